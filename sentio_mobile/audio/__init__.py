@@ -1,0 +1,1 @@
+"""From an audio file to the picture that a model looks at."""

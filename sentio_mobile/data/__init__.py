@@ -1,0 +1,1 @@
+"""From labelled music on disk to arrays that a model can learn from."""

@@ -1,0 +1,79 @@
+"""Every error that the toolkit raises on purpose.
+
+    SentioError                     one line: what was wrong, where, what to do
+    ├── InputError                  something that came from outside is not what it must be
+    │   ├── AudioError              a file that holds no usable audio
+    │   ├── LabelError              a CSV of labels, or a value in it
+    │   ├── DataError               a prepared data folder
+    │   ├── RecipeError             a TOML recipe, or a key or value in it
+    │   ├── CheckpointError         a checkpoint folder
+    │   └── BundleError             a bundle, its manifest, or a file that its hashes disown
+    ├── OutputError                 a place that cannot be written
+    ├── MissingExtraError           an optional package is not installed
+    ├── TrainingError               training cannot start or cannot go on
+    ├── ConversionError             a converter failed, hung or died; its log says more
+    └── CheckFailedError            a check ran to its end and the answer is no
+
+The command line prints the message alone and leaves with `exit_status`.
+"""
+
+
+class SentioError(Exception):
+    """Root of the tree. The message is one line that a user can act on."""
+
+    exit_status = 2
+
+
+class InputError(SentioError):
+    """Something that came from outside is not what it must be."""
+
+
+class AudioError(InputError):
+    """A file that holds no usable audio."""
+
+
+class LabelError(InputError):
+    """A CSV of labels, or a value in it, is not what it must be."""
+
+
+class DataError(InputError):
+    """A prepared data folder is missing, damaged, or does not fit what is asked of it."""
+
+
+class RecipeError(InputError):
+    """A TOML recipe, or a key or value in it, is not what it must be."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint folder is missing, truncated, or of another architecture."""
+
+
+class BundleError(InputError):
+    """A bundle is missing something, or a file in it is not the one that was hashed."""
+
+
+class OutputError(SentioError):
+    """A place that cannot be written."""
+
+
+class MissingExtraError(SentioError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package}: pip install 'sentio-mobile[{extra}]'")
+
+
+class TrainingError(SentioError):
+    """Training cannot start, or cannot go on."""
+
+
+class ConversionError(SentioError):
+    """A converter failed, hung or died; its log says more."""
+
+    exit_status = 1
+
+
+class CheckFailedError(SentioError):
+    """A check ran to its end and the answer is no."""
+
+    exit_status = 1

@@ -1,0 +1,1 @@
+"""The networks, and the blocks that they share."""

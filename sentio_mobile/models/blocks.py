@@ -1,0 +1,73 @@
+"""Blocks that more than one architecture uses, written once."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+
+class PatchDropout(nn.Module):
+    """Keep the class token and a random subset of the patch tokens while training (PatchDropout, Liu et al. 2023).
+
+    A training step then costs about kept / all of its price. Evaluation sees every token.
+    """
+
+    def __init__(self, keep: int) -> None:
+        super().__init__()
+        self.keep = keep
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Tokens [batch, 1 + patches, width] in; [batch, 1 + keep, width] out in training, unchanged otherwise."""
+        batch, count, width = tokens.shape
+        if not self.training or self.keep == 0 or self.keep >= count - 1:
+            return tokens
+        chosen = torch.rand(batch, count - 1, device=tokens.device).topk(self.keep, dim=1).indices + 1
+        kept = tokens.gather(1, chosen.unsqueeze(-1).expand(-1, -1, width))
+        return torch.cat([tokens[:, :1], kept], dim=1)
+
+
+class LinearNorm(nn.Module):
+    """A linear map and batch normalization over batch and tokens, as in LeViT (Graham et al. 2021).
+
+    Once trained, both fold into one linear map: nothing of the normalization is left for a mobile runtime to round.
+    """
+
+    def __init__(self, inputs: int, outputs: int, scale: float = 1.0) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs, bias=False)
+        self.norm = nn.BatchNorm1d(outputs)
+        nn.init.trunc_normal_(self.linear.weight, std=0.02)
+        nn.init.constant_(self.norm.weight, scale)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[batch, tokens, inputs] -> [batch, tokens, outputs]."""
+        y = self.linear(x)
+        return self.norm(y.flatten(0, 1)).view_as(y)
+
+
+class ConvNorm(nn.Sequential):
+    """A convolution and batch normalization, folded into one convolution for export."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+
+def fold_norms(module: nn.Module) -> None:
+    """Fold every batch normalization below `module` into the linear map or convolution before it, in place.
+
+    The module must be in evaluation mode; its outputs stay the same up to rounding.
+    """
+    for name, child in module.named_children():
+        if isinstance(child, LinearNorm):
+            setattr(module, name, fuse_linear_bn_eval(child.linear, child.norm))
+        elif isinstance(child, ConvNorm):
+            conv, norm = child[0], child[1]
+            assert isinstance(conv, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            setattr(module, name, fuse_conv_bn_eval(conv, norm))
+        else:
+            fold_norms(child)

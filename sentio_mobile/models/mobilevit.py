@@ -1,0 +1,106 @@
+"""The student: made of what mobile runtimes have and what INT8 forgives.
+
+Batch normalization after each linear map (it folds away), ReLU, explicit softmax attention, a constant number of tokens
+and explicit dimensions everywhere: LayerNorm and an erf GELU have no integer kernels, and a size that is read from the
+traced tensor breaks converters.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from sentio_mobile.models.blocks import ConvNorm, LinearNorm, PatchDropout
+from sentio_mobile.models.settings import MobileViTSettings
+from sentio_mobile.spec import OUTPUTS
+
+
+class Stem(nn.Module):
+    """Depthwise-separable patch embedding: one convolution, then separable ones, each halving the picture.
+
+    [batch, 3, size, size] -> [batch, (size / 16) ** 2, width].
+    """
+
+    def __init__(self, widths: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [ConvNorm(3, widths[0], 3, stride=2), nn.ReLU()]
+        for inputs, outputs in zip(widths, (*widths[1:], width), strict=True):
+            layers += [ConvNorm(inputs, inputs, 3, stride=2, groups=inputs), nn.ReLU(), ConvNorm(inputs, outputs, 1)]
+            if outputs != width:
+                layers.append(nn.ReLU())
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, size, size] -> [batch, tokens, width]."""
+        return self.layers(image).flatten(2).transpose(1, 2)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention whose heads are narrower than width / heads, written out operation by operation.
+
+    A fused attention stays undelegated in mobile runtimes; plain matrix products and a softmax do not.
+    """
+
+    def __init__(self, width: int, heads: int, head_width: int) -> None:
+        super().__init__()
+        self.heads, self.head_width = heads, head_width
+        self.inner = heads * head_width
+        self.qkv = LinearNorm(width, 3 * self.inner)
+        # LeViT, section 4.1: a residual branch that starts at zero makes a deep stack trainable without warm-up tricks.
+        self.out = LinearNorm(self.inner, width, scale=0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[batch, tokens, width] -> the same."""
+        batch, tokens, _ = x.shape
+        q, k, v = self.qkv(x).split(self.inner, dim=-1)
+        shape = (batch, tokens, self.heads, self.head_width)
+        q = q.reshape(shape).transpose(1, 2) * self.head_width**-0.5
+        k = k.reshape(shape).permute(0, 2, 3, 1)
+        v = v.reshape(shape).transpose(1, 2)
+        mixed = torch.matmul(torch.softmax(torch.matmul(q, k), dim=-1), v)
+        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, self.inner))
+
+
+class Block(nn.Module):
+    """Attention and a two-layer perceptron, each beside a residual path."""
+
+    def __init__(self, settings: MobileViTSettings) -> None:
+        super().__init__()
+        self.attention = Attention(settings.width, settings.heads, settings.head_width)
+        self.up = LinearNorm(settings.width, settings.mlp_width)
+        self.down = LinearNorm(settings.mlp_width, settings.width, scale=0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[batch, tokens, width] -> the same."""
+        x = x + self.attention(x)
+        return x + self.down(torch.relu(self.up(x)))
+
+
+class MobileViT(nn.Module):
+    """Stem, class token and position embedding, blocks, and a head that reads the class token.
+
+    Args:
+        settings: widths and depth.
+        image_size: side of the square input, a multiple of 16.
+    """
+
+    def __init__(self, settings: MobileViTSettings, image_size: int = 224) -> None:
+        super().__init__()
+        self.settings = settings
+        self.stem = Stem(settings.stem_widths, settings.width)
+        tokens = 1 + (image_size // 2 ** (1 + len(settings.stem_widths))) ** 2
+        self.class_token = nn.Parameter(torch.zeros(1, 1, settings.width))
+        self.position = nn.Parameter(torch.empty(1, tokens, settings.width))
+        nn.init.trunc_normal_(self.position, std=0.02)
+        self.patch_dropout = PatchDropout(settings.patch_keep)
+        self.blocks = nn.Sequential(*(Block(settings) for _ in range(settings.layers)))
+        self.hidden = nn.Linear(settings.width, settings.output_width)
+        self.output = nn.Linear(settings.output_width, len(OUTPUTS))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, image_size, image_size] -> valence and arousal [batch, 2] in (-1, 1)."""
+        patches = self.stem(image)
+        tokens = torch.cat([self.class_token.expand(image.shape[0], 1, -1), patches], dim=1) + self.position
+        tokens = self.blocks(self.patch_dropout(tokens))
+        answer = tokens[:, 0:1].reshape(image.shape[0], self.settings.width)
+        return torch.tanh(self.output(torch.relu(self.hidden(answer))))

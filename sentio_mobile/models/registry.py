@@ -1,0 +1,50 @@
+"""From a `ModelSpec` to a network: the one place that knows which architectures exist."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sentio_mobile.errors import InputError
+from sentio_mobile.models.settings import MobileViTSettings, ViTSettings
+from sentio_mobile.spec import AudioSpec, ModelSpec
+from sentio_mobile.tables import read_table
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Settings = ViTSettings | MobileViTSettings
+
+ARCHITECTURES: Mapping[str, type[ViTSettings] | type[MobileViTSettings]] = {
+    "vit": ViTSettings,
+    "mobilevit": MobileViTSettings,
+}
+
+
+def spec_of(settings: Settings, audio: AudioSpec) -> ModelSpec:
+    """The spec of a model with these settings behind this front end."""
+    name = next(name for name, kind in ARCHITECTURES.items() if isinstance(settings, kind))
+    return ModelSpec(architecture=name, settings=dataclasses.asdict(settings), audio=audio)
+
+
+def build(spec: ModelSpec) -> nn.Module:
+    """A freshly initialized network for `spec`.
+
+    Raises:
+        InputError: the architecture is unknown, or its settings are not ones that it has.
+    """
+    settings = _settings(spec.architecture, spec.settings)
+    if isinstance(settings, ViTSettings):
+        from sentio_mobile.models.vit import ViT
+
+        return ViT(settings, spec.audio.image_size)
+    from sentio_mobile.models.mobilevit import MobileViT
+
+    return MobileViT(settings, spec.audio.image_size)
+
+
+def _settings(architecture: str, values: Mapping[str, Any]) -> Settings:
+    if architecture not in ARCHITECTURES:
+        raise InputError(f"unknown architecture {architecture!r}; known: {', '.join(ARCHITECTURES)}")
+    return read_table(ARCHITECTURES[architecture], values, f"architecture {architecture}")

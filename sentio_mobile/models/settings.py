@@ -1,0 +1,41 @@
+"""What can be chosen about each architecture. Free of torch, so that recipes can be read without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ViTSettings:
+    """A plain vision transformer (Dosovitskiy et al. 2021). The defaults are ViT-B/16: 86 M parameters.
+
+    `patch_keep` is the number of patch tokens that a training step keeps (PatchDropout, Liu et al. 2023); 0 keeps all.
+    Evaluation always sees every token.
+    """
+
+    patch_size: int = 16
+    layers: int = 12
+    heads: int = 12
+    width: int = 768
+    mlp_width: int = 3072
+    head_widths: tuple[int, ...] = (512, 128)
+    head_dropout: tuple[float, ...] = (0.2, 0.2, 0.1)
+    patch_keep: int = 0
+
+
+@dataclass(frozen=True)
+class MobileViTSettings:
+    """The student: a convolutional stem, then transformer blocks on a 14 x 14 grid. The defaults are 7.3 M parameters.
+
+    `head_width` is the width of one attention head. It is narrower than width / heads, because full-width attention
+    would bring the model to 9.5 M. `patch_keep` is as in `ViTSettings`.
+    """
+
+    stem_widths: tuple[int, ...] = (32, 64, 128)
+    layers: int = 8
+    heads: int = 6
+    head_width: int = 32
+    width: int = 384
+    mlp_width: int = 768
+    output_width: int = 192
+    patch_keep: int = 0

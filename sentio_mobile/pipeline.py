@@ -1,0 +1,130 @@
+"""The whole way in one call. Each stage reads what the one before it left on disk; an unchanged one is skipped.
+
+A stage is done when its output stands there and `run.json` says that it was made from the same inputs: the same
+settings, and the same outputs of the stages before. Whatever comes after a changed stage is made again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sentio_mobile import __version__
+from sentio_mobile.errors import BundleError, DataError
+from sentio_mobile.files import read_json, write_json
+from sentio_mobile.progress import Progress
+from sentio_mobile.recipes import GENERATED, RunRecipe
+
+STATE = "run.json"
+
+
+@dataclass
+class Run:
+    """One run folder. `skipped` are the clips without usable audio that this call met."""
+
+    folder: Path
+    recipe: RunRecipe
+    progress: Progress
+    announce: Callable[[str], None]
+    skipped: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._state: dict[str, Any] = {}
+        if (self.folder / STATE).is_file():
+            self._state = read_json(self.folder / STATE, DataError)
+
+    def go(self) -> None:
+        """Run every stage that is not done.
+
+        Raises:
+            SentioError: of the stage that could not end; what earlier stages made stays, and the next call goes on.
+        """
+        source, key = self._source()
+        key = self._stage("data", [key, self.recipe.audio, self.recipe.data], lambda: self._prepare(source))
+        teacher_key = self._stage("teacher", [key, self.recipe.teacher], self._train)
+        student_key = self._stage("student", [key, teacher_key, self.recipe.distill], self._distill)
+        bundle_key = self._stage("bundle", [student_key, self.recipe.export], self._export)
+        self._stage("report.html", [bundle_key], self._report)
+
+    def _source(self) -> tuple[Path, Any]:
+        if self.recipe.source == GENERATED:
+            settings = self.recipe.generated
+            key = self._stage("music", [settings], self._generate)
+            return self.folder / "music", key
+        source = Path(self.recipe.source)
+        # A manifest's content is part of the key; audio files are too large to hash at each start.
+        return source, source.read_text(errors="replace") if source.is_file() else str(source.resolve())
+
+    def _stage(self, name: str, inputs: list[Any], work: Callable[[], None]) -> str:
+        """Do `work` unless it was done from the same inputs; gives the key of those inputs."""
+        plain = [
+            dataclasses.asdict(x) if dataclasses.is_dataclass(x) and not isinstance(x, type) else x for x in inputs
+        ]
+        key = hashlib.sha256(json.dumps([__version__, name, plain]).encode()).hexdigest()
+        done = self._state.get(name, {})
+        if (self.folder / name).exists() and done.get("key") == key:
+            self.announce(f"{name}: done before, in {done['seconds']:.0f} s")
+            return key
+        start = time.monotonic()
+        work()
+        self._state[name] = {"key": key, "seconds": round(time.monotonic() - start, 1)}
+        write_json(self.folder / STATE, self._state)
+        return key
+
+    def _generate(self) -> None:
+        import shutil
+
+        from sentio_mobile.data.synth import write_deam
+
+        shutil.rmtree(self.folder / "music", ignore_errors=True)
+        settings = self.recipe.generated
+        write_deam(self.folder / "music", settings.songs, settings.seed, settings.audio_format, self.progress)
+
+    def _prepare(self, source: Path) -> None:
+        from sentio_mobile.data.prepare import prepare
+
+        out = self.folder / "data"
+        self.skipped = prepare(source, out, self.recipe.data, self.recipe.audio, self.progress, replace=True)
+
+    def _train(self) -> None:
+        from sentio_mobile.data.prepared import open_data
+        from sentio_mobile.teacher.train import train_teacher
+
+        data = open_data(self.folder / "data")
+        train_teacher(data, self.recipe.teacher, self.folder / "teacher", self.progress, replace=True)
+
+    def _distill(self) -> None:
+        from sentio_mobile.data.prepared import open_data
+        from sentio_mobile.distill.distill import distill
+        from sentio_mobile.training.checkpoint import Checkpoint
+
+        data, teacher = open_data(self.folder / "data"), Checkpoint.load(self.folder / "teacher")
+        distill(teacher, data, self.recipe.distill, self.folder / "student", self.progress, replace=True)
+
+    def _export(self) -> None:
+        from sentio_mobile.export.bundle import build_bundle
+
+        settings = self.recipe.export
+        out = self.folder / "bundle"
+        build_bundle(self.folder / "student", settings.formats, out, settings.timeout_s, self.progress, replace=True)
+
+    def _report(self) -> None:
+        from sentio_mobile.benchmarks.publish import publish
+        from sentio_mobile.export.bundle import open_bundle
+
+        publish(open_bundle(self.folder / "bundle"), self.folder, progress=self.progress)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a conversion failed, or an artifact is not what PyTorch says. A missed gate is neither."""
+        from sentio_mobile.benchmarks.publish import VERIFICATION
+        from sentio_mobile.export.bundle import MANIFEST
+
+        verification = read_json(self.folder / VERIFICATION, BundleError)
+        return bool(read_json(self.folder / "bundle" / MANIFEST, BundleError)["failed"]) or not verification["passed"]

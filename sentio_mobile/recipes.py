@@ -1,0 +1,205 @@
+"""What a person may decide about a run, as frozen data read from TOML. An unknown key names the known ones.
+
+A recipe for one stage stands under that stage's folder (teacher/recipes, distill/recipes) and goes by its file name; a
+recipe for the whole way names them, or has their tables inline.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from sentio_mobile.errors import InputError, RecipeError
+from sentio_mobile.house import ROOT
+from sentio_mobile.models.settings import MobileViTSettings, ViTSettings
+from sentio_mobile.spec import FORMATS, AudioSpec
+from sentio_mobile.tables import read_table
+
+T = TypeVar("T")
+
+GENERATED = "generated"
+"""The source of a run that makes its own music."""
+
+
+@dataclass(frozen=True)
+class GeneratedRecipe:
+    """How much music the generator makes, and from which seed."""
+
+    songs: int = 600
+    seed: int = 1
+    audio_format: Literal["mp3", "flac", "ogg", "wav"] = "mp3"
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """How labelled audio is prepared.
+
+    `window` says which `seconds` of a longer song are taken. `scale` is that of a manifest's labels; DEAM's is 1-9.
+    `fractions` are the shares of training, validation and test songs.
+    """
+
+    scale: Literal["1-9", "-1-1"] = "1-9"
+    window: Literal["start", "middle"] = "start"
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """SpecAugment's masks (Park et al. 2019) and a turn around the time axis, for training clips alone.
+
+    Widths are the largest that are drawn, in mel bands and in frames.
+    """
+
+    frequency_masks: int = 1
+    frequency_width: int = 16
+    time_masks: int = 2
+    time_width: int = 96
+    roll: bool = True
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How any network here is trained: AdamW, one cosine cycle with warm-up, best epoch by validation CCC.
+
+    `ccc_share` is the share of 1 - CCC (of the batch) in the loss; the rest is the mean squared error. `patience` is
+    the number of epochs without a better validation CCC after which training stops. `precision` is one of Lightning's.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    accumulate: int = 1
+    weight_decay: float = 0.05
+    warm_up: float = 0.1
+    clip: float = 1.0
+    ccc_share: float = 0.0
+    patience: int = 10
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    seed: int = 0
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+
+
+@dataclass(frozen=True)
+class TeacherRecipe:
+    """A teacher and how it is trained."""
+
+    model: ViTSettings
+    training: TrainingSettings
+
+
+@dataclass(frozen=True)
+class ResponseSettings:
+    """Shares of the two targets of response distillation: people's labels (hard) and the teacher's answers (soft)."""
+
+    hard: float = 0.3
+    soft: float = 0.7
+
+
+@dataclass(frozen=True)
+class DistillRecipe:
+    """A student and how it is taught."""
+
+    model: MobileViTSettings
+    training: TrainingSettings
+    response: ResponseSettings = field(default_factory=ResponseSettings)
+
+
+@dataclass(frozen=True)
+class ExportRecipe:
+    """Which formats are made, and how long one conversion may take."""
+
+    formats: tuple[str, ...] = FORMATS
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True)
+class RunRecipe:
+    """The whole way. `source` is `generated`, a DEAM folder or a manifest CSV, relative to the recipe's file."""
+
+    source: str
+    teacher: TeacherRecipe
+    distill: DistillRecipe
+    generated: GeneratedRecipe = field(default_factory=GeneratedRecipe)
+    audio: AudioSpec = field(default_factory=AudioSpec)
+    data: DataRecipe = field(default_factory=DataRecipe)
+    export: ExportRecipe = field(default_factory=ExportRecipe)
+
+
+def load_recipe(kind: type[T], name: str, stage: str) -> T:
+    """Read a recipe.
+
+    Args:
+        kind: the dataclass to read it as.
+        name: a path to a TOML file, or the name of a recipe under `<stage>/recipes`.
+        stage: the folder that named recipes of this kind stand in.
+
+    Raises:
+        RecipeError: there is no such recipe, it is no TOML, or a key or value is wrong.
+    """
+    return _read(kind, _find(name, stage))
+
+
+def load_run_recipe(name: str, source: Path | None = None) -> RunRecipe:
+    """Read a recipe for the whole way.
+
+    Args:
+        name: a path to a TOML file, or the name of a recipe under `benchmarks/recipes`.
+        source: takes the place of the recipe's own source.
+
+    Returns:
+        The recipe; its source is `generated` or an absolute path.
+
+    Raises:
+        RecipeError: it, or a recipe that it names, is not what it must be, or its source does not exist.
+    """
+    path = _find(name, "benchmarks")
+    table = _table(path)
+    if source is not None:
+        table["source"] = str(source.absolute())
+    for stage in ("teacher", "distill"):
+        if isinstance(table.get(stage), str):
+            table[stage] = _table(_find(table[stage], stage))
+    recipe = _checked(RunRecipe, table, path)
+    if recipe.source == GENERATED:
+        return recipe
+    found = path.parent.absolute() / Path(recipe.source).expanduser()
+    if not found.exists():
+        raise RecipeError(
+            f"{path}: source {found} does not exist; name a DEAM folder, a manifest CSV, or {GENERATED!r}"
+        )
+    return replace(recipe, source=str(found))
+
+
+def _find(name: str, stage: str) -> Path:
+    if name.endswith(".toml"):
+        return Path(name)
+    folder = ROOT / stage / "recipes"
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
+        raise RecipeError(f"no {stage} recipe {name!r}; known: {known}; or give the path of a .toml file")
+    return path
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: is no TOML ({error})") from error
+
+
+def _read(kind: type[T], path: Path) -> T:
+    return _checked(kind, _table(path), path)
+
+
+def _checked(kind: type[T], table: dict[str, Any], path: Path) -> T:
+    try:
+        recipe = read_table(kind, table, "the recipe")
+    except InputError as error:
+        raise RecipeError(f"{path}: {error}") from error
+    return recipe

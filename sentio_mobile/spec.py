@@ -1,0 +1,121 @@
+"""What a caller must know to feed a model and read its answer: plain frozen data, readable as JSON.
+
+Every stage writes its spec beside its output, so that the next stage, another project or an app needs nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from sentio_mobile.tables import read_table
+
+OUTPUTS: tuple[str, str] = ("valence", "arousal")
+"""The two answers, always in this order, each in [-1, 1]."""
+
+IMAGE_MEAN: tuple[float, float, float] = (0.485, 0.456, 0.406)
+IMAGE_SD: tuple[float, float, float] = (0.229, 0.224, 0.225)
+"""ImageNet's channel statistics, which pretrained vision transformers expect."""
+
+FORMATS: tuple[str, ...] = ("torchscript", "onnx", "tflite", "coreml")
+
+
+@dataclass(frozen=True)
+class AudioSpec:
+    """The front end: from PCM to the square image that a model looks at.
+
+    Log-mel levels are decibels relative to the clip's loudest mel cell, from `floor_db` to 0. `normalization` maps
+    them: `db80` to [0, 1] by (dB - floor_db) / -floor_db, `zscore` to zero mean and unit standard deviation a clip.
+    """
+
+    sample_rate: int = 22050
+    seconds: float = 30.0
+    n_fft: int = 2048
+    hop_length: int = 512
+    n_mels: int = 128
+    f_min: float = 20.0
+    f_max: float = 8000.0
+    floor_db: float = -80.0
+    normalization: Literal["db80", "zscore"] = "db80"
+    short_clip: Literal["silence", "loop"] = "silence"
+    image_size: int = 224
+
+    @property
+    def n_samples(self) -> int:
+        """PCM samples in a clip."""
+        return round(self.sample_rate * self.seconds)
+
+    @property
+    def n_frames(self) -> int:
+        """Spectrogram frames in a clip (centred frames)."""
+        return 1 + self.n_samples // self.hop_length
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> AudioSpec:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            InputError: a field is missing or unknown, or its value is of another type.
+        """
+        return read_table(cls, values, "AudioSpec", complete=True)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model: which architecture, what goes in, what comes out.
+
+    The input `input_name` is float32 [1, 3, image_size, image_size]: three equal channels of the normalized log-mel
+    image, then (x - image_mean) / image_sd. The output `output_name` is float32 [1, 2] in [-1, 1], ordered as
+    `outputs`.
+    """
+
+    architecture: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    audio: AudioSpec = field(default_factory=AudioSpec)
+    form: Literal["spectrogram"] = "spectrogram"
+    input_name: str = "spectrogram"
+    output_name: str = "emotion"
+    outputs: tuple[str, ...] = OUTPUTS
+    output_range: tuple[float, float] = (-1.0, 1.0)
+    image_mean: tuple[float, ...] = IMAGE_MEAN
+    image_sd: tuple[float, ...] = IMAGE_SD
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the one input."""
+        return (1, 3, self.audio.image_size, self.audio.image_size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain JSON values."""
+        return {**dataclasses.asdict(self), "settings": dict(self.settings)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelSpec:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            InputError: a field is missing or unknown, or its value is of another type.
+        """
+        return read_table(cls, values, "ModelSpec", complete=True)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One exported model on disk: a file, or for Core ML a folder."""
+
+    format: str
+    precision: str
+    form: str
+    path: Path
+
+    @property
+    def label(self) -> str:
+        """The words that tables and messages use for it, such as `onnx fp32`."""
+        return f"{self.format} {self.precision}"

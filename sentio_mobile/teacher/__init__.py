@@ -1,0 +1,1 @@
+"""The large model that knows most."""

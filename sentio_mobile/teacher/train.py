@@ -1,0 +1,53 @@
+"""Train a teacher on labelled songs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import lightning
+
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.recipes import TeacherRecipe
+from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.training.fit import fit, predict
+from sentio_mobile.training.metrics import evaluate
+from sentio_mobile.training.objectives import Supervised
+
+
+def train_teacher(
+    data: PreparedData, recipe: TeacherRecipe, out: Path, progress: Progress | None = None, replace: bool = False
+) -> Checkpoint:
+    """Train, keep the best epoch by validation CCC, read the test split once, and save.
+
+    A run that was killed goes on from its last epoch when it is started again with the same recipe, data and `out`.
+
+    Args:
+        data: prepared songs.
+        recipe: the network and its schedule.
+        out: the checkpoint folder to write.
+        progress: shown step by step.
+        replace: an existing `out` gives way.
+
+    Raises:
+        TrainingError: too few songs, or a loss that is not finite.
+        OutputError: `out` cannot be written.
+    """
+    spec = spec_of(recipe.model, data.audio)
+    lightning.seed_everything(recipe.training.seed, verbose=False)
+    model = build(spec)
+    work = out.with_name(f"{out.name}.training")
+    objective = Supervised(recipe.training.ccc_share)
+    history = fit(model, spec, data, recipe.training, objective, work, progress or Silent(), "training the teacher")
+    evaluation = {
+        name: evaluate(split.song_ids, split.labels, predict(model, spec, data, name), recipe.training.seed)
+        for name, split in data.splits.items()
+        if name != "train"
+    }
+    checkpoint = Checkpoint(model, spec, asdict(recipe), history, evaluation, data.origin)
+    checkpoint.save(out, replace)
+    shutil.rmtree(work)
+    return checkpoint

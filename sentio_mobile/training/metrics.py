@@ -1,0 +1,113 @@
+"""Agreement between what a model says of songs and what people said, with intervals, on whole sets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile.spec import OUTPUTS
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and its bootstrap 95% interval. None where it is undefined, as for labels that are all alike."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "undefined"
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def ccc(truth: NDArray[np.floating], predicted: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Lin's concordance correlation coefficient over the last axis but one (Lin 1989, equation 1).
+
+    Population moments (ddof 0), where torchmetrics' ConcordanceCorrCoef has sample moments.
+
+    Args:
+        truth: [..., songs, outputs].
+        predicted: the same shape.
+
+    Returns:
+        [..., outputs] in [-1, 1]; NaN where truth and prediction are both constant and equal.
+    """
+    t, p = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    t_mean, p_mean = t.mean(axis=-2), p.mean(axis=-2)
+    covariance = ((t - t_mean[..., None, :]) * (p - p_mean[..., None, :])).mean(axis=-2)
+    scale = t.var(axis=-2) + p.var(axis=-2) + (t_mean - p_mean) ** 2
+    return np.divide(2 * covariance, scale, out=np.full_like(scale, np.nan), where=scale > 0)
+
+
+def evaluate(
+    song_ids: tuple[str, ...], truth: NDArray[np.float32], predicted: NDArray[np.float32], seed: int
+) -> dict[str, Any]:
+    """Every metric of one set of songs as plain JSON values, with the predictions that they were computed from.
+
+    Args:
+        song_ids: the songs.
+        truth: labels [songs, 2] in [-1, 1].
+        predicted: answers [songs, 2] in [-1, 1].
+        seed: of the bootstrap over songs.
+    """
+    means = ccc(*_resampled(seed, truth, predicted))
+    point = ccc(truth, predicted)
+    metrics: dict[str, Any] = {}
+    for i, name in enumerate(OUTPUTS):
+        error = np.asarray(predicted[:, i] - truth[:, i], dtype=np.float64)
+        spread = float(np.var(truth[:, i], dtype=np.float64))
+        both = float(np.std(predicted[:, i], dtype=np.float64)) > 0 and spread > 0
+        metrics[name] = {
+            "ccc": asdict(_interval(point[i], means[:, i])),
+            "mae": float(np.abs(error).mean()),
+            "rmse": float(np.sqrt((error**2).mean())),
+            "r2": 1 - float((error**2).mean()) / spread if spread > 0 else None,
+            "pearson": float(np.corrcoef(truth[:, i], predicted[:, i])[0, 1]) if both else None,
+        }
+    metrics["mean"] = {"ccc": asdict(_interval(point.mean(), means.mean(axis=1)))}
+    return {
+        "n": len(song_ids),
+        "bootstrap": {"resamples": RESAMPLES, "seed": seed, "over": "songs"},
+        "metrics": metrics,
+        "songs": list(song_ids),
+        "truth": np.round(truth, 4).astype(float).tolist(),
+        "predicted": np.round(predicted, 4).astype(float).tolist(),
+    }
+
+
+def retention(
+    truth: NDArray[np.float32], student: NDArray[np.float32], teacher: NDArray[np.float32], seed: int
+) -> Interval:
+    """Student's mean CCC over the teacher's on the same songs, with a paired bootstrap interval.
+
+    Undefined when the teacher's CCC is not above zero, for there is then nothing to keep.
+    """
+    t, s, q = _resampled(seed, truth, student, teacher)
+    student_means, teacher_means = ccc(t, s).mean(axis=1), ccc(t, q).mean(axis=1)
+    student_point, teacher_point = ccc(truth, student).mean(), ccc(truth, teacher).mean()
+    if not teacher_point > 0:
+        return Interval(None, None, None)
+    ratios = np.divide(student_means, teacher_means, out=np.full_like(teacher_means, np.nan), where=teacher_means > 0)
+    return _interval(student_point / teacher_point, ratios)
+
+
+def _resampled(seed: int, *sets: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """The same resampled songs of each set [resamples, songs, outputs]."""
+    n = len(sets[0])
+    chosen = np.random.default_rng(seed).integers(0, n, size=(RESAMPLES, n))
+    return [np.asarray(s)[chosen] for s in sets]
+
+
+def _interval(value: float, samples: NDArray[np.float64]) -> Interval:
+    usable = samples[np.isfinite(samples)]
+    if not np.isfinite(value) or len(usable) < len(samples) // 2:
+        return Interval(None, None, None)
+    low, high = np.quantile(usable, (0.025, 0.975))
+    return Interval(float(value), float(low), float(high))

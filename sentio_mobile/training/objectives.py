@@ -1,0 +1,52 @@
+"""What a training step minimizes. An objective knows nothing of the loop, and the loop nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import nn
+from torch.nn.functional import mse_loss
+
+
+class Objective(Protocol):
+    """Named terms of a loss for one batch; `loss` is the one that is minimized."""
+
+    @property
+    def signature(self) -> str:
+        """Tells this objective from any other: a run is resumed only with the one that it was started with."""
+
+    def __call__(self, model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Images [batch, 3, size, size], labels [batch, 2] in [-1, 1]."""
+
+
+def regression_loss(predicted: torch.Tensor, target: torch.Tensor, ccc_share: float) -> torch.Tensor:
+    """Mean squared error and 1 - CCC of the batch, mixed.
+
+    The mean squared error alone pulls predictions to the mean; the concordance pays for spreading them out.
+
+    Args:
+        predicted: [batch, 2].
+        target: [batch, 2].
+        ccc_share: share of 1 - CCC, from 0 to 1.
+    """
+    squared = mse_loss(predicted, target)
+    if ccc_share == 0:
+        return squared
+    p, t = predicted - predicted.mean(dim=0), target - target.mean(dim=0)
+    scale = (p**2).mean(dim=0) + (t**2).mean(dim=0) + (predicted.mean(dim=0) - target.mean(dim=0)) ** 2
+    concordance = 2 * (p * t).mean(dim=0) / scale.clamp_min(1e-8)
+    return (1 - ccc_share) * squared + ccc_share * (1 - concordance).mean()
+
+
+class Supervised:
+    """Learn from people's labels alone."""
+
+    def __init__(self, ccc_share: float) -> None:
+        self.ccc_share = ccc_share
+        self.signature = f"supervised {ccc_share}"
+
+    def __call__(self, model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Images [batch, 3, size, size], labels [batch, 2] in [-1, 1]."""
+        return {"loss": regression_loss(model(images), labels, self.ccc_share)}

@@ -1,0 +1,74 @@
+"""One network, one objective, as Lightning wants them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning
+import torch
+from torch import nn
+from torchmetrics.aggregation import CatMetric
+
+from sentio_mobile.audio.image import to_image_batch
+from sentio_mobile.data.augment import augment
+from sentio_mobile.errors import TrainingError
+from sentio_mobile.recipes import TrainingSettings
+from sentio_mobile.spec import OUTPUTS, ModelSpec
+from sentio_mobile.training.dataset import Batch
+from sentio_mobile.training.metrics import ccc
+from sentio_mobile.training.objectives import Objective
+
+
+class EmotionTask(lightning.LightningModule):
+    """Trains `model` on log-mels and labels; validates by CCC on the whole validation set."""
+
+    def __init__(self, model: nn.Module, spec: ModelSpec, settings: TrainingSettings, objective: Objective) -> None:
+        super().__init__()
+        self.model, self.spec, self.settings, self.objective = model, spec, settings, objective
+        self.truth, self.predicted = CatMetric(), CatMetric()
+
+    def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
+        """One step of the objective on augmented clips."""
+        mels, labels = batch
+        terms = self.objective(self.model, to_image_batch(augment(mels, self.settings.augment), self.spec), labels)
+        if not torch.isfinite(terms["loss"]):
+            raise TrainingError(
+                f"the loss is {terms['loss'].item()} in epoch {self.current_epoch + 1}, step {batch_index + 1}; "
+                "lower the learning rate or check the labels"
+            )
+        for name, value in terms.items():
+            self.log(f"train_{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(mels))
+        return terms["loss"]
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Collect answers: a concordance is a property of the whole set, not a mean over batches."""
+        mels, labels = batch
+        self.predicted.update(self.model(to_image_batch(mels, self.spec)))
+        self.truth.update(labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the CCC of the whole set. An undefined one counts as 0."""
+        truth, predicted = (torch.as_tensor(metric.compute()).float().cpu() for metric in (self.truth, self.predicted))
+        values = torch.nan_to_num(torch.from_numpy(ccc(truth.numpy(), predicted.numpy())))
+        for name, value in zip(OUTPUTS, values, strict=True):
+            self.log(f"val_ccc_{name}", value.float())
+        self.log("val_ccc", values.mean().float())
+        self.truth.reset()
+        self.predicted.reset()
+
+    def configure_optimizers(self) -> Any:
+        """AdamW without decay on biases and norms; one cosine cycle with linear warm-up, stepped each update."""
+        decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]
+        others = [p for p in self.model.parameters() if p.requires_grad and p.ndim <= 1]
+        optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": self.settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=self.settings.learning_rate,
+        )
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=self.settings.learning_rate,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            pct_start=self.settings.warm_up,
+            cycle_momentum=False,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

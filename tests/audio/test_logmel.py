@@ -1,0 +1,62 @@
+"""The reference front end against librosa, and where the two are meant to differ."""
+
+import librosa
+import numpy as np
+import pytest
+
+from sentio_mobile.audio.decode import fit
+from sentio_mobile.audio.logmel import log_mel, normalize
+from sentio_mobile.spec import AudioSpec
+
+SPEC = AudioSpec()
+
+
+def music() -> np.ndarray:
+    """Decaying detuned partials over a little noise: levels all over the range, as in music."""
+    rng = np.random.default_rng(0)
+    time = np.arange(SPEC.n_samples) / SPEC.sample_rate
+    tones = sum(np.sin(2 * np.pi * f * time + np.sin(5 * time)) for f in (110, 220, 331, 440, 880, 1234, 4000))
+    return (0.1 * tones * np.exp(-6 * (time % 0.5)) + 1e-4 * rng.standard_normal(len(time))).astype(np.float32)
+
+
+def reference(pcm: np.ndarray) -> np.ndarray:
+    mel = librosa.feature.melspectrogram(
+        y=pcm, sr=22050, n_fft=2048, hop_length=512, n_mels=128, fmin=20, fmax=8000, pad_mode="reflect"
+    )
+    return librosa.power_to_db(mel, ref=np.max, top_db=80)
+
+
+@pytest.mark.parametrize(
+    "pcm",
+    [
+        music(),
+        1e-3 * music(),
+        np.sign(np.sin(2 * np.pi * 440 * np.arange(SPEC.n_samples) / 22050)).astype(np.float32),
+        np.eye(1, SPEC.n_samples, 300_000, dtype=np.float32)[0],
+        fit(music()[:200_000], SPEC),
+    ],
+    ids=["music", "60 dB softer", "full-scale square wave", "impulse", "short clip"],
+)
+def test_equals_librosa_within_a_thousandth_of_a_decibel(pcm: np.ndarray) -> None:
+    levels, wanted = log_mel(pcm, SPEC), reference(pcm)
+    assert levels.shape == (128, 1292)
+    assert wanted.min() < wanted.max() - 20
+    assert np.abs(levels - wanted).max() < 1e-3
+
+
+def test_silence_is_the_floor_everywhere_and_not_the_loudest_level() -> None:
+    levels = log_mel(np.zeros(SPEC.n_samples, dtype=np.float32), SPEC)
+    assert (levels == SPEC.floor_db).all()
+    assert (normalize(levels, SPEC) == 0).all()
+    assert (normalize(levels, AudioSpec(normalization="zscore")) == 0).all()
+
+
+def test_normalizations_map_to_what_they_say() -> None:
+    levels = log_mel(music(), SPEC)
+    db80 = normalize(levels, SPEC)
+    assert db80.max() == 1
+    assert db80.min() >= 0
+    np.testing.assert_allclose(db80, (levels + 80) / 80, atol=1e-6)
+    zscore = normalize(levels, AudioSpec(normalization="zscore"))
+    assert abs(zscore.mean()) < 1e-4
+    assert abs(zscore.std() - 1) < 1e-4

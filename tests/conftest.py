@@ -1,0 +1,46 @@
+"""What tests of several rooms need: a small prepared data set, and models small enough to train in seconds."""
+
+from pathlib import Path
+
+import pytest
+
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.data.prepared import PreparedData, open_data
+from sentio_mobile.data.synth import write_deam
+from sentio_mobile.models.settings import MobileViTSettings, ViTSettings
+from sentio_mobile.recipes import DataRecipe, DistillRecipe, TeacherRecipe, TrainingSettings
+from sentio_mobile.spec import AudioSpec
+
+SONGS = 40
+
+
+@pytest.fixture(scope="session")
+def deam(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generated music in DEAM's layout."""
+    folder = tmp_path_factory.mktemp("music") / "deam"
+    write_deam(folder, SONGS, seed=3, audio_format="wav")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(deam: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """The same, prepared."""
+    out = tmp_path_factory.mktemp("prepared") / "data"
+    assert prepare(deam, out, DataRecipe(fractions=(0.6, 0.2, 0.2)), AudioSpec()) == []
+    return open_data(out)
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher() -> TeacherRecipe:
+    """A ViT of few weights."""
+    model = ViTSettings(layers=2, heads=2, width=32, mlp_width=64, head_widths=(16,), head_dropout=(0.0, 0.0))
+    return TeacherRecipe(model, TrainingSettings(epochs=3, batch_size=8, learning_rate=2e-3))
+
+
+@pytest.fixture(scope="session")
+def tiny_student() -> DistillRecipe:
+    """A MobileViT of few weights."""
+    model = MobileViTSettings(
+        stem_widths=(8, 16, 32), layers=2, heads=2, head_width=16, width=64, mlp_width=128, output_width=32
+    )
+    return DistillRecipe(model, TrainingSettings(epochs=3, batch_size=8, learning_rate=2e-3))

@@ -1,0 +1,143 @@
+"""Training a small teacher and distilling a small student, for real."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.distill.distill import distill
+from sentio_mobile.errors import DataError, TrainingError
+from sentio_mobile.progress import Silent
+from sentio_mobile.recipes import DistillRecipe, TeacherRecipe
+from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.training.fit import predict
+
+
+class Stop(Silent):
+    """Breaks off after some steps, as a user would."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self.left -= n
+        if self.left == 0:
+            raise InterruptedError
+
+
+class Count(Silent):
+    """Counts the steps that are announced and done."""
+
+    total = done = 0
+
+    def start(self, what: str, total: int) -> None:
+        self.total = total
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self.done += n
+
+
+@pytest.fixture(scope="module")
+def teacher(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("teacher") / "ckpt"
+    train_teacher(data, tiny_teacher, out)
+    return out
+
+
+def test_a_teacher_is_saved_with_its_history_and_its_test_songs(teacher: Path, data: PreparedData) -> None:
+    checkpoint = Checkpoint.load(teacher)
+    assert [row["epoch"] for row in checkpoint.history] == [0, 1, 2]
+    assert all(
+        {"train_loss", "val_ccc", "val_ccc_valence", "val_ccc_arousal"} <= row.keys() for row in checkpoint.history
+    )
+    test = checkpoint.evaluation["test"]
+    assert test["songs"] == list(data.splits["test"].song_ids)
+    assert checkpoint.data["labels"] == "generated"
+    answers = predict(checkpoint.model, checkpoint.spec, data, "test")
+    torch.testing.assert_close(torch.tensor(test["predicted"]), torch.from_numpy(answers), atol=1e-4, rtol=0)
+    assert not teacher.with_name("ckpt.training").exists()
+
+
+def test_the_saved_weights_are_those_of_the_best_epoch(teacher: Path) -> None:
+    checkpoint = Checkpoint.load(teacher)
+    best = max(row["val_ccc"] for row in checkpoint.history)
+    metrics = checkpoint.evaluation["val"]["metrics"]
+    assert metrics["mean"]["ccc"]["value"] == pytest.approx(best, abs=1e-4)
+
+
+def test_a_run_that_was_stopped_goes_on_from_its_last_epoch(
+    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
+) -> None:
+    steps = len(data.splits["train"]) // tiny_teacher.training.batch_size
+    with pytest.raises(InterruptedError):
+        train_teacher(data, tiny_teacher, tmp_path / "ckpt", Stop(after=2 * steps + 1))
+    assert not (tmp_path / "ckpt").exists()
+    count = Count()
+    checkpoint = train_teacher(data, tiny_teacher, tmp_path / "ckpt", count)
+    assert count.total == count.done == steps
+    assert [row["epoch"] for row in checkpoint.history] == [0, 1, 2]
+
+
+def test_a_stopped_run_with_other_settings_starts_anew(
+    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
+) -> None:
+    steps = len(data.splits["train"]) // tiny_teacher.training.batch_size
+    with pytest.raises(InterruptedError):
+        train_teacher(data, tiny_teacher, tmp_path / "ckpt", Stop(after=2 * steps + 1))
+    other = dataclasses.replace(tiny_teacher, training=dataclasses.replace(tiny_teacher.training, learning_rate=1e-3))
+    count = Count()
+    train_teacher(data, other, tmp_path / "ckpt", count)
+    assert count.done == 3 * steps
+
+
+def test_a_student_learns_from_its_teacher(
+    data: PreparedData, teacher: Path, tiny_student: DistillRecipe, tmp_path: Path
+) -> None:
+    settings = dataclasses.replace(tiny_student.training, epochs=8)
+    student = distill(
+        Checkpoint.load(teacher), data, dataclasses.replace(tiny_student, training=settings), tmp_path / "student"
+    )
+    soft = [row["train_soft"] for row in student.history]
+    hard = [row["train_hard"] for row in student.history]
+    assert min(soft[4:]) < 0.7 * soft[0]
+    assert hard[-1] < hard[0]
+    kept = student.evaluation["teacher"]["test"]["predicted"]
+    assert kept == Checkpoint.load(teacher).evaluation["test"]["predicted"]
+    assert set(student.evaluation["retention"]) == {"value", "low", "high"}
+
+
+def test_a_teacher_of_another_front_end_is_refused(
+    data: PreparedData, teacher: Path, tiny_student: DistillRecipe, tmp_path: Path
+) -> None:
+    loaded = Checkpoint.load(teacher)
+    audio = dataclasses.replace(loaded.spec.audio, normalization="zscore")
+    foreign = dataclasses.replace(loaded, spec=dataclasses.replace(loaded.spec, audio=audio))
+    with pytest.raises(DataError, match="another front end"):
+        distill(foreign, data, tiny_student, tmp_path / "student")
+
+
+def test_fewer_songs_than_a_batch_are_refused(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
+    large = dataclasses.replace(tiny_teacher, training=dataclasses.replace(tiny_teacher.training, batch_size=500))
+    with pytest.raises(TrainingError, match="do not fill a batch of 500"):
+        train_teacher(data, large, tmp_path / "ckpt")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(
+    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
+) -> None:
+    spoilt = tmp_path / "data"
+    shutil.copytree(data.folder, spoilt)
+    import numpy as np
+
+    from sentio_mobile.data.prepared import open_data
+
+    mels = np.load(spoilt / "mels.npy", mmap_mode="r+")
+    mels[:] = np.nan
+    mels.flush()
+    with pytest.raises(TrainingError, match="the loss is nan in epoch 1, step 1"):
+        train_teacher(open_data(spoilt), tiny_teacher, tmp_path / "ckpt")
+    assert not (tmp_path / "ckpt").exists()

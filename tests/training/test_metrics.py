@@ -1,0 +1,56 @@
+"""CCC and its interval, on cases whose answer is known."""
+
+import numpy as np
+import pytest
+
+from sentio_mobile.training.metrics import ccc, evaluate, retention
+
+IDS = tuple(f"s{i}" for i in range(40))
+
+
+def songs(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-1, 1, (40, 2)).astype(np.float32)
+
+
+def test_ccc_has_population_moments() -> None:
+    truth = np.array([[1.0], [2.0], [3.0]])
+    predicted = np.array([[1.5], [2.0], [2.5]])
+    # covariance 1/3, variances 2/3 and 1/6, equal means: 2/3 over 5/6.
+    np.testing.assert_allclose(ccc(truth, predicted), [0.8])
+    np.testing.assert_allclose(ccc(truth, predicted + 1), [2 / 3 / (5 / 6 + 1)])
+    np.testing.assert_allclose(ccc(truth, truth), [1.0])
+
+
+def test_a_constant_answer_has_no_concordance_and_constant_labels_are_undefined() -> None:
+    truth = songs()
+    constant = evaluate(IDS, truth, np.zeros_like(truth), seed=0)["metrics"]
+    assert constant["valence"]["ccc"]["value"] == 0
+    assert constant["valence"]["pearson"] is None
+    alike = evaluate(IDS, np.zeros_like(truth), np.zeros_like(truth), seed=0)["metrics"]
+    assert alike["mean"]["ccc"]["value"] is None
+    assert alike["valence"]["r2"] is None
+
+
+def test_the_interval_covers_the_value_narrows_with_songs_and_follows_the_seed() -> None:
+    truth = songs()
+    noisy = truth + 0.3 * songs(1)
+    one = evaluate(IDS, truth, noisy, seed=0)
+    value = one["metrics"]["mean"]["ccc"]
+    assert value["low"] < value["value"] < value["high"]
+    assert evaluate(IDS, truth, noisy, seed=0) == one
+    assert evaluate(IDS, truth, noisy, seed=1)["metrics"]["mean"]["ccc"]["low"] != value["low"]
+    many = evaluate(IDS * 10, np.tile(truth, (10, 1)), np.tile(noisy, (10, 1)), seed=0)["metrics"]["mean"]["ccc"]
+    assert many["high"] - many["low"] < 0.5 * (value["high"] - value["low"])
+    assert one["n"] == 40
+
+
+def test_retention_is_paired() -> None:
+    truth = songs()
+    teacher = truth + 0.5 * songs(1)
+    same = retention(truth, teacher, teacher, seed=0)
+    assert (same.value, same.low, same.high) == (1.0, 1.0, 1.0)
+    worse = retention(truth, teacher + 0.5 * songs(2), teacher, seed=0)
+    assert worse.value is not None
+    assert worse.value == pytest.approx(ccc(truth, teacher + 0.5 * songs(2)).mean() / ccc(truth, teacher).mean())
+    assert worse.value < 1
+    assert retention(truth, truth, -truth, seed=0).value is None
