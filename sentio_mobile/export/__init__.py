@@ -1,0 +1,1 @@
+"""Checkpoints become artifacts that other runtimes load; each is proved against PyTorch."""

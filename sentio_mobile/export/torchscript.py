@@ -1,0 +1,101 @@
+"""TorchScript, for applications that already link libtorch.
+
+PyTorch calls TorchScript deprecated and puts no more work into it: choose another format for a new application.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile.export.artifacts import SPEC_KEY, damaged, fp32_artifact, spec_json
+from sentio_mobile.export.protocol import Runner
+from sentio_mobile.spec import Artifact, ModelSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.jit import ScriptModule
+
+
+class TorchScript:
+    """Trace, freeze, save: one `.pt` file that `torch.jit.load` and libtorch read. Inputs and outputs have no names."""
+
+    name = "torchscript"
+    suffix = ".pt"
+    extra: str | None = None
+    converters: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = ("torch",)
+    timed_here = True
+
+    def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
+        """Write `model` with its spec among the file's extra files, under `SPEC_KEY`."""
+        import torch
+
+        artifact = fp32_artifact(self.name, self.suffix, spec, folder)
+        with torch.no_grad():
+            traced = torch.jit.trace(model.eval(), torch.zeros(spec.input_shape))  # type: ignore[no-untyped-call]
+        plain = _without_traces(torch.jit.freeze(traced))
+        torch.jit.save(plain, str(artifact.path), _extra_files={SPEC_KEY: spec_json(spec)})
+        return artifact
+
+    def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
+        """Load a file with `torch.jit.load`. A TorchScript file is a program: check its hash first.
+
+        Raises:
+            BundleError: PyTorch cannot load it.
+        """
+        import torch
+
+        try:
+            with warnings.catch_warnings():
+                # The deprecation is told above; a user who loads a file can do nothing about it.
+                warnings.filterwarnings("ignore", message="`torch.jit.load` is deprecated")
+                program = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        except (RuntimeError, ValueError, OSError) as error:
+            raise damaged(path, "PyTorch", error) from error
+        return _Runner(program.eval(), threads)
+
+
+class _Runner:
+    def __init__(self, program: ScriptModule, threads: int) -> None:
+        self.program, self.threads = program, threads
+
+    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        import torch
+
+        # PyTorch's number of threads belongs to the process: it is given back after each call.
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            with torch.no_grad():
+                # A copy, because a read-only array (a memory map) makes PyTorch warn.
+                answer: NDArray[np.float32] = self.program(torch.tensor(image)).numpy()
+        finally:
+            torch.set_num_threads(before)
+        return answer
+
+
+def _without_traces(program: ScriptModule) -> ScriptModule:
+    """The same program without the call stacks that tracing records, source paths of this machine among them.
+
+    PyTorch has no option to leave them out of the file, but it loads a file from which they were taken.
+    """
+    import torch
+
+    full, bare = io.BytesIO(), io.BytesIO()
+    torch.jit.save(program, full)
+    with zipfile.ZipFile(full) as source, zipfile.ZipFile(bare, "w") as target:
+        for item in source.infolist():
+            if not item.filename.endswith(".debug_pkl"):
+                target.writestr(item.filename, source.read(item))
+    bare.seek(0)
+    return torch.jit.load(bare)  # type: ignore[no-untyped-call]
+
+
+FORMAT = TorchScript()
