@@ -1,0 +1,35 @@
+"""The command line: arguments and words, nothing else.
+
+Imports nothing heavy: `--help` must answer at once. What a command needs is imported inside it.
+"""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from sentio_mobile import __version__
+from sentio_mobile.cli import benchmark, data, distill, doctor, export, predict, run, teacher, verify
+from sentio_mobile.cli.words import Group
+
+EPILOG = "Start here: sentio-mobile quickstart --out runs/quickstart"
+
+
+@click.group(cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sentio-mobile")
+def main() -> None:
+    """Labelled music in; a verified music-emotion model for phones out."""
+
+
+for command in (
+    run.quickstart,
+    run.run,
+    data.data,
+    teacher.teacher,
+    distill.distill,
+    export.export,
+    verify.verify,
+    benchmark.benchmark,
+    predict.predict,
+    doctor.doctor,
+):
+    main.add_command(command)

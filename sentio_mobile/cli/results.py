@@ -1,0 +1,53 @@
+"""Numbers in words: always with their interval and what they were measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from sentio_mobile.cli.words import console
+
+if TYPE_CHECKING:
+    from sentio_mobile.benchmarks.summary import Summary
+
+_COLOURS = {"pass": "green", "fail": "red", "not measured": "yellow"}
+
+
+def show_evaluation(who: str, evaluation: Mapping[str, Any]) -> None:
+    """CCC of one model with its interval, each dimension and the mean."""
+    from sentio_mobile.training.metrics import Interval
+
+    parts = [f"{name} {Interval(**values['ccc'])}" for name, values in evaluation["metrics"].items()]
+    console.print(f"{who}: CCC on {evaluation['n']} test songs (95% interval): {', '.join(parts)}", markup=False)
+
+
+def show_retention(values: Mapping[str, Any]) -> None:
+    """Student over teacher."""
+    from sentio_mobile.training.metrics import Interval
+
+    console.print(f"retention (student / teacher, mean CCC): {Interval(**values)}", markup=False)
+
+
+def show_summary(summary: Summary) -> None:
+    """What a run came to, in a screenful."""
+    console.print()
+    console.print(summary.headline, style="bold", markup=False)
+    console.print(summary.data, markup=False)
+    agreement = Table("CCC (95% interval)", "teacher", "student")
+    for row in summary.agreement:
+        agreement.add_row(row.dimension, row.teacher.replace("[", r"\["), row.student.replace("[", r"\["))
+    console.print(agreement)
+    artifacts = Table("artifact", "size", "against PyTorch", "latency")
+    for line in summary.artifacts:
+        artifacts.add_row(line.label, line.size, line.parity, line.latency)
+    console.print(artifacts)
+    gates = Table("gate", "of", "limit", "measured", "verdict")
+    for gate in summary.gates:
+        value = "-" if gate.value is None else f"{gate.value:.3g}"
+        unit = f" {gate.unit}" if gate.unit else ""
+        gates.add_row(
+            gate.name, gate.subject, f"{gate.limit:g}{unit}", value, f"[{_COLOURS[gate.verdict]}]{gate.verdict}[/]"
+        )
+    console.print(gates)

@@ -1,0 +1,53 @@
+"""`sentio-mobile run` and `quickstart`: the whole way, resumed where an earlier run stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from sentio_mobile.cli.words import console, errors, out_option, show_skipped
+
+
+@click.command(epilog="Example: sentio-mobile run small_library --source songs.csv --out runs/mine")
+@click.argument("recipe")
+@out_option
+@click.option("--source", type=click.Path(path_type=Path), help="DEAM or a manifest, in place of the recipe's.")
+def run(recipe: str, out: Path, source: Path | None) -> None:
+    """Go the whole way of one RECIPE: data, teacher, student, bundle, report.
+
+    RECIPE is a .toml file, or the name of one that comes along (see benchmarks/recipes). A stage whose inputs have not
+    changed is not done again, so a run that was stopped goes on when the same command is given.
+    """
+    _go(recipe, out, source)
+
+
+@click.command(epilog="Example: sentio-mobile quickstart --out runs/quickstart")
+@out_option
+def quickstart(out: Path) -> None:
+    """Go the whole way on generated music: nothing to download, about a quarter of an hour on two cores.
+
+    Makes music with known valence and arousal, trains a small teacher, distills the full-size student, exports and
+    verifies it in every format, measures it, and writes a report.
+    """
+    _go("quickstart", out, None)
+
+
+def _go(recipe: str, out: Path, source: Path | None) -> None:
+    from sentio_mobile.benchmarks.publish import REPORT, read_summary
+    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.cli.results import show_summary
+    from sentio_mobile.pipeline import Run
+    from sentio_mobile.recipes import load_run_recipe
+
+    settings = load_run_recipe(recipe, source)
+    with Bars() as bars:
+        whole = Run(out, settings, bars, lambda line: errors.print(f"[dim]{line}[/]"))
+        whole.go()
+    show_skipped(whole.skipped)
+    show_summary(read_summary(out))
+    console.print(f"Bundle: {out / 'bundle'}")
+    console.print(f"Report: {out / REPORT} (open it in a browser)")
+    console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3")
+    if whole.broken:
+        raise SystemExit(1)

@@ -1,0 +1,47 @@
+"""`sentio-mobile teacher`: train the large model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from sentio_mobile.cli.words import Group, console, data_option, force_option, out_option
+
+
+@click.group(cls=Group)
+def teacher() -> None:
+    """Train the large model that a student will learn from."""
+
+
+@teacher.command(epilog="Example: sentio-mobile teacher train --data prepared --recipe vit_small --out teacher-ckpt")
+@data_option
+@click.option(
+    "--recipe",
+    default="vit_small",
+    show_default=True,
+    help="vit_small (2.9 M parameters), vit_b_16 (86 M, wants a GPU), or a .toml file of your own.",
+)
+@out_option
+@force_option
+def train(data_folder: Path, recipe: str, out: Path, force: bool) -> None:
+    """Train a vision transformer on prepared songs.
+
+    Keeps the epoch with the best validation CCC; reads the test songs once, at the end. A run that was stopped goes on
+    where it was when the same command is given again.
+    """
+    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.cli.results import show_evaluation
+    from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.files import require_free
+    from sentio_mobile.recipes import TeacherRecipe, load_recipe
+    from sentio_mobile.teacher.train import train_teacher
+
+    require_free(out, force)
+    settings = load_recipe(TeacherRecipe, recipe, "teacher")
+    with Bars() as bars:
+        checkpoint = train_teacher(open_data(data_folder), settings, out, bars, replace=force)
+    show_evaluation("teacher", checkpoint.evaluation["test"])
+    console.print(
+        f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt"
+    )
