@@ -1,0 +1,1 @@
+"""How fast, how large and how right a bundle is, and the report that says so."""

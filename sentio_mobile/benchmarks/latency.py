@@ -1,0 +1,83 @@
+"""How long one answer takes, with every artifact under the same conditions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile.errors import InputError
+from sentio_mobile.export.protocol import Runner
+from sentio_mobile.progress import Progress, Silent
+
+FEWEST_RUNS = 50
+"""With fewer runs p99 is not even the slowest of them."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds for one answer, from the image to valence and arousal, over `runs` runs."""
+
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    runs: int
+
+
+def check_runs(runs: int) -> None:
+    """Make sure that percentiles over this many runs mean something.
+
+    Raises:
+        InputError: they would not.
+    """
+    if runs < FEWEST_RUNS:
+        raise InputError(f"latency needs at least {FEWEST_RUNS} runs, not {runs}")
+
+
+def measure_latency(
+    runners: Mapping[str, Runner],
+    inputs: Sequence[NDArray[np.float32]],
+    runs: int,
+    warm_up: int,
+    progress: Progress | None = None,
+) -> dict[str, Latency]:
+    """Time runners in turns: each round runs every one of them once, in an order drawn anew.
+
+    Turns put whatever else the machine does on all of them alike, so that their ratio holds where the times do not. The
+    order is drawn because a runner pays for the caches that the one before it left.
+
+    Args:
+        runners: what to time, by any name.
+        inputs: images in the spec's input shape, used one after another.
+        runs: timed runs of each, at least `FEWEST_RUNS`.
+        warm_up: runs of each before those.
+        progress: shown as rounds are done.
+
+    Raises:
+        InputError: `runs` is too small.
+    """
+    check_runs(runs)
+    progress = progress or Silent()
+    order, names = np.random.default_rng(0), list(runners)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    progress.start("latency", warm_up + runs)
+    for i in range(-warm_up, runs):
+        image = inputs[i % len(inputs)]
+        for k in order.permutation(len(names)):
+            started = time.perf_counter()
+            runners[names[k]](image)
+            taken = time.perf_counter() - started
+            if i >= 0:
+                times[names[k]].append(taken * 1000)
+        progress.advance()
+    progress.finish()
+    return {name: _percentiles(values) for name, values in times.items()}
+
+
+def _percentiles(values: list[float]) -> Latency:
+    # `higher` reports a time that was measured, on the pessimistic side, instead of a mixture of two.
+    p50, p90, p99 = (float(p) for p in np.percentile(values, (50, 90, 99), method="higher"))
+    return Latency(p50, p90, p99, len(values))

@@ -1,0 +1,137 @@
+"""One HTML file that says what a bundle is worth, how that was measured, and what it does not prove."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sentio_mobile.benchmarks import charts
+from sentio_mobile.benchmarks.run import Benchmark
+from sentio_mobile.benchmarks.scores import Scores, SetScores, read_scores
+from sentio_mobile.benchmarks.summary import data_origin, failed_conversions, summarize
+from sentio_mobile.benchmarks.words import DESKTOP, megabytes, milliseconds, share
+from sentio_mobile.files import write_text
+from sentio_mobile.spec import OUTPUTS
+
+if TYPE_CHECKING:
+    from sentio_mobile.export.bundle import Bundle
+    from sentio_mobile.export.verify import Verification
+
+WORST_SONGS = 10
+
+
+def write_report(path: Path, bundle: Bundle, verification: Verification, benchmark: Benchmark) -> None:
+    """Write the report of a bundle: HTML with its style and pictures inside, which loads nothing from anywhere.
+
+    Args:
+        path: the file to write.
+        bundle: what the report is about.
+        verification: what `verify` found.
+        benchmark: what `benchmark` measured.
+
+    Raises:
+        BundleError: the bundle's evaluation is damaged.
+        OutputError: `path` cannot be written.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(ms=milliseconds, mb=megabytes, share=share)
+    view = _view(bundle, verification, benchmark)
+    write_text(path, environment.get_template("report.html.j2").render(view))
+
+
+def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> dict[str, Any]:
+    scores = read_scores(bundle)
+    name = bundle.folder.resolve().name
+    return {
+        "name": name,
+        "command_name": shlex.quote(name),
+        "summary": summarize(bundle, verification, benchmark),
+        "scores": scores,
+        "charts": _charts(scores),
+        "shown": min(charts.MOST_SONGS, scores.student.n) if scores.student else 0,
+        "worst": _worst(scores.student) if scores.student else [],
+        "artifacts": _artifacts(verification, benchmark),
+        "failed": failed_conversions(bundle),
+        "verification": verification,
+        "benchmark": benchmark,
+        "machine": benchmark.machine,
+        "desktop": DESKTOP,
+        "interpreted": not benchmark.machine.system.startswith("macOS")
+        and any(r.format == "coreml" and r.verdict != "not run" for r in verification.results),
+        "architecture": bundle.spec.architecture,
+        "seconds": bundle.spec.audio.seconds,
+        "parameters": bundle.manifest.get("parameters"),
+        "provenance": _provenance(bundle),
+        "recipe": _recipe(bundle),
+        "versions": _mapping(bundle.manifest.get("versions")),
+    }
+
+
+def _charts(scores: Scores) -> dict[str, Any]:
+    student = scores.student
+    either = student or scores.teacher
+    histories = (("teacher", scores.teacher_history), ("student", scores.student_history))
+    return {
+        "agreement": charts.agreement_chart(scores) if either else None,
+        "plane": charts.plane_chart(student) if student else None,
+        "scatters": [charts.scatter_chart(student, i) for i in range(len(OUTPUTS))] if student else [],
+        "histories": [(who, charts.history_chart(history, who)) for who, history in histories if history],
+    }
+
+
+def _worst(scores: SetScores) -> list[dict[str, Any]]:
+    """The songs whose answers lie farthest from their labels in the plane."""
+    distance = np.linalg.norm(scores.predicted - scores.truth, axis=1)
+    return [
+        {
+            "song": scores.songs[i],
+            "truth": tuple(f"{x:+.2f}" for x in scores.truth[i]),
+            "predicted": tuple(f"{x:+.2f}" for x in scores.predicted[i]),
+            "distance": f"{distance[i]:.2f}",
+        }
+        for i in np.argsort(-distance, kind="stable")[:WORST_SONGS]
+    ]
+
+
+def _artifacts(verification: Verification, benchmark: Benchmark) -> list[dict[str, Any]]:
+    parity = {(result.format, result.precision): result for result in verification.results}
+    return [{"measured": m, "parity": parity.get((m.format, m.precision))} for m in benchmark.measured]
+
+
+def _provenance(bundle: Bundle) -> dict[str, str]:
+    """What is known of where the model came from, by the words to show it with."""
+    origin = data_origin(bundle)
+    recipe = _mapping(_mapping(bundle.manifest.get("provenance")).get("recipe"))
+    songs = ", ".join(f"{n} {split}" for split, n in _mapping(origin.get("songs")).items())
+    known = {
+        "checkpoint (SHA-256 of its weights)": _mapping(bundle.manifest.get("provenance")).get("checkpoint_sha256"),
+        "data source": origin.get("source"),
+        "data fingerprint": origin.get("fingerprint"),
+        "labels": origin.get("labels"),
+        "songs": songs,
+        "seed of the splits": origin.get("split_seed"),
+        "seed of the training": recipe.get("seed"),
+    }
+    return {words: "not recorded" if value in (None, "") else str(value) for words, value in known.items()}
+
+
+def _recipe(bundle: Bundle) -> str:
+    recipe = _mapping(_mapping(bundle.manifest.get("provenance")).get("recipe"))
+    return json.dumps(recipe, indent=2) if recipe else ""
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

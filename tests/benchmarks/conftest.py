@@ -1,0 +1,147 @@
+"""A real bundle of a tiny network with made-up scores, and ways to change what it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sentio_mobile.audio.image import to_input
+from sentio_mobile.benchmarks.gates import load_budgets
+from sentio_mobile.benchmarks.run import Benchmark, benchmark
+from sentio_mobile.errors import BundleError
+from sentio_mobile.export.bundle import EVALUATION, Bundle, build_bundle, open_bundle
+from sentio_mobile.export.golden import Golden
+from sentio_mobile.export.protocol import get_format
+from sentio_mobile.export.verify import Verification, verify
+from sentio_mobile.files import read_json, write_json
+from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.models.settings import MobileViTSettings
+from sentio_mobile.progress import Progress
+from sentio_mobile.spec import Artifact, AudioSpec, ModelSpec
+from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.training.metrics import evaluate, retention
+
+HOSTILE = '<script>alert("x")</script>'
+
+
+def made_up_evaluation(songs: int = 60) -> dict[str, Any]:
+    """Scores of a teacher and of a student that is a little worse, and curves that rise."""
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(-0.8, 0.8, (songs, 2)).astype(np.float32)
+    teacher = np.clip(truth * 0.85 + rng.normal(0, 0.15, truth.shape), -1, 1).astype(np.float32)
+    student = np.clip(truth * 0.85 + rng.normal(0, 0.18, truth.shape), -1, 1).astype(np.float32)
+    ids = (HOSTILE, *(f"song-{i:03d}" for i in range(1, songs)))
+    # The hostile song is answered worst, so that it stands in the list of the worst.
+    student[0] = -np.sign(truth[0])
+    kept = retention(truth, student, teacher, seed=0)
+    return {
+        "test": evaluate(ids, truth, student, seed=0),
+        "teacher": {"test": evaluate(ids, truth, teacher, seed=0), "spec": {}, "history": made_up_history(0.9, 12)},
+        "retention": dataclasses.asdict(kept),
+    }
+
+
+def made_up_history(best: float, epochs: int) -> list[dict[str, float]]:
+    """Rows as the trainer writes them."""
+    return [
+        {
+            "epoch": epoch,
+            "train_loss": 1 / (1 + epoch),
+            "val_ccc_valence": best * 0.9 * (1 - 0.7**epoch),
+            "val_ccc_arousal": best * (1 - 0.6**epoch),
+            "val_ccc": best * 0.95 * (1 - 0.65**epoch),
+        }
+        for epoch in range(epochs)
+    ]
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """TorchScript and ONNX of a tiny student, with every optional part there."""
+    return make_bundle(tmp_path_factory.mktemp("benchmarks"), ("torchscript", "onnx"))
+
+
+def convert_here(checkpoint: Path, name: str, folder: Path, log: Path, timeout_s: float) -> Artifact:
+    """Convert in this process: one of its own takes seconds to import torch."""
+    loaded = Checkpoint.load(checkpoint)
+    fold_norms(loaded.model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return get_format(name).export(loaded.model, loaded.spec, folder)
+
+
+def quick_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = None) -> Golden:
+    """Golden vectors from noise of several loudnesses: rendering music takes most of a minute."""
+    rng, size = np.random.default_rng(0), spec.audio.image_size
+    image = (rng.random((6, size, size)) * np.linspace(0.1, 1, 6)[:, None, None]).astype(np.float32)
+    with torch.inference_mode():
+        inputs = np.concatenate([to_input(picture, spec) for picture in image])
+        return Golden(image, model(torch.from_numpy(inputs)).numpy())
+
+
+def make_bundle(place: Path, formats: tuple[str, ...], songs: int = 60) -> Bundle:
+    """Build a bundle from a network whose answers are spread over the plane without any training."""
+    settings = MobileViTSettings(
+        stem_widths=(8, 8, 8), layers=1, heads=2, head_width=8, width=16, mlp_width=16, output_width=8
+    )
+    spec = spec_of(settings, AudioSpec(seconds=2.0, image_size=32))
+    torch.manual_seed(1)
+    model = build(spec).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+        answers = torch.atanh(torch.from_numpy(quick_golden(model, spec).output))
+        model.output.weight.mul_(0.4 / answers.std(dim=0)[:, None])
+        model.output.bias.sub_(answers.mean(dim=0)).mul_(0.4 / answers.std(dim=0))
+    origin = {
+        "labels": "generated",
+        "source": "music",
+        "fingerprint": "f" * 64,
+        "songs": {"train": 480, "validation": 60, "test": songs},
+        "split_seed": 0,
+    }
+    checkpoint = Checkpoint(
+        model, spec, {"seed": 7, "epochs": 12}, made_up_history(0.8, 12), made_up_evaluation(songs), origin
+    )
+    checkpoint.save(place / "checkpoint")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sentio_mobile.export.bundle.make_golden", quick_golden)
+        patch.setattr("sentio_mobile.export.bundle.convert", convert_here)
+        failures = build_bundle(place / "checkpoint", formats, place / "bundle")
+    assert not failures
+    return open_bundle(place / "bundle")
+
+
+@pytest.fixture(scope="session")
+def verification(bundle: Bundle) -> Verification:
+    return verify(bundle)
+
+
+@pytest.fixture(scope="session")
+def measured(bundle: Bundle) -> Benchmark:
+    budgets = load_budgets()
+    once = dataclasses.replace(budgets, measurement=dataclasses.replace(budgets.measurement, cold_starts=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sentio_mobile.benchmarks.run.load_budgets", lambda: once)
+        return benchmark(bundle, runs=50)
+
+
+@pytest.fixture
+def saying(bundle: Bundle, tmp_path: Path) -> Callable[..., Bundle]:
+    """The bundle with another evaluation, or with other manifest keys, in a folder of its own."""
+
+    def change(evaluation: dict[str, Any] | None = None, manifest: dict[str, Any] | None = None) -> Bundle:
+        whole = read_json(bundle.folder / EVALUATION, BundleError) if evaluation is None else evaluation
+        write_json(tmp_path / EVALUATION, whole)
+        return dataclasses.replace(bundle, folder=tmp_path, manifest={**bundle.manifest, **(manifest or {})})
+
+    return change

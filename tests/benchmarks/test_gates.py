@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from sentio_mobile.benchmarks import gates
+from sentio_mobile.benchmarks.gates import Limits, judge_latency, judge_retention, judge_size, load_budgets
+from sentio_mobile.benchmarks.latency import FEWEST_RUNS, Latency
+from sentio_mobile.errors import InputError
+from sentio_mobile.training.metrics import Interval
+
+LIMITS = Limits(latency_ms=50.0, size_mb=50.0, retention=0.85)
+
+
+def test_the_budgets_on_file_can_be_kept() -> None:
+    budgets = load_budgets()
+    assert budgets.gates == LIMITS
+    assert budgets.measurement.runs >= FEWEST_RUNS
+    assert budgets.measurement.threads == 1
+
+
+def test_an_unknown_budget_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    text = (gates.ROOT / "benchmarks" / "budgets.toml").read_text()
+    (tmp_path / "benchmarks" / "budgets.toml").write_text(text.replace("size_mb", "sise_mb"))
+    monkeypatch.setattr(gates, "ROOT", tmp_path)
+    with pytest.raises(InputError, match="'sise_mb'; known: latency_ms, size_mb"):
+        load_budgets()
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(50_000_000, "pass"), (50_000_001, "fail")])
+def test_size(size: int, verdict: str) -> None:
+    assert judge_size("onnx fp32", size, LIMITS).verdict == verdict
+
+
+@pytest.mark.parametrize(("p90", "verdict"), [(50.0, "pass"), (50.1, "fail")])
+def test_latency_is_judged_on_p90(p90: float, verdict: str) -> None:
+    gate = judge_latency("onnx fp32", Latency(p50_ms=1.0, p90_ms=p90, p99_ms=900.0, runs=50), "", LIMITS)
+    assert (gate.verdict, gate.value) == (verdict, p90)
+    assert "desktop, not a phone" in gate.note
+
+
+def test_no_latency_is_no_verdict() -> None:
+    gate = judge_latency("coreml fp32", None, "no such runtime here", LIMITS)
+    assert (gate.verdict, gate.value, gate.note) == ("not measured", None, "no such runtime here")
+
+
+@pytest.mark.parametrize(
+    ("figure", "verdict", "both_sides"),
+    [
+        (Interval(0.95, 0.90, 0.99), "pass", False),
+        (Interval(0.90, 0.80, 0.99), "pass", True),
+        (Interval(0.80, 0.70, 0.90), "fail", True),
+        (Interval(0.70, 0.60, 0.80), "fail", False),
+    ],
+)
+def test_retention_tells_what_its_interval_allows(figure: Interval, verdict: str, both_sides: bool) -> None:
+    gate = judge_retention(figure, LIMITS)
+    assert gate.verdict == verdict
+    assert ("both sides of the gate" in gate.note) == both_sides
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"), [(None, "no teacher's evaluation"), (Interval(None, None, None), "undefined")]
+)
+def test_unknown_retention_is_no_verdict(figure: Interval | None, words: str) -> None:
+    gate = judge_retention(figure, LIMITS)
+    assert gate.verdict == "not measured"
+    assert words in gate.note

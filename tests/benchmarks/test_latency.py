@@ -1,0 +1,38 @@
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sentio_mobile.benchmarks.latency import measure_latency
+from sentio_mobile.errors import InputError
+
+IMAGE = np.zeros((1, 3, 4, 4), np.float32)
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def sleeper(name: str, seconds: float, calls: list[str]) -> Run:
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        calls.append(name)
+        time.sleep(seconds)
+        return image
+
+    return run
+
+
+def test_runners_take_turns_and_keep_their_times() -> None:
+    calls: list[str] = []
+    runners = {"slow": sleeper("slow", 0.004, calls), "fast": sleeper("fast", 0.0005, calls)}
+    found = measure_latency(runners, [IMAGE], runs=50, warm_up=3)
+    assert len(calls) == 2 * 53
+    assert all({calls[i], calls[i + 1]} == {"slow", "fast"} for i in range(0, len(calls), 2))
+    assert len({tuple(calls[i : i + 2]) for i in range(0, len(calls), 2)}) == 2
+    assert found["slow"].p50_ms >= 4 > found["fast"].p50_ms
+    assert found["slow"].p50_ms <= found["slow"].p90_ms <= found["slow"].p99_ms
+    assert found["slow"].runs == 50
+
+
+def test_too_few_runs_are_refused() -> None:
+    with pytest.raises(InputError, match="at least 50 runs, not 49"):
+        measure_latency({}, [IMAGE], runs=49, warm_up=0)

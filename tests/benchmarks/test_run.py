@@ -1,0 +1,70 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sentio_mobile.benchmarks.run import Benchmark, benchmark
+from sentio_mobile.errors import BundleError, InputError
+from sentio_mobile.export.bundle import Bundle
+from sentio_mobile.export.onnx import Onnx
+
+
+def test_every_artifact_is_measured_and_judged(bundle: Bundle, measured: Benchmark) -> None:
+    assert [m.label for m in measured.measured] == ["torchscript fp32", "onnx fp32"]
+    for m in measured.measured:
+        assert m.size == bundle.size(bundle.artifact(m.format)) > 0
+        assert m.latency is not None
+        assert 0 < m.latency.p50_ms <= m.latency.p99_ms
+        assert m.cold is not None
+        assert m.cold.load_ms > m.cold.reload_ms > 0
+        assert m.cold.peak_mb > m.cold.added_mb > 1
+    assert [gate.name for gate in measured.gates] == ["retention", "size", "size", "latency", "latency"]
+
+
+def test_the_runtimes_are_told_apart(measured: Benchmark) -> None:
+    torch, onnx = (m.cold for m in measured.measured)
+    assert torch is not None
+    assert onnx is not None
+    assert onnx.added_mb < torch.added_mb / 2
+
+
+def test_it_is_written_as_json(measured: Benchmark, tmp_path: Path) -> None:
+    measured.write(tmp_path / "benchmark.json")
+    read = json.loads((tmp_path / "benchmark.json").read_text())
+    assert read["machine"]["cores"] >= 1
+    assert read["measured"][1]["latency"]["runs"] == 50
+
+
+def test_what_cannot_be_timed_here_gets_no_figure(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, saying: Callable[..., Bundle]
+) -> None:
+    import dataclasses
+
+    monkeypatch.setattr(Onnx, "timed_here", False)
+    only = dataclasses.replace(bundle, artifacts=(bundle.artifact("onnx"),))
+    found = benchmark(only, runs=50)
+    assert found.measured[0].latency is None
+    assert found.measured[0].cold is None
+    assert "onnx runtime does not exist on" in found.measured[0].reason
+    assert [gate.verdict for gate in found.gates if gate.name == "latency"] == ["not measured"]
+
+
+@pytest.mark.parametrize(("threads", "runs", "words"), [(0, 50, "threads"), (1, 10, "at least 50 runs")])
+def test_senseless_settings_are_refused(bundle: Bundle, threads: int, runs: int, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        benchmark(bundle, threads=threads, runs=runs)
+
+
+def test_a_damaged_evaluation_is_one_clear_line(saying: Callable[..., Bundle]) -> None:
+    from sentio_mobile.benchmarks.scores import read_scores
+
+    for evaluation in (
+        {"test": {"metrics": 3}},
+        {"test": [1]},
+        {"history": [3]},
+        {"teacher": "x"},
+        {"retention": {"value": "much", "low": 0, "high": 1}},
+    ):
+        with pytest.raises(BundleError, match=r"evaluation\.json: is damaged"):
+            read_scores(saying(evaluation))
