@@ -69,8 +69,9 @@ class Run:
         key = hashlib.sha256(json.dumps([__version__, name, plain]).encode()).hexdigest()
         done = self._state.get(name, {})
         if (self.folder / name).exists() and done.get("key") == key:
-            self.announce(f"{name}: done before, in {done['seconds']:.0f} s")
+            self.announce(f"{name}: done before")
             return key
+        self.announce(name)
         start = time.monotonic()
         work()
         self._state[name] = {"key": key, "seconds": round(time.monotonic() - start, 1)}

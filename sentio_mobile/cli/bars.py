@@ -20,7 +20,8 @@ from sentio_mobile.cli.words import errors
 class Bars:
     """A `Progress` drawn with rich: one bar for each piece of work, with the time that is left.
 
-    Use as a context manager, so that the terminal is left as it was found.
+    Use as a context manager, so that the terminal is left as it was found. Where there is no terminal, in a log file
+    say, each piece of work is one line at its start.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,7 @@ class Bars:
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[note]}"),
             console=errors,
+            disable=not errors.is_terminal,
         )
         self._task: TaskID | None = None
 
@@ -47,6 +49,8 @@ class Bars:
 
     def start(self, what: str, total: int) -> None:
         """Begin a piece of work of `total` steps."""
+        if not errors.is_terminal:
+            errors.print(f"{what} ({total})", markup=False)
         self._task = self._bars.add_task(what, total=total, note="")
 
     def advance(self, n: int = 1, note: str = "") -> None:

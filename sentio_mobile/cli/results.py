@@ -34,6 +34,8 @@ def show_summary(summary: Summary) -> None:
     """What a run came to, in a screenful."""
     console.print()
     console.print(summary.headline, style="bold", markup=False)
+    for problem in summary.problems:
+        console.print(f"- {problem}", markup=False)
     console.print(summary.data, markup=False)
     agreement = Table("CCC (95% interval)", "teacher", "student")
     for row in summary.agreement:
