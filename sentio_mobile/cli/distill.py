@@ -29,15 +29,18 @@ def distill(teacher: Path, data_folder: Path, recipe: str, out: Path, force: boo
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_evaluation, show_retention
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.distill.distill import distill as distill_student
     from sentio_mobile.files import require_free
     from sentio_mobile.recipes import DistillRecipe, load_recipe
     from sentio_mobile.training.checkpoint import Checkpoint
 
     require_free(out, force)
     settings = load_recipe(DistillRecipe, recipe, "distill")
+    songs, known = open_data(data_folder), Checkpoint.load(teacher)
+    # Last, because it takes seconds: what is wrong with the arguments is said at once.
+    from sentio_mobile.distill.distill import distill as distill_student
+
     with Bars() as bars:
-        student = distill_student(Checkpoint.load(teacher), open_data(data_folder), settings, out, bars, replace=force)
+        student = distill_student(known, songs, settings, out, bars, replace=force)
     show_evaluation("teacher", student.evaluation["teacher"]["test"])
     show_evaluation("student", student.evaluation["test"])
     show_retention(student.evaluation["retention"])

@@ -35,12 +35,15 @@ def train(data_folder: Path, recipe: str, out: Path, force: bool) -> None:
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.files import require_free
     from sentio_mobile.recipes import TeacherRecipe, load_recipe
-    from sentio_mobile.teacher.train import train_teacher
 
     require_free(out, force)
     settings = load_recipe(TeacherRecipe, recipe, "teacher")
+    songs = open_data(data_folder)
+    # Last, because it takes seconds: what is wrong with the arguments is said at once.
+    from sentio_mobile.teacher.train import train_teacher
+
     with Bars() as bars:
-        checkpoint = train_teacher(open_data(data_folder), settings, out, bars, replace=force)
+        checkpoint = train_teacher(songs, settings, out, bars, replace=force)
     show_evaluation("teacher", checkpoint.evaluation["test"])
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt"
