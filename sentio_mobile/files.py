@@ -96,6 +96,9 @@ def new_folder(place: Path, replace: bool = False) -> Iterator[Path]:
         raise OutputError(f"cannot write {place}: {error.strerror}; choose a folder that you can write to") from error
     try:
         yield part
+        # Some libraries write as privately as temporary files are; what is kept is as readable as anything else.
+        for path in part.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         old = place.with_name(f".{place.name}.old-{os.getpid()}")
         if place.exists():
             place.rename(old)

@@ -128,6 +128,9 @@ class RunRecipe:
     export: ExportRecipe = field(default_factory=ExportRecipe)
 
 
+S = TypeVar("S", TeacherRecipe, DistillRecipe)
+
+
 def load_recipe(kind: type[T], name: str, stage: str) -> T:
     """Read a recipe.
 
@@ -171,6 +174,20 @@ def load_run_recipe(name: str, source: Path | None = None) -> RunRecipe:
             f"{path}: source {found} does not exist; name a DEAM folder, a manifest CSV, or {GENERATED!r}"
         )
     return replace(recipe, source=str(found))
+
+
+def with_seed(recipe: RunRecipe, seed: int) -> RunRecipe:
+    """The same way with another split, and other weights to start from."""
+
+    def reseeded(stage: S) -> S:
+        return replace(stage, training=replace(stage.training, seed=seed))
+
+    return replace(
+        recipe,
+        data=replace(recipe.data, seed=seed),
+        teacher=reseeded(recipe.teacher),
+        distill=reseeded(recipe.distill),
+    )
 
 
 def _find(name: str, stage: str) -> Path:

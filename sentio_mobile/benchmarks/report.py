@@ -123,7 +123,7 @@ def _provenance(bundle: Bundle) -> dict[str, str]:
         "labels": origin.get("labels"),
         "songs": songs,
         "seed of the splits": origin.get("split_seed"),
-        "seed of the training": recipe.get("seed"),
+        "seed of the training": _mapping(recipe.get("training")).get("seed"),
     }
     return {words: "not recorded" if value in (None, "") else str(value) for words, value in known.items()}
 

@@ -56,6 +56,7 @@ class Scores:
     retention: Interval | None
     student_history: History | None
     teacher_history: History | None
+    teacher_parameters: int | None
 
 
 def read_scores(bundle: Bundle) -> Scores:
@@ -74,6 +75,7 @@ def read_scores(bundle: Bundle) -> Scores:
             retention=_interval(kept) if kept else None,
             student_history=_history(evaluation.get("history")),
             teacher_history=_history(teacher.get("history")),
+            teacher_parameters=int(teacher["parameters"]) if "parameters" in teacher else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{bundle.folder / 'evaluation.json'}: is damaged ({error!r}); export again") from error

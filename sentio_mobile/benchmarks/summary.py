@@ -117,6 +117,8 @@ def _problems(verification: Verification, benchmark: Benchmark, failed: Mapping[
 
 
 def _headline(problems: list[str], verification: Verification, benchmark: Benchmark, generated: bool) -> str:
+    if verification.passed and benchmark.failed and len(problems) == 1:
+        return f"Verified, but {len(benchmark.failed)} of {count(len(benchmark.gates), 'gate')} failed"
     if problems:
         return f"Not ready: {count(len(problems), 'problem')}"
     if not verification.passed:

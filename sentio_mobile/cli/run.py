@@ -13,13 +13,14 @@ from sentio_mobile.cli.words import console, errors, out_option, show_skipped
 @click.argument("recipe")
 @out_option
 @click.option("--source", type=click.Path(path_type=Path), help="DEAM or a manifest, in place of the recipe's.")
-def run(recipe: str, out: Path, source: Path | None) -> None:
+@click.option("--seed", type=click.IntRange(0), help="Another split and other first weights than the recipe's.")
+def run(recipe: str, out: Path, source: Path | None, seed: int | None) -> None:
     """Go the whole way of one RECIPE: data, teacher, student, bundle, report.
 
     RECIPE is a .toml file, or the name of one that comes along (see benchmarks/recipes). A stage whose inputs have not
     changed is not done again, so a run that was stopped goes on when the same command is given.
     """
-    _go(recipe, out, source)
+    _go(recipe, out, source, seed)
 
 
 @click.command(epilog="Example: sentio-mobile quickstart --out runs/quickstart")
@@ -30,17 +31,19 @@ def quickstart(out: Path) -> None:
     Makes music with known valence and arousal, trains a small teacher, distills the full-size student, exports and
     verifies it in every format, measures it, and writes a report.
     """
-    _go("quickstart", out, None)
+    _go("quickstart", out, None, None)
 
 
-def _go(recipe: str, out: Path, source: Path | None) -> None:
+def _go(recipe: str, out: Path, source: Path | None, seed: int | None) -> None:
     from sentio_mobile.benchmarks.publish import REPORT, read_summary
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_summary
     from sentio_mobile.pipeline import Run
-    from sentio_mobile.recipes import load_run_recipe
+    from sentio_mobile.recipes import load_run_recipe, with_seed
 
     settings = load_run_recipe(recipe, source)
+    if seed is not None:
+        settings = with_seed(settings, seed)
     with Bars() as bars:
         whole = Run(out, settings, bars, lambda line: errors.print(f"[dim]{line}[/]"))
         whole.go()

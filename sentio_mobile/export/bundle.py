@@ -8,6 +8,7 @@ golden.safetensors   inputs, and the outputs that every runtime must give
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,8 @@ class Bundle:
 
     def size(self, artifact: Artifact) -> int:
         """Bytes of an artifact on disk."""
-        name = artifact.path.relative_to(self.folder).as_posix()
         files: dict[str, dict[str, Any]] = self.manifest["files"]
-        return sum(entry["bytes"] for file, entry in files.items() if file == name or file.startswith(f"{name}/"))
+        return sum(files[name]["bytes"] for name in _files_of(artifact.path.relative_to(self.folder).as_posix(), files))
 
     def artifact(self, format_name: str) -> Artifact:
         """The artifact of one format.
@@ -161,13 +161,20 @@ def open_bundle(folder: Path) -> Bundle:
             Artifact(entry["format"], entry["precision"], entry["form"], folder / entry["path"])
             for entry in manifest["artifacts"]
         )
-        for artifact in artifacts:
+        for artifact, entry in zip(artifacts, manifest["artifacts"], strict=True):
             get_format(artifact.format)
+            if not _files_of(entry["path"], manifest["files"]):
+                raise BundleError(f"{folder / MANIFEST}: has no hash for {entry['path']!r}; do not use it")
     except BundleError:
         raise
     except (KeyError, TypeError, AttributeError, InputError) as error:
         raise BundleError(f"{folder / MANIFEST}: is damaged ({error}); export again") from error
     return Bundle(folder=folder, manifest=manifest, spec=spec, artifacts=artifacts)
+
+
+def _files_of(path: str, files: Iterable[str]) -> list[str]:
+    """Those of the hashed files that make up the artifact at `path`: itself, or what lies in that folder."""
+    return [name for name in files if name == path or name.startswith(f"{path}/")]
 
 
 def _check_file(folder: Path, name: str, wanted: str) -> None:

@@ -56,9 +56,6 @@ class CoreML:
         )
         _describe(package, spec)
         package.save(str(artifact.path))
-        # The specification is written as a private temporary file; the package must be as readable as the others.
-        for file in artifact.path.rglob("*"):
-            file.chmod(0o755 if file.is_dir() else 0o644)
         return artifact
 
     def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:

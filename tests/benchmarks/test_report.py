@@ -108,7 +108,7 @@ def test_an_import_without_evaluation_says_what_is_not_known(saying: Callable[..
     [
         ("test", "holds no evaluation of the student"),
         ("teacher", "holds no evaluation of a teacher"),
-        ("retention", "no large model was recorded beside it"),
+        ("retention", "no teacher was recorded beside it"),
         ("history", "The teacher on validation songs"),
     ],
 )
@@ -148,6 +148,16 @@ def test_failures_are_named(
     assert "1 of 5 gates failed: latency of onnx fp32" in text
     assert "no end after 600 s" in text
     assert "differs from PyTorch by 3.1e-02" in text
+
+
+def test_a_missed_gate_alone_leaves_a_verified_bundle(
+    bundle: Bundle, verification: Verification, measured: Benchmark
+) -> None:
+    *others, last = (dataclasses.replace(gate, verdict="pass") for gate in measured.gates)
+    slow = dataclasses.replace(measured, gates=(*others, dataclasses.replace(last, verdict="fail")))
+    summary = summarize(bundle, verification, slow)
+    assert summary.headline == "Verified, but 1 of 5 gates failed"
+    assert not summary.ready
 
 
 def test_the_summary_of_a_good_run(bundle: Bundle, verification: Verification, measured: Benchmark) -> None:

@@ -1,0 +1,63 @@
+"""Recipes: every one that comes along can be read, and a wrong one says what is known."""
+
+from pathlib import Path
+
+import pytest
+
+from sentio_mobile.errors import RecipeError
+from sentio_mobile.house import ROOT
+from sentio_mobile.recipes import DistillRecipe, TeacherRecipe, load_recipe, load_run_recipe, with_seed
+
+
+def names(stage: str) -> list[str]:
+    return sorted(file.stem for file in (ROOT / stage / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", names("teacher"))
+def test_every_teacher_recipe_is_read(name: str) -> None:
+    assert load_recipe(TeacherRecipe, name, "teacher").training.epochs > 0
+
+
+@pytest.mark.parametrize("name", names("distill"))
+def test_every_distill_recipe_is_read(name: str) -> None:
+    assert load_recipe(DistillRecipe, name, "distill").model.layers > 0
+
+
+@pytest.mark.parametrize("name", names("benchmarks"))
+def test_every_recipe_for_the_whole_way_is_read(name: str, tmp_path: Path) -> None:
+    assert load_run_recipe(name, source=tmp_path).source == str(tmp_path)
+
+
+def test_the_published_teacher_and_the_small_one_are_a_recipe_apart() -> None:
+    large, small = (load_recipe(TeacherRecipe, name, "teacher").model for name in ("vit_b_16", "vit_small"))
+    assert (large.layers, large.heads, large.width, large.mlp_width) == (12, 12, 768, 3072)
+    assert small.width < large.width
+
+
+def test_another_seed_changes_split_and_training_and_nothing_else() -> None:
+    recipe = load_run_recipe("quickstart")
+    other = with_seed(recipe, 9)
+    assert (other.data.seed, other.teacher.training.seed, other.distill.training.seed) == (9, 9, 9)
+    assert with_seed(other, 0) == with_seed(recipe, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('source = "generated"\nteacher = "vit_huge"\ndistill = "mobilevit"', "no teacher recipe 'vit_huge'; known: "),
+        ('source = "generated"\nteacher = "vit_small"', "lacks the key 'distill'"),
+        ('source = "none.csv"\nteacher = "vit_small"\ndistill = "mobilevit"', "does not exist"),
+        ("source = generated", "is no TOML"),
+        (
+            'source = "generated"\nteacher = "vit_small"\ndistill = "mobilevit"\nspeed = 3',
+            "no key 'speed'; known: source",
+        ),
+        ('source = "generated"\nteacher = "vit_small"\ndistill = "mobilevit"\n[data]\nscale = "0-5"', "must be one of"),
+        ('source = "generated"\nteacher = 3\ndistill = "mobilevit"', "teacher must be a table"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(RecipeError, match=fault) as caught:
+        load_run_recipe(str(tmp_path / "mine.toml"))
+    assert "\n" not in str(caught.value)
