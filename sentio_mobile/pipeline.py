@@ -36,6 +36,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self._state: dict[str, Any] = {}
+        self._begun = 0
         if (self.folder / STATE).is_file():
             self._state = read_json(self.folder / STATE, DataError)
 
@@ -68,10 +69,12 @@ class Run:
         ]
         key = hashlib.sha256(json.dumps([__version__, name, plain]).encode()).hexdigest()
         done = self._state.get(name, {})
+        self._begun += 1
+        stage = f"stage {self._begun} of {6 if self.recipe.source == GENERATED else 5}, {name}"
         if (self.folder / name).exists() and done.get("key") == key:
-            self.announce(f"{name}: done before")
+            self.announce(f"{stage}: done before")
             return key
-        self.announce(name)
+        self.announce(stage)
         start = time.monotonic()
         work()
         self._state[name] = {"key": key, "seconds": round(time.monotonic() - start, 1)}

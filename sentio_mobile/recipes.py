@@ -197,7 +197,7 @@ def _find(name: str, stage: str) -> Path:
     path = folder / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
-        raise RecipeError(f"no {stage} recipe {name!r}; known: {known}; or give the path of a .toml file")
+        raise RecipeError(f"no recipe {name!r} in {stage}/recipes; known: {known}; or give the path of a .toml file")
     return path
 
 

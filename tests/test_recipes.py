@@ -44,7 +44,10 @@ def test_another_seed_changes_split_and_training_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ('source = "generated"\nteacher = "vit_huge"\ndistill = "mobilevit"', "no teacher recipe 'vit_huge'; known: "),
+        (
+            'source = "generated"\nteacher = "vit_huge"\ndistill = "mobilevit"',
+            "no recipe 'vit_huge' in teacher/recipes; known: ",
+        ),
         ('source = "generated"\nteacher = "vit_small"', "lacks the key 'distill'"),
         ('source = "none.csv"\nteacher = "vit_small"\ndistill = "mobilevit"', "does not exist"),
         ("source = generated", "is no TOML"),

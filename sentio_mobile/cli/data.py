@@ -36,7 +36,9 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
 
     with Bars() as bars:
         write_deam(out, songs, seed, audio_format, bars)
-    console.print(f"{songs} songs in {out}. Next: sentio-mobile data prepare {out} --out {out}-prepared")
+    console.print(
+        f"{songs} songs in {out}. Next: sentio-mobile data prepare {out} --out {out}-prepared", soft_wrap=True
+    )
 
 
 @data.command(epilog="Example: sentio-mobile data prepare DEAM --out prepared")
@@ -85,7 +87,7 @@ def prepare(
     with Bars() as bars:
         skipped = prepare_data(source, out, recipe, AudioSpec(), bars, replace=force)
     show_skipped(skipped)
-    console.print(f"Prepared in {out}. Next: sentio-mobile data check {out}")
+    console.print(f"Prepared in {out}. Next: sentio-mobile data check {out}", soft_wrap=True)
 
 
 @data.command(epilog="Example: sentio-mobile data check prepared")

@@ -44,4 +44,6 @@ def distill(teacher: Path, data_folder: Path, recipe: str, out: Path, force: boo
     show_evaluation("teacher", student.evaluation["teacher"]["test"])
     show_evaluation("student", student.evaluation["test"])
     show_retention(student.evaluation["retention"])
-    console.print(f"Checkpoint: {out}. Next: sentio-mobile export --checkpoint {out} --format all --out bundle")
+    console.print(
+        f"Checkpoint: {out}. Next: sentio-mobile export --checkpoint {out} --format all --out bundle", soft_wrap=True
+    )

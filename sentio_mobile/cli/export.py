@@ -46,6 +46,6 @@ def export(checkpoint: Path, formats: tuple[str, ...], out: Path, timeout: float
         failed = build_bundle(checkpoint, wanted, out, timeout, bars, replace=force)
     for reason in failed.values():
         errors.print(f"[red]failed:[/] {reason}")
-    console.print(f"Bundle: {out}. Next: sentio-mobile verify {out}")
+    console.print(f"Bundle: {out}. Next: sentio-mobile verify {out}", soft_wrap=True)
     if failed:
         raise SystemExit(1)

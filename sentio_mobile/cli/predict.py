@@ -32,4 +32,5 @@ def predict(bundle: Path, songs: tuple[Path, ...], format_name: str, threads: in
         console.print(
             f"{answer.song}: valence {answer.valence:+.2f}, arousal {answer.arousal:+.2f} ({answer.quadrant})",
             markup=False,
+            soft_wrap=True,
         )

@@ -49,8 +49,8 @@ def _go(recipe: str, out: Path, source: Path | None, seed: int | None) -> None:
         whole.go()
     show_skipped(whole.skipped)
     show_summary(read_summary(out))
-    console.print(f"Bundle: {out / 'bundle'}")
-    console.print(f"Report: {out / REPORT} (open it in a browser)")
-    console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3")
+    console.print(f"Bundle: {out / 'bundle'}", soft_wrap=True)
+    console.print(f"Report: {out / REPORT} (open it in a browser)", soft_wrap=True)
+    console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3", soft_wrap=True)
     if whole.broken:
         raise SystemExit(1)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +50,9 @@ class Tflite:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            interpreter.allocate_tensors()
+            with _without_greeting():
+                interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                interpreter.allocate_tensors()
         except (RuntimeError, ValueError, OSError) as error:
             raise damaged(path, "LiteRT", error) from error
         signatures: dict[str, dict[str, list[str]]] = interpreter.get_signature_list()
@@ -66,6 +71,23 @@ class _Runner:
     def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         answer: NDArray[np.float32] = self.signature(**{self.input_name: image})[self.output_name]
         return answer
+
+
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """Keep LiteRT's line about its delegate off the terminal: it has no setting for it, and writes past Python.
+
+    What it says of a fault comes as an exception too.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _named(model: nn.Module, spec: ModelSpec) -> nn.Module:

@@ -50,7 +50,6 @@ def test_artifact_says_what_it_is(name: str, artifacts: dict[str, Artifact]) -> 
 def test_nothing_of_the_exporting_machine_is_inside(name: str, artifacts: dict[str, Artifact]) -> None:
     path = artifact_of(name, artifacts).path
     files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-    assert all((file.stat().st_mode & 0o444) == 0o444 for file in files)
     here = [str(Path(__file__).parents[2]), sys.prefix, str(path.parent)]
     for file in files:
         data = file.read_bytes()

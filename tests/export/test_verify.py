@@ -59,6 +59,7 @@ def test_a_good_bundle_passes_and_its_golden_outputs_are_spread(made: Path) -> N
     assert min(found.spread) > 0.1
     assert found.results[0].max_diff is not None
     assert found.results[0].max_diff < 1e-4
+    assert all(file.stat().st_mode & 0o444 == 0o444 for file in made.rglob("*"))
 
 
 def test_a_model_that_answers_the_same_for_everything_fails(checkpoint: Path, tmp_path: Path) -> None:
