@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sentio_mobile import __version__
-from sentio_mobile.errors import BundleError, DataError
+from sentio_mobile.errors import BundleError, CheckpointError, DataError
 from sentio_mobile.files import read_json, write_json
 from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import GENERATED, RunRecipe
@@ -26,12 +26,16 @@ STATE = "run.json"
 
 @dataclass
 class Run:
-    """One run folder. `skipped` are the clips without usable audio that this call met."""
+    """One run folder.
+
+    `start` is the checkpoint of a teacher to start from; `skipped` are the clips without usable audio that were met.
+    """
 
     folder: Path
     recipe: RunRecipe
     progress: Progress
     announce: Callable[[str], None]
+    start: Path | None = None
     skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,7 +52,7 @@ class Run:
         """
         source, key = self._source()
         key = self._stage("data", [key, self.recipe.audio, self.recipe.data], lambda: self._prepare(source))
-        teacher_key = self._stage("teacher", [key, self.recipe.teacher], self._train)
+        teacher_key = self._stage("teacher", [key, self.recipe.teacher, self._first_weights()], self._train)
         student_key = self._stage("student", [key, teacher_key, self.recipe.distill], self._distill)
         bundle_key = self._stage("bundle", [student_key, self.recipe.export], self._export)
         self._stage("report.html", [bundle_key], self._report)
@@ -61,6 +65,13 @@ class Run:
         source = Path(self.recipe.source)
         # A manifest's content is part of the key; audio files are too large to hash at each start.
         return source, source.read_text(errors="replace") if source.is_file() else str(source.resolve())
+
+    def _first_weights(self) -> str | None:
+        if self.start is None:
+            return None
+        from sentio_mobile.training.checkpoint import SHEET
+
+        return str(read_json(self.start / SHEET, CheckpointError).get("weights_sha256"))
 
     def _stage(self, name: str, inputs: list[Any], work: Callable[[], None]) -> str:
         """Do `work` unless it was done from the same inputs; gives the key of those inputs."""
@@ -99,9 +110,11 @@ class Run:
     def _train(self) -> None:
         from sentio_mobile.data.prepared import open_data
         from sentio_mobile.teacher.train import train_teacher
+        from sentio_mobile.training.checkpoint import Checkpoint
 
         data = open_data(self.folder / "data")
-        train_teacher(data, self.recipe.teacher, self.folder / "teacher", self.progress, replace=True)
+        start = Checkpoint.load(self.start) if self.start else None
+        train_teacher(data, self.recipe.teacher, self.folder / "teacher", self.progress, replace=True, start=start)
 
     def _distill(self) -> None:
         from sentio_mobile.data.prepared import open_data

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, errors, out_option, show_skipped
+from sentio_mobile.cli.words import console, errors, out_option, show_skipped, start_option
 
 
 @click.command(epilog="Example: sentio-mobile run small_library --source songs.csv --out runs/mine")
@@ -14,13 +14,14 @@ from sentio_mobile.cli.words import console, errors, out_option, show_skipped
 @out_option
 @click.option("--source", type=click.Path(path_type=Path), help="DEAM or a manifest, in place of the recipe's.")
 @click.option("--seed", type=click.IntRange(0), help="Another split and other first weights than the recipe's.")
-def run(recipe: str, out: Path, source: Path | None, seed: int | None) -> None:
+@start_option
+def run(recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None) -> None:
     """Go the whole way of one RECIPE: data, teacher, student, bundle, report.
 
     RECIPE is a .toml file, or the name of one that comes along (see benchmarks/recipes). A stage whose inputs have not
     changed is not done again, so a run that was stopped goes on when the same command is given.
     """
-    _go(recipe, out, source, seed)
+    _go(recipe, out, source, seed, start)
 
 
 @click.command(epilog="Example: sentio-mobile quickstart --out runs/quickstart")
@@ -31,10 +32,10 @@ def quickstart(out: Path) -> None:
     Makes music with known valence and arousal, trains a small teacher, distills the full-size student, exports and
     verifies it in every format, measures it, and writes a report.
     """
-    _go("quickstart", out, None, None)
+    _go("quickstart", out, None, None, None)
 
 
-def _go(recipe: str, out: Path, source: Path | None, seed: int | None) -> None:
+def _go(recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None) -> None:
     from sentio_mobile.benchmarks.publish import REPORT, read_summary
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_summary
@@ -45,7 +46,7 @@ def _go(recipe: str, out: Path, source: Path | None, seed: int | None) -> None:
     if seed is not None:
         settings = with_seed(settings, seed)
     with Bars() as bars:
-        whole = Run(out, settings, bars, lambda line: errors.print(f"[dim]{line}[/]"))
+        whole = Run(out, settings, bars, lambda line: errors.print(f"[dim]{line}[/]"), start)
         whole.go()
     show_skipped(whole.skipped)
     show_summary(read_summary(out))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import Group, console, data_option, force_option, out_option
+from sentio_mobile.cli.words import Group, console, data_option, force_option, out_option, start_option
 
 
 @click.group(cls=Group)
@@ -22,13 +22,15 @@ def teacher() -> None:
     show_default=True,
     help="vit_small (2.9 M parameters), vit_b_16 (86 M, wants a GPU), or a .toml file of your own.",
 )
+@start_option
 @out_option
 @force_option
-def train(data_folder: Path, recipe: str, out: Path, force: bool) -> None:
+def train(data_folder: Path, recipe: str, start: Path | None, out: Path, force: bool) -> None:
     """Train a vision transformer on prepared songs.
 
     Keeps the epoch with the best validation CCC; reads the test songs once, at the end. A run that was stopped goes on
-    where it was when the same command is given again.
+    where it was when the same command is given again. With few songs, start from a teacher that has heard others: the
+    one that the quickstart trains on generated music, say.
     """
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_evaluation
@@ -41,9 +43,11 @@ def train(data_folder: Path, recipe: str, out: Path, force: bool) -> None:
     songs = open_data(data_folder)
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.teacher.train import train_teacher
+    from sentio_mobile.training.checkpoint import Checkpoint
 
+    first = Checkpoint.load(start) if start else None
     with Bars() as bars:
-        checkpoint = train_teacher(songs, settings, out, bars, replace=force)
+        checkpoint = train_teacher(songs, settings, out, bars, replace=force, start=first)
     show_evaluation("teacher", checkpoint.evaluation["test"])
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt"

@@ -45,3 +45,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that a model may use."
 )
+start_option = click.option(
+    "--start", type=click.Path(path_type=Path), help="A teacher's checkpoint to start from, in place of random weights."
+)

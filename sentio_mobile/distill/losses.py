@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from sentio_mobile.recipes import ResponseSettings
+from sentio_mobile.training.checkpoint import weights_digest
 from sentio_mobile.training.objectives import regression_loss
 
 
@@ -28,10 +28,7 @@ class ResponseDistillation:
     def __init__(self, teacher: nn.Module, response: ResponseSettings, ccc_share: float) -> None:
         self.teacher = teacher.eval().requires_grad_(False)
         self.response, self.ccc_share = response, ccc_share
-        weights = hashlib.sha256()
-        for tensor in teacher.state_dict().values():
-            weights.update(tensor.cpu().numpy().tobytes())
-        self.signature = f"response {response} {ccc_share} {weights.hexdigest()}"
+        self.signature = f"response {response} {ccc_share} {weights_digest(teacher)}"
 
     def __call__(self, model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Images [batch, 3, size, size], labels [batch, 2] in [-1, 1]."""

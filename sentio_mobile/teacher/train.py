@@ -9,17 +9,23 @@ from pathlib import Path
 import lightning
 
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.errors import CheckpointError
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import TeacherRecipe
-from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.metrics import evaluate
 from sentio_mobile.training.objectives import Supervised
 
 
 def train_teacher(
-    data: PreparedData, recipe: TeacherRecipe, out: Path, progress: Progress | None = None, replace: bool = False
+    data: PreparedData,
+    recipe: TeacherRecipe,
+    out: Path,
+    progress: Progress | None = None,
+    replace: bool = False,
+    start: Checkpoint | None = None,
 ) -> Checkpoint:
     """Train, keep the best epoch by validation CCC, read the test split once, and save.
 
@@ -31,23 +37,36 @@ def train_teacher(
         out: the checkpoint folder to write.
         progress: shown step by step.
         replace: an existing `out` gives way.
+        start: a teacher of the same architecture whose weights are the first ones, in place of random ones.
 
     Raises:
+        CheckpointError: `start` is of another architecture or front end.
         TrainingError: too few songs, or a loss that is not finite.
         OutputError: `out` cannot be written.
     """
     spec = spec_of(recipe.model, data.audio)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)
+    if start is not None:
+        if start.spec.audio != spec.audio:
+            raise CheckpointError(
+                f"{data.folder}: was prepared for another front end than that of the teacher to start from"
+            )
+        try:
+            model.load_state_dict(start.model.state_dict())
+        except RuntimeError as error:
+            raise CheckpointError("the teacher to start from has other widths or layers than the recipe's") from error
     work = out.with_name(f"{out.name}.training")
-    objective = Supervised(recipe.training.ccc_share)
+    first_weights = "random" if start is None else weights_digest(start.model)
+    objective = Supervised(recipe.training.ccc_share, first_weights)
     history = fit(model, spec, data, recipe.training, objective, work, progress or Silent(), "training the teacher")
     evaluation = {
         name: evaluate(split.song_ids, split.labels, predict(model, spec, data, name), recipe.training.seed)
         for name, split in data.splits.items()
         if name != "train"
     }
-    checkpoint = Checkpoint(model, spec, asdict(recipe), history, evaluation, data.origin)
+    made_by = {**asdict(recipe), "first_weights": first_weights}
+    checkpoint = Checkpoint(model, spec, made_by, history, evaluation, data.origin)
     checkpoint.save(out, replace)
     shutil.rmtree(work)
     return checkpoint

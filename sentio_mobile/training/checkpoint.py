@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -101,6 +102,14 @@ class Checkpoint:
             raise CheckpointError(f"{folder / WEIGHTS} does not fit the spec beside it: {fault}") from error
         rest = {name: sheet[name] for name in ("recipe", "history", "evaluation", "data", "versions") if name in sheet}
         return cls(model=model.eval(), spec=spec, **rest)
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Hex SHA-256 over a network's weights, in the order of its state dictionary."""
+    digest = hashlib.sha256()
+    for tensor in model.state_dict().values():
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def package_versions() -> dict[str, str]:

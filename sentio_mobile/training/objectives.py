@@ -41,11 +41,16 @@ def regression_loss(predicted: torch.Tensor, target: torch.Tensor, ccc_share: fl
 
 
 class Supervised:
-    """Learn from people's labels alone."""
+    """Learn from people's labels alone.
 
-    def __init__(self, ccc_share: float) -> None:
+    Args:
+        ccc_share: share of 1 - CCC in the loss.
+        first_weights: tells the weights that training starts from.
+    """
+
+    def __init__(self, ccc_share: float, first_weights: str) -> None:
         self.ccc_share = ccc_share
-        self.signature = f"supervised {ccc_share}"
+        self.signature = f"supervised {ccc_share}, first weights {first_weights}"
 
     def __call__(self, model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Images [batch, 3, size, size], labels [batch, 2] in [-1, 1]."""

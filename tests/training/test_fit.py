@@ -9,7 +9,7 @@ import torch
 
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.distill.distill import distill
-from sentio_mobile.errors import DataError, TrainingError
+from sentio_mobile.errors import CheckpointError, DataError, TrainingError
 from sentio_mobile.progress import Silent
 from sentio_mobile.recipes import DistillRecipe, TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
@@ -141,3 +141,20 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(
     with pytest.raises(TrainingError, match="the loss is nan in epoch 1, step 1"):
         train_teacher(open_data(spoilt), tiny_teacher, tmp_path / "ckpt")
     assert not (tmp_path / "ckpt").exists()
+
+
+def test_training_starts_from_another_teacher(
+    data: PreparedData, teacher: Path, tiny_teacher: TeacherRecipe, tmp_path: Path
+) -> None:
+    once = dataclasses.replace(tiny_teacher, training=dataclasses.replace(tiny_teacher.training, epochs=1))
+    still = dataclasses.replace(once, training=dataclasses.replace(once.training, learning_rate=1e-12))
+    start = Checkpoint.load(teacher)
+    kept = train_teacher(data, still, tmp_path / "still", start=start)
+    for name, weight in start.model.state_dict().items():
+        torch.testing.assert_close(kept.model.state_dict()[name], weight)
+    anew = train_teacher(data, still, tmp_path / "anew")
+    assert anew.recipe["first_weights"] == "random" != kept.recipe["first_weights"]
+    wider = dataclasses.replace(once, model=dataclasses.replace(once.model, width=64))
+    with pytest.raises(CheckpointError, match="other widths or layers"):
+        train_teacher(data, wider, tmp_path / "wider", start=start)
+    assert not (tmp_path / "wider").exists()
