@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -165,6 +166,15 @@ def test_benchmark_leaves_a_report_and_figures(whole_run: Path, tmp_path: Path) 
     figures = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert figures["runs"] == 50
     assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_a_record_of_a_run_has_its_figures_and_none_of_its_songs(whole_run: Path) -> None:
+    script = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "record.py"))
+    kept = script["record"](whole_run / "out", "sentio-mobile run small.toml --out out")
+    assert kept["student"]["test"]["metrics"]["mean"]["ccc"].keys() == {"value", "low", "high"}
+    assert not any(name in json.dumps(kept) for name in ('"songs": ["', '"truth"', '"predicted"'))
+    assert script["row"]("small", kept).count("|") == 7
 
 
 def test_doctor_says_what_can_be_made_here() -> None:
