@@ -1,11 +1,12 @@
 """Execute a Core ML program in numpy, so that a package is checked where there is no Core ML.
 
 It is written from the description of the operations and shares no code with the converter. It has the operations that
-an exported student uses, in 32-bit arithmetic, and refuses any other.
+exported students and teachers use, in 32-bit arithmetic, and refuses any other.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -106,6 +107,28 @@ def softmax(inputs: Inputs) -> Tensor:
     return shares
 
 
+def layer_norm(inputs: Inputs) -> Tensor:
+    """Mean 0 and variance 1 over the given axes, then a scale and a shift for each element of them."""
+    x, axes = inputs.tensor("x"), tuple(inputs.numbers("axes"))
+    centred = x - x.mean(axes, keepdims=True)
+    epsilon = inputs.tensor("epsilon") if inputs.has("epsilon") else np.float32(1e-5)
+    answer = centred / np.sqrt((centred**2).mean(axes, keepdims=True) + epsilon)
+    answer = answer * inputs.tensor("gamma") if inputs.has("gamma") else answer
+    return answer + inputs.tensor("beta") if inputs.has("beta") else answer
+
+
+def gelu(inputs: Inputs) -> Tensor:
+    """x times the normal distribution's share below x, by the error function and not by an approximation of it."""
+    if inputs.has("mode") and (mode := inputs.text("mode")) != "EXACT":
+        raise ValueError(f"the mode {mode!r} is not known")
+    x = inputs.tensor("x")
+    return (x * 0.5 * (1 + _erf(x / np.sqrt(2)))).astype(np.float32)
+
+
+# numpy has no error function of its own.
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
 def reshape(inputs: Inputs) -> Tensor:
     """The same numbers in another shape; 0 keeps a size and -1 takes what is left."""
     x, shape = inputs.tensor("x"), inputs.numbers("shape")
@@ -144,6 +167,9 @@ OPERATIONS: Mapping[str, Callable[[Inputs], Tensor | list[Tensor]]] = {
     "add": lambda inputs: inputs.tensor("x") + inputs.tensor("y"),
     "concat": concat,
     "conv": conv,
+    "expand_dims": lambda inputs: np.expand_dims(inputs.tensor("x"), tuple(inputs.numbers("axes"))),
+    "gelu": gelu,
+    "layer_norm": layer_norm,
     "linear": linear,
     "matmul": matmul,
     "mul": lambda inputs: inputs.tensor("x") * inputs.tensor("y"),
@@ -152,6 +178,7 @@ OPERATIONS: Mapping[str, Callable[[Inputs], Tensor | list[Tensor]]] = {
     "slice_by_index": slice_by_index,
     "softmax": softmax,
     "split": split,
+    "squeeze": lambda inputs: np.squeeze(inputs.tensor("x"), tuple(inputs.numbers("axes"))),
     "tanh": lambda inputs: np.tanh(inputs.tensor("x")),
     "transpose": lambda inputs: inputs.tensor("x").transpose(inputs.numbers("perm")),
 }

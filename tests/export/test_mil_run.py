@@ -93,9 +93,26 @@ def test_elementwise() -> None:
     close(run("tanh", x=x)[0], torch.from_numpy(x).tanh())
 
 
+def test_layer_norm() -> None:
+    x, gamma, beta = 3 * numbers(2, 5, 8) + 1, numbers(8), numbers(8)
+    t, scale, shift = (torch.from_numpy(v) for v in (x, gamma, beta))
+    (found,) = run("layer_norm", x=x, axes=[-1], gamma=gamma, beta=beta, epsilon=np.float32(1e-6))
+    close(found, functional.layer_norm(t, (8,), scale, shift, 1e-6))
+    close(run("layer_norm", x=x, axes=[1, 2])[0], functional.layer_norm(t, (5, 8)))
+
+
+def test_gelu_is_exact_and_no_other_mode_is_taken_for_it() -> None:
+    x = 3 * numbers(2, 50)
+    close(run("gelu", x=x, mode="EXACT")[0], functional.gelu(torch.from_numpy(x)))
+    with pytest.raises(ValueError, match="TANH_APPROXIMATION"):
+        run("gelu", x=x, mode="TANH_APPROXIMATION")
+
+
 def test_shapes() -> None:
     x = numbers(2, 3, 4)
     t = torch.from_numpy(x)
+    close(run("expand_dims", x=x, axes=[0, -1])[0], t.reshape(1, 2, 3, 4, 1))
+    close(run("squeeze", x=x[:, :1], axes=[1])[0], t[:, 0])
     close(run("reshape", x=x, shape=[0, -1])[0], t.reshape(2, 12))
     close(run("transpose", x=x, perm=[0, -1, -2])[0], t.transpose(1, 2))
     close(run("concat", values=(x, x * 2), axis=np.int32(1))[0], torch.cat([t, t * 2], 1))
