@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sentio_mobile import __version__
-from sentio_mobile.errors import BundleError, CheckpointError, DataError
+from sentio_mobile.errors import BundleError, CheckpointError, DataError, OutputError
 from sentio_mobile.files import read_json, write_json
 from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import GENERATED, RunRecipe
@@ -82,15 +82,23 @@ class Run:
         done = self._state.get(name, {})
         self._begun += 1
         stage = f"stage {self._begun} of {6 if self.recipe.source == GENERATED else 5}, {name}"
-        if (self.folder / name).exists() and done.get("key") == key:
+        place = self.folder / name
+        if place.exists() and done.get("key") == key and done.get("seconds") is not None:
             self.announce(f"{stage}: done before")
             return key
+        if place.exists() and not done:
+            raise OutputError(f"{place} exists, and no earlier run made it; choose another --out")
         self.announce(stage)
+        # Noted before the work begins: what stands there from now on is this run's, to be replaced when need be.
+        self._note(name, key, None)
         start = time.monotonic()
         work()
-        self._state[name] = {"key": key, "seconds": round(time.monotonic() - start, 1)}
-        write_json(self.folder / STATE, self._state)
+        self._note(name, key, round(time.monotonic() - start, 1))
         return key
+
+    def _note(self, name: str, key: str, seconds: float | None) -> None:
+        self._state[name] = {"key": key, "seconds": seconds}
+        write_json(self.folder / STATE, self._state)
 
     def _generate(self) -> None:
         import shutil

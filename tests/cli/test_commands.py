@@ -6,6 +6,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,45 @@ def test_a_place_that_cannot_be_written_is_named_before_any_work(tmp_path: Path,
     (tmp_path / "full" / "thesis.txt").write_text("x")
     refused(sentio(*train, tmp_path / "full"), "exists already")
     assert (tmp_path / "full" / "thesis.txt").read_text() == "x"
+
+
+def test_a_run_leaves_alone_what_it_did_not_make(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(RECIPE)
+    (tmp_path / "home" / "music").mkdir(parents=True)
+    (tmp_path / "home" / "music" / "mine.mp3").write_text("x")
+    refused(sentio("run", tmp_path / "small.toml", "--out", tmp_path / "home"), "music exists", "choose another --out")
+    assert (tmp_path / "home" / "music" / "mine.mp3").read_text() == "x"
+    (tmp_path / "home" / "run.json").write_text("[]")
+    refused(sentio("run", tmp_path / "small.toml", "--out", tmp_path / "home"), "run.json")
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(RECIPE)
+    command = [
+        sys.executable,
+        "-m",
+        "sentio_mobile",
+        "run",
+        str(tmp_path / "small.toml"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    state = tmp_path / "out" / "run.json"
+    deadline = time.monotonic() + 200
+    while not (state.is_file() and '"data"' in state.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "out" / "data").exists()
+    recipe = RECIPE.replace("epochs = 12", "epochs = 1") + '[export]\nformats = ["torchscript"]\n'
+    (tmp_path / "small.toml").write_text(recipe)
+    result = sentio("run", tmp_path / "small.toml", "--out", tmp_path / "out")
+    assert "Traceback" not in result.stderr, result.stderr
+    assert "stage 1 of 6, music: done before" in result.stderr
+    assert "stage 2 of 6, data\n" in result.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
 
 
 def test_skipped_clips_are_named_at_the_end(tmp_path: Path) -> None:
