@@ -47,7 +47,7 @@ mlp_width = 64
 head_widths = [16]
 head_dropout = [0.0, 0.0]
 [teacher.training]
-epochs = 12
+epochs = 30
 batch_size = 8
 learning_rate = 2e-3
 ccc_share = 0.8
@@ -60,7 +60,8 @@ width = 64
 mlp_width = 128
 output_width = 32
 [distill.training]
-epochs = 12
+epochs = 40
+patience = 40
 batch_size = 8
 learning_rate = 3e-3
 ccc_share = 0.8
@@ -259,7 +260,10 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     assert not (tmp_path / "out" / "data").exists()
-    recipe = RECIPE.replace("epochs = 12", "epochs = 1") + '[export]\nformats = ["torchscript"]\n'
+    recipe = (
+        RECIPE.replace("epochs = 30", "epochs = 1").replace("epochs = 40", "epochs = 1")
+        + '[export]\nformats = ["torchscript"]\n'
+    )
     (tmp_path / "small.toml").write_text(recipe)
     result = sentio("run", tmp_path / "small.toml", "--out", tmp_path / "out")
     assert "Traceback" not in result.stderr, result.stderr
