@@ -123,12 +123,14 @@ def _quiet() -> Iterator[None]:
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        for advice in (
-            r".*does not have many workers.*",
-            r".*Checkpoint directory .* exists.*",
-            r".*`isinstance.treespec.*",
-        ):
-            warnings.filterwarnings("ignore", message=advice)
-        yield
-    logger.setLevel(level)
+    try:
+        with warnings.catch_warnings():
+            for advice in (
+                r".*does not have many workers.*",
+                r".*Checkpoint directory .* exists.*",
+                r".*`isinstance.treespec.*",
+            ):
+                warnings.filterwarnings("ignore", message=advice)
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,6 +1,7 @@
 """Training a small teacher and distilling a small student, for real."""
 
 import dataclasses
+import logging
 import shutil
 from pathlib import Path
 
@@ -138,8 +139,10 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(
     mels = np.load(spoilt / "mels.npy", mmap_mode="r+")
     mels[:] = np.nan
     mels.flush()
+    level = logging.getLogger("lightning.pytorch").level
     with pytest.raises(TrainingError, match="the loss is nan in epoch 1, step 1"):
         train_teacher(open_data(spoilt), tiny_teacher, tmp_path / "ckpt")
+    assert logging.getLogger("lightning.pytorch").level == level
     assert not (tmp_path / "ckpt").exists()
 
 
