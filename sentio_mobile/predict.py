@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sentio_mobile.audio.frontend import image_of_file
+from sentio_mobile.audio.frontend import input_of_file
 from sentio_mobile.export.bundle import open_bundle
 from sentio_mobile.export.protocol import Runner, get_format, require
 from sentio_mobile.spec import ModelSpec
@@ -58,5 +58,5 @@ class Predictor:
         Raises:
             AudioError: the file holds no usable audio.
         """
-        valence, arousal = self.run(image_of_file(song, self.spec))[0]
+        valence, arousal = self.run(input_of_file(song, self.spec))[0]
         return Emotion(str(song), float(valence), float(arousal))

@@ -22,6 +22,10 @@ IMAGE_SD: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 FORMATS: tuple[str, ...] = ("torchscript", "onnx", "tflite", "coreml")
 
+Form = Literal["spectrogram", "waveform"]
+FORMS: tuple[Form, ...] = ("spectrogram", "waveform")
+"""What a model is fed: the picture of a log-mel, or PCM, with the front end part of its graph."""
+
 
 @dataclass(frozen=True)
 class AudioSpec:
@@ -53,6 +57,12 @@ class AudioSpec:
         """Spectrogram frames in a clip (centred frames)."""
         return 1 + self.n_samples // self.hop_length
 
+    @property
+    def log_mel(self) -> dict[str, Any]:
+        """The fields that a log-mel in unit levels depends on; normalization and resizing come after it."""
+        after = ("normalization", "image_size")
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in after}
+
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values."""
         return dataclasses.asdict(self)
@@ -71,16 +81,16 @@ class AudioSpec:
 class ModelSpec:
     """One model: which architecture, what goes in, what comes out.
 
-    The input `input_name` is float32 [1, 3, image_size, image_size]: three equal channels of the normalized log-mel
-    image, then (x - image_mean) / image_sd. The output `output_name` is float32 [1, 2] in [-1, 1], ordered as
-    `outputs`.
+    In the form `spectrogram` the input is float32 [1, 3, image_size, image_size]: three equal channels of the
+    normalized log-mel picture, then (x - image_mean) / image_sd. In the form `waveform` it is float32 PCM
+    [1, n_samples], full scale at -1 and 1. The input is named after the form. The output `output_name` is float32
+    [1, 2] in [-1, 1], ordered as `outputs`.
     """
 
     architecture: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     audio: AudioSpec = field(default_factory=AudioSpec)
-    form: Literal["spectrogram"] = "spectrogram"
-    input_name: str = "spectrogram"
+    form: Form = "spectrogram"
     output_name: str = "emotion"
     outputs: tuple[str, ...] = OUTPUTS
     output_range: tuple[float, float] = (-1.0, 1.0)
@@ -88,9 +98,20 @@ class ModelSpec:
     image_sd: tuple[float, ...] = IMAGE_SD
 
     @property
-    def input_shape(self) -> tuple[int, int, int, int]:
+    def input_name(self) -> str:
+        """Name of the one input."""
+        return self.form
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
         """Shape of the one input."""
+        if self.form == "waveform":
+            return (1, self.audio.n_samples)
         return (1, 3, self.audio.image_size, self.audio.image_size)
+
+    def in_form(self, form: Form) -> ModelSpec:
+        """The same model, fed in another form."""
+        return dataclasses.replace(self, form=form)
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values."""

@@ -8,20 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.image import to_image
-from sentio_mobile.audio.logmel import log_mel, normalize
-from sentio_mobile.spec import ModelSpec
+from sentio_mobile.audio.image import to_input, to_picture
+from sentio_mobile.audio.logmel import log_mel, normalize, to_unit
+from sentio_mobile.spec import AudioSpec, ModelSpec
 
 
-def image_of_pcm(pcm: NDArray[np.float32], spec: ModelSpec, start: int = 0) -> NDArray[np.float32]:
-    """The clip of `pcm` [samples] that starts at sample `start`, as a model's input [1, 3, image_size, image_size]."""
-    return to_image(normalize(log_mel(fit(pcm, spec.audio, start), spec.audio), spec.audio), spec)
+def unit_of_clip(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """A clip of PCM [n_samples] as a log-mel in unit levels [n_mels, n_frames], each in [0, 1]."""
+    return to_unit(log_mel(clip, spec), spec)
 
 
-def image_of_file(path: Path, spec: ModelSpec) -> NDArray[np.float32]:
+def picture_of_clip(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """A clip of PCM [n_samples] as the resized picture [image_size, image_size], not yet standardized."""
+    return to_picture(normalize(unit_of_clip(clip, spec), spec), spec.image_size)
+
+
+def input_of_clip(clip: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """A clip of PCM [n_samples] as a model's input [1, 3, image_size, image_size]."""
+    return to_input(picture_of_clip(clip, spec.audio), spec)
+
+
+def input_of_file(path: Path, spec: ModelSpec) -> NDArray[np.float32]:
     """The first clip of an audio file, as a model's input [1, 3, image_size, image_size].
 
     Raises:
         AudioError: the file holds no usable audio.
     """
-    return image_of_pcm(decode(path, spec.audio.sample_rate), spec)
+    return input_of_clip(fit(decode(path, spec.audio.sample_rate), spec.audio), spec)

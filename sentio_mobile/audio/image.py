@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile.audio.logmel import FLATTEST
 from sentio_mobile.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -34,28 +35,38 @@ def resize_matrix(inputs: int, outputs: int) -> NDArray[np.float32]:
     return matrix.astype(np.float32)
 
 
-def to_image(mel: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
-    """A normalized spectrogram [n_mels, n_frames] as a model's input [1, 3, image_size, image_size]."""
-    size = spec.audio.image_size
+def to_picture(mel: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """A normalized spectrogram [n_mels, n_frames], resized to [size, size]."""
     frequency, time = resize_matrix(mel.shape[0], size), resize_matrix(mel.shape[1], size)
-    return to_input(frequency @ (mel @ time.T), spec)
+    return frequency @ (mel @ time.T)
 
 
-def to_input(image: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
-    """A resized image [size, size] as three equal channels, standardized: [1, 3, size, size]."""
+def to_input(picture: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """A picture [size, size] as three equal channels, standardized: [1, 3, size, size]."""
     mean = np.asarray(spec.image_mean, dtype=np.float32)[:, None, None]
     sd = np.asarray(spec.image_sd, dtype=np.float32)[:, None, None]
-    return ((image[None] - mean) / sd)[None]
+    return ((picture[None] - mean) / sd)[None]
 
 
-def to_image_batch(mels: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
-    """`to_image` in torch: spectrograms [batch, n_mels, n_frames] to inputs [batch, 3, image_size, image_size]."""
+def to_input_batch(units: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
+    """Normalize, resize and standardize in torch, for training.
+
+    Args:
+        units: log-mels in unit levels [batch, n_mels, n_frames], each in [0, 1].
+        spec: the front end and the channel statistics.
+
+    Returns:
+        Inputs [batch, 3, image_size, image_size].
+    """
     import torch
 
     size = spec.audio.image_size
-    frequency = torch.from_numpy(resize_matrix(mels.shape[1], size)).to(mels)
-    time = torch.from_numpy(resize_matrix(mels.shape[2], size)).to(mels)
-    image = torch.matmul(frequency, torch.matmul(mels, time.T)).unsqueeze(1)
-    mean = torch.tensor(spec.image_mean).to(mels).view(1, 3, 1, 1)
-    sd = torch.tensor(spec.image_sd).to(mels).view(1, 3, 1, 1)
-    return (image - mean) / sd
+    if spec.audio.normalization == "zscore":
+        sd = units.std(dim=(1, 2), correction=0, keepdim=True).clamp_min(float(FLATTEST))
+        units = (units - units.mean(dim=(1, 2), keepdim=True)) / sd
+    frequency = torch.from_numpy(resize_matrix(units.shape[1], size)).to(units)
+    time = torch.from_numpy(resize_matrix(units.shape[2], size)).to(units)
+    picture = torch.matmul(frequency, torch.matmul(units, time.T)).unsqueeze(1)
+    mean = torch.tensor(spec.image_mean).to(units).view(1, 3, 1, 1)
+    sd = torch.tensor(spec.image_sd).to(units).view(1, 3, 1, 1)
+    return (picture - mean) / sd

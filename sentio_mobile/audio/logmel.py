@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from sentio_mobile.spec import AudioSpec
 
+FLATTEST = np.float32(1e-6)
+"""Standard deviation of unit levels under which a clip counts as flat."""
+
 _POWER_FLOOR = 1e-10
 """Power under which a cell counts as silent, as in librosa's `power_to_db`."""
 
@@ -39,14 +42,19 @@ def log_mel(pcm: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
     return np.maximum(levels, spec.floor_db).astype(np.float32)
 
 
-def normalize(levels: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
-    """Levels in dB to what the model was trained on: `db80` gives [0, 1], `zscore` mean 0 and standard deviation 1.
+def to_unit(levels: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """Levels in dB, from `floor_db` to 0, as [0, 1]: what stores keep and augmentation works on."""
+    return (levels - np.float32(spec.floor_db)) / np.float32(-spec.floor_db)
+
+
+def normalize(unit: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """Unit levels to what the model was trained on: `db80` leaves them, `zscore` gives mean 0 and deviation 1.
 
     A clip whose cells are all alike has no standard deviation; `zscore` gives 0 everywhere for it.
     """
     if spec.normalization == "db80":
-        return (levels - np.float32(spec.floor_db)) / np.float32(-spec.floor_db)
-    return (levels - levels.mean()) / max(levels.std(), np.float32(1e-6))
+        return unit
+    return (unit - unit.mean()) / max(unit.std(), FLATTEST)
 
 
 @lru_cache(maxsize=4)

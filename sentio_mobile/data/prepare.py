@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.logmel import log_mel, normalize
+from sentio_mobile.audio.frontend import unit_of_clip
 from sentio_mobile.data.deam import AUDIO, GENERATED_NOTE, is_deam, read_deam
 from sentio_mobile.data.manifest import read_manifest
 from sentio_mobile.data.prepared import MELS, SHEET, SONGS, write_songs
@@ -65,7 +65,7 @@ def prepare(
             except AudioError as error:
                 return str(error)
             start = max(0, len(pcm) - audio.n_samples) // 2 if recipe.window == "middle" else 0
-            mels[row] = normalize(log_mel(fit(pcm, audio, start), audio), audio)
+            mels[row] = unit_of_clip(fit(pcm, audio, start), audio)
             return None
 
         faults = _for_each(len(songs), one, progress)

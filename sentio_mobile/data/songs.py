@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sentio_mobile.errors import LabelError
 
 SCALES: Mapping[str, tuple[float, float]] = {"1-9": (1.0, 9.0), "-1-1": (-1.0, 1.0)}
@@ -15,14 +18,37 @@ SCALES: Mapping[str, tuple[float, float]] = {"1-9": (1.0, 9.0), "-1-1": (-1.0, 1
 
 
 @dataclass(frozen=True)
+class Moments:
+    """Labels of moments of a song: `seconds` [moments], ascending, and `values` [moments, 2] in [-1, 1]."""
+
+    seconds: NDArray[np.float32]
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Song:
-    """One labelled song. Valence and arousal are in [-1, 1]; songs of one `group` never part between splits."""
+    """One song. Valence and arousal are in [-1, 1], and None where nobody labelled it.
+
+    Songs of one `group` never part between splits.
+    """
 
     song_id: str
     path: Path
-    valence: float
-    arousal: float
+    valence: float | None
+    arousal: float | None
     group: str
+    moments: Moments | None = None
+
+    def label(self, start: float, seconds: float) -> tuple[float, float] | None:
+        """Valence and arousal of the clip from `start` on: the mean over its moments, or the whole song's label."""
+        if self.valence is None or self.arousal is None:
+            return None
+        if self.moments is not None:
+            inside = (self.moments.seconds >= start) & (self.moments.seconds < start + seconds)
+            if inside.any():
+                valence, arousal = self.moments.values[inside].mean(axis=0)
+                return float(valence), float(arousal)
+        return self.valence, self.arousal
 
 
 def read_rows(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:

@@ -19,7 +19,13 @@ _FEWEST = 3
 
 
 def cell_of(song: Song) -> int:
-    """The song's cell on the grid, counted from low valence and low arousal along arousal."""
+    """The song's cell on the grid, counted from low valence and low arousal along arousal.
+
+    Raises:
+        DataError: nobody labelled the song.
+    """
+    if song.valence is None or song.arousal is None:
+        raise DataError(f"song {song.song_id!r} has no labels; only labelled songs are split")
     column, row = (min(int((x + 1) / 2 * GRID), GRID - 1) for x in (song.valence, song.arousal))
     return column * GRID + row
 

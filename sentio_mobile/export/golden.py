@@ -16,7 +16,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
-from sentio_mobile.audio.frontend import image_of_pcm
+from sentio_mobile.audio.decode import fit
+from sentio_mobile.audio.frontend import picture_of_clip
 from sentio_mobile.audio.image import to_input
 from sentio_mobile.data.synth import draw_songs, render
 from sentio_mobile.errors import BundleError
@@ -71,10 +72,9 @@ def make_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = N
     progress = progress or Silent()
     progress.start("golden vectors", CANDIDATES)
     images, outputs = [], []
-    mean, sd = np.float32(spec.image_mean[0]), np.float32(spec.image_sd[0])
     with torch.inference_mode():
         for song in draw_songs(CANDIDATES, SEED):
-            image = image_of_pcm(render(song, spec.audio.sample_rate), spec)[0, 0] * sd + mean
+            image = picture_of_clip(fit(render(song, spec.audio.sample_rate), spec.audio), spec.audio)
             images.append(image)
             outputs.append(model(torch.from_numpy(to_input(image, spec)))[0].numpy())
             progress.advance()

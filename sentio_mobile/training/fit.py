@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
 from torch import nn
 
-from sentio_mobile.audio.image import to_image_batch
+from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import OutputError
 from sentio_mobile.progress import Progress
@@ -113,7 +113,7 @@ def fit(
 def predict(model: nn.Module, spec: ModelSpec, data: PreparedData, split: str) -> NDArray[np.float32]:
     """A model's answers [songs, 2] for the songs of one split, in the order of the file."""
     with torch.inference_mode():
-        answers = [model(to_image_batch(mels, spec)) for mels, _ in ordered_loader(data, split)]
+        answers = [model(to_input_batch(mels, spec)) for mels, _ in ordered_loader(data, split)]
     return torch.cat(answers).numpy()
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torchmetrics.aggregation import CatMetric
 
-from sentio_mobile.audio.image import to_image_batch
+from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.augment import augment
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.recipes import TrainingSettings
@@ -30,7 +30,7 @@ class EmotionTask(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
         """One step of the objective on augmented clips."""
         mels, labels = batch
-        terms = self.objective(self.model, to_image_batch(augment(mels, self.settings.augment), self.spec), labels)
+        terms = self.objective(self.model, to_input_batch(augment(mels, self.settings.augment), self.spec), labels)
         if not torch.isfinite(terms["loss"]):
             raise TrainingError(
                 f"the loss is {terms['loss'].item()} in epoch {self.current_epoch + 1}, step {batch_index + 1}; "
@@ -43,7 +43,7 @@ class EmotionTask(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Collect answers: a concordance is a property of the whole set, not a mean over batches."""
         mels, labels = batch
-        self.predicted.update(self.model(to_image_batch(mels, self.spec)))
+        self.predicted.update(self.model(to_input_batch(mels, self.spec)))
         self.truth.update(labels)
 
     def on_validation_epoch_end(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.logmel import log_mel, normalize
+from sentio_mobile.audio.frontend import unit_of_clip
 from sentio_mobile.data.check import check_data
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
@@ -50,7 +50,7 @@ def test_the_store_holds_the_reference_log_mel(data: PreparedData, deam: Path) -
     split = data.splits["test"]
     audio = next(deam.rglob(f"{split.song_ids[0]}.wav"))
     pcm = decode(audio, data.audio.sample_rate)
-    wanted = normalize(log_mel(fit(pcm, data.audio), data.audio), data.audio)
+    wanted = unit_of_clip(fit(pcm, data.audio), data.audio)
     np.testing.assert_allclose(data.mels[split.rows[0]], wanted, atol=5e-4)
 
 

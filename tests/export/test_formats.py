@@ -130,7 +130,7 @@ def test_damaged_file_is_one_clear_line(
 def test_another_models_names_are_refused(name: str, artifacts: dict[str, Artifact]) -> None:
     path = artifact_of(name, artifacts).path
     with pytest.raises(BundleError, match=r"no 'waveform', only spectrogram"):
-        get_format(name).open(path, ModelSpec(architecture="mobilevit", input_name="waveform"), 1)
+        get_format(name).open(path, ModelSpec(architecture="mobilevit", form="waveform"), 1)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Core ML itself reads the package")
