@@ -6,6 +6,7 @@ recipe for the whole way names them, or has their tables inline.
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from sentio_mobile.errors import InputError, RecipeError
 from sentio_mobile.house import ROOT
 from sentio_mobile.models.settings import MobileViTSettings, ViTSettings
-from sentio_mobile.spec import FORMATS, AudioSpec
+from sentio_mobile.spec import FORMATS, FORMS, AudioSpec, Form
 from sentio_mobile.tables import read_table
 
 T = TypeVar("T")
@@ -48,9 +49,11 @@ class DataRecipe:
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """SpecAugment's masks (Park et al. 2019) and a turn around the time axis, for training clips alone.
+    """SpecAugment's masks (Park et al. 2019), a turn around the time axis and more, for training clips alone.
 
-    Widths are the largest that are drawn, in mel bands and in frames.
+    Widths are the largest that are drawn, in mel bands and in frames. `equalizer_db` is the most by which a random
+    curve over the bands raises or lowers them, `gain_db` the same over time. `mixup` is the strength of mixup (both
+    parameters of its Beta distribution); 0 mixes nothing.
     """
 
     frequency_masks: int = 1
@@ -58,6 +61,14 @@ class AugmentSettings:
     time_masks: int = 2
     time_width: int = 96
     roll: bool = True
+    equalizer_db: float = 0.0
+    gain_db: float = 0.0
+    mixup: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if value < 0:
+                raise RecipeError(f"augment.{name} must be 0 or more, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -109,9 +120,10 @@ class DistillRecipe:
 
 @dataclass(frozen=True)
 class ExportRecipe:
-    """Which formats are made, and how long one conversion may take."""
+    """Which formats are made, in which forms, and how long one conversion may take."""
 
     formats: tuple[str, ...] = FORMATS
+    forms: tuple[Form, ...] = FORMS
     timeout_s: float = 600.0
 
 

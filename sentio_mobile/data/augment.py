@@ -1,38 +1,90 @@
-"""Changes to training clips that leave their emotion as it is."""
+"""Changes to training clips that leave their emotion as it is, or mix it as they mix the sound.
+
+They work on log-mels in unit levels, before a model's own normalization. A constant gain is not among them: the front
+end takes it away, since levels are relative to the clip's maximum.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
 
 from sentio_mobile.recipes import AugmentSettings
+from sentio_mobile.spec import AudioSpec
+
+_CURVE_POINTS = 6
+"""Points between which a random curve over bands or time is a straight line."""
 
 
-def augment(mels: torch.Tensor, settings: AugmentSettings) -> torch.Tensor:
-    """SpecAugment's masks, and a turn around the time axis, drawn anew for each clip.
+def augment(
+    units: torch.Tensor, spec: AudioSpec, settings: AugmentSettings, random: np.random.Generator
+) -> torch.Tensor:
+    """A turn around the time axis, an equalizer, a drifting gain and SpecAugment's masks, drawn anew for each clip.
 
-    A masked cell becomes 0: the floor of a `db80` spectrogram, the mean of a `zscore` one.
+    A masked cell becomes 0, the floor. After equalizer and gain, levels are again relative to the clip's maximum.
 
     Args:
-        mels: normalized spectrograms [batch, bands, frames].
-        settings: number and largest width of the masks.
+        units: log-mels in unit levels [batch, bands, frames].
+        spec: their front end, which says how many decibels the unit is.
+        settings: how much of each.
+        random: what is drawn depends on this alone.
 
     Returns:
-        The same shape; the input is left as it was.
+        The same shape, in [0, 1]; the input is left as it was.
     """
-    batch, bands, frames = mels.shape
+    batch, bands, frames = units.shape
     if settings.roll:
-        shift = torch.randint(frames, (batch, 1), device=mels.device)
-        index = (torch.arange(frames, device=mels.device) + shift) % frames
-        mels = mels.gather(2, index[:, None, :].expand(-1, bands, -1))
-    hidden = _bands(mels, bands, settings.frequency_masks, settings.frequency_width)[:, :, None]
-    hidden = hidden | _bands(mels, frames, settings.time_masks, settings.time_width)[:, None, :]
-    return mels.masked_fill(hidden, 0.0)
+        shift = _to(units, random.integers(frames, size=(batch, 1)))
+        index = (torch.arange(frames, device=units.device) + shift) % frames
+        units = units.gather(2, index[:, None, :].expand(-1, bands, -1))
+    if settings.equalizer_db or settings.gain_db:
+        change = _curve(units, bands, settings.equalizer_db, random)[:, :, None]
+        change = change + _curve(units, frames, settings.gain_db, random)[:, None, :]
+        # What lay under the floor is not known, so it stays there.
+        levels = torch.where(units > 0, units + change / -spec.floor_db, 0.0)
+        loudest = levels.amax(dim=(1, 2), keepdim=True)
+        units = torch.where((units > 0) & (loudest > 0), levels - loudest + 1, 0.0).clamp(0, 1)
+    hidden = _bands(units, bands, settings.frequency_masks, settings.frequency_width, random)[:, :, None]
+    hidden = hidden | _bands(units, frames, settings.time_masks, settings.time_width, random)[:, None, :]
+    return units.masked_fill(hidden, 0.0)
 
 
-def _bands(like: torch.Tensor, length: int, count: int, widest: int) -> torch.Tensor:
+def mix(
+    units: torch.Tensor, labels: torch.Tensor, strength: float, random: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mixup (Zhang et al. 2018, equation 1): each clip and its labels with another of the batch, by the same share.
+
+    Args:
+        units: log-mels [batch, bands, frames].
+        labels: [batch, 2].
+        strength: both parameters of the Beta distribution that shares are drawn from; 0 mixes nothing.
+        random: what is drawn depends on this alone.
+    """
+    if strength == 0:
+        return units, labels
+    share = _to(units, random.beta(strength, strength, size=(len(units), 1)).astype(np.float32))
+    other = _to(units, random.permutation(len(units)))
+    mixed = share[:, :, None] * units + (1 - share[:, :, None]) * units[other]
+    return mixed, share * labels + (1 - share) * labels[other]
+
+
+def _curve(like: torch.Tensor, length: int, largest: float, random: np.random.Generator) -> torch.Tensor:
+    """A curve of random height between -`largest` and `largest` for each clip [batch, length]."""
+    points = _to(like, random.uniform(-largest, largest, (len(like), 1, _CURVE_POINTS)).astype(np.float32))
+    return interpolate(points, length, mode="linear", align_corners=True)[:, 0]
+
+
+def _bands(like: torch.Tensor, length: int, count: int, widest: int, random: np.random.Generator) -> torch.Tensor:
     """Which of `length` places lie under one of `count` masks [batch, length]."""
-    shape = (len(like), count, 1)
-    width = torch.randint(min(widest, length) + 1, shape, device=like.device)
-    start = (torch.rand(shape, device=like.device) * (length - width + 1)).long()
-    place = torch.arange(length, device=like.device)
-    return ((place >= start) & (place < start + width)).any(dim=1)
+    width = random.integers(min(widest, length) + 1, size=(len(like), count, 1))
+    start = random.integers(length - width + 1)
+    place = np.arange(length)
+    return _to(like, np.any((place >= start) & (place < start + width), axis=1))
+
+
+def _to(like: torch.Tensor, values: NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(values).to(like.device)

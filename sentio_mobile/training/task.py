@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from torch import nn
 from torchmetrics.aggregation import CatMetric
 
 from sentio_mobile.audio.image import to_input_batch
-from sentio_mobile.data.augment import augment
+from sentio_mobile.data.augment import augment, mix
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import OUTPUTS, ModelSpec
@@ -29,15 +30,19 @@ class EmotionTask(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
         """One step of the objective on augmented clips."""
-        mels, labels = batch
-        terms = self.objective(self.model, to_input_batch(augment(mels, self.settings.augment), self.spec), labels)
+        units, labels = batch
+        # Drawn from the place in the schedule, not from a running state: a resumed run draws what it would have drawn.
+        random = np.random.default_rng((self.settings.seed, self.current_epoch, batch_index, self.global_rank))
+        units = augment(units, self.spec.audio, self.settings.augment, random)
+        units, labels = mix(units, labels, self.settings.augment.mixup, random)
+        terms = self.objective(self.model, to_input_batch(units, self.spec), labels)
         if not torch.isfinite(terms["loss"]):
             raise TrainingError(
                 f"the loss is {terms['loss'].item()} in epoch {self.current_epoch + 1}, step {batch_index + 1}; "
                 "lower the learning rate or check the labels"
             )
         for name, value in terms.items():
-            self.log(f"train_{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(mels))
+            self.log(f"train_{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(units))
         return terms["loss"]
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
