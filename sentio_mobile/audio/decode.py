@@ -7,43 +7,30 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.errors import AudioError
+from sentio_mobile.audio.stream import stream
 from sentio_mobile.spec import AudioSpec
 
-SUFFIXES: tuple[str, ...] = (".wav", ".flac", ".ogg", ".mp3")
+SUFFIXES: tuple[str, ...] = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64")
+"""Endings of files that are taken for songs when folders are searched. What a file holds is read from itself."""
 
 
-def decode(path: Path, sample_rate: int) -> NDArray[np.float32]:
+def decode(path: Path, sample_rate: int, start: float = 0.0, seconds: float | None = None) -> NDArray[np.float32]:
     """Decode a file, mix its channels down by their mean, and resample it.
 
     Args:
-        path: a wav, flac, ogg or mp3 file.
+        path: a wav, flac, ogg or mp3 file, or another that libsndfile reads.
         sample_rate: the rate wanted, in Hz.
+        start: seconds to leave out; found without decoding them.
+        seconds: how much to read; all by default. A file that ends earlier gives what it has.
 
     Returns:
         PCM [samples], full scale at -1 and 1.
 
     Raises:
-        AudioError: the file is missing, is not audio, is empty, or holds values that are not numbers.
+        AudioError: the file is missing, is not audio, holds nothing from `start` on, holds values that are not numbers,
+            or is cut: it ends before what was asked for, and before the end that it states.
     """
-    import soundfile
-    import soxr
-
-    if not path.is_file():
-        raise AudioError(f"{path}: no such audio file; check the path")
-    try:
-        channels, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        fault = str(getattr(error, "error_string", error)).strip().rstrip(".")
-        raise AudioError(f"{path}: cannot be decoded ({fault}); give a wav, flac, ogg or mp3 file") from error
-    if len(channels) == 0:
-        raise AudioError(f"{path}: holds no samples; give a file with sound in it")
-    pcm = channels.mean(axis=1)
-    if not np.isfinite(pcm).all():
-        raise AudioError(f"{path}: holds samples that are not numbers; decode it again from its source")
-    if rate != sample_rate:
-        pcm = soxr.resample(pcm, rate, sample_rate)
-    return np.asarray(pcm, dtype=np.float32)
+    return np.concatenate(list(stream(path, sample_rate, start, seconds)))
 
 
 def fit(pcm: NDArray[np.float32], spec: AudioSpec, start: int = 0) -> NDArray[np.float32]:

@@ -1,13 +1,10 @@
-"""The whole front end in one call: an audio file, or PCM, to what a model is fed."""
+"""The whole reference front end in one call: a clip of PCM to what a model is fed."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.decode import decode, fit
 from sentio_mobile.audio.image import to_input, to_picture
 from sentio_mobile.audio.logmel import log_mel, normalize, to_unit
 from sentio_mobile.spec import AudioSpec, ModelSpec
@@ -26,12 +23,3 @@ def picture_of_clip(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.fl
 def input_of_clip(clip: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
     """A clip of PCM [n_samples] as a model's input [1, 3, image_size, image_size]."""
     return to_input(picture_of_clip(clip, spec.audio), spec)
-
-
-def input_of_file(path: Path, spec: ModelSpec) -> NDArray[np.float32]:
-    """The first clip of an audio file, as a model's input [1, 3, image_size, image_size].
-
-    Raises:
-        AudioError: the file holds no usable audio.
-    """
-    return input_of_clip(fit(decode(path, spec.audio.sample_rate), spec.audio), spec)

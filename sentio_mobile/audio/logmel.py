@@ -12,7 +12,13 @@ from sentio_mobile.spec import AudioSpec
 FLATTEST = np.float32(1e-6)
 """Standard deviation of unit levels under which a clip counts as flat."""
 
-_POWER_FLOOR = 1e-10
+FRONT_END = 1
+"""Counts up whenever `log_mel` or what comes before it gives other levels: what was stored by another is not read."""
+
+_AT_ONCE = 32
+"""Frames that are transformed together: few enough to stay in a processor's cache."""
+
+POWER_FLOOR = 1e-10
 """Power under which a cell counts as silent, as in librosa's `power_to_db`."""
 
 
@@ -31,14 +37,29 @@ def log_mel(pcm: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
         Levels [spec.n_mels, spec.n_frames] in [spec.floor_db, 0].
     """
     padded = np.pad(pcm, spec.n_fft // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_length]
-    bank, bins = _mel_bank(spec)
-    spectrum = np.fft.rfft(frames * _hann(spec.n_fft), axis=1)[:, :bins]
-    power = bank @ (spectrum.real**2 + spectrum.imag**2).T
+    return to_levels(mel_power(padded, spec), spec)
+
+
+def mel_power(samples: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """Mel power of every whole frame in [samples], the first of which starts at sample 0: [spec.n_mels, frames].
+
+    Nothing is padded: a frame is centred on the middle of its `n_fft` samples.
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(samples, spec.n_fft)[:: spec.hop_length]
+    bank, bins = mel_bank(spec)
+    power = np.empty((len(frames), bins), dtype=np.float32)
+    for at in range(0, len(frames), _AT_ONCE):
+        spectrum = np.fft.rfft(frames[at : at + _AT_ONCE] * hann(spec.n_fft), axis=1)[:, :bins]
+        np.add(spectrum.real**2, spectrum.imag**2, out=power[at : at + _AT_ONCE])
+    return (bank @ power.T).astype(np.float32, copy=False)
+
+
+def to_levels(power: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """Mel power of one clip to dB relative to its loudest cell, in [spec.floor_db, 0]."""
     loudest = power.max()
-    if loudest <= _POWER_FLOOR:
+    if loudest <= POWER_FLOOR:
         return np.full(power.shape, spec.floor_db, dtype=np.float32)
-    levels = 10 * np.log10(np.maximum(power, _POWER_FLOOR) / loudest)
+    levels = 10 * np.log10(np.maximum(power, POWER_FLOOR) / loudest)
     return np.maximum(levels, spec.floor_db).astype(np.float32)
 
 
@@ -58,12 +79,13 @@ def normalize(unit: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]
 
 
 @lru_cache(maxsize=4)
-def _hann(n: int) -> NDArray[np.float32]:
+def hann(n: int) -> NDArray[np.float32]:
+    """The periodic Hann window [n]: 0 at its start, 1 in its middle."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
 
 
 @lru_cache(maxsize=4)
-def _mel_bank(spec: AudioSpec) -> tuple[NDArray[np.float32], int]:
+def mel_bank(spec: AudioSpec) -> tuple[NDArray[np.float32], int]:
     """Triangular filters [n_mels, bins], and how many Fourier bins from 0 Hz they touch."""
     edges = _mel_to_hz(np.linspace(_hz_to_mel(spec.f_min), _hz_to_mel(spec.f_max), spec.n_mels + 2))
     bins = int(np.floor(spec.f_max * spec.n_fft / spec.sample_rate)) + 1

@@ -1,0 +1,84 @@
+"""Hours of audio pass in blocks, and in little memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sentio_mobile.audio.stream import BLOCK, check_pcm, likely_seconds, stream
+from sentio_mobile.errors import AudioError
+
+
+def test_blocks_are_small_and_join_without_a_seam(tmp_path: Path) -> None:
+    rate = 44100
+    time = np.arange(10 * rate) / rate
+    soundfile.write(tmp_path / "song.wav", (0.5 * np.sin(2 * np.pi * 440 * time)).astype(np.float32), rate)
+    blocks = list(stream(tmp_path / "song.wav", 22050))
+    assert len(blocks) > 10
+    assert max(map(len, blocks)) <= BLOCK
+    assert min(map(len, blocks)) > 0
+    pcm = np.concatenate(blocks)
+    wanted = 0.5 * np.sin(2 * np.pi * 440 * np.arange(len(pcm)) / 22050)
+    np.testing.assert_allclose(pcm[2000:-2000], wanted[2000:-2000], atol=1e-3)
+
+
+def test_a_start_far_into_a_file_is_found_without_decoding_what_is_before(tmp_path: Path) -> None:
+    path = tmp_path / "song.flac"
+    pcm = (0.1 * np.random.default_rng(0).standard_normal(60 * 22050)).astype(np.float32)
+    soundfile.write(path, pcm, 22050)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 4 : len(data) // 4 + 5000] = bytes(5000)
+    path.write_bytes(data)
+    late = np.concatenate(list(stream(path, 22050, start=40, seconds=5)))
+    np.testing.assert_allclose(late, pcm[40 * 22050 : 45 * 22050], atol=1e-4)
+    with pytest.raises(AudioError, match="damaged"):
+        list(stream(path, 22050))
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_the_header_tells_how_long_a_file_is(tmp_path: Path, suffix: str) -> None:
+    soundfile.write(tmp_path / f"song.{suffix}", np.zeros(8 * 44100, dtype=np.float32), 44100)
+    seconds = likely_seconds(tmp_path / f"song.{suffix}")
+    assert seconds is not None
+    assert abs(seconds - 8) < 0.1
+
+
+def test_pcm_is_checked_whole() -> None:
+    check_pcm(np.zeros(5, dtype=np.float32), "PCM")
+    for values, fault in (([], "no samples"), ([0, np.nan], "not numbers"), ([0, 1e20], "full scale")):
+        with pytest.raises(AudioError, match=f"^song: .*{fault}"):
+            check_pcm(np.array(values, dtype=np.float32), "song")
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from sentio_mobile.audio.sliding import windows, with_units
+from sentio_mobile.audio.stream import stream
+from sentio_mobile.spec import AudioSpec
+
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+
+for path in map(Path, sys.argv[1:]):
+    count = sum(1 for _ in with_units(windows(stream(path, 22050), AudioSpec(), 90.0), AudioSpec()))
+    print(count, peak())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from Linux's /proc")
+def test_the_memory_of_an_hour_is_that_of_two_minutes(tmp_path: Path) -> None:
+    minute = (0.1 * np.sin(np.arange(60 * 16000) / 20)).astype(np.float32)
+    for name, minutes in (("short", 2), ("long", 60)):
+        with soundfile.SoundFile(tmp_path / f"{name}.wav", "w", 16000, 1, "PCM_U8") as file:
+            for _ in range(minutes):
+                file.write(minute)
+    command = [sys.executable, "-c", PEAK, tmp_path / "short.wav", tmp_path / "long.wav"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    (few, small), (many, large) = (map(int, line.split()) for line in result.stdout.splitlines())
+    assert (few, many) == (2, 40)
+    # An hour is 318 MB of PCM at the model's rate.
+    assert large - small < 30_000, f"{small} kB for 2 minutes, {large} kB for 60"
