@@ -35,16 +35,24 @@ class GeneratedRecipe:
 
 @dataclass(frozen=True)
 class DataRecipe:
-    """How labelled audio is prepared.
+    """How audio is prepared.
 
-    `window` says which `seconds` of a longer song are taken. `scale` is that of a manifest's labels; DEAM's is 1-9.
-    `fractions` are the shares of training, validation and test songs.
+    `window` says which `seconds` of a longer song are taken. Of a song that is long enough `windows` are stored, spread
+    evenly over it: training draws one for each epoch, and validation and test use the one that `window` names. `scale`
+    is that of a manifest's labels; DEAM's is 1-9. `labels` are static, one for a whole song, or dynamic, those of the
+    window's own moments. `fractions` are the shares of training, validation and test songs.
     """
 
     scale: Literal["1-9", "-1-1"] = "1-9"
+    labels: Literal["static", "dynamic"] = "static"
     window: Literal["start", "middle"] = "start"
+    windows: int = 1
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.windows < 1:
+            raise InputError(f"windows must be 1 or more, not {self.windows}")
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import Group, console, force_option, json_option, out_option, show_skipped
+from sentio_mobile.cli.words import Group, console, errors, force_option, json_option, out_option, show_skipped
+
+if TYPE_CHECKING:
+    from sentio_mobile.data.check import DataFacts
+
+_MOST_LINES = 20
+"""Findings of a kind that are printed; a program gets them all."""
 
 
 @click.group(cls=Group)
@@ -41,7 +48,13 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     )
 
 
-@data.command(epilog="Example: sentio-mobile data prepare DEAM --out prepared")
+@data.command(
+    epilog="Example: sentio-mobile data prepare DEAM --out prepared\n\n"
+    "Several windows of each song, labelled moment by moment: "
+    "sentio-mobile data prepare DEAM --out prepared --windows 4 --labels dynamic\n\n"
+    "A CSV of your own: sentio-mobile data prepare songs.csv --out prepared --scale=-1-1\n\n"
+    "Songs without labels: sentio-mobile data prepare music/ --out unlabelled --store clips"
+)
 @click.argument("source", type=click.Path(path_type=Path))
 @out_option
 @click.option(
@@ -52,11 +65,25 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     help="The scale that a manifest's labels are on (DEAM's is 1-9). Write --scale=-1-1 for the other.",
 )
 @click.option(
+    "--labels",
+    type=click.Choice(["static", "dynamic"]),
+    default="static",
+    show_default=True,
+    help="One label for a whole song, or what was rated in the window itself (DEAM alone has that).",
+)
+@click.option(
     "--window",
     type=click.Choice(["start", "middle"]),
     default="start",
     show_default=True,
-    help="Which 30 s of a longer song to take.",
+    help="Which 30 s of a longer song are evaluated.",
+)
+@click.option(
+    "--windows",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many windows of a longer song are kept; training draws one of them in each epoch.",
 )
 @click.option(
     "--fractions",
@@ -66,64 +93,133 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     help="Shares of training, validation and test songs.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    help="Where spectrograms are kept, for several prepared folders to share; OUT/store otherwise.",
+)
 @force_option
 def prepare(
-    source: Path, out: Path, scale: str, window: str, fractions: tuple[float, float, float], seed: int, force: bool
+    source: Path,
+    out: Path,
+    scale: str,
+    labels: str,
+    window: str,
+    windows: int,
+    fractions: tuple[float, float, float],
+    seed: int,
+    store: Path | None,
+    force: bool,
 ) -> None:
     """Turn SOURCE into log-mel spectrograms and fixed training, validation and test songs.
 
-    SOURCE is DEAM's root folder, or a CSV with the columns path, valence_mean and arousal_mean, and, if you like, group
-    (songs of one group stay together) and song_id. Paths in it are relative to the CSV.
+    SOURCE is DEAM's root folder, however its archives were unpacked; or a CSV with the column path and, for labels,
+    valence_mean and arousal_mean, and, if you like, group (songs of one group stay together) and song_id, with paths
+    relative to the CSV; or a folder of audio without labels. A run that was stopped goes on when it is given again.
     """
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.prepare import prepare as prepare_data
+    from sentio_mobile.data.prepared import SHEET
+    from sentio_mobile.errors import DataError
+    from sentio_mobile.files import read_json
     from sentio_mobile.recipes import DataRecipe
     from sentio_mobile.spec import AudioSpec
     from sentio_mobile.tables import read_table
 
-    recipe = read_table(
-        DataRecipe, {"scale": scale, "window": window, "fractions": fractions, "seed": seed}, "the options"
-    )
+    options = {
+        "scale": scale,
+        "labels": labels,
+        "window": window,
+        "windows": windows,
+        "fractions": fractions,
+        "seed": seed,
+    }
+    recipe = read_table(DataRecipe, options, "the options")
     with Bars() as bars:
-        skipped = prepare_data(source, out, recipe, AudioSpec(), bars, replace=force)
+        skipped = prepare_data(source, out, recipe, AudioSpec(), bars, replace=force, store=store)
     show_skipped(skipped)
+    sheet = read_json(out / SHEET, DataError)
+    for line in sheet["notes"]:
+        errors.print(f"note: {line}", markup=False, soft_wrap=True)
+    if sheet["labels"] == "none":
+        count = sum(sheet["songs"].values())
+        errors.print(f"note: {count} songs without labels, for distillation without labels alone", soft_wrap=True)
     console.print(f"Prepared in {out}. Next: sentio-mobile data check {out}", soft_wrap=True)
 
 
-@data.command(epilog="Example: sentio-mobile data check prepared")
+@data.command(
+    epilog="Example: sentio-mobile data check prepared\n\n"
+    "With a page of pictures: sentio-mobile data check prepared --out checked"
+)
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="A folder for check.html, with pictures, and check.json.")
 @json_option
-def check(folder: Path, as_json: bool) -> None:
-    """Look at prepared data: counts, labels, leaks between splits, values that should not be there.
+def check(folder: Path, out: Path | None, as_json: bool) -> None:
+    """Look at prepared data: labels, splits, leaks between them, copies, and values that should not be there.
 
-    Leaves with status 1 when something is wrong.
+    Leaves with status 1 when there is a fault: a leak (a song, a group or a recording in two splits), a label or a
+    spectrogram that is no number or off its range, labels that are all alike, or a damaged record. Silent, clipped and
+    short files, copies within a split, splits that differ and empty parts of the plane are notes.
     """
     import json
 
-    from rich.table import Table
-
+    from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.check import check_data
+    from sentio_mobile.data.check_page import PAGE, write_page
     from sentio_mobile.data.prepared import open_data
 
-    found = check_data(open_data(folder))
+    songs = open_data(folder)
+    with Bars() as bars:
+        found = check_data(songs, bars)
+    if out is not None:
+        write_page(out, songs, found)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
-        table = Table(
-            "split", "songs", "groups", "valence mean (sd)", "arousal mean (sd)", title=f"Labels: {found.labels}"
-        )
-        for row in found.splits:
-            table.add_row(
-                row.name,
-                str(row.songs),
-                str(row.groups),
-                f"{row.valence[0]:+.2f} ({row.valence[1]:.2f})",
-                f"{row.arousal[0]:+.2f} ({row.arousal[1]:.2f})",
-            )
-        console.print(table)
-        for line in found.faults:
-            console.print(f"[red]fault:[/] {line}")
-        if not found.faults:
-            console.print("No fault found: no song or group in two splits, every value a number and in its range.")
+        _show_check(found)
+        if out is not None:
+            console.print(f"Page: {out / PAGE} (open it in a browser)", soft_wrap=True)
     if found.faults:
         raise SystemExit(1)
+
+
+def _show_check(found: DataFacts) -> None:
+    """What `check` found, in a screenful or two."""
+    from rich.table import Table
+
+    table = Table(
+        "split", "songs", "groups", "clips", "valence mean (sd)", "arousal mean (sd)", title=f"Labels: {found.labels}"
+    )
+    for row in found.splits:
+        labels = ("-" if x is None else f"{x[0]:+.2f} ({x[1]:.2f})" for x in (row.valence, row.arousal))
+        table.add_row(row.name, *(str(n) for n in (row.songs, row.groups, row.clips)), *labels)
+    console.print(table)
+    grids = [(row.name, row.grid) for row in found.splits if row.grid is not None]
+    if grids:
+        plane = Table(title="Songs over the plane (up: energetic, right: pleasant)")
+        cells = []
+        for name, grid in grids:
+            plane.add_column(name, no_wrap=True)
+            width = max(len(str(n)) for column in grid for n in column)
+            rows = reversed(list(zip(*grid, strict=True)))
+            cells.append("\n".join(" ".join(f"{n:>{width}}" for n in row) for row in rows))
+        plane.add_row(*cells)
+        console.print(plane)
+    if found.comparisons:
+        tests = Table("splits", "label", "D", "p", "in words", title="Kolmogorov-Smirnov tests")
+        for test in found.comparisons:
+            names = " and ".join(test.splits)
+            tests.add_row(names, test.dimension, f"{test.distance:.2f}", f"{test.p:.2g}", test.words)
+        console.print(tests)
+    for colour, word, lines in (("yellow", "note", found.notes), ("red", "fault", found.faults)):
+        for line in lines[:_MOST_LINES]:
+            console.print(f"[{colour}]{word}:[/] ", end="")
+            console.print(line, markup=False, soft_wrap=True)
+        if len(lines) > _MOST_LINES:
+            console.print(f"... and {len(lines) - _MOST_LINES} {word}s more: see --json", markup=False)
+    if not found.faults:
+        console.print(
+            "No fault found: no song, group or recording in two splits, every record as it was written, every value a "
+            "number and in its range.",
+            soft_wrap=True,
+        )

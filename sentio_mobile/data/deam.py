@@ -1,45 +1,166 @@
-"""The DEAM data set as its authors lay it out (Aljanaki, Yang & Soleymani 2017), found from its root folder."""
+"""The DEAM data set as its authors and Kaggle lay it out (Aljanaki, Yang & Soleymani 2017), found from its root."""
 
 from __future__ import annotations
 
+import os
+import re
+from collections import deque
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from sentio_mobile.audio.decode import SUFFIXES
-from sentio_mobile.data.songs import Song, read_label, read_rows
+from sentio_mobile.data.songs import Moments, Song, csv_lines, numbered_rows, read_label
 from sentio_mobile.errors import LabelError
 
 AUDIO = Path("DEAM_audio/MEMD_audio")
 LABELS = Path("DEAM_Annotations/annotations/annotations averaged per song/song_level")
 TABLES = ("static_annotations_averaged_songs_1_2000.csv", "static_annotations_averaged_songs_2000_2058.csv")
+DYNAMIC = "dynamic (per second annotations)"
+DYNAMIC_TABLES = ("valence.csv", "arousal.csv")
 GENERATED_NOTE = "generated.json"
 """Stands in the root folder of music that a program made, and says so."""
 
+DEEPEST = 7
+MOST_FOLDERS = 5000
+"""How far DEAM is looked for: folders below the root, and folders in all. A large library is not walked for it."""
 
-def is_deam(root: Path) -> bool:
-    """Whether the folder is laid out as DEAM."""
-    return (root / AUDIO).is_dir() and (root / LABELS).is_dir()
+
+@dataclass(frozen=True)
+class Deam:
+    """Where the parts of DEAM lie: the folder of audio, and that of the two tables of static labels."""
+
+    audio: Path
+    labels: Path
 
 
-def read_deam(root: Path) -> list[Song]:
-    """The songs of a DEAM folder: static labels (1-9) and the audio file of the same number.
+def find_deam(root: Path) -> Deam | None:
+    """DEAM's parts under a folder, however its archives were unpacked, or None where there is neither.
 
     Raises:
-        LabelError: a table is missing or wrong, or no labelled song has an audio file.
+        LabelError: one part is there and the other is missing.
     """
-    audio = {file.stem: file for file in sorted((root / AUDIO).iterdir()) if file.suffix.lower() in SUFFIXES}
+    names = {AUDIO.name: AUDIO, LABELS.name: LABELS}
+    found = _find(root, tuple(names))
+    if not found:
+        return None
+    for name, usual in names.items():
+        if name not in found:
+            (other,) = found.values()
+            raise LabelError(
+                f"{root}: looks like DEAM ({other.relative_to(root)}) but has no folder {name!r} "
+                f"(usually {usual}); unpack both of DEAM's archives there"
+            )
+    return Deam(found[AUDIO.name], found[LABELS.name])
+
+
+def read_deam(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str, ...]]:
+    """The songs of DEAM: static labels (1-9) and the audio file of the same number; each song is its own group.
+
+    Args:
+        deam: where its parts lie.
+        dynamic: read what was rated at each half second, too. A song without such ratings keeps its static label.
+
+    Returns:
+        The songs in the order of the tables, and a line for each thing that was left out.
+
+    Raises:
+        LabelError: a table is missing or wrong.
+    """
+    audio = {
+        file.stem: file
+        for file in sorted(deam.audio.iterdir())
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    }
     songs: dict[str, Song] = {}
     for table in TABLES:
-        path = root / LABELS / table
-        for number, row in enumerate(read_rows(path, ("song_id", "valence_mean", "arousal_mean")), start=2):
+        path = deam.labels / table
+        for number, row in numbered_rows(path, ("song_id", "valence_mean", "arousal_mean")):
             where, song_id = f"{path}, row {number}", row["song_id"]
+            if not song_id:
+                raise LabelError(f"{where}: has no song_id; mend the row")
             if song_id in songs:
                 raise LabelError(f"{where}: song {song_id!r} is labelled twice; remove one")
             songs[song_id] = Song(
                 song_id=song_id,
                 # A label without its audio is a clip that cannot be decoded: it is skipped, counted and named.
-                path=audio.get(song_id, root / AUDIO / f"{song_id}.mp3"),
+                path=audio.get(song_id, deam.audio / f"{song_id}.mp3"),
                 valence=read_label(row["valence_mean"], "1-9", f"{where}, valence_mean"),
                 arousal=read_label(row["arousal_mean"], "1-9", f"{where}, arousal_mean"),
                 group=song_id,
             )
-    return list(songs.values())
+    notes = []
+    if unlabelled := [file.name for stem, file in audio.items() if stem not in songs]:
+        notes.append(f"{len(unlabelled)} audio files have no label and are left out: {_few(unlabelled)}")
+    if dynamic:
+        moments = _read_moments(deam.labels.parent)
+        if without := [song_id for song_id in songs if song_id not in moments]:
+            notes.append(f"{len(without)} songs have no dynamic label and keep their static one: {_few(without)}")
+        songs = {song_id: replace(song, moments=moments.get(song_id)) for song_id, song in songs.items()}
+    return list(songs.values()), tuple(notes)
+
+
+def _find(root: Path, names: tuple[str, ...]) -> dict[str, Path]:
+    """The folders of these names that lie highest under `root`; of equals the first by name."""
+    found: dict[str, Path] = {}
+    waiting, seen = deque([(root, 0)]), 0
+    while waiting and seen < MOST_FOLDERS and len(found) < len(names):
+        folder, depth = waiting.popleft()
+        seen += 1
+        try:
+            with os.scandir(folder) as entries:
+                below = sorted(entry.name for entry in entries if entry.is_dir())
+        except OSError:
+            continue
+        for name in below:
+            if name in names:
+                found.setdefault(name, folder / name)
+            elif depth < DEEPEST and not name.startswith(".") and name != "__MACOSX":
+                waiting.append((folder / name, depth + 1))
+    return found
+
+
+def _read_moments(folder: Path) -> dict[str, Moments]:
+    """What was rated at each half second, for each song that both dynamic tables know."""
+    place = _find(folder, (DYNAMIC,)).get(DYNAMIC)
+    missing = [name for name in DYNAMIC_TABLES if place is None or not (place / name).is_file()]
+    if place is None or missing:
+        raise LabelError(
+            f"{folder}: has no {DYNAMIC}/{missing[0]}, which dynamic labels need; "
+            "unpack it from DEAM's annotations or use static labels"
+        )
+    valence, arousal = (_read_dynamic(place / name) for name in DYNAMIC_TABLES)
+    moments = {}
+    for song_id in valence.keys() & arousal.keys():
+        if both := sorted(valence[song_id].keys() & arousal[song_id].keys()):
+            values = [(valence[song_id][second], arousal[song_id][second]) for second in both]
+            moments[song_id] = Moments(np.array(both, dtype=np.float32), np.array(values, dtype=np.float32))
+    return moments
+
+
+def _read_dynamic(path: Path) -> dict[str, dict[float, float]]:
+    """Ratings in [-1, 1] by song and second. Rows are as long as their songs, and may have holes."""
+    lines = csv_lines(path, "song_id")
+    number, header = next(lines, (0, []))
+    times = [re.fullmatch(r"sample_(\d+)ms", name) for name in header]
+    if header[:1] != ["song_id"] or len(header) < 2 or not all(times[1:]):
+        raise LabelError(f"{path}, row {number}: is no header of song_id, sample_15000ms, ...; unpack the file again")
+    seconds = [int(time[1]) / 1000 for time in times[1:] if time]
+    ratings: dict[str, dict[float, float]] = {}
+    for number, (song_id, *cells) in lines:
+        where = f"{path}, row {number}"
+        if song_id in ratings:
+            raise LabelError(f"{where}: song {song_id!r} is labelled twice; remove one")
+        if any(cells[len(seconds) :]):
+            raise LabelError(f"{where}: has more values than the header has columns; unpack the file again")
+        ratings[song_id] = {
+            second: read_label(cell, "-1-1", f"{where}, sample_{second * 1000:.0f}ms")
+            for second, cell in zip(seconds, cells, strict=False)
+            if cell and cell.lower() != "nan"
+        }
+    return ratings
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

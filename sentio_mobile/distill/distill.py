@@ -63,7 +63,7 @@ def distill(
 
 
 def _evaluate(student: Checkpoint, teacher: Checkpoint, data: PreparedData, seed: int) -> dict[str, Any]:
-    test, val = data.splits["test"], data.splits["val"]
+    test, val = data.split("test"), data.split("val")
     answers = predict(student.model, student.spec, data, "test")
     taught = predict(teacher.model.cpu(), teacher.spec, data, "test")
     return {

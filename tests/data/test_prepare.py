@@ -1,30 +1,64 @@
 """From labelled audio to a prepared folder, and everything about it that can be wrong."""
 
+import dataclasses
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 from sentio_mobile.audio.decode import decode, fit
 from sentio_mobile.audio.frontend import unit_of_clip
-from sentio_mobile.data.check import check_data
+from sentio_mobile.data import clips
+from sentio_mobile.data.journal import Index
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
+from sentio_mobile.data.songs import Moments
+from sentio_mobile.data.sources import Source, read_source
+from sentio_mobile.data.store import key_of
 from sentio_mobile.errors import DataError, LabelError, OutputError
+from sentio_mobile.files import sha256
 from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.dataset import training_loader
 
 SHORT = AudioSpec(seconds=1.0)
 FEW = (0.6, 0.2, 0.2)
 
 
-def library(folder: Path, songs: int, header: str = "path,valence_mean,arousal_mean,group") -> Path:
+class Steps:
+    """Counts the steps of a piece of work."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def start(self, what: str, total: int) -> None:
+        self.steps = 0
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self.steps += n
+
+    def finish(self) -> None:
+        pass
+
+
+def count_decodes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are decoded from now on."""
+    names: list[str] = []
+    monkeypatch.setattr(clips, "decode", lambda path, *values: names.append(path.name) or decode(path, *values))
+    return names
+
+
+def library(folder: Path, songs: int, seed: int = 0) -> Path:
     """A manifest of noises."""
-    rng = np.random.default_rng(0)
-    lines = [header]
+    rng = np.random.default_rng(seed)
+    lines = ["path,valence_mean,arousal_mean,group"]
     for i in range(songs):
         soundfile.write(folder / f"{i}.wav", 0.1 * rng.standard_normal(22050), 22050)
         lines.append(f"{i}.wav,{1 + i % 9},{9 - i % 7},game {i // 2}")
@@ -52,23 +86,6 @@ def test_the_store_holds_the_reference_log_mel(data: PreparedData, deam: Path) -
     pcm = decode(audio, data.audio.sample_rate)
     wanted = unit_of_clip(fit(pcm, data.audio), data.audio)
     np.testing.assert_allclose(data.mels[split.rows[0]], wanted, atol=5e-4)
-
-
-def test_check_finds_nothing_in_good_data_and_a_planted_leak_and_nan(data: PreparedData, tmp_path: Path) -> None:
-    assert check_data(data).faults == ()
-    folder = tmp_path / "spoilt"
-    shutil.copytree(data.folder, folder)
-    songs = folder / "songs.csv"
-    leaked, dead = data.splits["test"].song_ids[0], data.splits["train"].song_ids[0]
-    text = songs.read_text().replace(f"\n{dead},", "\ndead,", 1)
-    text = text.replace(f",test,{leaked},", f",test,{data.splits['train'].groups[1]},", 1)
-    songs.write_text(text)
-    mels = np.load(folder / "mels.npy", mmap_mode="r+")
-    mels[data.splits["train"].rows[0]] = np.nan
-    mels.flush()
-    faults = "\n".join(check_data(open_data(folder)).faults)
-    assert "a leak" in faults
-    assert "'dead' has spectrogram values that are not numbers" in faults
 
 
 def test_groups_stay_together_and_every_split_has_songs(tmp_path: Path) -> None:
@@ -108,24 +125,25 @@ def test_a_few_corrupt_clips_are_skipped_and_named(tmp_path: Path) -> None:
     assert sum(sheet["songs"].values()) == 38
 
 
-def test_more_than_five_percent_corrupt_stops_and_leaves_nothing(tmp_path: Path) -> None:
+def test_more_than_five_percent_corrupt_stops_at_once(tmp_path: Path) -> None:
     manifest = library(tmp_path, 40)
-    for i in range(3):
+    kept = {i: (tmp_path / f"{i}.wav").read_bytes() for i in (0, 2, 4)}
+    for i in kept:
         (tmp_path / f"{i}.wav").write_bytes(b"not audio")
-    before = sorted(tmp_path.iterdir())
-    with pytest.raises(DataError, match="3 of 40 clips are unusable, more than 5%"):
-        prepare(manifest, tmp_path / "out", DataRecipe(), SHORT)
-    assert sorted(tmp_path.iterdir()) == before
+    progress = Steps()
+    with pytest.raises(DataError, match=r"3 of 40 clips are unusable, more than 5%; the first: .*0\.wav"):
+        prepare(manifest, tmp_path / "out", DataRecipe(), SHORT, progress)
+    assert progress.steps == 4
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["store"]
+    for i, content in kept.items():
+        (tmp_path / f"{i}.wav").write_bytes(content)
+    assert prepare(manifest, tmp_path / "out", DataRecipe(), SHORT) == []
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("path,valence,arousal_mean\na.wav,5,5\n", "no column 'valence_mean'"),
         ("path,valence_mean,arousal_mean\na.wav,5,11\n", "row 2, arousal_mean: 11 is off the scale 1 to 9"),
-        ("path,valence_mean,arousal_mean\na.wav,high,5\n", "'high' is not a number"),
-        ("path,valence_mean,arousal_mean\na.wav,nan,5\n", "nan is off the scale"),
-        ("path,valence_mean,arousal_mean\na.wav,5\n", "row 2: has 2 values for 3 columns"),
         ("path,valence_mean,arousal_mean\na.wav,5,5\na.wav,5,5\n", "'a' stands in the file twice"),
         ("path,valence_mean,arousal_mean\n", "no rows"),
         ("", "no column 'path'"),
@@ -141,12 +159,12 @@ def test_wrong_manifests_are_refused_in_one_line(tmp_path: Path, text: str, faul
     assert not (tmp_path / "out").exists()
 
 
-def test_a_manifest_in_utf16_and_a_folder_that_is_not_deam_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "songs.csv").write_text("path,valence_mean\n", encoding="utf-16")
-    with pytest.raises(LabelError, match="no CSV in UTF-8"):
-        prepare(tmp_path / "songs.csv", tmp_path / "out", DataRecipe(), SHORT)
-    with pytest.raises(LabelError, match="not laid out as DEAM"):
-        prepare(tmp_path, tmp_path / "out", DataRecipe(), SHORT)
+def test_a_source_of_no_kind_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    for source in (tmp_path / "none.csv", tmp_path / "music"):
+        with pytest.raises(LabelError):
+            prepare(source, tmp_path / "out", DataRecipe(), SHORT)
+    assert not (tmp_path / "out").exists()
 
 
 def test_unit_scale_labels_are_taken_as_they_are(tmp_path: Path) -> None:
@@ -171,14 +189,314 @@ def test_the_middle_window_is_the_middle(tmp_path: Path) -> None:
     assert middle[:, :40].max() > 0.9
 
 
-def test_an_existing_folder_is_left_alone_and_damage_is_found(tmp_path: Path) -> None:
+def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     manifest = library(tmp_path, 30)
     prepare(manifest, tmp_path / "out", DataRecipe(fractions=FEW), SHORT)
-    with pytest.raises(OutputError, match="exists already"):
-        prepare(manifest, tmp_path / "out", DataRecipe(fractions=FEW), SHORT)
-    mels = tmp_path / "out" / "mels.npy"
-    mels.write_bytes(mels.read_bytes()[:1000])
-    with pytest.raises(DataError, match="prepare it again"):
-        open_data(tmp_path / "out")
-    with pytest.raises(DataError, match="no prepared data"):
-        open_data(tmp_path)
+    (tmp_path / "theirs" / "store").mkdir(parents=True)
+    (tmp_path / "theirs" / "store" / "thesis.txt").write_text("x")
+    (tmp_path / "file").write_text("x")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    for out in ("out", "theirs", "file"):
+        with pytest.raises(OutputError, match=f"{out} exists already"):
+            prepare(manifest, tmp_path / out, DataRecipe(seed=1, fractions=FEW), SHORT)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_the_songs_themselves_never_give_way(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    manifest = library(tmp_path / "music", 30)
+    outside = tmp_path / "songs.csv"
+    outside.write_text(manifest.read_text().replace("\n", f"\n{tmp_path}/music/").rsplit("\n", 1)[0])
+    for source in (manifest, manifest.parent, outside):
+        with pytest.raises(OutputError, match="holds the songs themselves"):
+            prepare(source, tmp_path / "music", DataRecipe(fractions=FEW), SHORT, replace=True)
+    assert len(list((tmp_path / "music").iterdir())) == 31
+
+
+def test_what_gives_way_gives_way_at_the_end(tmp_path: Path) -> None:
+    manifest, out = library(tmp_path, 30), tmp_path / "out"
+    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT)
+    (out / "mels.npy").write_text("of an earlier version")
+    old = open_data(out)
+    longer = dataclasses.replace(SHORT, seconds=1.5)
+    for i in range(3):
+        (tmp_path / f"{i}.wav").unlink()
+    with pytest.raises(DataError, match="unusable"):
+        prepare(manifest, out, DataRecipe(fractions=FEW), longer, replace=True)
+    assert open_data(out).sheet == old.sheet
+    library(tmp_path, 30)
+    prepare(manifest, out, DataRecipe(fractions=FEW), longer, replace=True)
+    assert open_data(out).audio == longer
+    assert sorted(path.name for path in out.iterdir()) == ["data.json", "songs.csv", "store"]
+    assert [path.name for path in (out / "store").iterdir()] == [key_of(longer)]
+
+
+def damage_sheet(out: Path) -> None:
+    (out / "data.json").write_text("{")
+
+
+def drop_audio(out: Path) -> None:
+    sheet = json.loads((out / "data.json").read_text())
+    del sheet["audio"]
+    (out / "data.json").write_text(json.dumps(sheet))
+
+
+def other_songs(out: Path) -> None:
+    songs = out / "songs.csv"
+    songs.write_text(songs.read_text().replace("game 1", "game 2", 1))
+
+
+def bad_songs(out: Path) -> None:
+    songs, sheet = out / "songs.csv", json.loads((out / "data.json").read_text())
+    songs.write_text(songs.read_text().replace(",0,", ",x,", 1))
+    sheet["songs_sha256"] = sha256(songs)
+    (out / "data.json").write_text(json.dumps(sheet))
+
+
+def other_front_end(out: Path) -> None:
+    meta = out / "store" / key_of(SHORT) / "meta.json"
+    meta.write_text(meta.read_text().replace('"hop_length": 512', '"hop_length": 256'))
+
+
+def shorten(name: str) -> Callable[[Path], None]:
+    def cut(out: Path) -> None:
+        file = out / "store" / key_of(SHORT) / name
+        file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+
+    return cut
+
+
+def exchange(out: Path) -> None:
+    """Another store of the same front end, with as many clips."""
+    shutil.rmtree(out / "store")
+    noise = library(out.parent, 30, seed=1)
+    prepare(noise, out.parent / "other", DataRecipe(fractions=FEW), SHORT)
+    shutil.copytree(out.parent / "other" / "store", out / "store")
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (lambda out: (out / "data.json").unlink(), "is no prepared data"),
+        (damage_sheet, "data.json is not JSON"),
+        (drop_audio, "is damaged"),
+        (other_songs, "songs.csv is not the one"),
+        (bad_songs, "is damaged"),
+        (lambda out: (out / "songs.csv").unlink(), "is damaged"),
+        (lambda out: shutil.rmtree(out / "store"), "the store is missing"),
+        (other_front_end, "another front end"),
+        (shorten("mels.f16"), "the store has 20 records"),
+        (shorten("journal.jsonl"), r"the store has \d\d records"),
+        (lambda out: (out / "store" / key_of(SHORT) / "journal.jsonl").unlink(), "the store is damaged"),
+        (exchange, "the store has other clips"),
+    ],
+)
+def test_a_damaged_folder_is_refused_in_one_line(tmp_path: Path, damage: Callable[[Path], None], fault: str) -> None:
+    out = tmp_path / "out"
+    prepare(library(tmp_path, 30), out, DataRecipe(fractions=FEW), SHORT)
+    open_data(out)
+    damage(out)
+    with pytest.raises(DataError, match=fault) as caught:
+        open_data(out)
+    assert str(out) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_store_of_an_older_reference_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, out = library(tmp_path, 30), tmp_path / "out"
+    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT)
+    monkeypatch.setattr("sentio_mobile.data.store.FRONT_END", 1000)
+    with pytest.raises(DataError, match="another front end"):
+        open_data(out)
+    counter = count_decodes(monkeypatch)
+    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT, replace=True)
+    assert len(counter) == 30
+    open_data(out)
+
+
+def test_normalization_and_image_size_leave_the_store_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, store = library(tmp_path, 30), tmp_path / "store"
+    prepare(manifest, tmp_path / "a", DataRecipe(fractions=FEW), SHORT, store=store)
+    counter = count_decodes(monkeypatch)
+    zscore = dataclasses.replace(SHORT, normalization="zscore", image_size=64)
+    prepare(manifest, tmp_path / "b", DataRecipe(fractions=FEW), zscore, store=store)
+    assert counter == []
+    assert open_data(tmp_path / "b").audio == zscore
+
+
+def test_other_seeds_share_a_store_and_decode_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, store = library(tmp_path, 30), tmp_path / "shared"
+    prepare(manifest, tmp_path / "a", DataRecipe(fractions=FEW), SHORT, store=store)
+    journal = (store / key_of(SHORT) / "journal.jsonl").read_bytes()
+    counter = count_decodes(monkeypatch)
+    prepare(manifest, tmp_path / "b", DataRecipe(fractions=FEW, seed=1), SHORT, store=store)
+    assert counter == []
+    assert (store / key_of(SHORT) / "journal.jsonl").read_bytes() == journal
+    a, b = open_data(tmp_path / "a"), open_data(tmp_path / "b")
+    assert a.splits["test"].song_ids != b.splits["test"].song_ids
+    assert a.sheet["fingerprint"] != b.sheet["fingerprint"]
+    assert not (tmp_path / "b" / "store").exists()
+
+
+def test_a_changed_file_is_stored_anew_and_an_unchanged_one_is_not_even_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, out = library(tmp_path, 30), tmp_path / "out"
+    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT)
+    song, times = tmp_path / "4.wav", (tmp_path / "4.wav").stat()
+    other = song.read_bytes()[:44] + song.read_bytes()[44:][::-1]
+    song.write_bytes(other)
+    # The same name, length and time of change: only the time that nobody can set tells.
+    os.utime(song, ns=(times.st_atime_ns, times.st_mtime_ns))
+    os.utime(tmp_path / "5.wav")
+    decoded, hashed = count_decodes(monkeypatch), []
+    monkeypatch.setattr(clips, "sha256", lambda path: hashed.append(path.name) or sha256(path))
+    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT, replace=True)
+    assert sorted(hashed) == ["4.wav", "5.wav"]
+    assert decoded == ["4.wav"]
+    row = next(line for line in (out / "songs.csv").read_text().splitlines() if line.startswith("4,"))
+    assert row.split(",")[3] == "30"
+    assert sha256(song) in row
+
+
+def test_the_same_content_under_two_names_is_stored_once(tmp_path: Path) -> None:
+    manifest, out = library(tmp_path, 30), tmp_path / "out"
+    shutil.copy(tmp_path / "3.wav", tmp_path / "20.wav")
+    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT)
+    data = open_data(out)
+    assert len(data.mels) == 29
+    rows = {song: row for split in data.splits.values() for song, row in zip(split.song_ids, split.rows, strict=True)}
+    assert rows["3"] == rows["20"] != rows["19"]
+
+
+def test_songs_without_labels_are_one_split(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    library(tmp_path / "music", 5)
+    (tmp_path / "music" / "songs.csv").unlink()
+    prepare(tmp_path / "music", tmp_path / "out", DataRecipe(), SHORT)
+    data = open_data(tmp_path / "out")
+    assert list(data.splits) == ["unlabelled"]
+    split = data.split("unlabelled")
+    assert split.song_ids == ("0", "1", "2", "3", "4")
+    assert np.isnan(split.labels).all()
+    with pytest.raises(DataError, match=r"out: has no train songs, only unlabelled"):
+        data.split("train")
+    with pytest.raises(DataError, match="has no train songs"):
+        training_loader(data, 2)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "windows", "window", "starts"),
+    [
+        (45, 1, "start", [0]),
+        (45, 1, "middle", [7.5]),
+        (45, 2, "start", [0, 15]),
+        (45, 3, "start", [0, 7.5, 15]),
+        (45, 3, "middle", [7.5, 0, 15]),
+        (120, 4, "start", [0, 30, 60, 90]),
+        (30, 4, "start", [0]),
+        (12, 4, "middle", [0]),
+        (37, 9, "start", [0, 3.5, 7]),
+    ],
+)
+def test_windows_are_spread_evenly(seconds: float, windows: int, window: str, starts: list[float]) -> None:
+    audio = AudioSpec()
+    recipe = DataRecipe(windows=windows, window=window)
+    found = clips.starts_of(round(seconds * audio.sample_rate), audio, recipe)
+    np.testing.assert_allclose(np.array(found) / audio.sample_rate, starts, atol=1e-4)
+
+
+def test_songs_have_as_many_windows_as_fit_and_their_labels(tmp_path: Path) -> None:
+    manifest, out = library(tmp_path, 30), tmp_path / "out"
+    rng = np.random.default_rng(7)
+    loud = np.concatenate([0.05 * rng.standard_normal(3 * 22050), np.clip(rng.standard_normal(22050), -1, 1)])
+    soundfile.write(tmp_path / "0.wav", loud, 22050, subtype="FLOAT")
+    prepare(manifest, out, DataRecipe(windows=3, fractions=FEW), SHORT)
+    data = open_data(out)
+    assert len(data.mels) == 32
+    table = [line.split(",") for line in (out / "songs.csv").read_text().splitlines()]
+    lines = [dict(zip(table[0], line, strict=True)) for line in table[1:]]
+    first = [line for line in lines if line["song_id"] == "0"]
+    assert [(line["window"], line["start"], line["seconds"]) for line in first] == [
+        ("0", "0.000000", "4.000"), ("1", "1.500000", "4.000"), ("2", "3.000000", "4.000"),
+    ]  # fmt: skip
+    assert len({line["split"] for line in first}) == 1
+    assert float(first[0]["clipped"]) == 0.0 < 0.2 < float(first[2]["clipped"]) < 0.5
+    assert float(first[0]["peak"]) < 0.5 < float(first[2]["peak"]) == 1.0
+    pcm = decode(tmp_path / "0.wav", SHORT.sample_rate)
+    for line in first:
+        wanted = unit_of_clip(fit(pcm, SHORT, round(float(line["start"]) * SHORT.sample_rate)), SHORT)
+        np.testing.assert_allclose(data.mels[int(line["row"])], wanted, atol=5e-4)
+    split = data.split(first[0]["split"])
+    place = split.song_ids.index("0")
+    assert split.windows[place].tolist() == [int(line["row"]) for line in first]
+    assert split.rows[place] == split.windows[place, 0]
+    others = np.delete(np.arange(len(split)), place)
+    assert (split.windows[others] == split.rows[others, None]).all()
+    assert split.windows.shape == (len(split), 3)
+    assert split.window_labels.shape == (len(split), 3, 2)
+    np.testing.assert_array_equal(split.window_labels[:, 0], split.labels)
+
+
+def test_each_window_has_the_label_of_its_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = library(tmp_path, 30)
+    soundfile.write(tmp_path / "0.wav", 0.1 * np.random.default_rng(7).standard_normal(3 * 22050), 22050)
+
+    def dynamic(source: Path, recipe: DataRecipe) -> Source:
+        found = read_source(source, recipe)
+        moments = Moments(np.array([0.5, 1.5, 2.5], "f"), np.array([[-1, 0.5], [0, 0], [1, -0.5]], "f"))
+        return dataclasses.replace(
+            found, songs=[dataclasses.replace(found.songs[0], moments=moments), *found.songs[1:]]
+        )
+
+    monkeypatch.setattr("sentio_mobile.data.prepare.read_source", dynamic)
+    prepare(manifest, tmp_path / "out", DataRecipe(windows=3, window="middle", fractions=FEW), SHORT)
+    for split in open_data(tmp_path / "out").splits.values():
+        if "0" in split.song_ids:
+            labels = split.window_labels[split.song_ids.index("0")]
+            np.testing.assert_allclose(labels, [[0, 0], [-1, 0.5], [1, -0.5]])
+
+
+def test_no_more_of_a_long_file_is_decoded_than_its_windows_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(tmp_path / "long.wav", 0.1 * np.random.default_rng(0).standard_normal(90 * 22050), 22050)
+    lengths = []
+
+    def counting(*values: Any) -> NDArray[np.float32]:
+        pcm = decode(*values)
+        lengths.append(len(pcm))
+        return pcm
+
+    monkeypatch.setattr(clips, "decode", counting)
+    made = clips.clips_of_file(tmp_path / "long.wav", SHORT, DataRecipe(windows=2), Index())
+    assert made.starts == (0, 89 * 22050)
+    assert lengths == [22050, 22050]
+    assert next(iter(made.mels)).seconds == 90
+
+
+def test_a_file_that_changes_while_it_is_read_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = library(tmp_path, 30)
+
+    def slow(path: Path, *values: Any) -> NDArray[np.float32]:
+        pcm = decode(path, *values)
+        if path.name == "6.wav":
+            path.write_bytes(b"grows")
+        return pcm
+
+    monkeypatch.setattr(clips, "decode", slow)
+    skipped = prepare(manifest, tmp_path / "out", DataRecipe(fractions=FEW), SHORT)
+    assert len(skipped) == 1
+    assert "6.wav: changed while it was read" in skipped[0]
+
+
+def test_only_a_few_files_are_begun_before_their_answers_are_taken() -> None:
+    begun = []
+    answers = clips.in_order(lambda i: begun.append(i) or i, range(1000))
+    assert next(answers) == 0
+    assert len(begun) < 50
+    assert list(answers) == list(range(1, 1000))
+    answers = clips.in_order(lambda i: begun.append(i), range(1000))
+    next(answers)
+    answers.close()
+    assert len(begun) < 1050

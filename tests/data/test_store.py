@@ -1,0 +1,382 @@
+"""What a store promises: to outlive its writer, to have but one, and to notice a byte that is not its own."""
+
+import dataclasses
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from sentio_mobile.data.journal import Clip, FileState, Line, read_journal
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.data.prepared import open_data
+from sentio_mobile.data.store import JOURNAL, META, RECORDS, StoreWriter, key_of, open_store
+from sentio_mobile.errors import DataError, OutputError
+from sentio_mobile.recipes import DataRecipe
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.dataset import SongDataset, training_loader
+
+SHORT = AudioSpec(seconds=1.0)
+TINY = AudioSpec(seconds=0.1, n_mels=4)
+"""Records of 40 bytes, far less than a line of the journal."""
+RECIPE = DataRecipe(fractions=(0.6, 0.2, 0.2))
+SONGS = 60
+
+PREPARE = """
+import resource, signal, sys
+from pathlib import Path
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.errors import SentioError
+from sentio_mobile.recipes import DataRecipe
+from sentio_mobile.spec import AudioSpec
+
+class Told:
+    def start(self, what, total): pass
+    def advance(self, n=1, note=""):
+        print("step", flush=True)
+        sys.stdin.readline()
+    def finish(self): pass
+
+if sys.argv[3] != "-":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+recipe = DataRecipe(fractions=(0.6, 0.2, 0.2))
+try:
+    prepare(Path(sys.argv[1]), Path(sys.argv[2]), recipe, AudioSpec(seconds=1.0), Told())
+except SentioError as error:
+    sys.exit(f"refused: {error}")
+"""
+
+HOLD = """
+import sys
+from pathlib import Path
+from sentio_mobile.data.store import StoreWriter
+from sentio_mobile.spec import AudioSpec
+with StoreWriter(Path(sys.argv[1]), AudioSpec(seconds=1.0)):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of noises, the last two of them longer than a clip."""
+    folder = tmp_path_factory.mktemp("library")
+    rng = np.random.default_rng(0)
+    lines = ["path,valence_mean,arousal_mean"]
+    for i in range(SONGS):
+        seconds = 1 if i < SONGS - 2 else 3
+        soundfile.write(folder / f"{i}.wav", 0.1 * rng.standard_normal(22050 * seconds), 22050)
+        lines.append(f"{i}.wav,{1 + i % 9},{9 - i % 7}")
+    (folder / "songs.csv").write_text("\n".join(lines) + "\n")
+    return folder / "songs.csv"
+
+
+@pytest.fixture(scope="module")
+def whole(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library prepared by a run that nothing befell."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    prepare(manifest, out, RECIPE, SHORT)
+    return out
+
+
+def start_prepare(manifest: Path, out: Path, limit: int | None = None) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PREPARE, str(manifest), str(out), "-" if limit is None else str(limit)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def mel(i: int, audio: AudioSpec = TINY) -> NDArray[np.float32]:
+    return np.random.default_rng(i).random((audio.n_mels, audio.n_frames), dtype=np.float32)
+
+
+def clip(i: int) -> Clip:
+    return Clip(f"{i:064x}", 0, 1.0, 0.5, 0.0)
+
+
+def state(i: int) -> FileState:
+    return FileState(f"/music/{i}.wav", 1000, i, i)
+
+
+def fill(folder: Path, count: int, audio: AudioSpec = TINY) -> None:
+    with StoreWriter(folder, audio) as writer:
+        for i in range(count):
+            assert writer.add(clip(i), state(i), mel(i, audio)) == i
+
+
+def same(out: Path, whole: Path) -> bool:
+    """Whether two prepared folders are alike to the byte in everything that counts."""
+    if (out / "songs.csv").read_bytes() != (whole / "songs.csv").read_bytes():
+        return False
+    records = [folder / "store" / key_of(SHORT) / RECORDS for folder in (out, whole)]
+    return records[0].read_bytes() == records[1].read_bytes() and open_data(out).sheet == open_data(whole).sheet
+
+
+def test_a_killed_run_goes_on_where_it_was(manifest: Path, whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    journal, stored = out / "store" / key_of(SHORT) / JOURNAL, [0]
+    for steps in (7, 20, 45):
+        child = start_prepare(manifest, out)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        for step in range(steps):
+            if step:
+                child.stdin.write("go on\n")
+                child.stdin.flush()
+            assert child.stdout.readline() == "step\n"
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+        child.communicate()
+        stored.append(len(list(read_journal(journal))))
+        assert stored[-1] == steps
+        with pytest.raises(DataError, match="is no prepared data"):
+            open_data(out)
+    child = start_prepare(manifest, out)
+    child.communicate()
+    assert child.returncode == 0
+    assert same(out, whole)
+
+
+@pytest.mark.parametrize("again", range(3))
+def test_killed_at_any_moment_nothing_half_written_is_read(again: int, tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+import numpy as np
+from sentio_mobile.data.store import StoreWriter
+from sentio_mobile.data.journal import Clip, FileState
+from sentio_mobile.spec import AudioSpec
+audio = AudioSpec()
+mel = np.random.default_rng(0).random((audio.n_mels, audio.n_frames), dtype=np.float32)
+with StoreWriter(Path(sys.argv[1]), audio) as writer:
+    print("go", flush=True)
+    for i in range(len(writer.index), 100000):
+        writer.add(Clip(f"{i:064x}", 0, 1.0, 0.5, 0.0), FileState(f"/{i}", 1, i, i), np.roll(mel, i))
+"""
+    before = 0
+    for _ in range(2):
+        child = subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path / "store")], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(0.05 + 0.013 * again)
+        child.kill()
+        child.communicate()
+        store = open_store(tmp_path / "store", AudioSpec())
+        assert list(store.verify_rows(range(len(store.mels)))) == []
+        assert len(store.mels) > before
+        before = len(store.mels)
+
+
+@pytest.mark.parametrize("lost", [1, 30, 300])
+def test_what_the_journal_does_not_vouch_for_is_cut_off(tmp_path: Path, lost: int) -> None:
+    fill(tmp_path / "store", 20)
+    journal, records = tmp_path / "store" / JOURNAL, tmp_path / "store" / RECORDS
+    content = records.read_bytes()
+    os.truncate(journal, journal.stat().st_size - lost)
+    records.write_bytes(content + b"half a rec")
+    left = len(open_store(tmp_path / "store", TINY).mels)
+    assert 18 <= left < 20
+    fill(tmp_path / "store", 20)
+    assert records.read_bytes() == content
+    assert list(open_store(tmp_path / "store", TINY).verify_rows(range(20))) == []
+
+
+def test_records_that_were_lost_with_the_power_are_cut_off(tmp_path: Path) -> None:
+    fill(tmp_path / "store", 20)
+    records = tmp_path / "store" / RECORDS
+    content = records.read_bytes()
+    size = len(content) // 20
+    records.write_bytes(content[: 17 * size] + bytes(3 * size))
+    with StoreWriter(tmp_path / "store", TINY) as writer:
+        assert len(writer.index) == 17
+        assert writer.index.row_of_file(state(16)) == 16
+        assert writer.index.row_of_file(state(17)) is None
+    fill(tmp_path / "store", 20)
+    assert records.read_bytes() == content
+
+
+def test_a_line_of_the_journal_that_was_changed_ends_it(tmp_path: Path) -> None:
+    fill(tmp_path / "store", 20)
+    journal = tmp_path / "store" / JOURNAL
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[12] = lines[12].replace(b'"peak":0.5', b'"peak":0.6')
+    journal.write_bytes(b"".join(lines))
+    assert len(list(read_journal(journal))) == 12
+    with StoreWriter(tmp_path / "store", TINY) as writer:
+        assert len(writer.index) == 12
+
+
+def test_a_full_disk_is_one_line_and_the_next_run_goes_on(manifest: Path, whole: Path, tmp_path: Path) -> None:
+    record = SHORT.n_mels * SHORT.n_frames * 2
+    out = tmp_path / "out"
+    store = out / "store" / key_of(SHORT)
+    child = start_prepare(manifest, out, limit=record * 40 + record // 2)
+    _, errors = child.communicate()
+    assert child.returncode == 1
+    assert errors.startswith(f"refused: cannot write {store}: File too large; make room")
+    assert errors.count("\n") == 1
+    assert (store / RECORDS).stat().st_size == 40 * record
+    assert list(open_store(store, SHORT).verify_rows(range(40))) == []
+    child = start_prepare(manifest, out)
+    child.communicate()
+    assert child.returncode == 0
+    assert same(out, whole)
+
+
+def test_a_disk_that_is_full_when_the_journal_is_written_takes_the_record_back(tmp_path: Path) -> None:
+    script = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from sentio_mobile.data.store import StoreWriter
+from sentio_mobile.data.journal import Clip, FileState
+from sentio_mobile.errors import OutputError
+from sentio_mobile.spec import AudioSpec
+audio = AudioSpec(seconds=0.1, n_mels=4)
+with StoreWriter(Path(sys.argv[1]), audio) as writer:
+    def add(i):
+        mel = np.random.default_rng(i).random((audio.n_mels, audio.n_frames), dtype=np.float32)
+        return writer.add(Clip(f"{i:064x}", 0, 1.0, 0.5, 0.0), FileState(f"/music/{i}.wav", 1000, i, i), mel)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+    stored = 0
+    try:
+        while True:
+            add(stored)
+            stored += 1
+    except OutputError:
+        pass
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    for i in range(stored, 20):
+        assert add(i) == i
+    print(stored)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "store")], capture_output=True, text=True, check=True
+    )
+    assert 3 <= int(done.stdout) <= 15
+    store = open_store(tmp_path / "store", TINY)
+    assert len(store.mels) == 20
+    for i in range(20):
+        np.testing.assert_array_equal(store.mels[i], mel(i).astype(np.float16))
+
+
+def test_a_second_writer_is_refused_in_one_line(manifest: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store" / key_of(SHORT)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    try:
+        with pytest.raises(OutputError, match="another process is writing to this store") as caught:
+            prepare(manifest, tmp_path / "out", RECIPE, SHORT, store=tmp_path / "store")
+        assert "\n" not in str(caught.value)
+    finally:
+        holder.communicate("")
+    assert prepare(manifest, tmp_path / "out", RECIPE, SHORT, store=tmp_path / "store") == []
+
+
+def test_a_flipped_byte_is_found_and_nothing_else(whole: Path) -> None:
+    data = open_data(whole)
+    everything = range(len(data.mels))
+    assert list(data.store.verify_rows(everything)) == []
+    place = 17 * data.mels[0].nbytes + 1234
+    with (data.store.folder / RECORDS).open("r+b") as file:
+        file.seek(place)
+        old = file.read(1)
+        file.seek(place)
+        file.write(bytes([old[0] ^ 4]))
+        file.flush()
+        assert list(data.store.verify_rows(everything)) == [17]
+        file.seek(place)
+        file.write(old)
+    assert list(data.store.verify_rows(everything)) == []
+
+
+def test_the_map_is_read_only(whole: Path) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        open_data(whole).mels[0] = 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("hop_length", 256), ("n_mels", 64), ("floor_db", -60.0), ("short_clip", "loop")]
+)
+def test_every_field_of_the_log_mel_has_a_store_of_its_own(field: str, value: object) -> None:
+    assert key_of(dataclasses.replace(SHORT, **{field: value})) != key_of(SHORT)
+    assert key_of(dataclasses.replace(SHORT, normalization="zscore", image_size=96)) == key_of(SHORT)
+
+
+def test_a_store_of_another_front_end_is_neither_read_nor_written(tmp_path: Path) -> None:
+    fill(tmp_path / "store", 3)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "store").iterdir()}
+    other = dataclasses.replace(TINY, f_min=30.0)
+    with pytest.raises(DataError, match="another front end"):
+        open_store(tmp_path / "store", other)
+    with pytest.raises(DataError, match="another front end"):
+        StoreWriter(tmp_path / "store", other)
+    (tmp_path / "store" / META).unlink()
+    with pytest.raises(DataError, match="cannot read"):
+        StoreWriter(tmp_path / "store", TINY)
+    (tmp_path / "store" / META).write_bytes(before[META])
+    assert {path.name: path.read_bytes() for path in (tmp_path / "store").iterdir()} == before
+
+
+def test_lines_hold_any_name_and_tell_when_they_were_cut() -> None:
+    strange = FileState(os.fsdecode(b"/music/\xff \n\xe2\x82\xac.mp3"), 5, 6, 7)
+    line = Line(3, 2**64 - 1, clip(1), strange)
+    text = line.encode()
+    assert text.count(b"\n") == 1
+    assert Line.decode(text) == line
+    for end in range(len(text)):
+        with pytest.raises((ValueError, KeyError, TypeError)):
+            Line.decode(text[:end])
+
+
+def test_workers_share_the_map_and_get_a_path_instead_of_clips(whole: Path) -> None:
+    data = open_data(whole)
+    songs = SongDataset(data, data.split("train"))
+    sent = pickle.dumps(songs)
+    assert len(sent) < 30_000 < data.mels[0].nbytes * 3
+    again = pickle.loads(sent)
+    assert isinstance(again._store.mels, np.memmap)
+    plain = [mels for mels, _ in DataLoader(songs, 4)]
+    # Spawned, as on Macs: nothing is inherited, all comes through the pickle.
+    worked = [mels for mels, _ in DataLoader(songs, 4, num_workers=2, multiprocessing_context="spawn")]
+    assert all(torch.equal(a, b) for a, b in zip(worked, plain, strict=True))
+
+
+def test_training_draws_windows_and_validation_does_not(manifest: Path, tmp_path: Path) -> None:
+    prepare(manifest, tmp_path / "out", dataclasses.replace(RECIPE, windows=3), SHORT)
+    data = open_data(tmp_path / "out")
+    name, place = next(
+        (split.name, split.song_ids.index(song))
+        for song in (str(SONGS - 1), str(SONGS - 2))
+        for split in data.splits.values()
+        if song in split.song_ids
+    )
+    split = data.split(name)
+    rows = split.windows[place]
+    assert len(set(rows.tolist())) == 3
+    drawing, fixed = SongDataset(data, split, draw=True), SongDataset(data, split)
+    torch.manual_seed(1)
+    drawn = [drawing[place][0] for _ in range(40)]
+    counts = [
+        sum(torch.equal(mel, torch.from_numpy(data.mels[row].astype(np.float32))) for mel in drawn) for row in rows
+    ]
+    assert sum(counts) == 40
+    assert min(counts) >= 5
+    torch.manual_seed(1)
+    assert all(torch.equal(drawing[place][0], mel) for mel in drawn)
+    assert all(torch.equal(fixed[place][0], fixed[place][0]) for _ in range(5))
+    assert torch.equal(fixed[place][0], torch.from_numpy(data.mels[split.rows[place]].astype(np.float32)))
+    assert training_loader(data, 8).dataset.draw is True
