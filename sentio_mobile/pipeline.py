@@ -13,13 +13,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentio_mobile import __version__
+from sentio_mobile.audio.logmel import FRONT_END
 from sentio_mobile.errors import BundleError, CheckpointError, DataError, OutputError
 from sentio_mobile.files import read_json, write_json
 from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import GENERATED, RunRecipe
+
+if TYPE_CHECKING:
+    from sentio_mobile.data.songs import Song
 
 STATE = "run.json"
 
@@ -51,7 +55,8 @@ class Run:
             SentioError: of the stage that could not end; what earlier stages made stays, and the next call goes on.
         """
         source, key = self._source()
-        key = self._stage("data", [key, self.recipe.audio, self.recipe.data], lambda: self._prepare(source))
+        front_end = [FRONT_END, self.recipe.audio]
+        key = self._stage("data", [key, *front_end, self.recipe.data], lambda: self._prepare(source))
         teacher_key = self._stage("teacher", [key, self.recipe.teacher, self._first_weights()], self._train)
         student_key = self._stage("student", [key, teacher_key, self.recipe.distill], self._distill)
         bundle_key = self._stage("bundle", [student_key, self.recipe.export], self._export)
@@ -62,9 +67,12 @@ class Run:
             settings = self.recipe.generated
             key = self._stage("music", [settings], self._generate)
             return self.folder / "music", key
+        from sentio_mobile.data.sources import read_source
+
         source = Path(self.recipe.source)
-        # A manifest's content is part of the key; audio files are too large to hash at each start.
-        return source, source.read_text(errors="replace") if source.is_file() else str(source.resolve())
+        songs = read_source(source, self.recipe.data).songs
+        # Audio is too large to hash at each start: what tells a changed file without reading it is part of the key.
+        return source, [[song.song_id, song.group, *_labels(song), *_state(song.path)] for song in songs]
 
     def _first_weights(self) -> str | None:
         if self.start is None:
@@ -133,11 +141,12 @@ class Run:
         distill(teacher, data, self.recipe.distill, self.folder / "student", self.progress, replace=True)
 
     def _export(self) -> None:
-        from sentio_mobile.export.bundle import build_bundle
+        from sentio_mobile.export.build import build_bundle
 
         settings = self.recipe.export
         out = self.folder / "bundle"
-        build_bundle(self.folder / "student", settings.formats, out, settings.timeout_s, self.progress, replace=True)
+        student = self.folder / "student"
+        build_bundle(student, settings.formats, out, settings.forms, settings.timeout_s, self.progress, replace=True)
 
     def _report(self) -> None:
         from sentio_mobile.benchmarks.publish import publish
@@ -153,3 +162,17 @@ class Run:
 
         verification = read_json(self.folder / VERIFICATION, BundleError)
         return bool(read_json(self.folder / "bundle" / MANIFEST, BundleError)["failed"]) or not verification["passed"]
+
+
+def _labels(song: Song) -> list[Any]:
+    """Everything that a song's labels depend on."""
+    moments = [] if song.moments is None else [song.moments.seconds.tolist(), song.moments.values.tolist()]
+    return [song.valence, song.arousal, *moments]
+
+
+def _state(path: Path) -> list[Any]:
+    """Where a file is, how long it is and when it was changed; just where, when it is not there."""
+    if not path.is_file():
+        return [str(path)]
+    facts = path.stat()
+    return [str(path), facts.st_size, facts.st_mtime_ns]

@@ -133,10 +133,10 @@ class Artifact:
 
     format: str
     precision: str
-    form: str
+    form: Form
     path: Path
 
     @property
     def label(self) -> str:
-        """The words that tables and messages use for it, such as `onnx fp32`."""
-        return f"{self.format} {self.precision}"
+        """The words that tables and messages use for it, such as `onnx waveform fp32`."""
+        return f"{self.format} {self.form} {self.precision}"

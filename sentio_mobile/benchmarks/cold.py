@@ -1,13 +1,12 @@
 """What an app pays when it first uses a model: loading, the first answer, and memory, each in a fresh process.
 
-`python -m sentio_mobile.benchmarks.cold FOLDER` is that process: it reads job.json and image.npy, and writes
+`python -m sentio_mobile.benchmarks.cold FOLDER` is that process: it reads job.json and input.npy, and writes
 result.json. Nothing here may import torch, or every runtime would seem to need torch's memory.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -20,14 +19,14 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-import sentio_mobile
 from sentio_mobile.errors import CheckFailedError, InputError, SentioError
 from sentio_mobile.export.protocol import get_format
 from sentio_mobile.files import read_json, write_json
+from sentio_mobile.processes import environment
 from sentio_mobile.spec import Artifact, ModelSpec
 from sentio_mobile.tables import read_table
 
-JOB, IMAGE, RESULT = "job.json", "image.npy", "result.json"
+JOB, GIVEN, RESULT = "job.json", "input.npy", "result.json"
 
 
 @dataclass(frozen=True)
@@ -48,14 +47,14 @@ class ColdStart:
 
 
 def measure_cold(
-    artifact: Artifact, spec: ModelSpec, image: NDArray[np.float32], threads: int, starts: int, limit_s: float
+    artifact: Artifact, spec: ModelSpec, given: NDArray[np.float32], threads: int, starts: int, limit_s: float
 ) -> ColdStart:
     """Start an artifact in fresh processes, one after another.
 
     Args:
         artifact: what to start.
         spec: its spec.
-        image: one clip in the spec's input shape.
+        given: one clip in the spec's input shape.
         threads: threads that the runtime may use.
         starts: number of processes.
         limit_s: seconds that each may take.
@@ -63,23 +62,21 @@ def measure_cold(
     Raises:
         CheckFailedError: a process could not load or run the artifact, died, or took longer than the limit.
     """
-    measured = [_start(artifact, spec, image, threads, limit_s) for _ in range(starts)]
+    measured = [_start(artifact, spec, given, threads, limit_s) for _ in range(starts)]
     return ColdStart(**{name: statistics.median(getattr(m, name) for m in measured) for name in asdict(measured[0])})
 
 
-def _start(artifact: Artifact, spec: ModelSpec, image: NDArray[np.float32], threads: int, limit_s: float) -> ColdStart:
+def _start(artifact: Artifact, spec: ModelSpec, given: NDArray[np.float32], threads: int, limit_s: float) -> ColdStart:
     with tempfile.TemporaryDirectory(prefix="sentio-cold-") as place:
         folder = Path(place)
         job = {"format": artifact.format, "path": str(artifact.path.resolve()), "threads": threads}
         write_json(folder / JOB, {**job, "spec": spec.to_dict()})
-        np.save(folder / IMAGE, image)
-        # The package may be importable only through this process's sys.path.
-        path = os.pathsep.join(filter(None, (str(Path(sentio_mobile.__file__).parents[1]), os.getenv("PYTHONPATH"))))
+        np.save(folder / GIVEN, given)
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "sentio_mobile.benchmarks.cold", place],
                 cwd=folder,
-                env={**os.environ, "PYTHONPATH": path},
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -98,13 +95,13 @@ def _start(artifact: Artifact, spec: ModelSpec, image: NDArray[np.float32], thre
 
 def _main(folder: Path) -> None:
     job = json.loads((folder / JOB).read_text())
-    spec, image, path = ModelSpec.from_dict(job["spec"]), np.load(folder / IMAGE), Path(job["path"])
+    spec, given, path = ModelSpec.from_dict(job["spec"]), np.load(folder / GIVEN), Path(job["path"])
     baseline = psutil.Process().memory_info().rss
     started = time.perf_counter()
     format_ = get_format(job["format"])
     run = format_.open(path, spec, job["threads"])
     loaded = time.perf_counter()
-    run(image)
+    run(given)
     answered = time.perf_counter()
     # Before the second load, which would add to the peak.
     peak = _peak_memory()

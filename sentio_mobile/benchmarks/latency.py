@@ -19,7 +19,7 @@ FEWEST_RUNS = 50
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds for one answer, from the image to valence and arousal, over `runs` runs."""
+    """Milliseconds for one answer, from a model's input to valence and arousal, over `runs` runs."""
 
     p50_ms: float
     p90_ms: float
@@ -39,7 +39,7 @@ def check_runs(runs: int) -> None:
 
 def measure_latency(
     runners: Mapping[str, Runner],
-    inputs: Sequence[NDArray[np.float32]],
+    inputs: Mapping[str, Sequence[NDArray[np.float32]]],
     runs: int,
     warm_up: int,
     progress: Progress | None = None,
@@ -51,7 +51,7 @@ def measure_latency(
 
     Args:
         runners: what to time, by any name.
-        inputs: images in the spec's input shape, used one after another.
+        inputs: under each name, what that runner is fed, one after another.
         runs: timed runs of each, at least `FEWEST_RUNS`.
         warm_up: runs of each before those.
         progress: shown as rounds are done.
@@ -65,13 +65,13 @@ def measure_latency(
     times: dict[str, list[float]] = {name: [] for name in names}
     progress.start("latency", warm_up + runs)
     for i in range(-warm_up, runs):
-        image = inputs[i % len(inputs)]
-        for k in order.permutation(len(names)):
+        for name in order.permutation(names):
+            given = inputs[name][i % len(inputs[name])]
             started = time.perf_counter()
-            runners[names[k]](image)
+            runners[name](given)
             taken = time.perf_counter() - started
             if i >= 0:
-                times[names[k]].append(taken * 1000)
+                times[name].append(taken * 1000)
         progress.advance()
     progress.finish()
     return {name: _percentiles(values) for name, values in times.items()}

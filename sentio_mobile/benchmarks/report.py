@@ -107,8 +107,8 @@ def _worst(scores: SetScores) -> list[dict[str, Any]]:
 
 
 def _artifacts(verification: Verification, benchmark: Benchmark) -> list[dict[str, Any]]:
-    parity = {(result.format, result.precision): result for result in verification.results}
-    return [{"measured": m, "parity": parity.get((m.format, m.precision))} for m in benchmark.measured]
+    parity = {result.label: result for result in verification.results}
+    return [{"measured": m, "parity": parity.get(m.label)} for m in benchmark.measured]
 
 
 def _provenance(bundle: Bundle) -> dict[str, str]:

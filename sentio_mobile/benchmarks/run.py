@@ -30,6 +30,7 @@ class Measured:
     """One artifact. `size` is in bytes; where a figure is None, `reason` says why it could not be measured here."""
 
     format: str
+    form: str
     precision: str
     size: int
     latency: Latency | None
@@ -39,7 +40,7 @@ class Measured:
     @property
     def label(self) -> str:
         """The words that tables use for it, as `Artifact.label`."""
-        return f"{self.format} {self.precision}"
+        return f"{self.format} {self.form} {self.precision}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def benchmark(
     if threads < 1:
         raise InputError(f"threads must be at least 1, not {threads}")
     check_runs(runs)
-    machine, retention, images = describe_machine(), read_scores(bundle).retention, bundle.golden().inputs(bundle.spec)
+    machine, retention, golden = describe_machine(), read_scores(bundle).retention, bundle.golden()
+    inputs = {a.label: golden.inputs(bundle.spec.in_form(a.form)) for a in bundle.artifacts}
 
     runners: dict[str, Runner] = {}
     cold: dict[str, ColdStart] = {}
@@ -113,19 +115,24 @@ def benchmark(
     for artifact in bundle.artifacts:
         progress.advance(0, note=artifact.label)
         try:
-            runners[artifact.label] = _open(artifact, bundle.spec, threads)
-            cold[artifact.label] = measure_cold(
-                artifact, bundle.spec, images[0], threads, plan.cold_starts, plan.cold_limit_s
-            )
+            spec, given = bundle.spec.in_form(artifact.form), inputs[artifact.label][0]
+            runners[artifact.label] = _open(artifact, spec, threads)
+            cold[artifact.label] = measure_cold(artifact, spec, given, threads, plan.cold_starts, plan.cold_limit_s)
         except SentioError as error:
             reasons[artifact.label] = str(error)
         progress.advance()
     progress.finish()
-    latencies = measure_latency(runners, images, runs, plan.warm_up, progress)
+    latencies = measure_latency(runners, inputs, runs, plan.warm_up, progress)
 
     measured = tuple(
         Measured(
-            a.format, a.precision, bundle.size(a), latencies.get(a.label), cold.get(a.label), reasons.get(a.label, "")
+            a.format,
+            a.form,
+            a.precision,
+            bundle.size(a),
+            latencies.get(a.label),
+            cold.get(a.label),
+            reasons.get(a.label, ""),
         )
         for a in bundle.artifacts
     )

@@ -107,7 +107,7 @@ def _problems(verification: Verification, benchmark: Benchmark, failed: Mapping[
         named = ", ".join(f"{gate.name} of {gate.subject}" for gate in benchmark.failed)
         problems.append(f"{len(benchmark.failed)} of {count(len(benchmark.gates), 'gate')} failed: {named}")
     if differing:
-        named = ", ".join(f"{r.format} {r.precision}" for r in verification.results if r.verdict == "fail")
+        named = ", ".join(r.label for r in verification.results if r.verdict == "fail")
         problems.append(f"{count(differing, 'model file')} did not answer as the trained model does: {named}")
     if failed:
         problems.append(f"{count(len(failed), 'conversion')} failed: {', '.join(failed)}")
@@ -142,12 +142,12 @@ def _data(origin: Mapping[str, Any], scores: Scores) -> str:
 
 
 def _artifacts(verification: Verification, benchmark: Benchmark) -> list[ArtifactLine]:
-    parity = {(result.format, result.precision): result.verdict for result in verification.results}
+    parity = {result.label: result.verdict for result in verification.results}
     return [
         ArtifactLine(
             m.label,
             megabytes(m.size),
-            parity.get((m.format, m.precision), "not run"),
+            parity.get(m.label, "not run"),
             f"p90 {milliseconds(m.latency.p90_ms)} ({DESKTOP})" if m.latency else "not measured here",
         )
         for m in benchmark.measured

@@ -31,17 +31,16 @@ def verify(bundle: Path, threads: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**dataclasses.asdict(found), "passed": found.passed}, indent=2, allow_nan=False))
     else:
-        table = Table("format", "precision", "worst difference", "tolerance", "verdict")
+        table = Table("format", "fed with", "precision", "worst difference", "tolerance", "verdict")
         for result in found.results:
             worst = "-" if result.max_diff is None else f"{result.max_diff:.1e}"
             colour = {"pass": "green", "fail": "red"}.get(result.verdict, "yellow")
-            table.add_row(
-                result.format, result.precision, worst, f"{result.tolerance:.0e}", f"[{colour}]{result.verdict}[/]"
-            )
+            verdict = f"[{colour}]{result.verdict}[/]"
+            table.add_row(result.format, result.form, result.precision, worst, f"{result.tolerance:.0e}", verdict)
         console.print(table)
         for result in found.results:
             if result.reason:
-                console.print(f"{result.format}: {result.reason}", markup=False)
+                console.print(f"{result.label}: {result.reason}", markup=False)
         spread = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(("valence", "arousal"), found.spread, strict=True))
         console.print(f"{found.vectors} golden vectors; standard deviation of their outputs: {spread}")
         if not found.spread_ok:

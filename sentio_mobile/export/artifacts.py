@@ -13,8 +13,8 @@ SPEC_KEY = "sentio_mobile.spec"
 
 
 def fp32_artifact(format_name: str, suffix: str, spec: ModelSpec, folder: Path) -> Artifact:
-    """Where the 32-bit artifact of a format stands in `folder`."""
-    return Artifact(format_name, "fp32", spec.form, folder / f"{spec.architecture}-fp32{suffix}")
+    """Where the 32-bit artifact of a format, in the spec's form, stands in `folder`."""
+    return Artifact(format_name, "fp32", spec.form, folder / f"{spec.architecture}-{spec.form}-fp32{suffix}")
 
 
 def spec_json(spec: ModelSpec) -> str:

@@ -2,8 +2,8 @@
 
 manifest.json        written last; SHA-256 and size of every other file
 evaluation.json      metrics on validation and test songs, with the predictions behind them
-golden.safetensors   inputs, and the outputs that every runtime must give
-<model>-fp32.*       one artifact for each format
+golden.safetensors   inputs in both forms, and the outputs that every runtime must give
+<model>-<form>-fp32.*   one artifact for each format and form
 """
 
 from __future__ import annotations
@@ -13,15 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sentio_mobile.errors import BundleError, ConversionError, InputError
-from sentio_mobile.export.golden import Golden, make_golden
-from sentio_mobile.export.protocol import get_format, require
-from sentio_mobile.export.worker import convert
-from sentio_mobile.files import new_folder, read_json, sha256, write_json
-from sentio_mobile.models.blocks import fold_norms
-from sentio_mobile.progress import Progress, Silent
-from sentio_mobile.spec import Artifact, ModelSpec
-from sentio_mobile.training.checkpoint import WEIGHTS, Checkpoint, package_versions
+from sentio_mobile.errors import BundleError, InputError
+from sentio_mobile.export.golden import Golden
+from sentio_mobile.export.protocol import get_format
+from sentio_mobile.files import read_json, sha256
+from sentio_mobile.spec import FORMS, Artifact, Form, ModelSpec
 
 SCHEMA = 1
 MANIFEST, EVALUATION, GOLDEN = "manifest.json", "evaluation.json", "golden.safetensors"
@@ -49,97 +45,17 @@ class Bundle:
         files: dict[str, dict[str, Any]] = self.manifest["files"]
         return sum(files[name]["bytes"] for name in _files_of(artifact.path.relative_to(self.folder).as_posix(), files))
 
-    def artifact(self, format_name: str) -> Artifact:
-        """The artifact of one format.
+    def artifact(self, format_name: str, form: Form = "spectrogram") -> Artifact:
+        """The artifact of one format in one form.
 
         Raises:
             BundleError: the bundle has none.
         """
         for artifact in self.artifacts:
-            if artifact.format == format_name:
+            if (artifact.format, artifact.form) == (format_name, form):
                 return artifact
-        have = ", ".join(artifact.format for artifact in self.artifacts)
-        raise BundleError(f"{self.folder}: has no {format_name} artifact; it has {have}")
-
-
-def build_bundle(
-    checkpoint: Path,
-    formats: tuple[str, ...],
-    out: Path,
-    timeout_s: float = 600.0,
-    progress: Progress | None = None,
-    replace: bool = False,
-) -> dict[str, str]:
-    """Export a checkpoint to a new bundle. A format that fails costs itself and leaves the others.
-
-    Args:
-        checkpoint: a checkpoint folder.
-        formats: names of formats.
-        out: the bundle to write; conversion logs go to the folder `<out>-logs` beside it.
-        timeout_s: time limit for each conversion.
-        progress: shown as formats are done.
-        replace: an existing `out` gives way.
-
-    Returns:
-        For each format that failed, the reason in one line.
-
-    Raises:
-        CheckpointError: the checkpoint cannot be read.
-        MissingExtraError: a format's packages are not installed.
-        ConversionError: every format failed; nothing is written.
-        OutputError: `out` cannot be written.
-    """
-    progress = progress or Silent()
-    for format_ in map(get_format, formats):
-        require(format_, format_.converters)
-    loaded = Checkpoint.load(checkpoint)
-    fold_norms(loaded.model)
-    failures: dict[str, str] = {}
-    artifacts: list[Artifact] = []
-    with new_folder(out, replace) as part:
-        make_golden(loaded.model, loaded.spec, progress).save(part / GOLDEN)
-        write_json(part / EVALUATION, {**loaded.evaluation, "history": loaded.history})
-        progress.start("converting", len(formats))
-        for name in formats:
-            progress.advance(0, note=name)
-            try:
-                artifacts.append(
-                    convert(checkpoint, name, part, out.with_name(f"{out.name}-logs") / f"{name}.log", timeout_s)
-                )
-            except ConversionError as error:
-                failures[name] = str(error)
-            progress.advance()
-        progress.finish()
-        if not artifacts:
-            raise ConversionError("no format could be converted; " + "; ".join(failures.values()))
-        files = sorted(file for file in part.rglob("*") if file.is_file())
-        manifest = {
-            "schema": SCHEMA,
-            "spec": loaded.spec.to_dict(),
-            "parameters": sum(p.numel() for p in loaded.model.parameters()),
-            "artifacts": [
-                {
-                    "format": a.format,
-                    "precision": a.precision,
-                    "form": a.form,
-                    "path": a.path.relative_to(part).as_posix(),
-                }
-                for a in artifacts
-            ],
-            "failed": failures,
-            "files": {
-                file.relative_to(part).as_posix(): {"sha256": sha256(file), "bytes": file.stat().st_size}
-                for file in files
-            },
-            "provenance": {
-                "checkpoint_sha256": sha256(checkpoint / WEIGHTS),
-                "recipe": loaded.recipe,
-                "data": loaded.data,
-            },
-            "versions": package_versions(),
-        }
-        write_json(part / MANIFEST, manifest)
-    return failures
+        have = ", ".join(artifact.label for artifact in self.artifacts)
+        raise BundleError(f"{self.folder}: has no {format_name} {form} artifact; it has {have}")
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -163,6 +79,8 @@ def open_bundle(folder: Path) -> Bundle:
         )
         for artifact, entry in zip(artifacts, manifest["artifacts"], strict=True):
             get_format(artifact.format)
+            if artifact.form not in FORMS:
+                raise BundleError(f"{folder / MANIFEST}: form {artifact.form!r} is not known; upgrade")
             if not _files_of(entry["path"], manifest["files"]):
                 raise BundleError(f"{folder / MANIFEST}: has no hash for {entry['path']!r}; do not use it")
     except BundleError:

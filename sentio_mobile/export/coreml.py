@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile.export.artifacts import SPEC_KEY, damaged, fp32_artifact, spec_json
 from sentio_mobile.export.protocol import Runner
-from sentio_mobile.spec import Artifact, ModelSpec
+from sentio_mobile.spec import Artifact, Form, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +29,7 @@ class CoreML:
     extra: str | None = "coreml"
     converters: tuple[str, ...] = ("coremltools",)
     runtimes: tuple[str, ...] = ("coremltools",) if sys.platform == "darwin" else ()
+    free_batch: tuple[Form, ...] = ()
     timed_here = sys.platform == "darwin"
 
     def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
@@ -83,22 +84,24 @@ class _Runner:
     def __init__(self, package: Any, spec: ModelSpec) -> None:
         self.package, self.input_name, self.output_name = package, spec.input_name, spec.output_name
 
-    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer = self.package.predict({self.input_name: image})[self.output_name]
+    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
+        answer = self.package.predict({self.input_name: given})[self.output_name]
         return np.asarray(answer, np.float32)
 
 
 def _describe(package: Any, spec: ModelSpec) -> None:
     low, high = spec.output_range
     audio = spec.audio
+    fed = {
+        "waveform": f"PCM at {audio.sample_rate} Hz, mono, full scale at -1 and 1.",
+        "spectrogram": f"Log-mel: {audio.n_mels} mel bands, {audio.f_min:g}-{audio.f_max:g} Hz of {audio.sample_rate} "
+        f"Hz audio, normalized ({audio.normalization}), resized, three equal channels, then "
+        f"(x - {list(spec.image_mean)}) / {list(spec.image_sd)}.",
+    }
     package.short_description = (
         f"Music emotion ({spec.architecture}): {' and '.join(spec.outputs)} of a {audio.seconds:g} s clip."
     )
-    package.input_description[spec.input_name] = (
-        f"Log-mel, float32 {list(spec.input_shape)}: {audio.n_mels} mel bands, {audio.f_min:g}-{audio.f_max:g} Hz "
-        f"of {audio.sample_rate} Hz audio, normalized ({audio.normalization}), resized, three equal channels, then "
-        f"(x - {list(spec.image_mean)}) / {list(spec.image_sd)}."
-    )
+    package.input_description[spec.input_name] = f"float32 {list(spec.input_shape)}. {fed[spec.form]}"
     package.output_description[spec.output_name] = (
         f"float32 [1, {len(spec.outputs)}]: {', '.join(spec.outputs)}, each from {low:g} to {high:g}."
     )

@@ -1,44 +1,45 @@
 """Golden vectors: inputs with the outputs that every runtime, in every language, must give.
 
-They are made from generated music, so that a bundle carries nobody's recording, and chosen so that the outputs are
-spread as widely as the model allows.
+Reading them needs no PyTorch; making them is in `make_golden.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from torch import nn
 
-from sentio_mobile.audio.decode import fit
-from sentio_mobile.audio.frontend import picture_of_clip
 from sentio_mobile.audio.image import to_input
-from sentio_mobile.data.synth import draw_songs, render
 from sentio_mobile.errors import BundleError
-from sentio_mobile.progress import Progress, Silent
-from sentio_mobile.spec import ModelSpec
-
-VECTORS = 12
-CANDIDATES = 48
-SEED = 20_417
+from sentio_mobile.spec import AudioSpec, ModelSpec
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Resized log-mels before standardization, `image` [vectors, size, size], and PyTorch's `output` [vectors, 2]."""
+    """What goes in, in both forms, and PyTorch's answer.
 
-    image: NDArray[np.float32]
+    `excerpt` int16 [vectors, samples] is PCM at the spec's rate, and `length` int32 [vectors] the samples of each clip:
+    a clip is its excerpt, repeated to that length, divided by 32768, with silence after it up to the spec's length.
+    `picture` float32 [vectors, size, size] is the reference front end's resized, normalized log-mel of that clip,
+    before standardization. `output` float32 [vectors, 2].
+    """
+
+    excerpt: NDArray[np.int16]
+    length: NDArray[np.int32]
+    picture: NDArray[np.float32]
     output: NDArray[np.float32]
 
     def inputs(self, spec: ModelSpec) -> list[NDArray[np.float32]]:
-        """What each runtime is fed: [1, 3, size, size] for each vector."""
-        return [to_input(image, spec) for image in self.image]
+        """What each runtime is fed: for each vector, an array of the spec's input shape."""
+        if spec.form == "waveform":
+            clips = zip(self.excerpt, self.length, strict=True)
+            return [clip_of_excerpt(excerpt, int(length), spec.audio)[None] for excerpt, length in clips]
+        return [to_input(picture, spec) for picture in self.picture]
 
     @property
     def spread(self) -> tuple[float, ...]:
@@ -46,8 +47,8 @@ class Golden:
         return tuple(float(sd) for sd in self.output.std(axis=0))
 
     def save(self, path: Path) -> None:
-        """Write them as safetensors: a JSON header, then raw little-endian float32."""
-        save_file({"image": self.image, "output": self.output}, path)
+        """Write them as safetensors: a JSON header, then raw little-endian numbers."""
+        save_file(asdict(self), path)
 
     @classmethod
     def load(cls, path: Path, spec: ModelSpec) -> Golden:
@@ -58,36 +59,45 @@ class Golden:
         """
         try:
             values = load_file(path)
-            golden = cls(image=values["image"], output=values["output"])
+            golden = cls(**{field.name: values[field.name] for field in fields(cls)})
         except (OSError, KeyError, SafetensorError) as error:
             raise BundleError(f"{path}: holds no golden vectors ({error}); export again") from error
-        size = spec.audio.image_size
-        if golden.image.shape[1:] != (size, size) or golden.output.shape != (len(golden.image), len(spec.outputs)):
+        count, size = len(golden.output), spec.audio.image_size
+        shapes = {
+            "excerpt": (count, max(1, golden.excerpt.shape[-1])),
+            "length": (count,),
+            "picture": (count, size, size),
+            "output": (count, len(spec.outputs)),
+        }
+        lengths = (golden.length >= 1) & (golden.length <= spec.audio.n_samples)
+        if any(getattr(golden, name).shape != shape for name, shape in shapes.items()) or not lengths.all():
             raise BundleError(f"{path}: golden vectors do not fit the bundle's spec; export again")
         return golden
 
 
-def make_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = None) -> Golden:
-    """Render candidates, ask the model for its answers, and keep those that lie farthest apart."""
-    progress = progress or Silent()
-    progress.start("golden vectors", CANDIDATES)
-    images, outputs = [], []
-    with torch.inference_mode():
-        for song in draw_songs(CANDIDATES, SEED):
-            image = picture_of_clip(fit(render(song, spec.audio.sample_rate), spec.audio), spec.audio)
-            images.append(image)
-            outputs.append(model(torch.from_numpy(to_input(image, spec)))[0].numpy())
-            progress.advance()
-    progress.finish()
-    chosen = _farthest(np.stack(outputs), VECTORS)
-    return Golden(image=np.stack([images[i] for i in chosen]), output=np.stack([outputs[i] for i in chosen]))
+def clip_of_excerpt(excerpt: NDArray[np.int16], length: int, spec: AudioSpec) -> NDArray[np.float32]:
+    """An excerpt [samples], repeated to `length` samples, as a clip of PCM [n_samples]."""
+    return np.pad(np.resize(excerpt, length), (0, spec.n_samples - length)).astype(np.float32) / np.float32(32768)
 
 
-def _farthest(points: NDArray[np.float32], count: int) -> list[int]:
-    """Indices of `count` points, each the farthest from those before it; the first is farthest from the mean."""
-    chosen = [int(np.argmax(((points - points.mean(axis=0)) ** 2).sum(axis=1)))]
-    nearest = np.full(len(points), np.inf)
-    while len(chosen) < count:
-        nearest = np.minimum(nearest, ((points - points[chosen[-1]]) ** 2).sum(axis=1))
-        chosen.append(int(np.argmax(nearest)))
-    return chosen
+def join(vectors: Sequence[Golden]) -> Golden:
+    """Several sets of vectors as one."""
+    return Golden(**{f.name: np.concatenate([getattr(vector, f.name) for vector in vectors]) for f in fields(Golden)})
+
+
+def hard_sounds(music: NDArray[np.int16], spec: AudioSpec) -> dict[str, tuple[NDArray[np.int16], int]]:
+    """Sounds on which front ends break, by name: an excerpt, and the samples of the clip that it is repeated to.
+
+    Args:
+        music: PCM [samples] to make some of them from.
+        spec: the length of a clip.
+    """
+    time, whole = np.arange(len(music)), spec.n_samples
+    return {
+        "music 40 dB softer": ((music // 100).astype(np.int16), whole),
+        "music on a DC offset": ((music // 4 + 16_000).astype(np.int16), whole),
+        "silence": (np.zeros_like(music), whole),
+        "square wave": (np.where(time % 50 < 25, 32_767, -32_768).astype(np.int16), whole),
+        "impulse": (np.where(time == len(music) // 2, 32_767, 0).astype(np.int16), min(len(music), whole)),
+        "short clip": (music, whole // 3),
+    }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile.export.artifacts import SPEC_KEY, damaged, fp32_artifact, missing_name, spec_json
 from sentio_mobile.export.protocol import Runner
-from sentio_mobile.spec import Artifact, ModelSpec
+from sentio_mobile.spec import Artifact, Form, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,13 +20,14 @@ OPSET = 18
 
 
 class Onnx:
-    """One self-contained `.onnx` file whose batch size is free."""
+    """One self-contained `.onnx` file. The batch size is free in the form `spectrogram`, and 1 in `waveform`."""
 
     name = "onnx"
     suffix = ".onnx"
     extra: str | None = "onnx"
     converters: tuple[str, ...] = ("onnx", "onnxscript")
     runtimes: tuple[str, ...] = ("onnxruntime",)
+    free_batch: tuple[Form, ...] = ("spectrogram",)
     timed_here = True
 
     def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
@@ -35,8 +36,9 @@ class Onnx:
         import torch
 
         artifact = fp32_artifact(self.name, self.suffix, spec, folder)
-        # Two clips: a batch of one would be taken for a constant.
-        example = torch.zeros(2, *spec.input_shape[1:])
+        free = spec.form in self.free_batch
+        # Two clips where the batch is free: a batch of one would be taken for a constant.
+        example = torch.zeros(2 if free else 1, *spec.input_shape[1:])
         program = torch.onnx.export(
             model.eval(),
             (example,),
@@ -44,7 +46,7 @@ class Onnx:
             opset_version=OPSET,
             input_names=[spec.input_name],
             output_names=[spec.output_name],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=({0: torch.export.Dim("batch")},) if free else None,
         )
         assert program is not None  # only the old exporter returns nothing
         proto = program.model_proto
@@ -84,8 +86,8 @@ class _Runner:
     def __init__(self, session: Any, spec: ModelSpec) -> None:
         self.session, self.input_name, self.output_name = session, spec.input_name, spec.output_name
 
-    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = self.session.run([self.output_name], {self.input_name: image})[0]
+    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
+        answer: NDArray[np.float32] = self.session.run([self.output_name], {self.input_name: given})[0]
         return answer
 
 

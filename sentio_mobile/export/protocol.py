@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.errors import InputError, MissingExtraError
-from sentio_mobile.spec import FORMATS, Artifact, ModelSpec
+from sentio_mobile.spec import FORMATS, Artifact, Form, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """An artifact that is loaded and answers."""
 
-    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
         """One clip, in the spec's input shape, to valence and arousal [1, 2]."""
 
 
@@ -36,11 +36,13 @@ class Format(Protocol):
     """Import names that converting needs beside torch."""
     runtimes: tuple[str, ...]
     """Import names that running needs on this machine."""
+    free_batch: tuple[Form, ...]
+    """The forms whose artifacts take any number of clips at once; the others take one."""
     timed_here: bool
     """Whether `open` gives the format's own runtime on this machine, so that its speed means something."""
 
     def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
-        """Convert `model` (in evaluation mode, norms folded) and write it to `folder`.
+        """Convert `model` (in evaluation mode, norms folded, in the spec's form) and write it to `folder`.
 
         Runs in a process of its own: it may be noisy, import what it likes, and die.
         """

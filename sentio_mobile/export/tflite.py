@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 
 from sentio_mobile.export.artifacts import damaged, fp32_artifact, missing_name
 from sentio_mobile.export.protocol import Runner
-from sentio_mobile.spec import Artifact, ModelSpec
+from sentio_mobile.spec import Artifact, Form, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 class Tflite:
-    """One `.tflite` file with one signature, whose input keeps PyTorch's layout [1, 3, size, size]."""
+    """One `.tflite` file with one signature, whose input keeps PyTorch's layout."""
 
     name = "tflite"
     suffix = ".tflite"
     extra: str | None = "tflite"
     converters: tuple[str, ...] = ("litert_torch",)
     runtimes: tuple[str, ...] = ("ai_edge_litert",)
+    free_batch: tuple[Form, ...] = ()
     timed_here = True
 
     def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
@@ -68,8 +69,8 @@ class _Runner:
     def __init__(self, signature: Any, spec: ModelSpec) -> None:
         self.signature, self.input_name, self.output_name = signature, spec.input_name, spec.output_name
 
-    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = self.signature(**{self.input_name: image})[self.output_name]
+    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
+        answer: NDArray[np.float32] = self.signature(**{self.input_name: given})[self.output_name]
         return answer
 
 

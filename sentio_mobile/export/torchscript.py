@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile.export.artifacts import SPEC_KEY, damaged, fp32_artifact, spec_json
 from sentio_mobile.export.protocol import Runner
-from sentio_mobile.spec import Artifact, ModelSpec
+from sentio_mobile.spec import Artifact, Form, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,6 +31,7 @@ class TorchScript:
     extra: str | None = None
     converters: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ("torch",)
+    free_batch: tuple[Form, ...] = ()
     timed_here = True
 
     def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
@@ -66,7 +67,7 @@ class _Runner:
     def __init__(self, program: ScriptModule, threads: int) -> None:
         self.program, self.threads = program, threads
 
-    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch
 
         # PyTorch's number of threads belongs to the process: it is given back after each call.
@@ -75,7 +76,7 @@ class _Runner:
         try:
             with torch.no_grad():
                 # A copy, because a read-only array (a memory map) makes PyTorch warn.
-                answer: NDArray[np.float32] = self.program(torch.tensor(image)).numpy()
+                answer: NDArray[np.float32] = self.program(torch.tensor(given)).numpy()
         finally:
             torch.set_num_threads(before)
         return answer

@@ -30,12 +30,18 @@ class Parity:
     """
 
     format: str
+    form: str
     precision: str
     verdict: str
     tolerance: float
     max_diff: float | None = None
     mean_diff: float | None = None
     reason: str = ""
+
+    @property
+    def label(self) -> str:
+        """The words that tables use for it, as `Artifact.label`."""
+        return f"{self.format} {self.form} {self.precision}"
 
 
 @dataclass(frozen=True)
@@ -65,31 +71,31 @@ def load_targets() -> Targets:
 
 
 def verify(bundle: Bundle, threads: int = 1) -> Verification:
-    """Run every artifact of the bundle on the golden vectors and compare.
+    """Run every artifact of the bundle on the golden vectors, fed in its own form, and compare.
 
-    An artifact whose packages are missing counts as not run; one that cannot be loaded or answers wrongly has failed.
+    Both forms are held to the same answers: PyTorch's after the reference front end. An artifact whose packages are
+    missing counts as not run; one that cannot be loaded or answers wrongly has failed.
     """
     targets, golden = load_targets(), bundle.golden()
-    inputs, results = golden.inputs(bundle.spec), []
+    results = []
     for artifact in bundle.artifacts:
         tolerance = targets.parity[artifact.precision]
-        format_ = get_format(artifact.format)
+        format_, spec = get_format(artifact.format), bundle.spec.in_form(artifact.form)
+        who = (artifact.format, artifact.form, artifact.precision)
         try:
             require(format_, format_.runtimes)
-            run = format_.open(artifact.path, bundle.spec, threads)
-            answers = np.concatenate([run(image) for image in inputs])
+            run = format_.open(artifact.path, spec, threads)
+            answers = np.concatenate([run(given) for given in golden.inputs(spec)])
         except MissingExtraError as error:
-            results.append(Parity(artifact.format, artifact.precision, "not run", tolerance, reason=str(error)))
+            results.append(Parity(*who, "not run", tolerance, reason=str(error)))
             continue
         except SentioError as error:
-            results.append(Parity(artifact.format, artifact.precision, "fail", tolerance, reason=str(error)))
+            results.append(Parity(*who, "fail", tolerance, reason=str(error)))
             continue
         diff = np.abs(answers - golden.output)
         # A NaN compares false with everything, so the test is for what is right, never for what is wrong.
         right = bool(np.all(diff <= tolerance))
         worst, mean = (float(np.nan_to_num(x, nan=2.0)) for x in (diff.max(), diff.mean()))
         reason = "" if right else f"differs from PyTorch by {worst:.1e}, more than {tolerance:.0e}"
-        results.append(
-            Parity(artifact.format, artifact.precision, "pass" if right else "fail", tolerance, worst, mean, reason)
-        )
-    return Verification(golden.spread, targets.min_spread, len(inputs), tuple(results))
+        results.append(Parity(*who, "pass" if right else "fail", tolerance, worst, mean, reason))
+    return Verification(golden.spread, targets.min_spread, len(golden.output), tuple(results))

@@ -18,22 +18,23 @@ import threading
 import traceback
 from pathlib import Path
 
-import sentio_mobile
 from sentio_mobile.errors import CheckpointError, ConversionError, OutputError
 from sentio_mobile.export.protocol import get_format, require
 from sentio_mobile.files import write_json
-from sentio_mobile.spec import Artifact
+from sentio_mobile.processes import environment
+from sentio_mobile.spec import Artifact, Form
 
 RESULT = "result.json"
 """The worker's answer, in its working folder: the artifact's fields, or the error's class and message."""
 
 
-def convert(checkpoint: Path, format_name: str, folder: Path, log: Path, timeout_s: float) -> Artifact:
-    """Convert a checkpoint to one format, in another process.
+def convert(checkpoint: Path, format_name: str, form: Form, folder: Path, log: Path, timeout_s: float) -> Artifact:
+    """Convert a checkpoint to one format in one form, in another process.
 
     Args:
         checkpoint: folder of the checkpoint.
         format_name: one of `FORMATS`.
+        form: whether the front end is part of the graph.
         folder: where the artifact is moved to when it is complete, in place of one of the same name.
         log: file for everything that the converter prints.
         timeout_s: seconds after which the process is killed.
@@ -54,18 +55,18 @@ def convert(checkpoint: Path, format_name: str, folder: Path, log: Path, timeout
         scratch = Path(tempfile.mkdtemp(dir=folder, prefix=".convert-")).resolve()
     except OSError as error:
         raise OutputError(f"cannot write {error.filename}: {error.strerror}; choose another folder") from error
-    command = [sys.executable, "-m", __name__, str(checkpoint.resolve()), format_name, str(folder.resolve())]
+    command = [sys.executable, "-m", __name__, str(checkpoint.resolve()), format_name, form, str(folder.resolve())]
     try:
         status = run_logged(command, log, timeout_s, scratch)
         result = _read_result(scratch / RESULT)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if status == 0 and "path" in result:
-        return Artifact(format_name, result["precision"], result["form"], folder / result["path"])
+        return Artifact(format_name, result["precision"], form, folder / result["path"])
     if result.get("class") == CheckpointError.__name__:
         raise CheckpointError(result["error"])
     cause = _cause(status, timeout_s) or result.get("error") or _last_line(log) or f"exit status {status}"
-    raise ConversionError(f"{format_name} conversion failed: {cause}; the log is {log}")
+    raise ConversionError(f"{format_name} {form} conversion failed: {cause}; the log is {log}")
 
 
 def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> int | None:
@@ -79,10 +80,6 @@ def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> in
     Raises:
         OutputError: `log` cannot be written.
     """
-    root = str(Path(sentio_mobile.__file__).parents[1])
-    # The process starts elsewhere: what was found by a relative path must be found from there too.
-    paths = [root, *(str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TMPDIR": str(cwd)}
     try:
         output = log.open("wb")
     except OSError as error:
@@ -91,7 +88,7 @@ def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> in
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=environment,
+            env={**environment(), "TMPDIR": str(cwd)},
             # Held open and never written to: its end tells the worker that the parent is gone.
             stdin=subprocess.PIPE,
             stdout=output,
@@ -139,11 +136,12 @@ def _last_line(log: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """The worker: convert `arguments` = checkpoint, format, folder; leave `RESULT` in the working folder."""
-    checkpoint, format_name, folder = Path(arguments[0]), arguments[1], Path(arguments[2])
+    """The worker: convert `arguments` = checkpoint, format, form, folder; leave `RESULT` in the working folder."""
+    checkpoint, format_name, folder = Path(arguments[0]), arguments[1], Path(arguments[3])
+    form: Form = "waveform" if arguments[2] == "waveform" else "spectrogram"
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        artifact = _convert_here(checkpoint, format_name)
+        artifact = _convert_here(checkpoint, format_name, form)
         place = folder / artifact.path.name
         _move(artifact.path, place)
     except Exception as error:
@@ -153,11 +151,12 @@ def main(arguments: list[str]) -> int:
         line = words[0] if words else type(error).__name__
         write_json(Path(RESULT), {"class": type(error).__name__, "error": line})
         return 1
-    write_json(Path(RESULT), {"path": place.name, "precision": artifact.precision, "form": artifact.form})
+    write_json(Path(RESULT), {"path": place.name, "precision": artifact.precision})
     return 0
 
 
-def _convert_here(checkpoint: Path, format_name: str) -> Artifact:
+def _convert_here(checkpoint: Path, format_name: str, form: Form) -> Artifact:
+    from sentio_mobile.export.forms import in_form
     from sentio_mobile.models.blocks import fold_norms
     from sentio_mobile.training.checkpoint import Checkpoint
 
@@ -165,7 +164,8 @@ def _convert_here(checkpoint: Path, format_name: str) -> Artifact:
     fold_norms(loaded.model.eval())
     part = Path("artifact")
     part.mkdir()
-    return get_format(format_name).export(loaded.model, loaded.spec, part.absolute())
+    spec = loaded.spec.in_form(form)
+    return get_format(format_name).export(in_form(loaded.model, spec), spec, part.absolute())
 
 
 def _move(made: Path, place: Path) -> None:

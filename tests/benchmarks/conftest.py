@@ -13,12 +13,15 @@ import pytest
 import torch
 from torch import nn
 
+from sentio_mobile.audio.frontend import picture_of_clip
 from sentio_mobile.audio.image import to_input
 from sentio_mobile.benchmarks.gates import load_budgets
 from sentio_mobile.benchmarks.run import Benchmark, benchmark
 from sentio_mobile.errors import BundleError
-from sentio_mobile.export.bundle import EVALUATION, Bundle, build_bundle, open_bundle
-from sentio_mobile.export.golden import Golden
+from sentio_mobile.export.build import build_bundle
+from sentio_mobile.export.bundle import EVALUATION, Bundle, open_bundle
+from sentio_mobile.export.forms import in_form
+from sentio_mobile.export.golden import Golden, clip_of_excerpt
 from sentio_mobile.export.protocol import get_format
 from sentio_mobile.export.verify import Verification, verify
 from sentio_mobile.files import read_json, write_json
@@ -26,7 +29,7 @@ from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.settings import MobileViTSettings
 from sentio_mobile.progress import Progress
-from sentio_mobile.spec import Artifact, AudioSpec, ModelSpec
+from sentio_mobile.spec import Artifact, AudioSpec, Form, ModelSpec
 from sentio_mobile.training.checkpoint import Checkpoint
 from sentio_mobile.training.metrics import evaluate, retention
 
@@ -70,25 +73,31 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_bundle(tmp_path_factory.mktemp("benchmarks"), ("torchscript", "onnx"))
 
 
-def convert_here(checkpoint: Path, name: str, folder: Path, log: Path, timeout_s: float) -> Artifact:
+def convert_here(checkpoint: Path, name: str, form: Form, folder: Path, log: Path, timeout_s: float) -> Artifact:
     """Convert in this process: one of its own takes seconds to import torch."""
     loaded = Checkpoint.load(checkpoint)
     fold_norms(loaded.model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return get_format(name).export(loaded.model, loaded.spec, folder)
+        spec = loaded.spec.in_form(form)
+        return get_format(name).export(in_form(loaded.model, spec), spec, folder)
 
 
 def quick_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = None) -> Golden:
-    """Golden vectors from noise of several loudnesses: rendering music takes most of a minute."""
-    rng, size = np.random.default_rng(0), spec.audio.image_size
-    image = (rng.random((6, size, size)) * np.linspace(0.1, 1, 6)[:, None, None]).astype(np.float32)
+    """Golden vectors from tones in noise: rendering music takes most of a minute."""
+    rng, time = np.random.default_rng(0), np.arange(spec.audio.n_samples)
+    tones = [np.sin(time * step) * 10_000 + rng.normal(0, 10**i, len(time)) for i, step in enumerate((0.01, 0.1, 1))]
+    excerpt = np.stack([*tones, tones[0] * (time < 9000), tones[1] * (time > 9000), tones[2] / 50]).astype(np.int16)
+    length = np.full(len(excerpt), spec.audio.n_samples, dtype=np.int32)
+    picture = np.stack([picture_of_clip(clip_of_excerpt(one, length[0], spec.audio), spec.audio) for one in excerpt])
     with torch.inference_mode():
-        inputs = np.concatenate([to_input(picture, spec) for picture in image])
-        return Golden(image, model(torch.from_numpy(inputs)).numpy())
+        inputs = np.concatenate([to_input(one, spec) for one in picture])
+        return Golden(excerpt, length, picture, model(torch.from_numpy(inputs)).numpy())
 
 
-def make_bundle(place: Path, formats: tuple[str, ...], songs: int = 60) -> Bundle:
+def make_bundle(
+    place: Path, formats: tuple[str, ...], songs: int = 60, forms: tuple[Form, ...] = ("spectrogram",)
+) -> Bundle:
     """Build a bundle from a network whose answers are spread over the plane without any training."""
     settings = MobileViTSettings(
         stem_widths=(8, 8, 8), layers=1, heads=2, head_width=8, width=16, mlp_width=16, output_width=8
@@ -114,9 +123,9 @@ def make_bundle(place: Path, formats: tuple[str, ...], songs: int = 60) -> Bundl
     )
     checkpoint.save(place / "checkpoint")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sentio_mobile.export.bundle.make_golden", quick_golden)
-        patch.setattr("sentio_mobile.export.bundle.convert", convert_here)
-        failures = build_bundle(place / "checkpoint", formats, place / "bundle")
+        patch.setattr("sentio_mobile.export.build.make_golden", quick_golden)
+        patch.setattr("sentio_mobile.export.build.convert", convert_here)
+        failures = build_bundle(place / "checkpoint", formats, place / "bundle", forms)
     assert not failures
     return open_bundle(place / "bundle")
 

@@ -24,7 +24,7 @@ def sleeper(name: str, seconds: float, calls: list[str]) -> Run:
 def test_runners_take_turns_and_keep_their_times() -> None:
     calls: list[str] = []
     runners = {"slow": sleeper("slow", 0.004, calls), "fast": sleeper("fast", 0.0005, calls)}
-    found = measure_latency(runners, [IMAGE], runs=50, warm_up=3)
+    found = measure_latency(runners, {name: [IMAGE] for name in runners}, runs=50, warm_up=3)
     assert len(calls) == 2 * 53
     assert all({calls[i], calls[i + 1]} == {"slow", "fast"} for i in range(0, len(calls), 2))
     assert len({tuple(calls[i : i + 2]) for i in range(0, len(calls), 2)}) == 2
@@ -35,4 +35,4 @@ def test_runners_take_turns_and_keep_their_times() -> None:
 
 def test_too_few_runs_are_refused() -> None:
     with pytest.raises(InputError, match="at least 50 runs, not 49"):
-        measure_latency({}, [IMAGE], runs=49, warm_up=0)
+        measure_latency({}, {}, runs=49, warm_up=0)

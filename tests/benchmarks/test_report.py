@@ -145,7 +145,7 @@ def test_failures_are_named(
     write_report(tmp_path / "report.html", broken, found, slow)
     text = words((tmp_path / "report.html").read_text())
     assert "Not ready: 3 problems" in text
-    assert "1 of 5 gates failed: latency of onnx fp32" in text
+    assert "1 of 5 gates failed: latency of onnx spectrogram fp32" in text
     assert "no end after 600 s" in text
     assert "differs from PyTorch by 3.1e-02" in text
 

@@ -11,7 +11,7 @@ from sentio_mobile.export.onnx import Onnx
 
 
 def test_every_artifact_is_measured_and_judged(bundle: Bundle, measured: Benchmark) -> None:
-    assert [m.label for m in measured.measured] == ["torchscript fp32", "onnx fp32"]
+    assert [m.label for m in measured.measured] == ["torchscript spectrogram fp32", "onnx spectrogram fp32"]
     for m in measured.measured:
         assert m.size == bundle.size(bundle.artifact(m.format)) > 0
         assert m.latency is not None

@@ -107,10 +107,12 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_whole_way_leaves_four_verified_formats_and_a_report(whole_run: Path) -> None:
     out = whole_run / "out"
     manifest = json.loads((out / "bundle" / "manifest.json").read_text())
-    assert [artifact["format"] for artifact in manifest["artifacts"]] == ["torchscript", "onnx", "tflite", "coreml"]
+    made = [(artifact["format"], artifact["form"]) for artifact in manifest["artifacts"]]
+    formats = ("torchscript", "onnx", "tflite", "coreml")
+    assert made == [(name, form) for name in formats for form in ("spectrogram", "waveform")]
     verification = json.loads((out / "verification.json").read_text())
     assert verification["passed"]
-    assert [result["verdict"] for result in verification["results"]] == ["pass"] * 4
+    assert [result["verdict"] for result in verification["results"]] == ["pass"] * 8
     assert "generated" in (out / "report.html").read_text()
 
 
@@ -123,14 +125,14 @@ def test_a_second_run_does_nothing_again_and_a_changed_recipe_only_what_follows(
     assert result.stderr.count("done before") == 6
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == before
     changed = RECIPE.replace("learning_rate = 3e-3", "learning_rate = 2e-3")
-    (whole_run / "changed.toml").write_text(changed + '[export]\nformats = ["onnx"]\n')
+    (whole_run / "changed.toml").write_text(changed + '[export]\nformats = ["onnx"]\nforms = ["waveform"]\n')
     copy = whole_run / "copy"
     shutil.copytree(out, copy)
     result = sentio("run", whole_run / "changed.toml", "--out", copy)
     assert "Traceback" not in result.stderr, result.stderr
     assert result.stderr.count("done before") == 3
     manifest = json.loads((copy / "bundle" / "manifest.json").read_text())
-    assert [artifact["format"] for artifact in manifest["artifacts"]] == ["onnx"]
+    assert [(artifact["format"], artifact["form"]) for artifact in manifest["artifacts"]] == [("onnx", "waveform")]
 
 
 @pytest.mark.slow
@@ -192,7 +194,7 @@ def test_data_check_leaves_with_one_when_there_is_a_fault(data: PreparedData, tm
     assert json.loads(result.stdout)["labels"] == "generated"
     spoilt = tmp_path / "spoilt"
     shutil.copytree(data.folder, spoilt)
-    mels = np.load(spoilt / "mels.npy", mmap_mode="r+")
+    mels = np.memmap(next(spoilt.rglob("mels.f16")), np.float16, "r+", shape=data.mels.shape)
     mels[data.splits["val"].rows[0]] = 0
     mels.flush()
     result = sentio("data", "check", spoilt)

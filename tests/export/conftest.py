@@ -13,7 +13,7 @@ from sentio_mobile.export.protocol import get_format, missing
 from sentio_mobile.export.worker import convert
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.settings import MobileViTSettings
-from sentio_mobile.spec import FORMATS, Artifact, AudioSpec
+from sentio_mobile.spec import FORMATS, Artifact, AudioSpec, Form
 from sentio_mobile.training.checkpoint import Checkpoint
 
 SMALL = MobileViTSettings(
@@ -75,9 +75,18 @@ def answers(loaded: Checkpoint, images: NDArray[np.float32]) -> NDArray[np.float
 
 @pytest.fixture(scope="session")
 def artifacts(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
-    """Each format's artifact, made by the real converter; formats whose packages are missing are left out."""
-    folder = tmp_path_factory.mktemp("artifacts")
+    """Each format's artifact fed spectrograms, by the real converter; one without its packages is left out."""
+    return converted(checkpoint, "spectrogram", tmp_path_factory.mktemp("artifacts"))
+
+
+@pytest.fixture(scope="session")
+def waveforms(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+    """The same, fed PCM."""
+    return converted(checkpoint, "waveform", tmp_path_factory.mktemp("waveforms"))
+
+
+def converted(checkpoint: Path, form: Form, folder: Path) -> dict[str, Artifact]:
     names = [name for name in FORMATS if not missing(get_format(name).converters)]
     with ThreadPoolExecutor(2) as pool:
-        made = pool.map(lambda name: convert(checkpoint, name, folder, folder / f"{name}.log", 280), names)
+        made = pool.map(lambda name: convert(checkpoint, name, form, folder, folder / f"{name}.log", 280), names)
         return dict(zip(names, made, strict=True))

@@ -42,7 +42,7 @@ def test_answers_as_pytorch_does(
 def test_artifact_says_what_it_is(name: str, artifacts: dict[str, Artifact]) -> None:
     artifact = artifact_of(name, artifacts)
     assert (artifact.format, artifact.precision, artifact.form) == (name, "fp32", "spectrogram")
-    assert artifact.path.name == f"mobilevit-fp32{get_format(name).suffix}"
+    assert artifact.path.name == f"mobilevit-spectrogram-fp32{get_format(name).suffix}"
     assert artifact.path.is_dir() == (name == "coreml")
 
 

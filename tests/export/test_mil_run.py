@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from sentio_mobile.errors import BundleError
+from sentio_mobile.export.mil_ops import run_operation
 from sentio_mobile.export.mil_read import Operation, Value
-from sentio_mobile.export.mil_run import MilRunner, run_operation
+from sentio_mobile.export.mil_run import MilRunner
 from sentio_mobile.spec import Artifact
 
 RANDOM = np.random.default_rng(5)
@@ -89,8 +90,23 @@ def test_elementwise() -> None:
     x, y = numbers(2, 3), numbers(3)
     close(run("add", x=x, y=y)[0], torch.from_numpy(x) + torch.from_numpy(y))
     close(run("mul", x=x, y=y)[0], torch.from_numpy(x) * torch.from_numpy(y))
+    close(run("sub", x=x, y=y)[0], torch.from_numpy(x) - torch.from_numpy(y))
+    close(run("real_div", x=x, y=y)[0], torch.from_numpy(x) / torch.from_numpy(y))
+    close(run("maximum", x=x, y=y)[0], torch.maximum(torch.from_numpy(x), torch.from_numpy(y)))
+    close(run("clip", x=x, alpha=np.float32(-0.5), beta=np.float32(0.25))[0], torch.from_numpy(x).clamp(-0.5, 0.25))
+    close(run("sqrt", x=x**2)[0], torch.from_numpy(x).abs())
+    close(run("log", x=x**2, epsilon=np.float32(0.5))[0], (torch.from_numpy(x) ** 2 + 0.5).log())
     close(run("relu", x=x)[0], torch.from_numpy(x).relu())
     close(run("tanh", x=x)[0], torch.from_numpy(x).tanh())
+
+
+def test_reductions() -> None:
+    x = numbers(2, 3, 4)
+    t = torch.from_numpy(x)
+    close(run("reduce_mean", x=x, axes=[1], keep_dims=True)[0], t.mean(1, keepdim=True))
+    close(run("reduce_mean", x=x, axes=[-1, 0])[0], t.mean((0, 2)))
+    close(run("reduce_sum", x=x, axes=[2])[0], t.sum(2))
+    close(run("reduce_max", x=x, axes=[0, 1], keep_dims=False)[0], t.amax((0, 1)))
 
 
 def test_layer_norm() -> None:

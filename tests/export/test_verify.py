@@ -1,7 +1,9 @@
 """A bundle that is right passes; each planted fault is found."""
 
+import dataclasses
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,15 @@ import pytest
 import torch
 
 from sentio_mobile.errors import BundleError, ConversionError, MissingExtraError, OutputError
-from sentio_mobile.export import bundle as bundle_module
-from sentio_mobile.export.bundle import build_bundle, open_bundle
-from sentio_mobile.export.golden import Golden
+from sentio_mobile.export import build as build_module
+from sentio_mobile.export.build import build_bundle
+from sentio_mobile.export.bundle import open_bundle
+from sentio_mobile.export.forms import Waveform
 from sentio_mobile.export.protocol import get_format, require
 from sentio_mobile.export.verify import verify
 from sentio_mobile.files import sha256
-from sentio_mobile.spec import Artifact
+from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.spec import Artifact, Form
 from sentio_mobile.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
@@ -24,7 +28,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def made(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bundles") / "bundle"
-    assert build_bundle(checkpoint, ("torchscript",), out) == {}
+    assert build_bundle(checkpoint, ("torchscript",), out, ("spectrogram",)) == {}
     return out
 
 
@@ -64,7 +68,7 @@ def test_a_good_bundle_passes_and_its_golden_outputs_are_spread(made: Path) -> N
 
 def test_a_model_that_answers_the_same_for_everything_fails(checkpoint: Path, tmp_path: Path) -> None:
     flat = changed(checkpoint, tmp_path / "flat", scale=0.0, swap=False)
-    build_bundle(flat, ("torchscript",), tmp_path / "bundle")
+    build_bundle(flat, ("torchscript",), tmp_path / "bundle", ("spectrogram",))
     found = verify(open_bundle(tmp_path / "bundle"))
     assert found.results[0].verdict == "pass"
     assert not found.spread_ok
@@ -73,8 +77,9 @@ def test_a_model_that_answers_the_same_for_everything_fails(checkpoint: Path, tm
 
 def test_swapped_outputs_are_found(checkpoint: Path, copy: Path, tmp_path: Path) -> None:
     swapped = changed(checkpoint, tmp_path / "swapped", scale=1.0, swap=True)
-    build_bundle(swapped, ("torchscript",), tmp_path / "other")
-    shutil.copy(tmp_path / "other" / "mobilevit-fp32.pt", copy / "mobilevit-fp32.pt")
+    build_bundle(swapped, ("torchscript",), tmp_path / "other", ("spectrogram",))
+    name = "mobilevit-spectrogram-fp32.pt"
+    shutil.copy(tmp_path / "other" / name, copy / name)
     rehash(copy)
     found = verify(open_bundle(copy))
     assert found.results[0].verdict == "fail"
@@ -82,11 +87,31 @@ def test_swapped_outputs_are_found(checkpoint: Path, copy: Path, tmp_path: Path)
     assert not found.passed
 
 
+def test_a_front_end_that_is_a_little_off_is_found(checkpoint: Path, copy: Path) -> None:
+    loaded = Checkpoint.load(checkpoint)
+    fold_norms(loaded.model)
+    spec, torchscript = loaded.spec.in_form("waveform"), get_format("torchscript")
+    off = dataclasses.replace(spec, audio=dataclasses.replace(spec.audio, f_max=7900.0))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for heard, verdict in ((spec, "pass"), (off, "fail")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = torchscript.export(Waveform(loaded.model, heard), spec, copy)
+        manifest["artifacts"] = [
+            {"format": "torchscript", "precision": "fp32", "form": "waveform", "path": made.path.name}
+        ]
+        manifest["files"][made.path.name] = {"sha256": "", "bytes": made.path.stat().st_size}
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+        rehash(copy)
+        found = verify(open_bundle(copy))
+        assert [(result.form, result.verdict) for result in found.results] == [("waveform", verdict)]
+
+
 def test_an_answer_that_is_no_number_fails(copy: Path) -> None:
     golden = open_bundle(copy).golden()
-    image = golden.image.copy()
-    image[0] = np.nan
-    Golden(image, golden.output).save(copy / "golden.safetensors")
+    picture = golden.picture.copy()
+    picture[0] = np.nan
+    dataclasses.replace(golden, picture=picture).save(copy / "golden.safetensors")
     rehash(copy)
     assert verify(open_bundle(copy)).results[0].verdict == "fail"
 
@@ -106,6 +131,8 @@ def test_tampering_is_refused_before_anything_is_read(copy: Path, tmp_path: Path
     refused({"files": {"gone.onnx": entry}}, "is missing")
     refused({"schema": 99}, "upgrade")
     refused({"spec": {}}, "is damaged")
+    foreign = [{"format": "torchscript", "precision": "fp32", "form": "midi", "path": "x"}]
+    refused({"artifacts": foreign}, "form 'midi' is not known")
     stray = [{"format": "torchscript", "precision": "fp32", "form": "spectrogram", "path": "../secret"}]
     refused({"artifacts": stray}, "has no hash")
     (copy / "manifest.json").write_text("[]")
@@ -113,24 +140,24 @@ def test_tampering_is_refused_before_anything_is_read(copy: Path, tmp_path: Path
         open_bundle(copy)
 
 
-def test_a_conversion_that_fails_costs_one_format(
+def test_a_conversion_that_fails_costs_itself_alone(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = bundle_module.convert
+    real = build_module.convert
 
-    def convert(checkpoint: Path, name: str, folder: Path, log: Path, timeout_s: float) -> Artifact:
+    def convert(checkpoint: Path, name: str, form: Form, folder: Path, log: Path, timeout_s: float) -> Artifact:
         if name == "onnx":
-            raise ConversionError("onnx conversion failed: killed by signal 9; the log is onnx.log")
-        return real(checkpoint, name, folder, log, timeout_s)
+            raise ConversionError("onnx spectrogram conversion failed: killed by signal 9; the log is onnx.log")
+        return real(checkpoint, name, form, folder, log, timeout_s)
 
-    monkeypatch.setattr(bundle_module, "convert", convert)
-    failed = build_bundle(checkpoint, ("onnx", "torchscript"), tmp_path / "bundle")
-    assert list(failed) == ["onnx"]
+    monkeypatch.setattr(build_module, "convert", convert)
+    failed = build_bundle(checkpoint, ("onnx", "torchscript"), tmp_path / "bundle", ("spectrogram",))
+    assert list(failed) == ["onnx spectrogram"]
     opened = open_bundle(tmp_path / "bundle")
     assert [artifact.format for artifact in opened.artifacts] == ["torchscript"]
     assert opened.manifest["failed"] == failed
     with pytest.raises(ConversionError, match="no format could be converted"):
-        build_bundle(checkpoint, ("onnx",), tmp_path / "none")
+        build_bundle(checkpoint, ("onnx",), tmp_path / "none", ("spectrogram",))
     assert not (tmp_path / "none").exists()
 
 

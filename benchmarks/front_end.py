@@ -1,0 +1,125 @@
+"""What the front end in a model costs: `python benchmarks/front_end.py OUT.json [--runs N]`.
+
+The default student, with random weights, is exported with and without its front end to ONNX and TFLite, by the same
+code as a bundle's artifacts. Both forms of a format are then timed in turns at one thread. The ratio of their medians
+travels from machine to machine better than the times; its interval is a bootstrap over rounds, which keeps pairs
+together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sentio_mobile.audio.frontend import input_of_clip
+from sentio_mobile.audio.graph import multiply_accumulates
+from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.data.synth import draw_songs, render
+from sentio_mobile.export.forms import in_form
+from sentio_mobile.export.protocol import Runner, get_format
+from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.models.settings import MobileViTSettings
+from sentio_mobile.spec import FORMS, AudioSpec, Form, ModelSpec
+
+RUNTIMES = ("onnx", "tflite")
+WARM_UP, RESAMPLES = 10, 2000
+
+
+def student(spec: ModelSpec) -> torch.nn.Module:
+    """A student with random weights; none of its branches starts at zero, as those of one in training do."""
+    torch.manual_seed(0)
+    model = build(spec).eval()
+    for parameter in model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    fold_norms(model)
+    return model
+
+
+def export(spec: ModelSpec, folder: Path) -> dict[tuple[str, Form], Runner]:
+    """Both forms in every format, loaded to run in one thread."""
+    model, runners = student(spec), {}
+    for name in RUNTIMES:
+        for form in FORMS:
+            place = folder / name / form
+            place.mkdir(parents=True)
+            formed = spec.in_form(form)
+            artifact = get_format(name).export(in_form(model, formed), formed, place)
+            runners[name, form] = get_format(name).open(artifact.path, formed, threads=1)
+    return runners
+
+
+def time_in_turns(
+    runners: Mapping[tuple[str, Form], Runner], inputs: Mapping[Form, NDArray[np.float32]], runs: int
+) -> dict[tuple[str, Form], NDArray[np.float64]]:
+    """Milliseconds of each round [runs], in which all runners run once, in an order drawn anew."""
+    order, keys = np.random.default_rng(0), list(runners)
+    times: dict[tuple[str, Form], list[float]] = {key: [] for key in keys}
+    for i in range(-WARM_UP, runs):
+        for k in order.permutation(len(keys)):
+            started = time.perf_counter()
+            runners[keys[k]](inputs[keys[k][1]])
+            if i >= 0:
+                times[keys[k]].append((time.perf_counter() - started) * 1000)
+    return {key: np.array(values) for key, values in times.items()}
+
+
+def compare(plain: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, Any]:
+    """Medians, and their ratio with a bootstrap 95% interval over rounds."""
+    rounds = np.random.default_rng(0).integers(0, len(plain), size=(RESAMPLES, len(plain)))
+    ratios = np.median(whole[rounds], axis=1) / np.median(plain[rounds], axis=1)
+    low, high = np.quantile(ratios, (0.025, 0.975))
+    p50 = {"spectrogram": float(np.median(plain)), "waveform": float(np.median(whole))}
+    return {
+        "p50_ms": {form: round(value, 2) for form, value in p50.items()},
+        "ratio": {
+            name: round(float(value), 3)
+            for name, value in (("value", p50["waveform"] / p50["spectrogram"]), ("low", low), ("high", high))
+        },
+    }
+
+
+def measure(runs: int) -> dict[str, Any]:
+    """Everything that the record holds."""
+    spec = spec_of(MobileViTSettings(), AudioSpec())
+    clip = render(draw_songs(1, seed=0)[0], spec.audio.sample_rate)
+    inputs: dict[Form, NDArray[np.float32]] = {"spectrogram": input_of_clip(clip, spec), "waveform": clip[None]}
+    with tempfile.TemporaryDirectory() as folder:
+        runners = export(spec, Path(folder))
+        times = time_in_turns(runners, inputs, runs)
+    return {
+        "machine": asdict(describe_machine()),
+        "threads": 1,
+        "runs": runs,
+        "latency": {name: compare(times[name, "spectrogram"], times[name, "waveform"]) for name in RUNTIMES},
+        "multiply_accumulates": multiply_accumulates(spec),
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, write, and say it in a line for each runtime."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("out", type=Path, metavar="OUT.json")
+    parser.add_argument("--runs", type=int, default=100, help="timed rounds (default: 100)")
+    options = parser.parse_args(arguments)
+    record = measure(options.runs)
+    options.out.write_text(json.dumps(record, indent=2) + "\n")
+    for name, found in record["latency"].items():
+        ratio = found["ratio"]
+        print(f"{name}: {found['p50_ms']} ms, ratio {ratio['value']} [{ratio['low']}, {ratio['high']}]")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
