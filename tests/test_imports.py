@@ -25,6 +25,15 @@ def test_recipes_and_formats_are_read_without_torch() -> None:
     assert result.stdout.strip() == "False"
 
 
+def test_a_bundle_is_opened_and_answers_without_torch_or_pictures() -> None:
+    code = (
+        "import sys, sentio_mobile.predict.predictor, sentio_mobile.export.onnx;"
+        "print([m for m in ('torch', 'lightning', 'matplotlib', 'pandas', 'scipy') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_help_answers_within_three_tenths_of_a_second() -> None:
     def seconds() -> float:
         start = time.perf_counter()
