@@ -1,71 +1,19 @@
-"""The report's pictures, as SVG that needs no network, each in a light and a dark version."""
+"""The report's pictures."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
-
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from sentio_mobile.benchmarks.scores import DIMENSIONS, History, Scores, SetScores
+from sentio_mobile.pages.chart import LIGHT, Chart, make_chart
 from sentio_mobile.spec import OUTPUTS
 
+COLOURS = {"student": LIGHT.first, "teacher": LIGHT.second}
 MOST_SONGS = 200
 """Songs that a picture shows at most; more would be a blot in a large file."""
-
-
-@dataclass(frozen=True)
-class Palette:
-    """Colours of one version, all different, so that each can be put for its counterpart.
-
-    The hues of student and teacher stay apart for colour-blind eyes and against their background.
-    """
-
-    paper: str
-    ink: str
-    faint: str
-    line: str
-    student: str
-    teacher: str
-
-
-LIGHT = Palette(paper="#fdfdfc", ink="#24262b", faint="#5f646d", line="#d5d7db", student="#0b5cad", teacher="#a34a00")
-DARK = Palette(paper="#17181b", ink="#e4e6ea", faint="#a3a8b1", line="#3b3f46", student="#7ab8f5", teacher="#f0a35e")
-
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "sentio-mobile",
-    "font.family": "DejaVu Sans",
-    "font.size": 8.5,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "text.color": LIGHT.ink,
-    "axes.labelcolor": LIGHT.ink,
-    "axes.edgecolor": LIGHT.faint,
-    "xtick.color": LIGHT.faint,
-    "ytick.color": LIGHT.faint,
-}
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One picture: data URIs of both versions, the words for whoever does not see it, and its size in CSS pixels."""
-
-    light: str
-    dark: str
-    alt: str
-    width: int
-    height: int
 
 
 def agreement_chart(scores: Scores) -> Chart:
@@ -78,7 +26,7 @@ def agreement_chart(scores: Scores) -> Chart:
                 figure = side.ccc[dimension]
                 if figure.value is None or figure.low is None or figure.high is None:
                     continue
-                colour = getattr(LIGHT, name)
+                colour = COLOURS[name]
                 y = row + (offset if len(sides) == 2 else 0)
                 label = name if row == 0 else None
                 axes.plot([figure.low, figure.high], [y, y], color=colour, linewidth=1.6, solid_capstyle="round")
@@ -92,7 +40,7 @@ def agreement_chart(scores: Scores) -> Chart:
         _legend(axes)
 
     said = "; ".join(f"{name} {d} {side.ccc[d]}" for name, side in sides for d in DIMENSIONS)
-    return _chart(draw, (3.6, 2.2), f"CCC on the test songs with 95% intervals: {said}.")
+    return make_chart(draw, (3.6, 2.2), f"CCC on the test songs with 95% intervals: {said}.")
 
 
 def plane_chart(scores: SetScores) -> Chart:
@@ -109,7 +57,7 @@ def plane_chart(scores: SetScores) -> Chart:
             text.set_path_effects([withStroke(linewidth=3, foreground=LIGHT.paper)])
         axes.quiver(
             *start.T, *(end - start).T, angles="xy", scale_units="xy", scale=1, width=0.0032, headwidth=5,
-            headlength=5, headaxislength=4.5, color=LIGHT.student, alpha=0.55,
+            headlength=5, headaxislength=4.5, color=LIGHT.first, alpha=0.55,
         )  # fmt: skip
         axes.plot(*start.T, linestyle="", marker="o", markersize=3, color=LIGHT.ink)
         _square(axes, "valence", "arousal")
@@ -119,7 +67,7 @@ def plane_chart(scores: SetScores) -> Chart:
         f"The plane of valence and arousal with {len(shown)} songs: arrows from the label to the answer, "
         f"{distance:.2f} long on average."
     )
-    return _chart(draw, (4.6, 4.6), alt)
+    return make_chart(draw, (4.6, 4.6), alt)
 
 
 def scatter_chart(scores: SetScores, output: int) -> Chart:
@@ -130,14 +78,14 @@ def scatter_chart(scores: SetScores, output: int) -> Chart:
         axes.plot([-1, 1], [-1, 1], color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.plot(
             scores.truth[shown, output], scores.predicted[shown, output], linestyle="", marker="o", markersize=3.5,
-            markeredgewidth=0, color=LIGHT.student, alpha=0.7,
+            markeredgewidth=0, color=LIGHT.first, alpha=0.7,
         )  # fmt: skip
         _square(axes, f"{name}: label", f"{name}: answer")
 
     alt = (
         f"Answers against labels of {len(shown)} songs for {name}; CCC {scores.ccc[name]}. The dashed line is perfect."
     )
-    return _chart(draw, (3.6, 3.6), alt)
+    return make_chart(draw, (3.6, 3.6), alt)
 
 
 def history_chart(history: History, who: str) -> Chart:
@@ -147,7 +95,7 @@ def history_chart(history: History, who: str) -> Chart:
         for name, dash in zip(OUTPUTS, ("-", (0, (4, 2))), strict=True):
             values = [np.nan if v is None else v for v in history.ccc[name]]
             marker = "o" if len(values) < 30 else ""
-            colour = getattr(LIGHT, who)
+            colour = COLOURS[who]
             axes.plot(history.epochs, values, linestyle=dash, marker=marker, markersize=3, color=colour, label=name)
         known = [v for values in history.ccc.values() for v in values if v is not None]
         axes.set(ylim=(min(0.0, *known, 0.0) - 0.02, 1.02), xlabel="epoch", ylabel="validation CCC")
@@ -157,7 +105,7 @@ def history_chart(history: History, who: str) -> Chart:
 
     said = "; ".join(f"{name} ends at {_last(history.ccc[name])}" for name in OUTPUTS)
     epochs = len(history.epochs)
-    return _chart(draw, (3.6, 2.5), f"Validation CCC of the {who} over {epochs} epochs: {said}.")
+    return make_chart(draw, (3.6, 2.5), f"Validation CCC of the {who} over {epochs} epochs: {said}.")
 
 
 def _last(values: tuple[float | None, ...]) -> str:
@@ -179,21 +127,3 @@ def _square(axes: Axes, x: str, y: str) -> None:
 def _legend(axes: Axes) -> None:
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, labelcolor=LIGHT.ink)
-
-
-def _chart(draw: Callable[[Axes], None], inches: tuple[float, float], alt: str) -> Chart:
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=inches, layout="constrained")
-        axes = figure.add_subplot()
-        axes.set_facecolor("none")
-        draw(axes)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    light = dark = file.getvalue()
-    for name, colour in asdict(LIGHT).items():
-        dark = dark.replace(colour, getattr(DARK, name))
-    return Chart(_uri(light), _uri(dark), alt, round(inches[0] * 96), round(inches[1] * 96))
-
-
-def _uri(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -15,7 +15,7 @@ from sentio_mobile.benchmarks.run import Benchmark
 from sentio_mobile.benchmarks.scores import Scores, SetScores, read_scores
 from sentio_mobile.benchmarks.summary import data_origin, failed_conversions, summarize
 from sentio_mobile.benchmarks.words import DESKTOP, megabytes, milliseconds, share
-from sentio_mobile.files import write_text
+from sentio_mobile.pages.write import write_page
 from sentio_mobile.spec import OUTPUTS
 
 if TYPE_CHECKING:
@@ -38,18 +38,8 @@ def write_report(path: Path, bundle: Bundle, verification: Verification, benchma
         BundleError: the bundle's evaluation is damaged.
         OutputError: `path` cannot be written.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(ms=milliseconds, mb=megabytes, share=share)
-    view = _view(bundle, verification, benchmark)
-    write_text(path, environment.get_template("report.html.j2").render(view))
+    filters = {"ms": milliseconds, "mb": megabytes, "share": share}
+    write_page(path, Path(__file__).with_name("report.html.j2"), _view(bundle, verification, benchmark), filters)
 
 
 def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> dict[str, Any]:

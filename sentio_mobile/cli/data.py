@@ -165,14 +165,14 @@ def check(folder: Path, out: Path | None, as_json: bool) -> None:
 
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.check import check_data
-    from sentio_mobile.data.check_page import PAGE, write_page
+    from sentio_mobile.data.check_page import PAGE, write_check
     from sentio_mobile.data.prepared import open_data
 
     songs = open_data(folder)
     with Bars() as bars:
         found = check_data(songs, bars)
     if out is not None:
-        write_page(out, songs, found)
+        write_check(out, songs, found)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:

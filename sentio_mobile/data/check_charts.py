@@ -1,51 +1,19 @@
-"""The pictures of `data check`: the plane, the labels and the lengths, as SVG in a light and a dark version."""
+"""The pictures of `data check`: the plane, the labels and the lengths."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from sentio_mobile.data.splits import GRID
+from sentio_mobile.pages.chart import LIGHT, Chart, make_chart
 
-INK, FAINT, LINE, ACCENT, SECOND = "#24262b", "#5f646d", "#d5d7db", "#0b5cad", "#a34a00"
-DARK: Mapping[str, str] = {INK: "#e4e6ea", FAINT: "#a3a8b1", LINE: "#3b3f46", ACCENT: "#7ab8f5", SECOND: "#f0a35e"}
-"""For each colour of the light version that of the dark one; they are the report's."""
-
-_LOOKS: Sequence[tuple[str, Any]] = ((FAINT, "-"), (SECOND, (0, (4, 2))), (ACCENT, (0, (1, 1))))
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "sentio-mobile",
-    "font.family": "DejaVu Sans",
-    "font.size": 8.5,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-}
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One picture: data URIs of both versions, the words for whoever does not see it, and its size in CSS pixels."""
-
-    light: str
-    dark: str
-    alt: str
-    width: int
-    height: int
+_LOOKS: Sequence[tuple[str, Any]] = ((LIGHT.faint, "-"), (LIGHT.second, (0, (4, 2))), (LIGHT.first, (0, (1, 1))))
 
 
 def grid_chart(name: str, grid: Sequence[Sequence[int]]) -> Chart:
@@ -56,12 +24,12 @@ def grid_chart(name: str, grid: Sequence[Sequence[int]]) -> Chart:
         for valence, arousal in np.ndindex(counts.shape):
             count = int(counts[valence, arousal])
             shade = 0.65 * count / max(1, counts.max())
-            axes.add_patch(Rectangle((valence, arousal), 1, 1, facecolor=ACCENT, alpha=shade, linewidth=0))
-            colour = INK if count else FAINT
+            axes.add_patch(Rectangle((valence, arousal), 1, 1, facecolor=LIGHT.first, alpha=shade, linewidth=0))
+            colour = LIGHT.ink if count else LIGHT.faint
             axes.text(valence + 0.5, arousal + 0.5, str(count), ha="center", va="center", color=colour)
         for edge in range(GRID + 1):
-            axes.plot([0, GRID], [edge, edge], color=LINE, linewidth=0.6)
-            axes.plot([edge, edge], [0, GRID], color=LINE, linewidth=0.6)
+            axes.plot([0, GRID], [edge, edge], color=LIGHT.line, linewidth=0.6)
+            axes.plot([edge, edge], [0, GRID], color=LIGHT.line, linewidth=0.6)
         edges = [f"{2 * edge / GRID - 1:+.1f}" for edge in range(GRID + 1)]
         axes.set(xlim=(0, GRID), ylim=(0, GRID), xlabel="valence", ylabel="arousal", aspect="equal")
         axes.set_xticks(range(GRID + 1), edges)
@@ -70,7 +38,9 @@ def grid_chart(name: str, grid: Sequence[Sequence[int]]) -> Chart:
         axes.tick_params(length=0, pad=5)
 
     filled = int((counts > 0).sum())
-    return _chart(draw, (3.1, 3.0), f"{name}: {counts.sum()} songs in {filled} of {GRID * GRID} cells of the plane.")
+    return make_chart(
+        draw, (3.1, 3.0), f"{name}: {counts.sum()} songs in {filled} of {GRID * GRID} cells of the plane."
+    )
 
 
 def labels_chart(dimension: str, splits: Mapping[str, NDArray[np.float64]]) -> Chart:
@@ -84,11 +54,11 @@ def labels_chart(dimension: str, splits: Mapping[str, NDArray[np.float64]]) -> C
             axes.step(x, y, where="post", color=colour, linestyle=dash, linewidth=1.6, label=name)
         ticks = (-1, -0.5, 0, 0.5, 1)
         axes.set(xlim=(-1, 1), ylim=(0, 1), xticks=ticks, xlabel=dimension, ylabel="share of songs up to it")
-        axes.grid(color=LINE, linewidth=0.6)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, labelcolor=INK)
+        axes.grid(color=LIGHT.line, linewidth=0.6)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, labelcolor=LIGHT.ink)
 
     said = "; ".join(f"{name} median {np.nanmedian(values):+.2f}" for name, values in splits.items())
-    return _chart(draw, (3.6, 2.9), f"Cumulative shares of songs over {dimension}: {said}.")
+    return make_chart(draw, (3.6, 2.9), f"Cumulative shares of songs over {dimension}: {said}.")
 
 
 def lengths_chart(seconds: NDArray[np.float64], clip: float) -> Chart:
@@ -96,29 +66,11 @@ def lengths_chart(seconds: NDArray[np.float64], clip: float) -> Chart:
 
     def draw(axes: Axes) -> None:
         high = max(float(seconds.max()), clip)
-        axes.hist(seconds, bins=np.linspace(0, high * 1.05, 43).tolist(), color=ACCENT, alpha=0.65)
-        axes.axvline(clip, color=SECOND, linewidth=1.2, linestyle=(0, (4, 2)), label=f"a clip: {clip:g} s")
+        axes.hist(seconds, bins=np.linspace(0, high * 1.05, 43).tolist(), color=LIGHT.first, alpha=0.65)
+        axes.axvline(clip, color=LIGHT.second, linewidth=1.2, linestyle=(0, (4, 2)), label=f"a clip: {clip:g} s")
         axes.set(xlabel="length of the file in seconds", ylabel="songs", xlim=(0, high * 1.05))
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, labelcolor=INK)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, labelcolor=LIGHT.ink)
 
     low, middle, high = float(seconds.min()), float(np.median(seconds)), float(seconds.max())
     alt = f"Lengths of {len(seconds)} files: from {low:.1f} to {high:.1f} s, median {middle:.1f} s."
-    return _chart(draw, (4.4, 2.5), alt)
-
-
-def _chart(draw: Callable[[Axes], None], inches: tuple[float, float], alt: str) -> Chart:
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=inches, layout="constrained")
-        axes = figure.add_subplot()
-        axes.set_facecolor("none")
-        draw(axes)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    light = dark = file.getvalue()
-    for colour, counterpart in DARK.items():
-        dark = dark.replace(colour, counterpart)
-    return Chart(_uri(light), _uri(dark), alt, round(inches[0] * 96), round(inches[1] * 96))
-
-
-def _uri(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return make_chart(draw, (4.4, 2.5), alt)

@@ -14,13 +14,14 @@ from sentio_mobile.data.fingerprint import ALIKE, NEAR_DB
 from sentio_mobile.data.listing import read_listing
 from sentio_mobile.data.prepared import SONGS, PreparedData
 from sentio_mobile.data.spread import CHANCE
-from sentio_mobile.files import write_json, write_text
+from sentio_mobile.files import write_json
+from sentio_mobile.pages.write import write_page
 from sentio_mobile.spec import OUTPUTS
 
 PAGE, FACTS = "check.html", "check.json"
 
 
-def write_page(folder: Path, data: PreparedData, facts: DataFacts) -> None:
+def write_check(folder: Path, data: PreparedData, facts: DataFacts) -> None:
     """Write check.html and check.json.
 
     Args:
@@ -32,22 +33,12 @@ def write_page(folder: Path, data: PreparedData, facts: DataFacts) -> None:
         DataError: songs.csv cannot be read.
         OutputError: `folder` cannot be written.
     """
-    import jinja2
-
     songs = [clip for clip in read_listing(data.folder / SONGS) if clip.window == 0]
     labels = {
         split.name: labels_of([song for song in songs if song.split == split.name])
         for split in facts.splits
         if split.grid is not None
     }
-    environment = jinja2.Environment(
-        # One style for both pages of the project; a style sheet imports nothing.
-        loader=jinja2.FileSystemLoader([Path(__file__).parent, Path(__file__).parents[1] / "benchmarks"]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     name = data.folder.resolve().name
     view = {
         "name": name,
@@ -63,7 +54,7 @@ def write_page(folder: Path, data: PreparedData, facts: DataFacts) -> None:
         "lengths": lengths_chart(np.array([song.seconds for song in songs]), data.audio.seconds),
         "limits": {"chance": CHANCE, "near": NEAR_DB, "alike": ALIKE, "neighbours": NEIGHBOURS},
     }
-    write_text(folder / PAGE, environment.get_template("check.html.j2").render(view))
+    write_page(folder / PAGE, Path(__file__).with_name("check.html.j2"), view)
     write_json(folder / FACTS, facts.to_dict())
 
 

@@ -6,7 +6,6 @@ import io
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from sentio_mobile.files import write_bytes
+from sentio_mobile.pages.chart import LIGHT, STYLE
 from sentio_mobile.predict.emotion import Emotion
 from sentio_mobile.predict.songs import clock
 from sentio_mobile.predict.write import PICTURES, check_place
@@ -24,22 +24,8 @@ _MOST_NAMES = 12
 _LINE_HEIGHT = 0.065
 """Height of a name in the plane, on its scale."""
 
-_INK, _FAINT, _LINE, _VALENCE, _AROUSAL = "#24262b", "#5f646d", "#d5d7db", "#0b5cad", "#c24a00"
 _STEPS: tuple[int, ...] = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 """Seconds between ticks that a reader of clocks finds round."""
-
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "sentio-mobile",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _FAINT,
-    "ytick.color": _FAINT,
-}
 
 
 def plot_trajectory(place: Path, answers: Sequence[Emotion]) -> None:
@@ -57,15 +43,15 @@ def plot_trajectory(place: Path, answers: Sequence[Emotion]) -> None:
     def draw(axes: Axes) -> None:
         times = [answer.time for answer in answers]
         marker = "o" if len(answers) <= 60 else ""
-        for name, colour in (("valence", _VALENCE), ("arousal", _AROUSAL)):
+        for name, colour in (("valence", LIGHT.first), ("arousal", LIGHT.second)):
             values = [getattr(answer, name) for answer in answers]
             axes.plot(times, values, color=colour, linewidth=1.6, marker=marker, markersize=3, label=name)
         first, last = answers[0].start, max(answers[-1].end, answers[0].start + 1)
         step = next((step for step in _STEPS if (last - first) / step <= 8), _STEPS[-1])
         axes.xaxis.set_major_locator(MultipleLocator(step))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
-        axes.axhline(0, color=_FAINT, linewidth=0.7, zorder=0)
-        axes.grid(axis="y", color=_LINE, linewidth=0.6)
+        axes.axhline(0, color=LIGHT.faint, linewidth=0.7, zorder=0)
+        axes.grid(axis="y", color=LIGHT.line, linewidth=0.6)
         unit = "h:mm:ss" if last >= 3600 else "min:s"
         axes.set(xlim=(first, last), ylim=(-1.02, 1.02), yticks=(-1, -0.5, 0, 0.5, 1), ylabel="value, -1 to 1")
         length = answers[0].end - answers[0].start
@@ -89,11 +75,11 @@ def plot_plane(place: Path, answers: Sequence[Emotion]) -> None:
     """
 
     def draw(axes: Axes) -> None:
-        axes.axhline(0, color=_LINE, linewidth=0.8, zorder=0)
-        axes.axvline(0, color=_LINE, linewidth=0.8, zorder=0)
+        axes.axhline(0, color=LIGHT.line, linewidth=0.8, zorder=0)
+        axes.axvline(0, color=LIGHT.line, linewidth=0.8, zorder=0)
         axes.plot(
             [answer.valence for answer in answers], [answer.arousal for answer in answers], linestyle="", marker="o",
-            markersize=5, markeredgewidth=0, color=_VALENCE, alpha=0.75,
+            markersize=5, markeredgewidth=0, color=LIGHT.first, alpha=0.75,
         )  # fmt: skip
         named = sorted(answers, key=lambda answer: answer.arousal) if len(answers) <= _MOST_NAMES else []
         for answer, height in zip(named, _apart([answer.arousal for answer in named]), strict=True):
@@ -102,7 +88,7 @@ def plot_plane(place: Path, answers: Sequence[Emotion]) -> None:
                 _short(Path(answer.song).name, 26), (answer.valence, answer.arousal),
                 (answer.valence + 0.08 * side, height), ha="left" if side > 0 else "right", va="center", fontsize=8,
                 parse_math=False, arrowprops={
-                    "arrowstyle": "-", "color": _FAINT, "linewidth": 0.5, "shrinkB": 3, "relpos": (side < 0, 0.5)
+                    "arrowstyle": "-", "color": LIGHT.faint, "linewidth": 0.5, "shrinkB": 3, "relpos": (side < 0, 0.5)
                 },
             )  # fmt: skip
         ticks = (-1, -0.5, 0, 0.5, 1)
@@ -132,7 +118,7 @@ def _write(place: Path, inches: tuple[float, float], draw: Callable[[Axes], None
     """Draw on white paper, and move the complete file to its place."""
     check_place(place, PICTURES)
     file = io.BytesIO()
-    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         # A song may be called by letters that the font lacks: a box stands for them, which is no matter for a warning.
         warnings.filterwarnings("ignore", message="Glyph")
         figure = Figure(figsize=inches, dpi=160, layout="constrained", facecolor="white")

@@ -15,7 +15,7 @@ import soundfile
 
 from sentio_mobile.audio.decode import decode
 from sentio_mobile.data.check import check_data
-from sentio_mobile.data.check_page import write_page
+from sentio_mobile.data.check_page import write_check
 from sentio_mobile.data.duplicates import NEIGHBOURS, near_pairs
 from sentio_mobile.data.fingerprint import ALIKE, NEAR_DB, likeness, sketch
 from sentio_mobile.data.prepare import prepare
@@ -196,7 +196,7 @@ def test_songs_without_labels_are_checked_too(deam: Path, tmp_path: Path) -> Non
     assert [(split.name, split.songs, split.valence, split.grid) for split in facts.splits] == [
         ("unlabelled", 4, None, None)
     ]
-    write_page(tmp_path / "page", data, facts)
+    write_check(tmp_path / "page", data, facts)
     assert "No labels." in (tmp_path / "page" / "check.html").read_text()
 
 
@@ -260,7 +260,7 @@ def test_likeness_is_of_what_moves_and_not_of_timbre_or_silence() -> None:
 
 def test_the_page_says_what_was_found_and_loads_nothing(planted: PreparedData, tmp_path: Path) -> None:
     facts = check_data(spoil(planted, tmp_path / "out", lambda rows: rows[0].update(group="<b>", song_id="<i>")))
-    write_page(tmp_path / "page", planted, facts)
+    write_check(tmp_path / "page", planted, facts)
     page = (tmp_path / "page" / "check.html").read_text()
     assert "3 faults spoil results" in page
     assert "<i>" not in page
