@@ -14,7 +14,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,11 @@ RUNTIMES = ("onnx", "tflite")
 WARM_UP, RESAMPLES = 10, 2000
 
 
+def student_spec() -> ModelSpec:
+    """The default student behind the default front end."""
+    return spec_of(MobileViTSettings(), AudioSpec())
+
+
 def student(spec: ModelSpec) -> torch.nn.Module:
     """A student with random weights; none of its branches starts at zero, as those of one in training do."""
     torch.manual_seed(0)
@@ -48,17 +55,28 @@ def student(spec: ModelSpec) -> torch.nn.Module:
     return model
 
 
-def export(spec: ModelSpec, folder: Path) -> dict[tuple[str, Form], Runner]:
-    """Both forms in every format, loaded to run in one thread."""
-    model, runners = student(spec), {}
+def export(folder: Path) -> dict[tuple[str, Form], Path]:
+    """Both forms in every format, below `folder`."""
+    spec = student_spec()
+    model, paths = student(spec), {}
     for name in RUNTIMES:
         for form in FORMS:
             place = folder / name / form
             place.mkdir(parents=True)
             formed = spec.in_form(form)
-            artifact = get_format(name).export(in_form(model, formed), formed, place)
-            runners[name, form] = get_format(name).open(artifact.path, formed, threads=1)
-    return runners
+            paths[name, form] = get_format(name).export(in_form(model, formed), formed, place).path
+    return paths
+
+
+def load(folder: Path) -> dict[tuple[str, Form], Runner]:
+    """What `export` makes, loaded to run in one thread.
+
+    It is made in a process of its own: measured, models run slower in a process that has converted.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as worker:
+        paths = worker.submit(export, folder).result()
+    spec = student_spec()
+    return {(name, form): get_format(name).open(path, spec.in_form(form), 1) for (name, form), path in paths.items()}
 
 
 def time_in_turns(
@@ -93,12 +111,11 @@ def compare(plain: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str,
 
 def measure(runs: int) -> dict[str, Any]:
     """Everything that the record holds."""
-    spec = spec_of(MobileViTSettings(), AudioSpec())
+    spec = student_spec()
     clip = render(draw_songs(1, seed=0)[0], spec.audio.sample_rate)
     inputs: dict[Form, NDArray[np.float32]] = {"spectrogram": input_of_clip(clip, spec), "waveform": clip[None]}
     with tempfile.TemporaryDirectory() as folder:
-        runners = export(spec, Path(folder))
-        times = time_in_turns(runners, inputs, runs)
+        times = time_in_turns(load(Path(folder)), inputs, runs)
     return {
         "machine": asdict(describe_machine()),
         "threads": 1,

@@ -20,8 +20,9 @@ from sentio_mobile.audio.logmel import FLATTEST, POWER_FLOOR, hann, mel_bank
 from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
-FRAMES_AT_ONCE = 108
-"""Frames in a piece at most. Measured between 60 and 216; with the spare columns they make 112, seven times 16."""
+FRAMES_AT_ONCE = 93
+"""Frames in a piece at most. Measured between 60 and 216; with the blocks they share with the next piece they are 96,
+three times the width of the kernels of two runtimes."""
 
 OVERLAP = 4
 """Hops in a frame."""
@@ -47,9 +48,9 @@ class MelPower(nn.Module):
         bank, bins = mel_bank(audio)
         parts = transform(audio.n_fft, bins)
         slots, self.segments = parts.bins.shape
-        self.hop, self.frames, self.columns = audio.hop_length, frames, frames + OVERLAP
+        self.hop, self.frames, self.columns = audio.hop_length, frames, frames + OVERLAP - 1
         _constant(self, "window", hann(audio.n_fft)[:, None] * np.float32(OVERLAP / audio.n_fft))
-        _constant(self, "spare", np.zeros(OVERLAP))
+        _constant(self, "spare", np.zeros(OVERLAP - 1))
         _constant(self, "first", parts.first)
         _constant(self, "second", parts.second)
         _constant(self, "third", parts.third)
@@ -61,7 +62,7 @@ class MelPower(nn.Module):
             self.groups.append(segments)
 
     def forward(self, pcm: torch.Tensor) -> torch.Tensor:
-        """[batch, (frames + 4) hop_length] -> [n_mels, batch, frames]. The last hop is read, but changes nothing."""
+        """[batch, (frames + 3) hop_length] -> [n_mels, batch, frames]."""
         # No band touches bins 0 and 1, the only ones that a constant reaches through the window: without it, what is
         # left of it by rounding does not drown quiet bins.
         blocks = (pcm - pcm.mean(dim=1, keepdim=True)).reshape(-1, self.columns, self.hop).permute(2, 0, 1)
@@ -77,14 +78,15 @@ class MelPower(nn.Module):
         return torch.cat(bands, dim=0).reshape(-1, pcm.shape[0], self.columns)[:, :, : self.frames]
 
     def _framed(self, blocks: torch.Tensor) -> torch.Tensor:
-        """Blocks [hop, batch, columns] to windowed frames [n_fft, batch columns]; the last four columns are no frames.
+        """Blocks [hop, batch, columns] to windowed frames [n_fft, batch columns]; the last three columns are no frames.
 
         A frame is a block and the three after it. Read row after row, blocks that lack their last number and are
         repeated start one block later with every repetition: a copy of long runs, where slices along time are short
         ones.
         """
-        run = blocks.reshape(-1)[:-1]
-        return torch.cat([run, run, run, run, self.spare]).reshape(len(self.window), -1) * self.window
+        flat = blocks.reshape(-1)
+        run = flat[:-1]
+        return torch.cat([run, run, run, flat, self.spare]).reshape(len(self.window), -1) * self.window
 
     def banks(self) -> list[torch.Tensor]:
         """The mel filters, in groups of bands."""
@@ -172,10 +174,8 @@ class FrontEnd(nn.Module):
             high = low + self.mel_power.columns * hop
             piece = [before] if low < 0 else []
             piece.append(_between(pcm, max(low, 0), min(high, samples)))
-            # No frame reaches beyond the mirrored samples; the spare hop may, and takes any.
-            for reach in (high - samples, high - samples - self.side):
-                if reach > 0:
-                    piece.append(_between(after, 0, min(reach, self.side)))
+            if high > samples:
+                piece.append(_between(after, 0, high - samples))
             powers.append(self.mel_power(torch.cat(piece, dim=1) if len(piece) > 1 else piece[0]))
         return powers
 
