@@ -1,7 +1,7 @@
 """How far models that are fed PCM are from the reference: `python benchmarks/parity.py RUN OUT.json [MUSIC]`.
 
 RUN is a finished run folder (its `student` and `bundle` are read), MUSIC a folder of recordings that join the generated
-sounds. For each class of sound and each format OUT.json has the largest difference of
+sounds. For each class of sound and each format OUT.json, and the table OUT.md beside it, have the largest difference of
 
 - the log-mel from librosa's, in dB, wherever librosa's level is above -79 dB: the front end alone is exported for it;
 - valence and arousal from the same format's answer to the reference front end's picture;
@@ -19,6 +19,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -132,6 +133,18 @@ def fold_norms_of(model: nn.Module) -> nn.Module:
     return model
 
 
+def as_table(record: dict[str, Any]) -> str:
+    """The record as Markdown: a row for each class of sound."""
+    table = record["differences"]
+    columns = [(kind, who) for kind, cells in next(iter(table.values())).items() for who in cells]
+    head = " | ".join(f"{kind}: {who}" for kind, who in columns)
+    lines = [f"| sound (clips) | {head} |", "|---" * (len(columns) + 1) + "|"]
+    for what, cells in table.items():
+        values = " | ".join(f"{cells[kind][who]:.1e}" for kind, who in columns)
+        lines.append(f"| {what} ({record['clips'][what]}) | {values} |")
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: list[str]) -> int:
     """Measure, and write the record."""
     if len(arguments) not in (2, 3):
@@ -162,6 +175,7 @@ def main(arguments: list[str]) -> int:
         table[what]["answers"]["PyTorch, network in fp16"] = worst(clips, halved)
     record = {"clips": {what: len(clips) for what, clips in classes.items()}, "differences": table}
     out.write_text(json.dumps({**record, "versions": package_versions()}, indent=1) + "\n")
+    out.with_suffix(".md").write_text(as_table(record))
     return 0
 
 

@@ -27,7 +27,7 @@ def run(recipe: str, out: Path, source: Path | None, seed: int | None, start: Pa
 @click.command(epilog="Example: sentio-mobile quickstart --out runs/quickstart")
 @out_option
 def quickstart(out: Path) -> None:
-    """Go the whole way on generated music: nothing to download, about twelve minutes on two cores.
+    """Go the whole way on generated music: nothing to download, about thirteen minutes on two cores.
 
     Makes music with known valence and arousal, trains a small teacher, distills the full-size student, exports and
     verifies it in every format, measures it, and writes a report.
