@@ -6,6 +6,8 @@ are known to break.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from torch import nn
 
 from sentio_mobile.audio.frontend import picture_of_clip
 from sentio_mobile.audio.image import to_input
-from sentio_mobile.data.synth import draw_songs, render
+from sentio_mobile.data.synth import Song, draw_songs, render
 from sentio_mobile.export.golden import Golden, clip_of_excerpt, hard_sounds, join
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.spec import AudioSpec, ModelSpec
@@ -37,8 +39,7 @@ def make_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = N
     progress.start("golden vectors", CANDIDATES)
     candidates = []
     for song in draw_songs(CANDIDATES, SEED):
-        excerpt = _excerpt(render(song, spec.audio.sample_rate), spec.audio)
-        candidates.append(_vector(excerpt, spec.audio.n_samples, model, spec))
+        candidates.append(_vector(_excerpt(song, spec.audio), spec.audio.n_samples, model, spec))
         progress.advance()
     progress.finish()
     chosen = _farthest(np.concatenate([candidate.output for candidate in candidates]), VECTORS)
@@ -48,7 +49,9 @@ def make_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = N
     return join([*music, *hard])
 
 
-def _excerpt(pcm: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.int16]:
+@lru_cache(CANDIDATES)
+def _excerpt(song: Song, spec: AudioSpec) -> NDArray[np.int16]:
+    pcm = render(song, spec.sample_rate)
     start, end = (round(second * spec.sample_rate) for second in EXCERPT_S)
     excerpt = pcm[start : min(end, start + spec.n_samples)]
     return np.clip(np.rint(excerpt * 32768), -32_768, 32_767).astype(np.int16)
