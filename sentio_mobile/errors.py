@@ -11,11 +11,14 @@
     ├── OutputError                 a place that cannot be written
     ├── MissingExtraError           an optional package is not installed
     ├── TrainingError               training cannot start or cannot go on
+    │   └── LossError               the loss is no finite number
     ├── ConversionError             a converter failed, hung or died; its log says more
     └── CheckFailedError            a check ran to its end and the answer is no
 
 The command line prints the message alone and leaves with `exit_status`.
 """
+
+from collections.abc import Mapping, Sequence
 
 
 class SentioError(Exception):
@@ -65,6 +68,14 @@ class MissingExtraError(SentioError):
 
 class TrainingError(SentioError):
     """Training cannot start, or cannot go on."""
+
+
+class LossError(TrainingError):
+    """The loss is no finite number. `history` has the epochs before, the best of which the network is left with."""
+
+    def __init__(self, message: str, history: Sequence[Mapping[str, float]] = ()) -> None:
+        super().__init__(message)
+        self.history = [dict(row) for row in history]
 
 
 class ConversionError(SentioError):

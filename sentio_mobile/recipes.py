@@ -80,11 +80,21 @@ class AugmentSettings:
 
 
 @dataclass(frozen=True)
+class Unfreeze:
+    """From `epoch` on, counted from 1, the head and the last `blocks` blocks are trained, and nothing else."""
+
+    epoch: int
+    blocks: int
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """How any network here is trained: AdamW, one cosine cycle with warm-up, best epoch by validation CCC.
 
     `ccc_share` is the share of 1 - CCC (of the batch) in the loss; the rest is the mean squared error. `patience` is
     the number of epochs without a better validation CCC after which training stops. `precision` is one of Lightning's.
+    `unfreeze` says, epoch by epoch, how much of a pretrained network is trained; empty trains all of it from the start.
+    `batch_size` counts the clips of all processes together.
     """
 
     epochs: int
@@ -99,6 +109,14 @@ class TrainingSettings:
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     seed: int = 0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+    unfreeze: tuple[Unfreeze, ...] = ()
+
+    def __post_init__(self) -> None:
+        epochs = [step.epoch for step in self.unfreeze]
+        if self.unfreeze and (epochs[0] != 1 or epochs != sorted(set(epochs))):
+            raise RecipeError(f"training.unfreeze must begin at epoch 1 and go upwards, not {epochs}")
+        if any(step.blocks < 0 for step in self.unfreeze):
+            raise RecipeError("training.unfreeze: blocks must be 0 or more")
 
 
 @dataclass(frozen=True)

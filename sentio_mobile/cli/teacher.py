@@ -23,9 +23,29 @@ def teacher() -> None:
     help="vit_small (2.9 M parameters), vit_b_16 (86 M, wants a GPU), or a .toml file of your own.",
 )
 @start_option
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs of each node.")
+@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines.")
+@click.option("--strategy", default="auto", show_default=True, help="One of Lightning's: ddp, fsdp, ...")
+@click.option(
+    "--accelerator",
+    type=click.Choice(["auto", "cpu", "gpu", "mps"]),
+    default="auto",
+    show_default=True,
+    help="What to train on.",
+)
 @out_option
 @force_option
-def train(data_folder: Path, recipe: str, start: Path | None, out: Path, force: bool) -> None:
+def train(
+    data_folder: Path,
+    recipe: str,
+    start: Path | None,
+    devices: int,
+    nodes: int,
+    strategy: str,
+    accelerator: str,
+    out: Path,
+    force: bool,
+) -> None:
     """Train a vision transformer on prepared songs.
 
     Keeps the epoch with the best validation CCC; reads the test songs once, at the end. A run that was stopped goes on
@@ -44,10 +64,12 @@ def train(data_folder: Path, recipe: str, start: Path | None, out: Path, force: 
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.teacher.train import train_teacher
     from sentio_mobile.training.checkpoint import Checkpoint
+    from sentio_mobile.training.fit import Hardware
 
     first = Checkpoint.load(start) if start else None
+    hardware = Hardware(devices, nodes, strategy, accelerator)
     with Bars() as bars:
-        checkpoint = train_teacher(songs, settings, out, bars, replace=force, start=first)
+        checkpoint = train_teacher(songs, settings, out, bars, force, first, hardware)
     show_evaluation("teacher", checkpoint.evaluation["test"])
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torchvision.models import VisionTransformer
+from torchvision.models.vision_transformer import Encoder
 
 from sentio_mobile.models.blocks import PatchDropout
 from sentio_mobile.models.settings import ViTSettings
@@ -49,12 +50,40 @@ class ViT(nn.Module):
         self.patch_dropout = PatchDropout(settings.patch_keep)
         self.head = EmotionHead(settings.width, settings.head_widths, settings.head_dropout)
 
+    @property
+    def blocks(self) -> nn.Sequential:
+        """The transformer blocks, first to last."""
+        return self.backbone.encoder.layers
+
+    @property
+    def top(self) -> nn.ModuleList:
+        """What stands above the blocks."""
+        return nn.ModuleList([self.backbone.encoder.ln, self.head])
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder; as in `sentio_mobile.models.observe`."""
+        return self.backbone.encoder
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Patches along the height and the width of the picture."""
+        side = self.backbone.image_size // self.backbone.patch_size
+        return side, side
+
+    def tokens(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, image_size, image_size] -> [batch, 1 + patches, width], the class token first.
+
+        The positions are added here, not by the encoder: a patch keeps its own when others are dropped.
+        """
+        patches = self.backbone._process_input(image)
+        tokens = torch.cat([self.backbone.class_token.expand(image.shape[0], -1, -1), patches], dim=1)
+        return self.patch_dropout(tokens + self.encoder.pos_embedding)
+
+    def answer(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The last block's tokens [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
+        return self.head(self.encoder.ln(tokens)[:, 0])
+
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, image_size, image_size] -> valence and arousal [batch, 2] in (-1, 1)."""
-        vit = self.backbone
-        patches = vit._process_input(image)
-        tokens = torch.cat([vit.class_token.expand(image.shape[0], -1, -1), patches], dim=1)
-        # The positions are added here, not by `vit.encoder`: a patch keeps its own when others are dropped.
-        tokens = self.patch_dropout(tokens + vit.encoder.pos_embedding)
-        tokens = vit.encoder.ln(vit.encoder.layers(vit.encoder.dropout(tokens)))
-        return self.head(tokens[:, 0])
+        return self.answer(self.encoder.layers(self.encoder.dropout(self.tokens(image))))

@@ -9,12 +9,12 @@ from pathlib import Path
 import lightning
 
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import CheckpointError
+from sentio_mobile.errors import CheckpointError, LossError
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import TeacherRecipe
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
-from sentio_mobile.training.fit import fit, predict
+from sentio_mobile.training.fit import ONE_DEVICE, Hardware, fit, predict
 from sentio_mobile.training.metrics import evaluate
 from sentio_mobile.training.objectives import Supervised
 
@@ -26,6 +26,7 @@ def train_teacher(
     progress: Progress | None = None,
     replace: bool = False,
     start: Checkpoint | None = None,
+    hardware: Hardware = ONE_DEVICE,
 ) -> Checkpoint:
     """Train, keep the best epoch by validation CCC, read the test split once, and save.
 
@@ -38,10 +39,12 @@ def train_teacher(
         progress: shown step by step.
         replace: an existing `out` gives way.
         start: a teacher of the same architecture whose weights are the first ones, in place of random ones.
+        hardware: where it runs.
 
     Raises:
         CheckpointError: `start` is of another architecture or front end.
-        TrainingError: too few songs, or a loss that is not finite.
+        TrainingError: too few songs, or a loss that is not finite; the best epoch before it is then kept in a folder
+            beside `out`, and the message names it.
         OutputError: `out` cannot be written.
     """
     spec = spec_of(recipe.model, data.audio)
@@ -59,13 +62,22 @@ def train_teacher(
     work = out.with_name(f"{out.name}.training")
     first_weights = "random" if start is None else weights_digest(start.model)
     objective = Supervised(recipe.training.ccc_share, first_weights)
-    history = fit(model, spec, data, recipe.training, objective, work, progress or Silent(), "training the teacher")
+    made_by = {**asdict(recipe), "first_weights": first_weights}
+    try:
+        history = fit(
+            model, spec, data, recipe.training, objective, work, progress or Silent(), "training the teacher", hardware
+        )
+    except LossError as error:
+        if not error.history:
+            raise
+        kept = out.with_name(f"{out.name}.stopped")
+        Checkpoint(model, spec, made_by, error.history, {}, data.origin).save(kept, replace=True)
+        raise LossError(f"{error}; the best epoch before it is kept in {kept}", error.history) from error
     evaluation = {
         name: evaluate(split.song_ids, split.labels, predict(model, spec, data, name), recipe.training.seed)
         for name, split in data.splits.items()
         if name != "train"
     }
-    made_by = {**asdict(recipe), "first_weights": first_weights}
     checkpoint = Checkpoint(model, spec, made_by, history, evaluation, data.origin)
     checkpoint.save(out, replace)
     shutil.rmtree(work)

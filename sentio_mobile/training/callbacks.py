@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import lightning
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_only
+from torch import nn
 
-from sentio_mobile.progress import Progress
+from sentio_mobile.errors import TrainingError
+from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.recipes import Unfreeze
+
+
+def is_first_process() -> bool:
+    """Whether this process is the first of those that train together, or the only one."""
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 class ShowProgress(Callback):
     """Tells a `Progress` of every step."""
 
     def __init__(self, progress: Progress, what: str) -> None:
-        self.progress, self.what = progress, what
+        self.what, self.progress = what, progress if is_first_process() else Silent()
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Count the steps that are left, a resumed run's fewer than a fresh one's."""
@@ -55,3 +64,41 @@ class History(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The rows of the run that is resumed."""
         self.rows = list(state_dict["rows"])
+
+
+@runtime_checkable
+class Stacked(Protocol):
+    """A network whose upper end can be trained alone."""
+
+    @property
+    def blocks(self) -> nn.Sequential:
+        """Its blocks, first to last."""
+
+    @property
+    def top(self) -> nn.Module:
+        """What stands above them."""
+
+
+class Unfreezing(Callback):
+    """Trains the head and the last blocks alone, more of them as the schedule says (Howard & Ruder 2018, section 3.3).
+
+    Weights are frozen when an epoch starts and not before: optimizer and processes know all of them from the beginning.
+
+    Raises:
+        TrainingError: the network has no blocks, or fewer than the schedule asks for.
+    """
+
+    def __init__(self, model: nn.Module, schedule: tuple[Unfreeze, ...]) -> None:
+        if not isinstance(model, Stacked):
+            raise TrainingError("training.unfreeze: this network has no top that can be trained alone; leave it out")
+        most = max(step.blocks for step in schedule)
+        if most > len(model.blocks):
+            raise TrainingError(f"training.unfreeze asks for {most} blocks; the network has {len(model.blocks)}")
+        self.model, self.schedule = model, schedule
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Freeze all but what this epoch trains."""
+        count = [step.blocks for step in self.schedule if step.epoch <= trainer.current_epoch + 1][-1]
+        pl_module.requires_grad_(False)
+        self.model.top.requires_grad_(True)
+        self.model.blocks[len(self.model.blocks) - count :].requires_grad_(True)

@@ -1,49 +1,125 @@
-"""The songs of one split, one by one, read from the memory-mapped store."""
+"""The songs of one split, one by one, read from the memory-mapped store.
+
+What is drawn at random hangs on the seed, the epoch and the song alone. A run that was killed, and one that is spread
+over several processes, therefore see what an uninterrupted run in one process sees.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import lightning
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
+from sentio_mobile.data.augment import augment
 from sentio_mobile.data.prepared import PreparedData, Split
 from sentio_mobile.errors import TrainingError
+from sentio_mobile.recipes import TrainingSettings
 
 Batch = tuple[torch.Tensor, torch.Tensor]
+Turn = tuple[int, int]
+"""An epoch, and a song of it."""
 
 
-class SongDataset(Dataset[Batch]):
-    """Log-mels in unit levels [n_mels, n_frames] and labels [2]; what worker processes get is a path, not the clips.
+class EvaluatedClips(Dataset[Batch]):
+    """Log-mels in unit levels [n_mels, n_frames] and labels [2] of each song's evaluated window.
 
-    With `draw`, each look at a song takes one of its windows at random, by torch's own random numbers; otherwise it is
-    the evaluated one.
+    What worker processes get is a path, not the clips.
     """
 
-    def __init__(self, data: PreparedData, split: Split, draw: bool = False) -> None:
-        self.split, self.draw = split, draw
-        self._store = data.store
+    def __init__(self, data: PreparedData, split: Split) -> None:
+        self.split, self._store = split, data.store
 
     def __len__(self) -> int:
         return len(self.split)
 
     def __getitem__(self, i: int) -> Batch:
-        choices = self.split.windows.shape[1]
-        window = int(torch.randint(choices, ())) if self.draw and choices > 1 else 0
-        mel = np.asarray(self._store.mels[self.split.windows[i, window]], dtype=np.float32)
-        return torch.from_numpy(mel), torch.from_numpy(self.split.window_labels[i, window])
+        mel = np.asarray(self._store.mels[self.split.rows[i]], dtype=np.float32)
+        return torch.from_numpy(mel), torch.from_numpy(self.split.labels[i])
 
 
-def training_loader(data: PreparedData, batch_size: int) -> DataLoader[Batch]:
-    """Training songs in random order, in full batches: batch normalization cannot take a batch of one.
+class TrainingClips(Dataset[Batch]):
+    """The same of a window that is drawn anew in each epoch, and augmented."""
+
+    def __init__(self, data: PreparedData, settings: TrainingSettings) -> None:
+        self.split, self.settings = data.split("train"), settings
+        self._store, self._audio = data.store, data.audio
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, turn: Turn) -> Batch:
+        epoch, song = turn
+        random = np.random.default_rng((self.settings.seed, epoch, song))
+        window = int(random.integers(self.split.windows.shape[1]))
+        mel = np.asarray(self._store.mels[self.split.windows[song, window]], dtype=np.float32)
+        units = augment(torch.from_numpy(mel)[None], self._audio, self.settings.augment, random)[0]
+        return units, torch.from_numpy(self.split.window_labels[song, window])
+
+
+class Turns(Sampler[Turn]):
+    """All songs in an order that hangs on seed and epoch, dealt out to processes: a batch of all is one of one."""
+
+    def __init__(self, songs: int, seed: int, process: int = 0, processes: int = 1) -> None:
+        self.songs, self.seed, self.process, self.processes = songs, seed, process, processes
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning says which epoch begins."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.songs // self.processes
+
+    def __iter__(self) -> Iterator[Turn]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.songs)
+        for song in order[self.process :: self.processes][: len(self)]:
+            yield self.epoch, int(song)
+
+
+class Songs(lightning.LightningDataModule):
+    """Training songs in random order and full batches, validation songs in theirs, as many as a process shall have.
+
+    Full batches, because batch normalization cannot take a batch of one.
 
     Raises:
         DataError: the songs have no labels.
         TrainingError: there are fewer training songs than a batch holds.
     """
-    songs = SongDataset(data, data.split("train"), draw=True)
-    if len(songs) < batch_size:
-        raise TrainingError(f"{len(songs)} training songs do not fill a batch of {batch_size}; lower batch_size")
-    return DataLoader(songs, batch_size, shuffle=True, drop_last=True)
+
+    def __init__(self, data: PreparedData, settings: TrainingSettings) -> None:
+        super().__init__()
+        self.data, self.settings = data, settings
+        songs, batch = len(data.split("train")), settings.batch_size
+        if songs < batch:
+            raise TrainingError(f"{songs} training songs do not fill a batch of {batch}; lower batch_size")
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """This process' share of each batch.
+
+        Raises:
+            TrainingError: a batch cannot be shared out evenly.
+        """
+        assert self.trainer is not None
+        process, processes = self.trainer.global_rank, self.trainer.world_size
+        share, rest = divmod(self.settings.batch_size, processes)
+        if rest:
+            raise TrainingError(
+                f"a batch of {self.settings.batch_size} cannot be shared by {processes} processes; "
+                f"make batch_size a multiple of {processes}"
+            )
+        clips = TrainingClips(self.data, self.settings)
+        turns = Turns(len(clips), self.settings.seed, process, processes)
+        return DataLoader(clips, share, sampler=turns, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """This process' share of the validation songs; none is looked at twice."""
+        assert self.trainer is not None
+        clips = EvaluatedClips(self.data, self.data.split("val"))
+        mine = range(self.trainer.global_rank, len(clips), self.trainer.world_size)
+        return DataLoader(Subset(clips, mine), batch_size=16)
 
 
 def ordered_loader(data: PreparedData, split: str) -> DataLoader[Batch]:
@@ -52,4 +128,4 @@ def ordered_loader(data: PreparedData, split: str) -> DataLoader[Batch]:
     Raises:
         DataError: there is no such split.
     """
-    return DataLoader(SongDataset(data, data.split(split)), batch_size=16)
+    return DataLoader(EvaluatedClips(data, data.split(split)), batch_size=16)

@@ -9,26 +9,40 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
 from torch import nn
 
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import OutputError
+from sentio_mobile.errors import LossError, OutputError, TrainingError
 from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import ModelSpec
-from sentio_mobile.training.callbacks import History, ShowProgress
-from sentio_mobile.training.dataset import ordered_loader, training_loader
+from sentio_mobile.training.callbacks import History, ShowProgress, Unfreezing, is_first_process
+from sentio_mobile.training.dataset import Songs, ordered_loader
 from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.task import EmotionTask
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where training runs, in Lightning's words: devices of each node, nodes, strategy and accelerator."""
+
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+    accelerator: str = "auto"
+
+
+ONE_DEVICE = Hardware()
 
 
 def fit(
@@ -40,6 +54,7 @@ def fit(
     work: Path,
     progress: Progress,
     what: str,
+    hardware: Hardware = ONE_DEVICE,
 ) -> list[dict[str, float]]:
     """Train `model` in place and leave it with the weights of the best epoch, in evaluation mode.
 
@@ -55,16 +70,55 @@ def fit(
         work: folder for the trainer's state.
         progress: shown step by step.
         what: what the progress calls it.
+        hardware: where it runs. Of several processes only the first returns; the others end here, their work done.
 
     Returns:
         One row of metrics an epoch.
 
     Raises:
-        TrainingError: too few songs, or a loss that is not finite; what `work` holds stays.
+        LossError: a loss that is not finite. If an epoch was completed before, the model has the weights of the best.
+        TrainingError: too few songs, a schedule that does not fit the model, or hardware that Lightning refuses.
         OutputError: `work` cannot be written.
     """
     given = [spec.to_dict(), asdict(settings), data.sheet["fingerprint"], objective.signature]
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()
+    songs = Songs(data, settings)
+    history = History()
+    best = ModelCheckpoint(
+        work, filename="best", monitor="val_ccc", mode="max", save_last=True, enable_version_counter=False
+    )
+    callbacks = [
+        best,
+        EarlyStopping("val_ccc", mode="max", patience=settings.patience),
+        history,
+        ShowProgress(progress, what),
+        *([Unfreezing(model, settings.unfreeze)] if settings.unfreeze else []),
+    ]
+    if is_first_process():
+        _claim(work, key)
+    last = work / "last.ckpt"
+    with _quiet():
+        lightning.seed_everything(settings.seed, verbose=False)
+        trainer = _trainer(settings, hardware, callbacks, work)
+        try:
+            trainer.fit(
+                EmotionTask(model, spec, settings, objective),
+                datamodule=songs,
+                ckpt_path=last if last.is_file() else None,
+                weights_only=True,
+            )
+        except LossError as error:
+            if best.best_model_path:
+                _restore(model, best.best_model_path)
+            raise LossError(str(error), history.rows) from error
+    if not trainer.is_global_zero:
+        raise SystemExit(0)
+    _restore(model, best.best_model_path)
+    return history.rows
+
+
+def _claim(work: Path, key: str) -> None:
+    """Make `work` the folder of the run that `key` tells from any other; another run's state gives way."""
     try:
         if work.exists() and not (work / key).exists():
             shutil.rmtree(work)
@@ -72,42 +126,42 @@ def fit(
         (work / key).touch()
     except OSError as error:
         raise OutputError(f"cannot write {work}: {error.strerror}; choose a folder that you can write to") from error
-    history = History()
-    best = ModelCheckpoint(
-        work, filename="best", monitor="val_ccc", mode="max", save_last=True, enable_version_counter=False
-    )
-    last = work / "last.ckpt"
-    with _quiet():
-        lightning.seed_everything(settings.seed, verbose=False)
-        trainer = lightning.Trainer(
+
+
+def _trainer(
+    settings: TrainingSettings, hardware: Hardware, callbacks: list[Callback], work: Path
+) -> lightning.Trainer:
+    strategy = hardware.strategy
+    if strategy == "auto" and hardware.devices * hardware.nodes > 1:
+        # Frozen weights have no gradient to wait for, which plain `ddp` takes for a fault.
+        strategy = "ddp_find_unused_parameters_true" if settings.unfreeze else "ddp"
+    try:
+        return lightning.Trainer(
             max_epochs=settings.epochs,
             accumulate_grad_batches=settings.accumulate,
             gradient_clip_val=settings.clip,
             precision=settings.precision,
-            devices=1,
-            callbacks=[
-                best,
-                EarlyStopping("val_ccc", mode="max", patience=settings.patience),
-                history,
-                ShowProgress(progress, what),
-            ],
+            devices=hardware.devices,
+            num_nodes=hardware.nodes,
+            strategy=strategy,
+            accelerator=hardware.accelerator,
+            sync_batchnorm=hardware.devices * hardware.nodes > 1 and torch.cuda.is_available(),
+            use_distributed_sampler=False,
+            callbacks=callbacks,
             default_root_dir=work,
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(
-            EmotionTask(model, spec, settings, objective),
-            training_loader(data, settings.batch_size),
-            ordered_loader(data, "val"),
-            ckpt_path=last if last.is_file() else None,
-            weights_only=True,
-        )
-    state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise TrainingError(f"cannot train on this hardware: {' '.join(str(error).split())}") from error
+
+
+def _restore(model: nn.Module, path: str) -> None:
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     model.cpu().load_state_dict({n.removeprefix("model."): w for n, w in state.items() if n.startswith("model.")})
-    model.eval()
-    return history.rows
+    model.requires_grad_(True).eval()
 
 
 def predict(model: nn.Module, spec: ModelSpec, data: PreparedData, split: str) -> NDArray[np.float32]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import distributed, nn
+from torch.distributed.nn.functional import all_gather
 from torch.nn.functional import mse_loss
 
 
@@ -21,6 +22,17 @@ class Objective(Protocol):
         """Images [batch, 3, size, size], labels [batch, 2] in [-1, 1]."""
 
 
+def of_all_processes(mine: torch.Tensor) -> torch.Tensor:
+    """A batch [clips, ...] put together from the shares of all processes, with gradients to each.
+
+    The concordance of a batch is no mean over its parts. Each process sends the gradients of the whole loss back to
+    all shares; their sum over n processes, averaged by distributed training, is the gradient of one process alone.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return mine
+    return torch.cat(list(all_gather(mine)))  # type: ignore[no-untyped-call]
+
+
 def regression_loss(predicted: torch.Tensor, target: torch.Tensor, ccc_share: float) -> torch.Tensor:
     """Mean squared error and 1 - CCC of the batch, mixed.
 
@@ -31,6 +43,7 @@ def regression_loss(predicted: torch.Tensor, target: torch.Tensor, ccc_share: fl
         target: [batch, 2].
         ccc_share: share of 1 - CCC, from 0 to 1.
     """
+    predicted, target = of_all_processes(predicted), of_all_processes(target)
     squared = mse_loss(predicted, target)
     if ccc_share == 0:
         return squared

@@ -11,8 +11,8 @@ from torch import nn
 from torchmetrics.aggregation import CatMetric
 
 from sentio_mobile.audio.image import to_input_batch
-from sentio_mobile.data.augment import augment, mix
-from sentio_mobile.errors import TrainingError
+from sentio_mobile.data.augment import mix
+from sentio_mobile.errors import LossError
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import OUTPUTS, ModelSpec
 from sentio_mobile.training.dataset import Batch
@@ -28,21 +28,26 @@ class EmotionTask(lightning.LightningModule):
         self.model, self.spec, self.settings, self.objective = model, spec, settings, objective
         self.truth, self.predicted = CatMetric(), CatMetric()
 
+    def on_train_epoch_start(self) -> None:
+        """Draw dropout from the place in the schedule, not from a running state: a resumed run draws the same."""
+        place = np.random.SeedSequence((self.settings.seed, self.current_epoch, self.global_rank))
+        torch.manual_seed(int(place.generate_state(1)[0]))
+
     def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
-        """One step of the objective on augmented clips."""
+        """One step of the objective."""
         units, labels = batch
-        # Drawn from the place in the schedule, not from a running state: a resumed run draws what it would have drawn.
         random = np.random.default_rng((self.settings.seed, self.current_epoch, batch_index, self.global_rank))
-        units = augment(units, self.spec.audio, self.settings.augment, random)
         units, labels = mix(units, labels, self.settings.augment.mixup, random)
         terms = self.objective(self.model, to_input_batch(units, self.spec), labels)
         if not torch.isfinite(terms["loss"]):
-            raise TrainingError(
+            raise LossError(
                 f"the loss is {terms['loss'].item()} in epoch {self.current_epoch + 1}, step {batch_index + 1}; "
                 "lower the learning rate or check the labels"
             )
         for name, value in terms.items():
-            self.log(f"train_{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(units))
+            self.log(
+                f"train_{name}", value.detach(), on_step=False, on_epoch=True, batch_size=len(units), sync_dist=True
+            )
         return terms["loss"]
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:

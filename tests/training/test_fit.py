@@ -4,18 +4,22 @@ import dataclasses
 import logging
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.distill.distill import distill
-from sentio_mobile.errors import CheckpointError, DataError, TrainingError
+from sentio_mobile.errors import CheckpointError, DataError, LossError, RecipeError, TrainingError
+from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.progress import Silent
-from sentio_mobile.recipes import DistillRecipe, TeacherRecipe
+from sentio_mobile.recipes import DistillRecipe, TeacherRecipe, Unfreeze
 from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.callbacks import Unfreezing
 from sentio_mobile.training.checkpoint import Checkpoint
-from sentio_mobile.training.fit import predict
+from sentio_mobile.training.fit import Hardware, predict
 
 
 class Stop(Silent):
@@ -132,10 +136,6 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(
 ) -> None:
     spoilt = tmp_path / "data"
     shutil.copytree(data.folder, spoilt)
-    import numpy as np
-
-    from sentio_mobile.data.prepared import open_data
-
     mels = np.memmap(next(spoilt.rglob("mels.f16")), np.float16, "r+", shape=data.mels.shape)
     mels[:] = np.nan
     mels.flush()
@@ -161,3 +161,81 @@ def test_training_starts_from_another_teacher(
     with pytest.raises(CheckpointError, match="other widths or layers"):
         train_teacher(data, wider, tmp_path / "wider", start=start)
     assert not (tmp_path / "wider").exists()
+
+
+def test_only_what_the_schedule_says_is_trained(
+    data: PreparedData, tiny_teacher: TeacherRecipe, teacher: Path, tmp_path: Path
+) -> None:
+    def trained(blocks: int) -> set[str]:
+        settings = dataclasses.replace(tiny_teacher.training, epochs=1, unfreeze=(Unfreeze(1, blocks),))
+        out = tmp_path / f"{blocks}"
+        start = Checkpoint.load(teacher)
+        ended = train_teacher(data, dataclasses.replace(tiny_teacher, training=settings), out, start=start)
+        before, after = start.model.state_dict(), ended.model.state_dict()
+        return {name for name in before if not torch.equal(before[name], after[name])}
+
+    top = trained(0)
+    assert top
+    assert all(name.startswith(("head.", "backbone.encoder.ln.")) for name in top)
+    more = trained(1)
+    assert any("encoder_layer_1" in name for name in more)
+    assert not any("encoder_layer_0" in name or "conv_proj" in name or "pos_embedding" in name for name in more)
+
+
+def test_a_schedule_opens_more_blocks_when_its_epoch_comes(data: PreparedData, tiny_teacher: TeacherRecipe) -> None:
+    schedule = (Unfreeze(1, 0), Unfreeze(3, 2))
+    model = build(spec_of(tiny_teacher.model, data.audio))
+    callback = Unfreezing(model, schedule)
+    seen = []
+    for epoch in range(4):
+        callback.on_train_epoch_start(SimpleNamespace(current_epoch=epoch), model)  # type: ignore[arg-type]
+        seen.append(sum(any(p.requires_grad for p in block.parameters()) for block in model.blocks))
+    assert seen == [0, 0, 2, 2]
+
+
+def test_a_schedule_that_does_not_fit_is_refused(
+    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
+) -> None:
+    def scheduled(*schedule: Unfreeze) -> TeacherRecipe:
+        return dataclasses.replace(tiny_teacher, training=dataclasses.replace(tiny_teacher.training, unfreeze=schedule))
+
+    with pytest.raises(TrainingError, match="asks for 3 blocks; the network has 2"):
+        train_teacher(data, scheduled(Unfreeze(1, 3)), tmp_path / "ckpt")
+    with pytest.raises(RecipeError, match="must begin at epoch 1"):
+        scheduled(Unfreeze(2, 1))
+    with pytest.raises(RecipeError, match="0 or more"):
+        scheduled(Unfreeze(1, -1))
+
+
+class Spoil(Silent):
+    """Turns the memory-mapped clips into what is no number after some steps, as a broken disk might."""
+
+    def __init__(self, mels: np.ndarray, after: int) -> None:
+        self.mels, self.left = mels, after
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self.left -= n
+        if self.left == 0:
+            self.mels[:] = np.nan
+
+
+def test_the_best_epoch_before_a_loss_that_is_no_number_is_kept(
+    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data.folder, folder)
+    mels = np.memmap(next(folder.rglob("mels.f16")), np.float16, "r+", shape=data.mels.shape)
+    steps = len(data.splits["train"]) // tiny_teacher.training.batch_size
+    with pytest.raises(LossError, match=r"epoch 2, step 2; .* kept in .*ckpt\.stopped"):
+        train_teacher(open_data(folder), tiny_teacher, tmp_path / "ckpt", Spoil(mels, steps + 1))
+    assert not (tmp_path / "ckpt").exists()
+    kept = Checkpoint.load(tmp_path / "ckpt.stopped")
+    assert [row["epoch"] for row in kept.history] == [0]
+    assert all(torch.isfinite(weight).all() for weight in kept.model.state_dict().values())
+
+
+def test_a_strategy_that_lightning_does_not_know_is_one_line(
+    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=r"cannot train on this hardware: .*telepathy"):
+        train_teacher(data, tiny_teacher, tmp_path / "ckpt", hardware=Hardware(strategy="telepathy"))
