@@ -78,13 +78,28 @@ class AudioSpec:
 
 
 @dataclass(frozen=True)
+class Uncertainty:
+    """How far a model may be off: a new song's value is within `half_width` of the answer with probability `coverage`.
+
+    Attributes:
+        coverage: from 0 to 1, for each output by itself, in the mean over songs like those it was measured on.
+        half_width: of valence and arousal.
+        songs: how many songs it was measured on.
+    """
+
+    coverage: float
+    half_width: tuple[float, float]
+    songs: int
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One model: which architecture, what goes in, what comes out.
 
     In the form `spectrogram` the input is float32 [1, 3, image_size, image_size]: three equal channels of the
     normalized log-mel picture, then (x - image_mean) / image_sd. In the form `waveform` it is float32 PCM
     [1, n_samples], full scale at -1 and 1. The input is named after the form. The output `output_name` is float32
-    [1, 2] in [-1, 1], ordered as `outputs`.
+    [1, 2] in [-1, 1], ordered as `outputs`. `uncertainty` is None where it was not measured.
     """
 
     architecture: str
@@ -96,6 +111,7 @@ class ModelSpec:
     output_range: tuple[float, float] = (-1.0, 1.0)
     image_mean: tuple[float, ...] = IMAGE_MEAN
     image_sd: tuple[float, ...] = IMAGE_SD
+    uncertainty: Uncertainty | None = None
 
     @property
     def input_name(self) -> str:

@@ -19,7 +19,8 @@ def read_table(kind: type[T], values: object, where: str, complete: bool = False
         kind: the dataclass.
         values: the table.
         where: what messages call the table.
-        complete: whether every field must be there, as in a file that a program wrote.
+        complete: whether every field must be there, as in a file that a program wrote; but for those that are None by
+            default, which files from before they were thought of lack.
 
     Raises:
         InputError: a key is unknown (the known ones are named) or missing, or a value is of another type.
@@ -32,7 +33,7 @@ def read_table(kind: type[T], values: object, where: str, complete: bool = False
         raise InputError(f"{where} has no key {unknown[0]!r}; known: {', '.join(fields)}")
     for name, field in fields.items():
         needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        if name not in values and (complete or needed):
+        if name not in values and (needed or (complete and field.default is not None)):
             raise InputError(f"{where} lacks the key {name!r}")
     return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in values.items()})
 

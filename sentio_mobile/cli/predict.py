@@ -109,6 +109,14 @@ def _show(answers: list[Emotion]) -> None:
     from sentio_mobile.predict.songs import clock
 
     console.print("[dim]valence: unpleasant -1 to 1 pleasant; arousal: calm -1 to 1 energetic[/]", soft_wrap=True)
+    known = answers[0].uncertainty
+    if known:
+        console.print(
+            f"with {known.coverage:.0%} probability within {known.half_width[0]:.2f} of the valence and "
+            f"{known.half_width[1]:.2f} of the arousal (from {known.songs} validation songs)",
+            style="dim",
+            soft_wrap=True,
+        )
     console.print("[bold]  from       to   valence  arousal  feeling                song[/]", soft_wrap=True)
     for answer in answers:
         console.print(

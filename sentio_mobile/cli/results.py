@@ -22,6 +22,14 @@ def show_evaluation(who: str, evaluation: Mapping[str, Any]) -> None:
     parts = [f"{name} {Interval(**values['ccc'])}" for name, values in evaluation["metrics"].items()]
     console.print(f"{who}: CCC on {evaluation['n']} test songs (95% interval): {', '.join(parts)}", markup=False)
 
+    if coverage := evaluation.get("coverage"):
+        held = ", ".join(
+            f"{name} {values['share']:.0%} [{values['low']:.0%}, {values['high']:.0%}] at +-{values['half_width']:.2f}"
+            for name, values in coverage.items()
+            if isinstance(values, dict)
+        )
+        console.print(f"{coverage['asked']:.0%} intervals held on test songs: {held}", markup=False)
+
 
 def show_retention(values: Mapping[str, Any]) -> None:
     """Student over teacher."""

@@ -16,6 +16,7 @@ from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import DistillRecipe
 from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.training.conformal import with_uncertainty
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.metrics import evaluate, retention
 
@@ -56,6 +57,7 @@ def distill(
     objective = ResponseDistillation(teacher.model, recipe.response, recipe.training.ccc_share)
     history = fit(model, spec, data, recipe.training, objective, work, progress or Silent(), "distilling the student")
     evaluation = _evaluate(Checkpoint(model, spec), teacher, data, recipe.training.seed)
+    spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
     checkpoint = Checkpoint(model, spec, asdict(recipe), history, evaluation, data.origin)
     checkpoint.save(out, replace)
     shutil.rmtree(work)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from sentio_mobile.spec import OUTPUTS, Uncertainty
+
+BOUNDS: tuple[str, ...] = (*(f"{name}_{end}" for name in OUTPUTS for end in ("low", "high")), "coverage")
+"""What an answer's intervals are called in files."""
+
 
 @dataclass(frozen=True)
 class Emotion:
@@ -16,6 +21,7 @@ class Emotion:
         arousal: from -1, calm, to 1, energetic.
         start: where the stretch begins, in seconds.
         end: where it ends, in seconds.
+        uncertainty: how far the model may be off, where that was measured.
         scale: the least and the greatest of both values.
     """
 
@@ -24,12 +30,25 @@ class Emotion:
     arousal: float
     start: float
     end: float
+    uncertainty: Uncertainty | None = None
     scale: ClassVar[tuple[int, int]] = (-1, 1)
 
     @property
     def time(self) -> float:
         """The middle of the stretch, in seconds."""
         return (self.start + self.end) / 2
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]] | None:
+        """Where valence and arousal lie with the probability that `uncertainty` states, within the scale."""
+        if self.uncertainty is None:
+            return None
+        least, greatest = self.scale
+        pairs = zip(OUTPUTS, self.uncertainty.half_width, strict=True)
+        return {
+            name: (max(least, getattr(self, name) - half), min(greatest, getattr(self, name) + half))
+            for name, half in pairs
+        }
 
     @property
     def quadrant(self) -> str:
@@ -41,4 +60,11 @@ class Emotion:
         """Plain JSON values, with the scale that they are on; times are in seconds."""
         times = {name: round(getattr(self, name), 6) for name in ("start", "end", "time")}
         values = {name: round(getattr(self, name), 6) for name in ("valence", "arousal")}
-        return {"song": self.song, **times, **values, "quadrant": self.quadrant, "scale": list(self.scale)}
+        bounds: dict[str, float | None] = dict.fromkeys(BOUNDS)
+        if self.intervals is not None and self.uncertainty is not None:
+            ends = (round(end, 6) for pair in self.intervals.values() for end in pair)
+            bounds = dict(zip(BOUNDS, (*ends, self.uncertainty.coverage), strict=True))
+        return {
+            **{"song": self.song, **times, **values, **bounds},
+            **{"quadrant": self.quadrant, "scale": list(self.scale)},
+        }

@@ -155,11 +155,11 @@ class Predictor:
         return self._answers(given, [Window(0, len(pcm), clip)], song)[0]
 
     def _answers(self, given: NDArray[np.float32], clips: list[Window], song: str) -> list[Emotion]:
-        answers, rate = self.run(given), self.spec.audio.sample_rate
+        answers, rate, known = self.run(given), self.spec.audio.sample_rate, self.spec.uncertainty
         if not np.isfinite(answers).all():
             raise BundleError(f"the model's answer for {song} is not a number; export the bundle again and verify it")
         return [
-            Emotion(song, float(valence), float(arousal), clip.start / rate, (clip.start + clip.heard) / rate)
+            Emotion(song, float(valence), float(arousal), clip.start / rate, (clip.start + clip.heard) / rate, known)
             for (valence, arousal), clip in zip(answers, clips, strict=True)
         ]
 

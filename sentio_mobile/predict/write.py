@@ -9,13 +9,13 @@ from pathlib import Path
 
 from sentio_mobile.errors import InputError
 from sentio_mobile.files import require_free, write_json, write_text
-from sentio_mobile.predict.emotion import Emotion
+from sentio_mobile.predict.emotion import BOUNDS, Emotion
 
 TABLES: tuple[str, ...] = (".csv", ".json")
 PICTURES: tuple[str, ...] = (".png", ".svg")
 """Endings of files that answers can be written to, and drawn in."""
 
-COLUMNS: tuple[str, ...] = ("song", "start", "end", "time", "valence", "arousal", "quadrant", "scale")
+COLUMNS: tuple[str, ...] = ("song", "start", "end", "time", "valence", "arousal", *BOUNDS, "quadrant", "scale")
 
 
 def check_place(place: Path, suffixes: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import TeacherRecipe
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
+from sentio_mobile.training.conformal import with_uncertainty
 from sentio_mobile.training.fit import ONE_DEVICE, Hardware, fit, predict
 from sentio_mobile.training.metrics import evaluate
 from sentio_mobile.training.objectives import Supervised
@@ -78,6 +79,7 @@ def train_teacher(
         for name, split in data.splits.items()
         if name != "train"
     }
+    spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
     checkpoint = Checkpoint(model, spec, made_by, history, evaluation, data.origin)
     checkpoint.save(out, replace)
     shutil.rmtree(work)

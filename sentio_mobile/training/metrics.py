@@ -98,6 +98,23 @@ def retention(
     return _interval(student_point / teacher_point, ratios)
 
 
+def paired_difference(
+    truth: NDArray[np.float32], first: NDArray[np.float32], second: NDArray[np.float32], seed: int
+) -> dict[str, Interval]:
+    """The second's CCC less the first's on the same songs, by output and in the mean, with paired bootstrap intervals.
+
+    Args:
+        truth: labels [songs, 2] in [-1, 1].
+        first: answers [songs, 2].
+        second: answers [songs, 2].
+        seed: of the bootstrap over songs.
+    """
+    t, a, b = _resampled(seed, truth, first, second)
+    samples, point = ccc(t, b) - ccc(t, a), ccc(truth, second) - ccc(truth, first)
+    intervals = {name: _interval(point[i], samples[:, i]) for i, name in enumerate(OUTPUTS)}
+    return {**intervals, "mean": _interval(point.mean(), samples.mean(axis=1))}
+
+
 def _resampled(seed: int, *sets: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """The same resampled songs of each set [resamples, songs, outputs]."""
     n = len(sets[0])

@@ -85,7 +85,8 @@ def test_a_trajectory_is_written_with_times_in_seconds(bundle: Path, medley: Pat
         return
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["song", "start", "end", "time", "valence", "arousal", "quadrant", "scale"]
+    bounds = ["valence_low", "valence_high", "arousal_low", "arousal_high", "coverage"]
+    assert list(rows[0]) == ["song", "start", "end", "time", "valence", "arousal", *bounds, "quadrant", "scale"]
     assert {row["scale"] for row in rows} == {"-1 to 1"}
     for k, (row, answer) in enumerate(zip(rows, shown, strict=True)):
         assert row["song"] == str(medley)

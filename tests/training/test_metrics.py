@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sentio_mobile.training.metrics import ccc, evaluate, retention
+from sentio_mobile.training.metrics import ccc, evaluate, paired_difference, retention
 
 IDS = tuple(f"s{i}" for i in range(40))
 
@@ -54,3 +54,21 @@ def test_retention_is_paired() -> None:
     assert worse.value == pytest.approx(ccc(truth, teacher + 0.5 * songs(2)).mean() / ccc(truth, teacher).mean())
     assert worse.value < 1
     assert retention(truth, truth, -truth, seed=0).value is None
+
+
+def test_a_paired_difference_is_signed_and_sees_what_separate_intervals_cannot() -> None:
+    random = np.random.default_rng(0)
+    truth = random.uniform(-1, 1, (60, 2)).astype(np.float32)
+    noise = random.normal(0, 0.5, truth.shape).astype(np.float32)
+    worse, better = truth + noise, truth + 0.8 * noise
+    change = paired_difference(truth, worse, better, seed=0)
+    assert set(change) == {"valence", "arousal", "mean"}
+    assert change["mean"].value == pytest.approx((ccc(truth, better) - ccc(truth, worse)).mean())
+    assert change["mean"].low is not None
+    assert change["mean"].low > 0
+    one, two = (evaluate(("s",) * 60, truth, p, 0)["metrics"]["mean"]["ccc"] for p in (worse, better))
+    assert one["high"] > two["low"]
+    back = paired_difference(truth, better, worse, seed=0)["mean"]
+    assert back.value == pytest.approx(-change["mean"].value)  # type: ignore[operator]
+    same = paired_difference(truth, worse, worse, seed=0)["mean"]
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
