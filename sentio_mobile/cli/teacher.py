@@ -6,6 +6,8 @@ from pathlib import Path
 
 import rich_click as click
 
+from sentio_mobile.cli.explain import explain
+from sentio_mobile.cli.teacher_import import import_
 from sentio_mobile.cli.words import Group, console, data_option, force_option, out_option, start_option
 
 
@@ -23,6 +25,10 @@ def teacher() -> None:
     help="vit_small (2.9 M parameters), vit_b_16 (86 M, wants a GPU), or a .toml file of your own.",
 )
 @start_option
+@click.option(
+    "--weights",
+    help="First weights of the backbone alone: imagenet (torchvision's own, for vit_b_16), or a file as for import.",
+)
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs of each node.")
 @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines.")
 @click.option("--strategy", default="auto", show_default=True, help="One of Lightning's: ddp, fsdp, ...")
@@ -39,6 +45,7 @@ def train(
     data_folder: Path,
     recipe: str,
     start: Path | None,
+    weights: str | None,
     devices: int,
     nodes: int,
     strategy: str,
@@ -59,6 +66,8 @@ def train(
     from sentio_mobile.recipes import TeacherRecipe, load_recipe
 
     require_free(out, force)
+    if start and weights:
+        raise click.UsageError("--start and --weights both give the first weights; give one of them")
     settings = load_recipe(TeacherRecipe, recipe, "teacher")
     songs = open_data(data_folder)
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
@@ -67,10 +76,19 @@ def train(
     from sentio_mobile.training.fit import Hardware
 
     first = Checkpoint.load(start) if start else None
+    backbone = None
+    if weights:
+        from sentio_mobile.teacher.pretrained import pretrained_backbone
+
+        backbone = pretrained_backbone(weights, settings.model, songs.audio.image_size)
     hardware = Hardware(devices, nodes, strategy, accelerator)
     with Bars() as bars:
-        checkpoint = train_teacher(songs, settings, out, bars, force, first, hardware)
+        checkpoint = train_teacher(songs, settings, out, bars, force, first, backbone, hardware)
     show_evaluation("teacher", checkpoint.evaluation["test"])
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt"
     )
+
+
+teacher.add_command(import_)
+teacher.add_command(explain)

@@ -10,7 +10,8 @@ class ViTSettings:
     """A plain vision transformer (Dosovitskiy et al. 2021). The defaults are ViT-B/16: 86 M parameters.
 
     `patch_keep` is the number of patch tokens that a training step keeps (PatchDropout, Liu et al. 2023); 0 keeps all.
-    Evaluation always sees every token.
+    Evaluation always sees every token. `norm_eps` is what the encoder's layer norms add to a variance: 1e-6 in
+    torchvision and timm, 1e-12 in Hugging Face's models, whose answers another value would change.
     """
 
     patch_size: int = 16
@@ -21,6 +22,7 @@ class ViTSettings:
     head_widths: tuple[int, ...] = (512, 128)
     head_dropout: tuple[float, ...] = (0.2, 0.2, 0.1)
     patch_keep: int = 0
+    norm_eps: float = 1e-6
 
 
 @dataclass(frozen=True)

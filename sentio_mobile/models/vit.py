@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import nn
 from torchvision.models import VisionTransformer
@@ -45,6 +47,7 @@ class ViT(nn.Module):
             num_heads=settings.heads,
             hidden_dim=settings.width,
             mlp_dim=settings.mlp_width,
+            norm_layer=partial(nn.LayerNorm, eps=settings.norm_eps),
         )
         self.backbone.heads = nn.Sequential()
         self.patch_dropout = PatchDropout(settings.patch_keep)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import lightning
+import torch
+from torch import nn
 
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import CheckpointError, LossError
 from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.models.vit import ViT
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import TeacherRecipe
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
@@ -27,6 +31,7 @@ def train_teacher(
     progress: Progress | None = None,
     replace: bool = False,
     start: Checkpoint | None = None,
+    backbone: Mapping[str, torch.Tensor] | None = None,
     hardware: Hardware = ONE_DEVICE,
 ) -> Checkpoint:
     """Train, keep the best epoch by validation CCC, read the test split once, and save.
@@ -40,6 +45,7 @@ def train_teacher(
         progress: shown step by step.
         replace: an existing `out` gives way.
         start: a teacher of the same architecture whose weights are the first ones, in place of random ones.
+        backbone: weights for the backbone alone, such as `pretrained_backbone` gives, in place of `start`.
         hardware: where it runs.
 
     Raises:
@@ -60,8 +66,11 @@ def train_teacher(
             model.load_state_dict(start.model.state_dict())
         except RuntimeError as error:
             raise CheckpointError("the teacher to start from has other widths or layers than the recipe's") from error
-    work = out.with_name(f"{out.name}.training")
     first_weights = "random" if start is None else weights_digest(start.model)
+    if backbone is not None:
+        _load_backbone(model, backbone)
+        first_weights = weights_digest(model)
+    work = out.with_name(f"{out.name}.training")
     objective = Supervised(recipe.training.ccc_share, first_weights)
     made_by = {**asdict(recipe), "first_weights": first_weights}
     try:
@@ -84,3 +93,12 @@ def train_teacher(
     checkpoint.save(out, replace)
     shutil.rmtree(work)
     return checkpoint
+
+
+def _load_backbone(model: nn.Module, backbone: Mapping[str, torch.Tensor]) -> None:
+    if not isinstance(model, ViT):
+        raise CheckpointError("only a vision transformer takes the weights of a backbone; leave them out")
+    try:
+        model.backbone.load_state_dict(backbone)
+    except RuntimeError as error:
+        raise CheckpointError("the backbone's weights are of other widths or layers than the recipe's") from error

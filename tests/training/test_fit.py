@@ -16,6 +16,7 @@ from sentio_mobile.errors import CheckpointError, DataError, LossError, RecipeEr
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.progress import Silent
 from sentio_mobile.recipes import DistillRecipe, TeacherRecipe, Unfreeze
+from sentio_mobile.teacher.pretrained import pretrained_backbone
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.callbacks import Unfreezing
 from sentio_mobile.training.checkpoint import Checkpoint
@@ -239,3 +240,24 @@ def test_a_strategy_that_lightning_does_not_know_is_one_line(
 ) -> None:
     with pytest.raises(TrainingError, match=r"cannot train on this hardware: .*telepathy"):
         train_teacher(data, tiny_teacher, tmp_path / "ckpt", hardware=Hardware(strategy="telepathy"))
+
+
+def test_training_starts_from_a_foreign_backbone(
+    data: PreparedData, teacher: Path, tiny_teacher: TeacherRecipe, tmp_path: Path
+) -> None:
+    start = Checkpoint.load(teacher)
+    weights = {n.removeprefix("backbone."): w for n, w in start.model.state_dict().items() if n.startswith("backbone.")}
+    torch.save(weights, tmp_path / "vit.pth")
+    backbone = pretrained_backbone(str(tmp_path / "vit.pth"), tiny_teacher.model, data.audio.image_size)
+    still = dataclasses.replace(
+        tiny_teacher, training=dataclasses.replace(tiny_teacher.training, epochs=1, learning_rate=1e-12)
+    )
+    kept = train_teacher(data, still, tmp_path / "still", backbone=backbone)
+    for name, weight in weights.items():
+        torch.testing.assert_close(kept.model.state_dict()[f"backbone.{name}"], weight)
+    assert kept.recipe["first_weights"] != "random"
+    with pytest.raises(CheckpointError, match="recipe vit_b_16"):
+        pretrained_backbone("imagenet", tiny_teacher.model, data.audio.image_size)
+    wider = dataclasses.replace(tiny_teacher.model, width=64)
+    with pytest.raises(CheckpointError, match="width 32, and the model to train has 64"):
+        pretrained_backbone(str(tmp_path / "vit.pth"), wider, data.audio.image_size)

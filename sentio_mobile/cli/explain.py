@@ -1,0 +1,59 @@
+"""`sentio-mobile teacher explain`: where does a teacher look?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from sentio_mobile.cli.words import console, json_option
+from sentio_mobile.errors import InputError
+
+
+@click.command(epilog="Example: sentio-mobile teacher explain teacher-ckpt song.mp3 --out song.png")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("song", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The picture: .png or .svg."
+)
+@click.option("--start", type=float, default=0.0, show_default=True, help="Where in the song, in seconds.")
+@click.option(
+    "--blocks", metavar="N,N,...", help="Blocks whose attention is followed, the first being 0. By default all of them."
+)
+@json_option
+def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str | None, as_json: bool) -> None:
+    """Draw which parts of a song reach a teacher's answer.
+
+    The picture is the spectrogram of one clip, as long as the teacher hears at once, and over it the attention rollout
+    from the patches to the class token. Rollout follows attention: it says where a model looks, not why it answers as
+    it does.
+    """
+    from sentio_mobile.predict.write import PICTURES, check_place
+
+    check_place(out, PICTURES)
+    chosen = _numbers(blocks)
+    # Last, because it takes seconds: what is wrong with the arguments is said at once.
+    from sentio_mobile.teacher.explain import explain as explain_song
+    from sentio_mobile.teacher.explain_chart import plot_explanation
+    from sentio_mobile.training.checkpoint import Checkpoint
+
+    found = explain_song(Checkpoint.load(checkpoint), song, start, chosen)
+    plot_explanation(out, found)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found.to_dict(), indent=2))
+        return
+    console.print(
+        f"{out}: valence {found.valence:+.2f}, arousal {found.arousal:+.2f} from {start:g} s on", markup=False,
+        soft_wrap=True,
+    )  # fmt: skip
+
+
+def _numbers(blocks: str | None) -> tuple[int, ...] | None:
+    if blocks is None:
+        return None
+    try:
+        return tuple(int(number) for number in blocks.split(","))
+    except ValueError as error:
+        raise InputError(f"--blocks takes numbers with commas between them, such as 9,10,11, not {blocks!r}") from error
