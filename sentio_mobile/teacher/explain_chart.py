@@ -24,7 +24,7 @@ _HERTZ: tuple[int, ...] = (100, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _STRONGEST = 0.9
 """Opacity of the most heard patch: what is heard stays to be seen."""
 
-_GREY = "#8d929b"
+_GREY = "#757a84"
 """The loudest cell: light enough for the colour over it to keep its hue."""
 
 
@@ -46,8 +46,8 @@ def plot_explanation(place: Path, explanation: Explanation) -> None:
         audio, found = explanation.audio, explanation
         first, last = found.start, found.start + audio.seconds
         axes.imshow(
-            found.levels, cmap=_between("white", _GREY), origin="lower", aspect="auto", extent=(first, last, 0, audio.n_mels),
-            interpolation="antialiased",
+            found.levels, cmap=_between("white", _GREY), origin="lower", extent=(first, last, 0, audio.n_mels),
+            aspect="auto", interpolation="antialiased",
         )  # fmt: skip
         height, width = found.covered
         shares = relative(found.rollout)
