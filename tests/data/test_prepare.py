@@ -24,9 +24,9 @@ from sentio_mobile.data.sources import Source, read_source
 from sentio_mobile.data.store import key_of
 from sentio_mobile.errors import DataError, LabelError, OutputError
 from sentio_mobile.files import sha256
-from sentio_mobile.recipes import DataRecipe
+from sentio_mobile.recipes import DataRecipe, TrainingSettings
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.training.dataset import training_loader
+from sentio_mobile.training.dataset import Songs
 
 SHORT = AudioSpec(seconds=1.0)
 FEW = (0.6, 0.2, 0.2)
@@ -382,7 +382,7 @@ def test_songs_without_labels_are_one_split(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"out: has no train songs, only unlabelled"):
         data.split("train")
     with pytest.raises(DataError, match="has no train songs"):
-        training_loader(data, 2)
+        Songs(data, TrainingSettings(epochs=1, batch_size=2, learning_rate=1e-3))
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import open_data
 from sentio_mobile.data.store import JOURNAL, META, RECORDS, StoreWriter, key_of, open_store
 from sentio_mobile.errors import DataError, OutputError
-from sentio_mobile.recipes import DataRecipe
+from sentio_mobile.recipes import AugmentSettings, DataRecipe, TrainingSettings
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.training.dataset import SongDataset, training_loader
+from sentio_mobile.training.dataset import EvaluatedClips, TrainingClips
 
 SHORT = AudioSpec(seconds=1.0)
 TINY = AudioSpec(seconds=0.1, n_mels=4)
@@ -36,7 +36,7 @@ import resource, signal, sys
 from pathlib import Path
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.errors import SentioError
-from sentio_mobile.recipes import DataRecipe
+from sentio_mobile.recipes import AugmentSettings, DataRecipe, TrainingSettings
 from sentio_mobile.spec import AudioSpec
 
 class Told:
@@ -344,7 +344,7 @@ def test_lines_hold_any_name_and_tell_when_they_were_cut() -> None:
 
 def test_workers_share_the_map_and_get_a_path_instead_of_clips(whole: Path) -> None:
     data = open_data(whole)
-    songs = SongDataset(data, data.split("train"))
+    songs = EvaluatedClips(data, data.split("train"))
     sent = pickle.dumps(songs)
     assert len(sent) < 30_000 < data.mels[0].nbytes * 3
     again = pickle.loads(sent)
@@ -367,16 +367,16 @@ def test_training_draws_windows_and_validation_does_not(manifest: Path, tmp_path
     split = data.split(name)
     rows = split.windows[place]
     assert len(set(rows.tolist())) == 3
-    drawing, fixed = SongDataset(data, split, draw=True), SongDataset(data, split)
-    torch.manual_seed(1)
-    drawn = [drawing[place][0] for _ in range(40)]
+    plain = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
+    settings = TrainingSettings(epochs=40, batch_size=2, learning_rate=1e-3, seed=1, augment=plain)
+    learnt = dataclasses.replace(data, splits={**data.splits, "train": split})
+    drawing, fixed = TrainingClips(learnt, settings), EvaluatedClips(data, split)
+    drawn = [drawing[epoch, place][0] for epoch in range(40)]
     counts = [
         sum(torch.equal(mel, torch.from_numpy(data.mels[row].astype(np.float32))) for mel in drawn) for row in rows
     ]
     assert sum(counts) == 40
     assert min(counts) >= 5
-    torch.manual_seed(1)
-    assert all(torch.equal(drawing[place][0], mel) for mel in drawn)
+    assert all(torch.equal(drawing[epoch, place][0], mel) for epoch, mel in enumerate(drawn))
     assert all(torch.equal(fixed[place][0], fixed[place][0]) for _ in range(5))
     assert torch.equal(fixed[place][0], torch.from_numpy(data.mels[split.rows[place]].astype(np.float32)))
-    assert training_loader(data, 8).dataset.draw is True
