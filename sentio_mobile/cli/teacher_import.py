@@ -45,11 +45,9 @@ def import_(
     found.checkpoint.save(out, force)
     spec = found.checkpoint.spec
     settings = spec.settings
-    _say(
-        f"{file}: {found.layout}; {found.taken} tensors imported: {settings['layers']} blocks of width "
-        f"{settings['width']} with {settings['heads']} heads, MLP {settings['mlp_width']}, patches of "
-        f"{settings['patch_size']}, normalization {spec.audio.normalization}"
-    )
+    _say(f"{file}: {found.layout}; {found.taken} tensors imported")
+    sizes = ", ".join(f"{name} {settings[name]}" for name in ("layers", "heads", "width", "mlp_width", "patch_size"))
+    _say(f"{sizes}, norm_eps {settings['norm_eps']:g}, normalization {spec.audio.normalization}")
     _list("in the file, without a place here", found.left_out)
     _list(f"not in the file, drawn anew from seed {seed}", found.untrained)
     if not found.untrained:
