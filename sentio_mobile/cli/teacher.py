@@ -7,6 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from sentio_mobile.cli.explain import explain
+from sentio_mobile.cli.gan import gan
 from sentio_mobile.cli.teacher_import import import_
 from sentio_mobile.cli.words import Group, console, data_option, force_option, out_option, start_option
 
@@ -73,7 +74,7 @@ def train(
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.teacher.train import train_teacher
     from sentio_mobile.training.checkpoint import Checkpoint
-    from sentio_mobile.training.fit import Hardware
+    from sentio_mobile.training.trainer import Hardware
 
     first = Checkpoint.load(start) if start else None
     backbone = None
@@ -92,3 +93,4 @@ def train(
 
 teacher.add_command(import_)
 teacher.add_command(explain)
+teacher.add_command(gan)

@@ -41,3 +41,21 @@ class MobileViTSettings:
     mlp_width: int = 768
     output_width: int = 192
     patch_keep: int = 0
+
+
+@dataclass(frozen=True)
+class GanSettings:
+    """A conditional GAN of log-mels. The defaults are for a GPU; `cgan_small` has two cores' numbers.
+
+    `widths` are channels from the coarsest grid to half of the full resolution: each step doubles bands and frames, and
+    a sub-pixel step makes the last doubling. Four of them begin 128 x 1292 at 8 x 81. `seed_width` is how many channels
+    noise and condition are laid out in on the coarsest grid. `attention_at` says after which doubling self-attention
+    stands. `noise` numbers are drawn for each sample; `condition_widths` are those of the network that reads the label.
+    """
+
+    noise: int = 100
+    condition_widths: tuple[int, ...] = (128, 256)
+    seed_width: int = 64
+    widths: tuple[int, ...] = (256, 192, 128, 64)
+    attention_at: int = 1
+    spectral_norm: bool = True

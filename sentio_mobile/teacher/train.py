@@ -19,9 +19,10 @@ from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import TeacherRecipe
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.conformal import with_uncertainty
-from sentio_mobile.training.fit import ONE_DEVICE, Hardware, fit, predict
+from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.metrics import evaluate
 from sentio_mobile.training.objectives import Supervised
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
 
 
 def train_teacher(

@@ -20,10 +20,13 @@ def is_first_process() -> bool:
 
 
 class ShowProgress(Callback):
-    """Tells a `Progress` of every step."""
+    """Tells a `Progress` of every step, and `metric`, where it was logged, by `words` with a place for its value."""
 
-    def __init__(self, progress: Progress, what: str) -> None:
+    def __init__(
+        self, progress: Progress, what: str, metric: str = "val_ccc", words: str = "validation CCC {:.2f}"
+    ) -> None:
         self.what, self.progress = what, progress if is_first_process() else Silent()
+        self.metric, self.words = metric, words
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Count the steps that are left, a resumed run's fewer than a fresh one's."""
@@ -33,8 +36,8 @@ class ShowProgress(Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """One step more."""
         note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        if "val_ccc" in trainer.callback_metrics:
-            note += f", validation CCC {trainer.callback_metrics['val_ccc'].item():.2f}"
+        if self.metric in trainer.callback_metrics:
+            note += f", {self.words.format(trainer.callback_metrics[self.metric].item())}"
         self.progress.advance(note=note)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

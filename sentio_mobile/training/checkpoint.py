@@ -59,11 +59,9 @@ class Checkpoint:
             OutputError: `folder` cannot be written, or exists and `replace` is false.
         """
         with new_folder(folder, replace) as part:
-            weights = {name: tensor.detach().contiguous().cpu() for name, tensor in self.model.state_dict().items()}
-            save_file(weights, part / WEIGHTS)
             sheet = {
                 "spec": self.spec.to_dict(),
-                "weights_sha256": sha256(part / WEIGHTS),
+                "weights_sha256": save_weights(self.model, part / WEIGHTS),
                 "parameters": sum(p.numel() for p in self.model.parameters()),
                 "recipe": self.recipe,
                 "history": self.history,
@@ -86,22 +84,43 @@ class Checkpoint:
         try:
             spec = ModelSpec.from_dict(sheet["spec"])
             model = build(spec)
-            if sha256(folder / WEIGHTS) != sheet["weights_sha256"]:
-                raise CheckpointError(f"{folder / WEIGHTS} is truncated or changed: its hash is not the one in {SHEET}")
-            model.load_state_dict(load_file(folder / WEIGHTS))
+            load_weights(model, folder / WEIGHTS, sheet["weights_sha256"], SHEET)
         except KeyError as error:
             raise CheckpointError(f"{folder / SHEET} lacks the field {error}; train again") from error
-        except OSError as error:
-            raise CheckpointError(f"cannot read {folder / WEIGHTS}: {error.strerror}") from error
         except CheckpointError:
             raise
         except InputError as error:
             raise CheckpointError(f"{folder / SHEET}: {error}") from error
-        except (SafetensorError, RuntimeError) as error:
-            fault = str(error).splitlines()[0]
-            raise CheckpointError(f"{folder / WEIGHTS} does not fit the spec beside it: {fault}") from error
         rest = {name: sheet[name] for name in ("recipe", "history", "evaluation", "data", "versions") if name in sheet}
         return cls(model=model.eval(), spec=spec, **rest)
+
+
+def save_weights(model: nn.Module, path: Path) -> str:
+    """Write a network's weights as safetensors, and give the file's hex SHA-256."""
+    save_file({name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}, path)
+    return sha256(path)
+
+
+def load_weights(model: nn.Module, path: Path, digest: str, sheet: str) -> None:
+    """Read what `save_weights` wrote into a network of the same architecture.
+
+    Args:
+        model: the network.
+        path: the file.
+        digest: its SHA-256, as the sheet beside it has it.
+        sheet: the sheet's name, for messages.
+
+    Raises:
+        CheckpointError: the file is missing, changed, or of another architecture.
+    """
+    try:
+        if sha256(path) != digest:
+            raise CheckpointError(f"{path} is truncated or changed: its hash is not the one in {sheet}")
+        model.load_state_dict(load_file(path))
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+    except (SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{path} does not fit the spec beside it: {str(error).splitlines()[0]}") from error
 
 
 def weights_digest(model: nn.Module) -> str:

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import shutil
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import lightning
@@ -22,7 +17,7 @@ from torch import nn
 
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import LossError, OutputError, TrainingError
+from sentio_mobile.errors import LossError, TrainingError
 from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import ModelSpec
@@ -30,19 +25,7 @@ from sentio_mobile.training.callbacks import History, ShowProgress, Unfreezing, 
 from sentio_mobile.training.dataset import Songs, ordered_loader
 from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.task import EmotionTask
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """Where training runs, in Lightning's words: devices of each node, nodes, strategy and accelerator."""
-
-    devices: int = 1
-    nodes: int = 1
-    strategy: str = "auto"
-    accelerator: str = "auto"
-
-
-ONE_DEVICE = Hardware()
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, claim, quiet
 
 
 def fit(
@@ -95,9 +78,9 @@ def fit(
         *([Unfreezing(model, settings.unfreeze)] if settings.unfreeze else []),
     ]
     if is_first_process():
-        _claim(work, key)
+        claim(work, key)
     last = work / "last.ckpt"
-    with _quiet():
+    with quiet():
         lightning.seed_everything(settings.seed, verbose=False)
         trainer = _trainer(settings, hardware, callbacks, work)
         try:
@@ -115,17 +98,6 @@ def fit(
         raise SystemExit(0)
     _restore(model, best.best_model_path)
     return history.rows
-
-
-def _claim(work: Path, key: str) -> None:
-    """Make `work` the folder of the run that `key` tells from any other; another run's state gives way."""
-    try:
-        if work.exists() and not (work / key).exists():
-            shutil.rmtree(work)
-        work.mkdir(parents=True, exist_ok=True)
-        (work / key).touch()
-    except OSError as error:
-        raise OutputError(f"cannot write {work}: {error.strerror}; choose a folder that you can write to") from error
 
 
 def _trainer(
@@ -169,22 +141,3 @@ def predict(model: nn.Module, spec: ModelSpec, data: PreparedData, split: str) -
     with torch.inference_mode():
         answers = [model(to_input_batch(mels, spec)) for mels, _ in ordered_loader(data, split)]
     return torch.cat(answers).numpy()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's advice off the terminal: loaders read a memory map, and workers would only copy it about."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            for advice in (
-                r".*does not have many workers.*",
-                r".*Checkpoint directory .* exists.*",
-                r".*`isinstance.treespec.*",
-            ):
-                warnings.filterwarnings("ignore", message=advice)
-            yield
-    finally:
-        logger.setLevel(level)

@@ -20,7 +20,8 @@ from sentio_mobile.teacher.pretrained import pretrained_backbone
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.callbacks import Unfreezing
 from sentio_mobile.training.checkpoint import Checkpoint
-from sentio_mobile.training.fit import Hardware, predict
+from sentio_mobile.training.fit import predict
+from sentio_mobile.training.trainer import Hardware
 
 
 class Stop(Silent):

@@ -1,0 +1,1 @@
+"""The generative network: train it, keep it, judge it, and hear what it makes."""

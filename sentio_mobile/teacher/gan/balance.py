@@ -1,0 +1,105 @@
+"""How often each of two networks that train against each other is updated, and when it is hopeless."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sentio_mobile.teacher.gan.recipe import GanTraining
+
+_MOST = 7
+"""One network is updated at most this many times less than the other, but for one."""
+_MEMORY = 0.9
+"""Decay of the running accuracy: about ten of the discriminator's updates."""
+_AFTER = 10
+"""Updates of the discriminator before the ratio moves again, for the running accuracy to follow."""
+
+ALIKE = 0.1
+"""Samples that differ less than this share of what real clips differ are taken for one sample."""
+
+
+@dataclass
+class Balance:
+    """The ratio of updates, which follows the discriminator's accuracy.
+
+    Attributes:
+        accuracy: running share of clips that the discriminator tells right; None before its first update.
+        level: 0 for equal turns; n > 0: the discriminator rests n steps after each update; n < 0: the generator.
+        waited: the discriminator's updates since the level moved.
+        step: steps so far.
+    """
+
+    wanted: tuple[float, float]
+    accuracy: float | None = None
+    level: int = 0
+    waited: int = 0
+    step: int = 0
+
+    def turns(self) -> tuple[bool, bool]:
+        """Whether discriminator and generator are updated in this step."""
+        return self.step % (1 + max(self.level, 0)) == 0, self.step % (1 + max(-self.level, 0)) == 0
+
+    def advance(self, accuracy: float | None) -> None:
+        """A step is done; its accuracy is None where the discriminator rested."""
+        self.step += 1
+        if accuracy is None:
+            return
+        self.accuracy = accuracy if self.accuracy is None else _MEMORY * self.accuracy + (1 - _MEMORY) * accuracy
+        self.waited += 1
+        too_good, too_bad = self.accuracy > self.wanted[1], self.accuracy < self.wanted[0]
+        if self.waited >= _AFTER and (too_good or too_bad):
+            self.level = max(-_MOST, min(_MOST, self.level + (1 if too_good else -1)))
+            self.waited = 0
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {"accuracy": self.accuracy, "level": self.level, "waited": self.waited, "step": self.step}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """What `state` gave."""
+        self.accuracy, self.level, self.waited, self.step = (
+            state[name] for name in ("accuracy", "level", "waited", "step")
+        )
+
+
+@dataclass
+class Watch:
+    """Notices, epoch by epoch, that training has collapsed. The first `patience` epochs do not count."""
+
+    settings: GanTraining
+    bad: dict[str, int] = field(default_factory=dict)
+    epochs: int = 0
+
+    def after_epoch(self, accuracy: float, diversity: float) -> str | None:
+        """Why training should stop, or None.
+
+        Args:
+            accuracy: running accuracy of the discriminator.
+            diversity: how much samples of one label differ, as a share of what real clips differ.
+        """
+        self.epochs += 1
+        if self.epochs <= self.settings.patience:
+            return None
+        low, high = self.settings.accuracy_limits
+        faults = {
+            f"the discriminator tells {accuracy:.0%} of the clips right, more than {high:.0%}: the generator has "
+            "nothing to learn from; raise instance_noise or diffaugment": accuracy > high,
+            f"the discriminator tells {accuracy:.0%} of the clips right, less than {low:.0%}: it teaches nothing; "
+            "lower generator_rate": accuracy < low,
+            f"samples of one label differ {diversity:.2f} times as much as real clips: the generator makes one sample; "
+            "lower generator_rate, or give it more clips": diversity < ALIKE,
+        }
+        for i, (why, is_so) in enumerate(faults.items()):
+            kind = str(i)
+            self.bad[kind] = self.bad.get(kind, 0) + 1 if is_so else 0
+            if self.bad[kind] >= self.settings.patience:
+                return f"for {self.settings.patience} epochs {why}"
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {"bad": dict(self.bad), "epochs": self.epochs}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """What `state` gave."""
+        self.bad, self.epochs = dict(state["bad"]), state["epochs"]

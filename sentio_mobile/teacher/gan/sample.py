@@ -1,0 +1,110 @@
+"""Made-up songs for a teacher to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile.data.synthetic import Made, write_synthetic
+from sentio_mobile.errors import InputError
+from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
+from sentio_mobile.teacher.gan.vicinity import Near
+
+Labels = Literal["density", "uniform"]
+
+_AT_ONCE = 16
+_MOST_TRIES = 30
+"""Candidates for each sample that is asked for, on the average, before the filter is called too strict."""
+
+
+def write_samples(
+    gan: GanCheckpoint,
+    name: str,
+    n: int,
+    out: Path,
+    labels: Labels = "density",
+    threshold: float = 0.3,
+    seed: int = 0,
+    progress: Progress | None = None,
+    replace: bool = False,
+) -> dict[str, Any]:
+    """Make samples, drop those that the discriminator does not believe, and write the others as a folder.
+
+    Args:
+        gan: what makes them.
+        name: what the folder calls it.
+        n: how many are kept.
+        out: the folder to write, see `sentio_mobile.data.synthetic`.
+        labels: `uniform` over the square, or of the `density` of the songs that it learnt from.
+        threshold: the least score that is kept, from 0 (all) to 1.
+        seed: of labels and noise.
+        progress: shown sample by sample.
+        replace: an existing `out` gives way.
+
+    Returns:
+        How they were made, as the folder says it.
+
+    Raises:
+        InputError: it was trained on classes, or the discriminator believes hardly any.
+        OutputError: `out` cannot be written.
+    """
+    if gan.classes:
+        raise InputError(f"{name}: was trained on classes; songs to learn from have valence and arousal")
+    made_by: dict[str, Any] = {
+        "generator": name,
+        "trained_on": gan.data,
+        "labels": labels,
+        "threshold": threshold,
+        "seed": seed,
+        "n": n,
+    }
+    batches = _batches(gan, n, labels, threshold, seed, progress or Silent(), made_by)
+    write_synthetic(out, gan.audio, batches, made_by, replace)
+    return made_by
+
+
+def _batches(
+    gan: GanCheckpoint, n: int, labels: Labels, threshold: float, seed: int, progress: Progress, made_by: dict[str, Any]
+) -> Iterator[Made]:
+    random = np.random.default_rng(seed)
+    progress.start("making samples", n)
+    kept = tried = 0
+    asked: list[NDArray[np.float32]] = []
+    while kept < n:
+        if tried >= _MOST_TRIES * n:
+            progress.finish()
+            raise InputError(
+                f"the discriminator gave {threshold:g} or more to {kept} of {tried} samples only; lower --filter, or "
+                "train the GAN longer"
+            )
+        wanted = draw_labels(labels, gan.labels, _AT_ONCE, random)
+        mels = gan.sample(wanted, int(random.integers(2**31)), _AT_ONCE)
+        scores = gan.scores(mels, wanted)
+        tried += len(wanted)
+        asked.append(wanted)
+        good = np.flatnonzero(scores >= threshold)[: n - kept]
+        kept += len(good)
+        progress.advance(len(good), note=f"{kept / tried:.0%} kept")
+        yield mels[good], wanted[good], scores[good]
+    progress.finish()
+    every = np.concatenate(asked)
+    made_by.update(tried=tried, kept=round(kept / tried, 4), asked_mean=every.mean(axis=0).round(4).tolist())
+
+
+def draw_labels(kind: Labels, known: NDArray[np.float32], n: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """Labels to make samples for [n, 2].
+
+    Args:
+        kind: `uniform` over the square, or `density`: those of songs, each moved a little (a kernel estimate).
+        known: valence and arousal of songs [m, 2].
+        n: how many.
+        random: what is drawn depends on this alone.
+    """
+    if kind == "uniform":
+        return random.uniform(-1, 1, (n, 2)).astype(np.float32)
+    return Near(known, is_soft=True).about(n, random)

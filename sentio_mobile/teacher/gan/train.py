@@ -1,0 +1,143 @@
+"""Train a GAN on log-mels and their labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from sentio_mobile.errors import LossError, TrainingError
+from sentio_mobile.models.cgan import Generator
+from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.teacher.gan.batches import Examples, loader
+from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint, build_gan
+from sentio_mobile.teacher.gan.recipe import GanRecipe
+from sentio_mobile.teacher.gan.task import GanTask, spread
+from sentio_mobile.training.callbacks import History, ShowProgress
+from sentio_mobile.training.trainer import claim, quiet
+
+_MOST_CLIPS = 64
+"""Real clips among which distances are measured."""
+
+
+def train_gan(
+    examples: Examples,
+    recipe: GanRecipe,
+    out: Path,
+    progress: Progress | None = None,
+    replace: bool = False,
+    accelerator: str = "auto",
+) -> GanCheckpoint:
+    """Train to the end of the schedule, and save the running average of the generator.
+
+    A run that was killed goes on from its last epoch when it is started again with the same recipe, clips and `out`,
+    and ends with the weights that it would have had.
+
+    Args:
+        examples: clips and labels.
+        recipe: networks and schedule.
+        out: the checkpoint folder to write.
+        progress: shown step by step.
+        replace: an existing `out` gives way.
+        accelerator: what to train on, in Lightning's words.
+
+    Raises:
+        InputError: settings that no network can be built with.
+        TrainingError: fewer clips than a batch, a collapse, or a loss that is not finite; what was learnt before is
+            then kept in a folder beside `out`, and the message names it.
+        OutputError: `out` cannot be written.
+    """
+    settings = recipe.training
+    batches = loader(examples, settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        generator, discriminator = build_gan(recipe.model, examples.audio, examples.classes)
+    task = GanTask(
+        generator, discriminator, settings, recipe.model.noise, _real_spread(examples, settings.seed),
+        torch.from_numpy(examples.labels[:1]),
+    )  # fmt: skip
+    work = out.with_name(f"{out.name}.training")
+    given = [asdict(recipe), examples.audio.to_dict(), list(examples.classes), examples.origin["fingerprint"]]
+    claim(work, hashlib.sha256(json.dumps(given).encode()).hexdigest())
+    last = ModelCheckpoint(work, filename="epoch", save_last=True, enable_version_counter=False)
+    history = History()
+    shown = ShowProgress(
+        progress or Silent(), "training the GAN", "discriminator_accuracy", "discriminator {:.0%} right"
+    )
+    with quiet():
+        try:
+            trainer = lightning.Trainer(
+                max_epochs=settings.epochs,
+                precision=settings.precision,
+                devices=1,
+                accelerator=accelerator,
+                use_distributed_sampler=False,
+                callbacks=[last, history, shown],
+                default_root_dir=work,
+                logger=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
+        except (MisconfigurationException, ValueError, RuntimeError) as error:
+            raise TrainingError(f"cannot train on this hardware: {' '.join(str(error).split())}") from error
+        resumed = work / "last.ckpt"
+        fault = None
+        try:
+            trainer.fit(task, batches, ckpt_path=resumed if resumed.is_file() else None, weights_only=True)
+        except LossError as error:
+            if not history.rows:
+                raise
+            fault = str(error)
+            kept = torch.load(resumed, map_location="cpu", weights_only=True)["state_dict"]
+            task.load_state_dict(kept, strict=False)
+    fault = fault or task.fault
+    checkpoint = _checkpoint(task, examples, recipe, history)
+    if fault:
+        stopped = out.with_name(f"{out.name}.stopped")
+        checkpoint.save(stopped, replace=True)
+        raise TrainingError(f"{fault}; what was learnt before is kept in {stopped}")
+    checkpoint.save(out, replace)
+    shutil.rmtree(work)
+    return checkpoint
+
+
+def untrained(examples: Examples, recipe: GanRecipe) -> GanCheckpoint:
+    """The networks as they are before their first step, to judge what training has brought."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.training.seed)
+        generator, discriminator = build_gan(recipe.model, examples.audio, examples.classes)
+    return GanCheckpoint(
+        generator.eval(), discriminator.eval(), recipe.model, examples.audio, examples.classes, _labels(examples),
+        asdict(recipe), [], examples.origin,
+    )  # fmt: skip
+
+
+def _checkpoint(task: GanTask, examples: Examples, recipe: GanRecipe, history: History) -> GanCheckpoint:
+    average = task.average.module.cpu().requires_grad_(True).eval()
+    assert isinstance(average, Generator)
+    discriminator = task.discriminator.cpu().requires_grad_(True).eval()
+    return GanCheckpoint(
+        average, discriminator, recipe.model, examples.audio, examples.classes, _labels(examples), asdict(recipe),
+        history.rows, examples.origin,
+    )  # fmt: skip
+
+
+def _labels(examples: Examples) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.empty((0, 2), dtype=np.float32) if examples.classes else examples.labels
+
+
+def _real_spread(examples: Examples, seed: int) -> float:
+    chosen = np.random.default_rng(seed).permutation(len(examples))[:_MOST_CLIPS]
+    clips = np.asarray(examples.mels[np.sort(examples.rows[chosen])], dtype=np.float32)
+    found = spread(torch.from_numpy(clips))
+    if not found > 0:
+        raise TrainingError("the training clips are all the same; give clips that differ")
+    return found
