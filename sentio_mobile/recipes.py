@@ -120,11 +120,29 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class SyntheticSettings:
+    """How made-up clips take the place of real ones, where `teacher train` is given some: `--synthetic`.
+
+    In the first `until` of the epochs, each turn of a training song is taken by a made-up clip with probability
+    `share`. Steps stay as many. A share of 1 and an `until` of 0.5 pretrain on made-up clips, and finetune on songs.
+    """
+
+    share: float = 0.5
+    until: float = 0.7
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if not 0 < value <= 1:
+                raise RecipeError(f"synthetic.{name} must be above 0 and at most 1, not {value!r}")
+
+
+@dataclass(frozen=True)
 class TeacherRecipe:
     """A teacher and how it is trained."""
 
     model: ViTSettings
     training: TrainingSettings
+    synthetic: SyntheticSettings = field(default_factory=SyntheticSettings)
 
 
 @dataclass(frozen=True)

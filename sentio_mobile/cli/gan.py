@@ -94,8 +94,9 @@ def train(
         f"Discriminator {last['discriminator_accuracy']:.0%} right at the end; samples of one label differ "
         f"{last['diversity']:.2f} times as much as real clips."
     )
-    after = f"render {out} --class {checkpoint.classes[0]} --out {checkpoint.classes[0]}.wav"
-    if labels == "emotion":
+    if checkpoint.classes:
+        after = f"render {out} --class {checkpoint.classes[0]} --out {checkpoint.classes[0]}.wav"
+    else:
         after = f"judge {out} --data {data_folder}"
     console.print(f"Checkpoint: {out}. Next: sentio-mobile teacher gan {after}", soft_wrap=True)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sentio_mobile.cli.ablate import ablate
 from sentio_mobile.cli.explain import explain
 from sentio_mobile.cli.gan import gan
 from sentio_mobile.cli.teacher_import import import_
@@ -30,6 +31,11 @@ def teacher() -> None:
     "--weights",
     help="First weights of the backbone alone: imagenet (torchvision's own, for vit_b_16), or a file as for import.",
 )
+@click.option(
+    "--synthetic",
+    type=click.Path(path_type=Path),
+    help="Made-up clips that take turns with training songs: a folder that `teacher gan sample` wrote.",
+)
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs of each node.")
 @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines.")
 @click.option("--strategy", default="auto", show_default=True, help="One of Lightning's: ddp, fsdp, ...")
@@ -47,6 +53,7 @@ def train(
     recipe: str,
     start: Path | None,
     weights: str | None,
+    synthetic: Path | None,
     devices: int,
     nodes: int,
     strategy: str,
@@ -63,6 +70,7 @@ def train(
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_evaluation
     from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.data.synthetic import open_synthetic
     from sentio_mobile.files import require_free
     from sentio_mobile.recipes import TeacherRecipe, load_recipe
 
@@ -71,6 +79,7 @@ def train(
         raise click.UsageError("--start and --weights both give the first weights; give one of them")
     settings = load_recipe(TeacherRecipe, recipe, "teacher")
     songs = open_data(data_folder)
+    made_up = open_synthetic(synthetic) if synthetic else None
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.teacher.train import train_teacher
     from sentio_mobile.training.checkpoint import Checkpoint
@@ -84,7 +93,7 @@ def train(
         backbone = pretrained_backbone(weights, settings.model, songs.audio.image_size)
     hardware = Hardware(devices, nodes, strategy, accelerator)
     with Bars() as bars:
-        checkpoint = train_teacher(songs, settings, out, bars, force, first, backbone, hardware)
+        checkpoint = train_teacher(songs, settings, out, bars, force, first, backbone, hardware, made_up)
     show_evaluation("teacher", checkpoint.evaluation["test"])
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt"
@@ -94,3 +103,4 @@ def train(
 teacher.add_command(import_)
 teacher.add_command(explain)
 teacher.add_command(gan)
+teacher.add_command(ablate)

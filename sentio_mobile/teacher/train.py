@@ -6,19 +6,22 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
 from torch import nn
 
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import CheckpointError, LossError
+from sentio_mobile.data.synthetic import Synthetic
+from sentio_mobile.errors import CheckpointError, DataError, LossError
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.vit import ViT
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import TeacherRecipe
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.conformal import with_uncertainty
+from sentio_mobile.training.dataset import Mixture
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.metrics import evaluate
 from sentio_mobile.training.objectives import Supervised
@@ -34,6 +37,7 @@ def train_teacher(
     start: Checkpoint | None = None,
     backbone: Mapping[str, torch.Tensor] | None = None,
     hardware: Hardware = ONE_DEVICE,
+    synthetic: Synthetic | None = None,
 ) -> Checkpoint:
     """Train, keep the best epoch by validation CCC, read the test split once, and save.
 
@@ -48,8 +52,10 @@ def train_teacher(
         start: a teacher of the same architecture whose weights are the first ones, in place of random ones.
         backbone: weights for the backbone alone, such as `pretrained_backbone` gives, in place of `start`.
         hardware: where it runs.
+        synthetic: made-up clips to mix in, as the recipe says. Validation and test songs stay real.
 
     Raises:
+        DataError: `synthetic` is of another front end than the songs.
         CheckpointError: `start` is of another architecture or front end.
         TrainingError: too few songs, or a loss that is not finite; the best epoch before it is then kept in a folder
             beside `out`, and the message names it.
@@ -71,12 +77,22 @@ def train_teacher(
     if backbone is not None:
         _load_backbone(model, backbone)
         first_weights = weights_digest(model)
+    mixture = None if synthetic is None else _mixture(synthetic, data, recipe)
     work = out.with_name(f"{out.name}.training")
     objective = Supervised(recipe.training.ccc_share, first_weights)
-    made_by = {**asdict(recipe), "first_weights": first_weights}
+    made_by = {**asdict(recipe), "first_weights": first_weights, "made_up": _made_up(synthetic)}
     try:
         history = fit(
-            model, spec, data, recipe.training, objective, work, progress or Silent(), "training the teacher", hardware
+            model,
+            spec,
+            data,
+            recipe.training,
+            objective,
+            work,
+            progress or Silent(),
+            "training the teacher",
+            hardware,
+            mixture,
         )
     except LossError as error:
         if not error.history:
@@ -94,6 +110,19 @@ def train_teacher(
     checkpoint.save(out, replace)
     shutil.rmtree(work)
     return checkpoint
+
+
+def _mixture(synthetic: Synthetic, data: PreparedData, recipe: TeacherRecipe) -> Mixture:
+    if synthetic.audio.log_mel != data.audio.log_mel:
+        raise DataError(
+            f"{synthetic.folder}: follows another front end than {data.folder} was prepared with; make clips "
+            "with a GAN that learnt from these songs"
+        )
+    return Mixture(synthetic, recipe.synthetic.share, round(recipe.synthetic.until * recipe.training.epochs))
+
+
+def _made_up(synthetic: Synthetic | None) -> dict[str, Any] | None:
+    return None if synthetic is None else {"clips": len(synthetic), "fingerprint": synthetic.fingerprint}
 
 
 def _load_backbone(model: nn.Module, backbone: Mapping[str, torch.Tensor]) -> None:

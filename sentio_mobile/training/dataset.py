@@ -7,20 +7,38 @@ over several processes, therefore see what an uninterrupted run in one process s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import lightning
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 from sentio_mobile.data.augment import augment
 from sentio_mobile.data.prepared import PreparedData, Split
+from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.recipes import TrainingSettings
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Turn = tuple[int, int]
 """An epoch, and a song of it."""
+_Clip = tuple[NDArray[np.float16], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Made-up clips that take the turns of training songs: each with probability `share` in the first `epochs`."""
+
+    clips: Synthetic
+    share: float
+    epochs: int
+
+    @property
+    def signature(self) -> str:
+        """Tells this mixture from any other."""
+        return f"{self.clips.fingerprint} {self.share} {self.epochs}"
 
 
 class EvaluatedClips(Dataset[Batch]):
@@ -41,10 +59,10 @@ class EvaluatedClips(Dataset[Batch]):
 
 
 class TrainingClips(Dataset[Batch]):
-    """The same of a window that is drawn anew in each epoch, and augmented."""
+    """The same of a window that is drawn anew in each epoch, or of a made-up clip in its place, and augmented."""
 
-    def __init__(self, data: PreparedData, settings: TrainingSettings) -> None:
-        self.split, self.settings = data.split("train"), settings
+    def __init__(self, data: PreparedData, settings: TrainingSettings, mixture: Mixture | None = None) -> None:
+        self.split, self.settings, self.mixture = data.split("train"), settings, mixture
         self._store, self._audio = data.store, data.audio
 
     def __len__(self) -> int:
@@ -53,10 +71,19 @@ class TrainingClips(Dataset[Batch]):
     def __getitem__(self, turn: Turn) -> Batch:
         epoch, song = turn
         random = np.random.default_rng((self.settings.seed, epoch, song))
+        mel, label = self._made_up(epoch, random) or self._real(song, random)
+        clip = torch.from_numpy(np.asarray(mel, dtype=np.float32))[None]
+        return augment(clip, self._audio, self.settings.augment, random)[0], torch.from_numpy(label)
+
+    def _real(self, song: int, random: np.random.Generator) -> _Clip:
         window = int(random.integers(self.split.windows.shape[1]))
-        mel = np.asarray(self._store.mels[self.split.windows[song, window]], dtype=np.float32)
-        units = augment(torch.from_numpy(mel)[None], self._audio, self.settings.augment, random)[0]
-        return units, torch.from_numpy(self.split.window_labels[song, window])
+        return self._store.mels[self.split.windows[song, window]], self.split.window_labels[song, window]
+
+    def _made_up(self, epoch: int, random: np.random.Generator) -> _Clip | None:
+        if self.mixture is None or epoch >= self.mixture.epochs or random.random() >= self.mixture.share:
+            return None
+        chosen = int(random.integers(len(self.mixture.clips)))
+        return self.mixture.clips.mels[chosen], self.mixture.clips.labels[chosen]
 
 
 class Turns(Sampler[Turn]):
@@ -89,9 +116,9 @@ class Songs(lightning.LightningDataModule):
         TrainingError: there are fewer training songs than a batch holds.
     """
 
-    def __init__(self, data: PreparedData, settings: TrainingSettings) -> None:
+    def __init__(self, data: PreparedData, settings: TrainingSettings, mixture: Mixture | None = None) -> None:
         super().__init__()
-        self.data, self.settings = data, settings
+        self.data, self.settings, self.mixture = data, settings, mixture
         songs, batch = len(data.split("train")), settings.batch_size
         if songs < batch:
             raise TrainingError(f"{songs} training songs do not fill a batch of {batch}; lower batch_size")
@@ -110,7 +137,7 @@ class Songs(lightning.LightningDataModule):
                 f"a batch of {self.settings.batch_size} cannot be shared by {processes} processes; "
                 f"make batch_size a multiple of {processes}"
             )
-        clips = TrainingClips(self.data, self.settings)
+        clips = TrainingClips(self.data, self.settings, self.mixture)
         turns = Turns(len(clips), self.settings.seed, process, processes)
         return DataLoader(clips, share, sampler=turns, drop_last=True)
 

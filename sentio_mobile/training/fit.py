@@ -22,7 +22,7 @@ from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.callbacks import History, ShowProgress, Unfreezing, is_first_process
-from sentio_mobile.training.dataset import Songs, ordered_loader
+from sentio_mobile.training.dataset import Mixture, Songs, ordered_loader
 from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.task import EmotionTask
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, claim, quiet
@@ -38,6 +38,7 @@ def fit(
     progress: Progress,
     what: str,
     hardware: Hardware = ONE_DEVICE,
+    mixture: Mixture | None = None,
 ) -> list[dict[str, float]]:
     """Train `model` in place and leave it with the weights of the best epoch, in evaluation mode.
 
@@ -54,6 +55,7 @@ def fit(
         progress: shown step by step.
         what: what the progress calls it.
         hardware: where it runs. Of several processes only the first returns; the others end here, their work done.
+        mixture: made-up clips that training mixes in.
 
     Returns:
         One row of metrics an epoch.
@@ -64,8 +66,10 @@ def fit(
         OutputError: `work` cannot be written.
     """
     given = [spec.to_dict(), asdict(settings), data.sheet["fingerprint"], objective.signature]
+    if mixture is not None:
+        given.append(mixture.signature)
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()
-    songs = Songs(data, settings)
+    songs = Songs(data, settings, mixture)
     history = History()
     best = ModelCheckpoint(
         work, filename="best", monitor="val_ccc", mode="max", save_last=True, enable_version_counter=False

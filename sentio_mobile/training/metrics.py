@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -109,8 +110,43 @@ def paired_difference(
         second: answers [songs, 2].
         seed: of the bootstrap over songs.
     """
-    t, a, b = _resampled(seed, truth, first, second)
-    samples, point = ccc(t, b) - ccc(t, a), ccc(truth, second) - ccc(truth, first)
+    return paired_difference_of_runs(truth, first[None], second[None], seed)
+
+
+def paired_difference_of_runs(
+    truth: NDArray[np.float32], first: NDArray[np.float32], second: NDArray[np.float32], seed: int
+) -> dict[str, Interval]:
+    """The same in the mean over runs, such as seeds: songs are resampled for all runs alike.
+
+    The intervals are over songs, for these runs; what other seeds would bring is not in them.
+
+    Args:
+        truth: labels [songs, 2] in [-1, 1].
+        first: answers of each run [runs, songs, 2].
+        second: answers of each run [runs, songs, 2].
+        seed: of the bootstrap over songs.
+    """
+    return _of_runs(truth, seed, lambda t, i: ccc(t, second[:, i]) - ccc(t, first[:, i]))
+
+
+def mean_of_runs(truth: NDArray[np.float32], answers: NDArray[np.float32], seed: int) -> dict[str, Interval]:
+    """CCC in the mean over runs, by output and in the mean, with bootstrap intervals over songs.
+
+    Args:
+        truth: labels [songs, 2] in [-1, 1].
+        answers: of each run [runs, songs, 2].
+        seed: of the bootstrap over songs.
+    """
+    return _of_runs(truth, seed, lambda t, i: ccc(t, answers[:, i]))
+
+
+def _of_runs(
+    truth: NDArray[np.float32], seed: int, measure: Callable[[NDArray[np.float32], Any], NDArray[np.float64]]
+) -> dict[str, Interval]:
+    """Means over runs of what `measure` makes of songs, given their labels and indices: [runs, outputs]."""
+    chosen = np.random.default_rng(seed).integers(0, len(truth), size=(RESAMPLES, len(truth)))
+    point = measure(truth, slice(None)).mean(axis=0)
+    samples = np.stack([measure(truth[i], i).mean(axis=0) for i in chosen])
     intervals = {name: _interval(point[i], samples[:, i]) for i, name in enumerate(OUTPUTS)}
     return {**intervals, "mean": _interval(point.mean(), samples.mean(axis=1))}
 

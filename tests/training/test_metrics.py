@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from sentio_mobile.training.metrics import ccc, evaluate, paired_difference, retention
+from sentio_mobile.training.metrics import (
+    ccc,
+    evaluate,
+    mean_of_runs,
+    paired_difference,
+    paired_difference_of_runs,
+    retention,
+)
 
 IDS = tuple(f"s{i}" for i in range(40))
 
@@ -72,3 +79,19 @@ def test_a_paired_difference_is_signed_and_sees_what_separate_intervals_cannot()
     assert back.value == pytest.approx(-change["mean"].value)  # type: ignore[operator]
     same = paired_difference(truth, worse, worse, seed=0)["mean"]
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+
+
+def test_runs_are_compared_in_the_mean_over_the_same_songs() -> None:
+    random = np.random.default_rng(0)
+    truth = random.uniform(-1, 1, (60, 2)).astype(np.float32)
+    noisy = np.stack([truth + random.normal(size=truth.shape) * 0.6 for _ in range(3)]).astype(np.float32)
+    better = np.stack([truth + random.normal(size=truth.shape) * 0.2 for _ in range(3)]).astype(np.float32)
+    gain = paired_difference_of_runs(truth, noisy, better, 0)["mean"]
+    agreement = [mean_of_runs(truth, answers, 0)["mean"] for answers in (noisy, better)]
+    assert gain.value == pytest.approx(agreement[1].value - agreement[0].value)
+    assert gain.low > 0
+    one = paired_difference_of_runs(truth, noisy[:1], better[:1], 4)
+    assert one == paired_difference(truth, noisy[0], better[0], 4)
+    none = paired_difference_of_runs(truth, noisy, noisy[::-1].copy(), 0)["mean"]
+    assert none.low < 1e-6
+    assert none.value == pytest.approx(0, abs=1e-6)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from sentio_mobile.teacher.gan.recipe import GanTraining
 
-_MOST = 7
+_MOST = 5
 """One network is updated at most this many times less than the other, but for one."""
 _MEMORY = 0.9
-"""Decay of the running accuracy: about ten of the discriminator's updates."""
-_AFTER = 10
-"""Updates of the discriminator before the ratio moves again, for the running accuracy to follow."""
+"""Decay of the running accuracy: about ten steps. Slower, and the ratio swings from one end to the other."""
+
+_CHANCE = 0.5
 
 ALIKE = 0.1
 """Samples that differ less than this share of what real clips differ are taken for one sample."""
@@ -23,43 +24,45 @@ class Balance:
     """The ratio of updates, which follows the discriminator's accuracy.
 
     Attributes:
-        accuracy: running share of clips that the discriminator tells right; None before its first update.
-        level: 0 for equal turns; n > 0: the discriminator rests n steps after each update; n < 0: the generator.
-        waited: the discriminator's updates since the level moved.
+        wanted: the range in which both learn in each step.
+        accuracy: running share of clips that the discriminator tells right; None before the first step.
         step: steps so far.
     """
 
     wanted: tuple[float, float]
     accuracy: float | None = None
-    level: int = 0
-    waited: int = 0
     step: int = 0
+
+    @property
+    def level(self) -> int:
+        """How many steps a network rests after each update: n > 0 the discriminator, n < 0 the generator.
+
+        It grows with the distance from the range. It does not add up: a ratio that does overshoots.
+        """
+        if self.accuracy is None:
+            return 0
+        low, high = self.wanted
+        if self.accuracy > high:
+            return math.ceil(_MOST * (self.accuracy - high) / (1 - high))
+        return -min(_MOST, math.ceil(_MOST * max(0.0, low - self.accuracy) / max(low - _CHANCE, 1e-6)))
 
     def turns(self) -> tuple[bool, bool]:
         """Whether discriminator and generator are updated in this step."""
-        return self.step % (1 + max(self.level, 0)) == 0, self.step % (1 + max(-self.level, 0)) == 0
+        level = self.level
+        return self.step % (1 + max(level, 0)) == 0, self.step % (1 + max(-level, 0)) == 0
 
-    def advance(self, accuracy: float | None) -> None:
-        """A step is done; its accuracy is None where the discriminator rested."""
+    def advance(self, accuracy: float) -> None:
+        """A step is done."""
         self.step += 1
-        if accuracy is None:
-            return
         self.accuracy = accuracy if self.accuracy is None else _MEMORY * self.accuracy + (1 - _MEMORY) * accuracy
-        self.waited += 1
-        too_good, too_bad = self.accuracy > self.wanted[1], self.accuracy < self.wanted[0]
-        if self.waited >= _AFTER and (too_good or too_bad):
-            self.level = max(-_MOST, min(_MOST, self.level + (1 if too_good else -1)))
-            self.waited = 0
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs."""
-        return {"accuracy": self.accuracy, "level": self.level, "waited": self.waited, "step": self.step}
+        return {"accuracy": self.accuracy, "step": self.step}
 
     def restore(self, state: dict[str, Any]) -> None:
         """What `state` gave."""
-        self.accuracy, self.level, self.waited, self.step = (
-            state[name] for name in ("accuracy", "level", "waited", "step")
-        )
+        self.accuracy, self.step = state["accuracy"], state["step"]
 
 
 @dataclass

@@ -67,48 +67,38 @@ class GanTask(lightning.LightningModule):
             torch.optim.Adam(self.generator.parameters(), lr=self.settings.generator_rate, betas=betas),
         ]
 
-    def on_train_epoch_start(self) -> None:
-        """Draw from the place in the schedule, not from a running state: a resumed run draws the same."""
-        place = np.random.SeedSequence((self.settings.seed, self.current_epoch))
-        torch.manual_seed(int(place.generate_state(1)[0]))
-        self.train()
-
     def training_step(self, batch: Batch, batch_index: int) -> None:
-        """One batch for those whose turn it is."""
+        """One batch for those whose turn it is. Draws hang on the place in the schedule: a resumed run repeats them."""
+        place = np.random.SeedSequence((self.settings.seed, self.current_epoch, batch_index))
+        torch.manual_seed(int(place.generate_state(1)[0]))
         units, labels, asked = batch
         disturbed = _Disturbed(self.settings, self.current_epoch + batch_index / self.settings.steps)
         discriminate, generate = self.balance.turns()
         discriminator_optimizer, generator_optimizer = cast(list[Any], self.optimizers())
         noise = torch.randn(len(units), self.noise, device=units.device)
-        accuracy = None
         with torch.set_grad_enabled(generate):
             made = self.generator(noise, asked)
-        if discriminate:
-            self.discriminator.requires_grad_(True)
+        self.discriminator.requires_grad_(discriminate)
+        with torch.set_grad_enabled(discriminate):
             real_logits = self.discriminator(disturbed(2 * units - 1), labels)
+        if discriminate:
             made_logits = self.discriminator(disturbed(made.detach()), labels)
-            self._update(
-                "discriminator", self.discriminator, discriminator_optimizer,
-                self.loss.discriminator(real_logits, made_logits), batch_index,
-            )  # fmt: skip
-            accuracy = float(((real_logits > 0).float().mean() + (made_logits <= 0).float().mean()) / 2)
+            loss = self.loss.discriminator(real_logits, made_logits)
+            self._update("discriminator", self.discriminator, discriminator_optimizer, loss, batch_index)
         if generate:
             self.discriminator.requires_grad_(False)
-            logits = self.discriminator(disturbed(made), labels)
-            self._update("generator", self.generator, generator_optimizer, self.loss.generator(logits), batch_index)
+            made_logits = self.discriminator(disturbed(made), labels)
+            loss = self.loss.generator(made_logits)
+            self._update("generator", self.generator, generator_optimizer, loss, batch_index)
             self.average.update_parameters(self.generator)
-        self.balance.advance(accuracy)
-
-    def on_train_epoch_end(self) -> None:
-        """Log how it stands, and stop where it is hopeless."""
-        accuracy, diversity = self.balance.accuracy, self._diversity()
-        assert accuracy is not None
-        self.log("discriminator_accuracy", accuracy)
-        self.log("update_level", float(self.balance.level))
-        self.log("diversity", diversity)
-        self.fault = self.watch.after_epoch(accuracy, diversity)
-        if self.fault:
-            self.trainer.should_stop = True
+        for name, value in (
+            ("discriminator", self.loss.discriminator(real_logits, made_logits)),
+            ("generator", self.loss.generator(made_logits)),
+        ):
+            self.log(f"{name}_loss", value.detach(), on_step=False, on_epoch=True, batch_size=len(units))
+        self.balance.advance(float(((real_logits > 0).float().mean() + (made_logits <= 0).float().mean()) / 2))
+        if batch_index + 1 == self.settings.steps:
+            self._take_stock()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Balance and watch travel with the weights."""
@@ -118,6 +108,20 @@ class GanTask(lightning.LightningModule):
         """Those of the run that is resumed."""
         self.balance.restore(checkpoint["balance"])
         self.watch.restore(checkpoint["watch"])
+
+    def _take_stock(self) -> None:
+        """Log how the epoch's end stands, and stop where it is hopeless."""
+        accuracy, diversity = self.balance.accuracy, self._diversity()
+        assert accuracy is not None
+        for name, value in (
+            ("discriminator_accuracy", accuracy),
+            ("update_level", float(self.balance.level)),
+            ("diversity", diversity),
+        ):
+            self.log(name, value, on_step=False, on_epoch=True, batch_size=1)
+        self.fault = self.watch.after_epoch(accuracy, diversity)
+        if self.fault:
+            self.trainer.should_stop = True
 
     def _update(self, name: str, network: nn.Module, optimizer: Any, loss: torch.Tensor, batch_index: int) -> None:
         if not torch.isfinite(loss):
@@ -129,7 +133,6 @@ class GanTask(lightning.LightningModule):
         self.manual_backward(loss)
         clip_grad_norm_(network.parameters(), self.settings.clip)
         optimizer.step()
-        self.log(f"{name}_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=1)
 
     @torch.no_grad()
     def _diversity(self) -> float:

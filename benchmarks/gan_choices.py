@@ -1,0 +1,97 @@
+"""What a GAN is worth before and after training, and which of its choices measure best.
+
+    python benchmarks/gan_choices.py OUT --data PREPARED [--choices soft,hard,exact] [--recipe cgan_small] [--epochs 16]
+
+Trains one GAN for each choice, all with the same clips, steps and seed, into OUT/<choice>; those that are there already
+are not trained again, and a killed one goes on. Each, and the untrained networks, are judged by the training songs and
+by a listener that learnt from the validation songs; test songs are not read. OUT/choices.json has the judgements, and
+OUT/<choice>.html shows real and made-up clips.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.cli.bars import Bars
+from sentio_mobile.data.prepared import open_data
+from sentio_mobile.errors import TrainingError
+from sentio_mobile.files import write_json
+from sentio_mobile.progress import Silent
+from sentio_mobile.recipes import load_recipe
+from sentio_mobile.teacher.gan.batches import songs
+from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
+from sentio_mobile.teacher.gan.judge.judgement import judge
+from sentio_mobile.teacher.gan.judge.page import write_judgement
+from sentio_mobile.teacher.gan.judge.subject import open_subject
+from sentio_mobile.teacher.gan.recipe import STAGE, GanRecipe
+from sentio_mobile.teacher.gan.train import train_gan, untrained
+from sentio_mobile.training.checkpoint import package_versions
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "soft": {"vicinity": "soft"},
+    "hard": {"vicinity": "hard"},
+    "exact": {"vicinity": "exact"},
+    "no-diffaugment": {"diffaugment": 0.0},
+    "hinge": {"loss": "hinge"},
+}
+SAMPLES, SEED = 400, 0
+
+
+def main() -> None:
+    """Train, judge, and write choices.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--recipe", default="cgan_small")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--choices", type=lambda text: text.split(","), default=list(CHOICES))
+    arguments = parser.parse_args()
+    data = open_data(arguments.data)
+    examples = songs(data)
+    recipe = load_recipe(GanRecipe, arguments.recipe, STAGE)
+    if arguments.epochs:
+        recipe = changed(recipe, {"epochs": arguments.epochs})
+    first = arguments.out / "untrained"
+    if not first.exists():
+        untrained(examples, recipe).save(first)
+    with Bars() as bars:
+        for choice in arguments.choices:
+            out, began = arguments.out / choice, time.monotonic()
+            if out.exists() or out.with_name(f"{choice}.stopped").exists():
+                continue
+            try:
+                train_gan(examples, changed(recipe, CHOICES[choice]), out, bars)
+            except TrainingError as error:
+                print(f"{choice}: {error}", flush=True)
+            print(f"{choice}: {time.monotonic() - began:.0f} s", flush=True)
+    judgements = {}
+    for place in sorted(path.parent for path in arguments.out.glob("*/gan.json")):
+        made = open_subject(place, data, SAMPLES, SEED, Silent())
+        found = judge(made, data, None, SEED, Silent())
+        write_judgement(arguments.out / f"{place.name}.html", found, made, data)
+        judgements[place.name] = {**found.to_dict(), "history": GanCheckpoint.load(place).history}
+        print(place.name, f"{found.score.total:.0f}", *(str(found.consistency.interval(x, real=False)) for x in
+              ("valence", "arousal")), f"diversity {found.diversity.overall:.2f}", flush=True)  # fmt: skip
+    record = {
+        "recipe": dataclasses.asdict(recipe),
+        "choices": CHOICES,
+        "clips": len(examples),
+        "judgements": judgements,
+        "machine": dataclasses.asdict(describe_machine()),
+        "versions": package_versions(),
+    }
+    write_json(arguments.out / "choices.json", record)
+
+
+def changed(recipe: GanRecipe, values: dict[str, Any]) -> GanRecipe:
+    """The same recipe with other training settings."""
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, **values))
+
+
+if __name__ == "__main__":
+    main()

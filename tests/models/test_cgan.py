@@ -1,0 +1,92 @@
+"""The GAN's networks: shapes, what a label does, and the pieces that keep a discriminator smooth."""
+
+import pytest
+import torch
+
+from sentio_mobile.errors import InputError
+from sentio_mobile.models.cgan import Discriminator, Generator, coarsest
+from sentio_mobile.models.settings import GanSettings
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.gan.checkpoint import build_gan
+
+TINY = GanSettings(noise=8, condition_widths=(8, 16), seed_width=2, widths=(16, 8, 8, 8))
+
+
+def test_a_song_begins_as_8_by_81() -> None:
+    audio = AudioSpec()
+    assert coarsest(GanSettings(), (audio.n_mels, audio.n_frames)) == (8, 81)
+
+
+@pytest.mark.parametrize(("numbers", "shape"), [(2, (128, 1292)), (3, (128, 512)), (2, (40, 77))])
+def test_samples_have_the_shape_of_their_clips(numbers: int, shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    made = Generator(TINY, numbers, shape)(torch.randn(2, 8), torch.rand(2, numbers))
+    assert made.shape == (2, *shape)
+    assert made.abs().max() < 1
+    assert Discriminator(TINY, numbers, shape)(made, torch.rand(2, numbers)).shape == (2,)
+
+
+def test_a_sample_hangs_on_its_noise_and_its_label_and_on_no_other_sample() -> None:
+    torch.manual_seed(0)
+    generator = Generator(TINY, 2, (128, 129)).eval()
+    noise, labels = torch.randn(3, 8), torch.rand(3, 2)
+    together = generator(noise, labels)
+    torch.testing.assert_close(together[1:2], generator(noise[1:2], labels[1:2]), atol=1e-5, rtol=0)
+    assert (generator(noise, 1 - labels) - together).abs().max() > 1e-4
+    assert (generator(noise.flip(0), labels) - together)[0].abs().max() > 1e-4
+
+
+def test_spectral_normalization_bounds_every_map_of_the_discriminator() -> None:
+    torch.manual_seed(0)
+    discriminator = Discriminator(TINY, 2, (128, 129))
+    with torch.no_grad():
+        for module in discriminator.modules():
+            if hasattr(module, "parametrizations"):
+                module.parametrizations.weight.original.mul_(50)
+        for _ in range(30):
+            discriminator(torch.rand(1, 128, 129), torch.rand(1, 2))
+    discriminator.eval()
+    norms = [
+        torch.linalg.matrix_norm(module.weight.flatten(1), 2).item()
+        for module in discriminator.modules()
+        if isinstance(module, torch.nn.Linear | torch.nn.Conv2d)
+    ]
+    assert len(norms) > 12
+    assert max(norms) < 1.1
+    assert not any(hasattr(module, "parametrizations") for module in _without(TINY).modules())
+
+
+def _without(settings: GanSettings) -> Discriminator:
+    from dataclasses import replace
+
+    return Discriminator(replace(settings, spectral_norm=False), 2, (128, 129))
+
+
+def test_both_networks_learn_from_all_their_weights() -> None:
+    torch.manual_seed(0)
+    generator, discriminator = build_gan(TINY, AudioSpec(seconds=3), ())
+    for network in (generator, discriminator):
+        for name, weight in network.named_parameters():
+            if name == "attention.gain":
+                weight.data.fill_(0.5)
+    discriminator(generator(torch.randn(2, 8), torch.rand(2, 2)), torch.rand(2, 2)).sum().backward()
+    idle = [
+        name
+        for network in (generator, discriminator)
+        for name, weight in network.named_parameters()
+        if weight.grad is None or not weight.grad.abs().sum() > 0
+    ]
+    assert idle == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (GanSettings(attention_at=4), "attention_at must be from 0 to 3"),
+        (GanSettings(condition_widths=()), "condition_widths must be one width or more"),
+        (GanSettings(widths=(20, 8)), "multiples of 8"),
+    ],
+)
+def test_settings_that_no_network_has_are_refused(settings: GanSettings, fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        build_gan(settings, AudioSpec(), ())

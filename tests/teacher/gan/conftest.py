@@ -1,0 +1,32 @@
+"""A GAN of few weights, trained for a few steps."""
+
+from pathlib import Path
+
+import pytest
+
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.models.settings import GanSettings
+from sentio_mobile.teacher.gan.batches import Examples, songs
+from sentio_mobile.teacher.gan.recipe import GanRecipe, GanTraining
+from sentio_mobile.teacher.gan.train import train_gan
+
+
+@pytest.fixture(scope="session")
+def tiny_gan() -> GanRecipe:
+    """Networks of few weights, and a schedule of few steps."""
+    model = GanSettings(noise=8, condition_widths=(8,), seed_width=2, widths=(8, 8, 8, 8))
+    return GanRecipe(GanTraining(epochs=3, steps=3, batch_size=4), model)
+
+
+@pytest.fixture(scope="session")
+def examples(data: PreparedData) -> Examples:
+    """The training songs."""
+    return songs(data)
+
+
+@pytest.fixture(scope="session")
+def gan(examples: Examples, tiny_gan: GanRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained one's folder."""
+    out = tmp_path_factory.mktemp("gan") / "gan"
+    train_gan(examples, tiny_gan, out)
+    return out

@@ -1,0 +1,50 @@
+"""The class-conditional GAN: sounds in folders, asked for by name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sentio_mobile.errors import InputError
+from sentio_mobile.teacher.gan.batches import sounds
+from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
+from sentio_mobile.teacher.gan.classes import CLASS_AUDIO, read_classes
+from sentio_mobile.teacher.gan.recipe import GanRecipe
+from sentio_mobile.teacher.gan.render import label_of, render
+from sentio_mobile.teacher.gan.sample import write_samples
+from sentio_mobile.teacher.gan.train import train_gan
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("sounds")
+    random = np.random.default_rng(0)
+    time = np.arange(22050) / 22050
+    for name, hz in (("bell", 2000), ("drum", 120)):
+        (place / name).mkdir()
+        for i in range(4):
+            tone = np.sin(2 * np.pi * hz * (1 + 0.05 * i) * time) * np.exp(-4 * time)
+            soundfile.write(place / name / f"{i}.wav", 0.5 * tone + 0.01 * random.normal(size=len(time)), 22050)
+    return place
+
+
+@pytest.mark.slow
+def test_a_class_can_be_asked_for(folder: Path, tiny_gan: GanRecipe, tmp_path: Path) -> None:
+    examples = sounds(read_classes(folder))
+    assert examples.mels.shape[1:] == (128, 512)
+    assert examples.labels.tolist() == [[1, 0]] * 4 + [[0, 1]] * 4
+    recipe = replace(tiny_gan, training=replace(tiny_gan.training, epochs=1))
+    train_gan(examples, recipe, tmp_path / "gan")
+    checkpoint = GanCheckpoint.load(tmp_path / "gan")
+    assert checkpoint.classes == ("bell", "drum")
+    assert checkpoint.audio == CLASS_AUDIO
+    bell, drum = (checkpoint.sample(np.array([i]), seed=0) for i in (0, 1))
+    assert np.abs(bell - drum).max() > 1e-3
+    mel, pcm = render(checkpoint, label_of(checkpoint.classes, None, None, "drum"), seed=0)
+    np.testing.assert_allclose(mel, drum[0], atol=1e-5)
+    assert abs(len(pcm) - CLASS_AUDIO.n_samples) < CLASS_AUDIO.hop_length
+    assert np.isfinite(pcm).all()
+    with pytest.raises(InputError, match="trained on classes; songs to learn from have valence and arousal"):
+        write_samples(checkpoint, "gan", 4, tmp_path / "made")
