@@ -51,7 +51,8 @@ def vectors(student: Checkpoint) -> dict[str, NDArray[np.generic]]:
     edges = np.arange(4)
     between = np.linspace(4, spec.audio.n_frames - 5, SHOWN_FRAMES).astype(int)
     frames = np.concatenate([edges, between, edges + spec.audio.n_frames - 4]).astype(np.int32)
-    cells = np.linspace(0, spec.audio.image_size - 1, SHOWN_CELLS).astype(np.int32)
+    side, _ = spec.audio.image_size
+    cells = np.linspace(0, side - 1, SHOWN_CELLS).astype(np.int32)
     return {
         "excerpt": np.stack([excerpt for excerpt, _ in sounds]),
         "length": np.array([length for _, length in sounds], dtype=np.int32),

@@ -29,10 +29,11 @@ FORMS: tuple[Form, ...] = ("spectrogram", "waveform")
 
 @dataclass(frozen=True)
 class AudioSpec:
-    """The front end: from PCM to the square image that a model looks at.
+    """The front end: from PCM to the picture that a model looks at.
 
     Log-mel levels are decibels relative to the clip's loudest mel cell, from `floor_db` to 0. `normalization` maps
     them: `db80` to [0, 1] by (dB - floor_db) / -floor_db, `zscore` to zero mean and unit standard deviation a clip.
+    `image_size` is height and width of the picture; n_mels and n_frames keep the spectrogram's own shape.
     """
 
     sample_rate: int = 22050
@@ -45,7 +46,7 @@ class AudioSpec:
     floor_db: float = -80.0
     normalization: Literal["db80", "zscore"] = "db80"
     short_clip: Literal["silence", "loop"] = "silence"
-    image_size: int = 224
+    image_size: tuple[int, int] = (224, 224)
 
     @property
     def n_samples(self) -> int:
@@ -69,12 +70,12 @@ class AudioSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> AudioSpec:
-        """Read what `to_dict` wrote.
+        """Read what `to_dict` wrote. A square picture may be given by its side, as specs from before do.
 
         Raises:
             InputError: a field is missing or unknown, or its value is of another type.
         """
-        return read_table(cls, values, "AudioSpec", complete=True)
+        return read_table(cls, _by_sides(values), "AudioSpec", complete=True)
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,11 @@ class Uncertainty:
 class ModelSpec:
     """One model: which architecture, what goes in, what comes out.
 
-    In the form `spectrogram` the input is float32 [1, 3, image_size, image_size]: three equal channels of the
+    In the form `spectrogram` the input is float32 [1, 3, height, width], `image_size`: three equal channels of the
     normalized log-mel picture, then (x - image_mean) / image_sd. In the form `waveform` it is float32 PCM
     [1, n_samples], full scale at -1 and 1. The input is named after the form. The output `output_name` is float32
     [1, 2] in [-1, 1], ordered as `outputs`. `uncertainty` is None where it was not measured.
+    `pooling` says what the answer for a song is: that of one clip (None), or the mean over all clips one after another.
     """
 
     architecture: str
@@ -112,6 +114,7 @@ class ModelSpec:
     image_mean: tuple[float, ...] = IMAGE_MEAN
     image_sd: tuple[float, ...] = IMAGE_SD
     uncertainty: Uncertainty | None = None
+    pooling: Literal["mean"] | None = None
 
     @property
     def input_name(self) -> str:
@@ -123,7 +126,7 @@ class ModelSpec:
         """Shape of the one input."""
         if self.form == "waveform":
             return (1, self.audio.n_samples)
-        return (1, 3, self.audio.image_size, self.audio.image_size)
+        return (1, 3, *self.audio.image_size)
 
     def in_form(self, form: Form) -> ModelSpec:
         """The same model, fed in another form."""
@@ -140,7 +143,14 @@ class ModelSpec:
         Raises:
             InputError: a field is missing or unknown, or its value is of another type.
         """
+        audio = values.get("audio")
+        values = {**values, "audio": _by_sides(audio)} if isinstance(audio, Mapping) else values
         return read_table(cls, values, "ModelSpec", complete=True)
+
+
+def _by_sides(audio: Mapping[str, Any]) -> Mapping[str, Any]:
+    size = audio.get("image_size")
+    return {**audio, "image_size": (size, size)} if isinstance(size, int) else audio
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from sentio_mobile.errors import InputError
 
 T = TypeVar("T")
 
+TAG = "architecture"
+"""The field, a Literal of one value, that tells dataclasses apart where a table may be one of several."""
+
 
 def read_table(kind: type[T], values: object, where: str, complete: bool = False) -> T:
     """Build `kind`, a dataclass, from a table; nested dataclasses from nested tables.
@@ -38,6 +41,15 @@ def read_table(kind: type[T], values: object, where: str, complete: bool = False
     return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in values.items()})
 
 
+def _tagged(kinds: list[Any], value: object, where: str) -> Any:
+    """The dataclass whose `TAG` is the table's; the first where the table has none."""
+    tags = {get_args(get_type_hints(kind)[TAG])[0]: kind for kind in kinds}
+    tag = value.get(TAG) if isinstance(value, Mapping) else None
+    if tag is not None and tag not in tags:
+        raise InputError(f"{where}.{TAG} must be one of {', '.join(map(repr, tags))}, not {tag!r}")
+    return kinds[0] if tag is None else tags[tag]
+
+
 def _value(hint: Any, value: object, where: str) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
@@ -49,11 +61,12 @@ def _value(hint: Any, value: object, where: str) -> Any:
     if origin in (Union, types.UnionType):
         if value is None and type(None) in args:
             return None
-        return _value(next(arg for arg in args if arg is not type(None)), value, where)
+        choices = [arg for arg in args if arg is not type(None)]
+        return _value(choices[0] if len(choices) == 1 else _tagged(choices, value, where), value, where)
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise InputError(f"{where} must be a list, not {value!r}")
-        kinds = [args[0]] * len(value) if args[-1] is Ellipsis else args
+        kinds = (args[0],) * len(value) if args[-1] is Ellipsis else args
         if len(kinds) != len(value):
             raise InputError(f"{where} must have {len(kinds)} values, not {len(value)}")
         return tuple(

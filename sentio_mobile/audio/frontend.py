@@ -16,10 +16,10 @@ def unit_of_clip(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float
 
 
 def picture_of_clip(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
-    """A clip of PCM [n_samples] as the resized picture [image_size, image_size], not yet standardized."""
+    """A clip of PCM [n_samples] as the resized picture [height, width], not yet standardized."""
     return to_picture(normalize(unit_of_clip(clip, spec), spec), spec.image_size)
 
 
 def input_of_clip(clip: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
-    """A clip of PCM [n_samples] as a model's input [1, 3, image_size, image_size]."""
+    """A clip of PCM [n_samples] as a model's input [1, 3, height, width]."""
     return to_input(picture_of_clip(clip, spec.audio), spec)

@@ -94,7 +94,7 @@ class MelPower(nn.Module):
 
 
 class FrontEnd(nn.Module):
-    """PCM [batch, n_samples], full scale at -1 and 1, to a model's input [batch, 3, image_size, image_size].
+    """PCM [batch, n_samples], full scale at -1 and 1, to a model's input [batch, 3, height, width].
 
     Equal to `input_of_clip`, the reference in numpy. A clip without sound is `floor_db` everywhere.
 
@@ -120,7 +120,8 @@ class FrontEnd(nn.Module):
         self.side = audio.n_fft // 2
         _constant(self, "mirror_rows", np.eye(self.side // 32)[::-1])
         _constant(self, "mirror", np.eye(32)[::-1])
-        over_time = resize_matrix(audio.n_frames, audio.image_size)
+        height, width = audio.image_size
+        over_time = resize_matrix(audio.n_frames, width)
         read = np.flatnonzero(over_time.any(axis=0))
         self.reading: list[int] = []
         for i, start in enumerate(self.starts):
@@ -129,17 +130,17 @@ class FrontEnd(nn.Module):
                 _constant(self, f"columns{i}", np.eye(frames)[:, here - start])
                 self.reading.append(i)
         self.parts: list[slice] = []
-        for rows in np.array_split(over_time[:, read], min(TIME_PARTS, audio.image_size)):
+        for rows in np.array_split(over_time[:, read], min(TIME_PARTS, width)):
             used = np.flatnonzero(rows.any(axis=0))
             part = slice(int(used[0]), int(used[-1]) + 1)
             _constant(self, f"over_time{len(self.parts)}", rows[:, part].T)
             self.parts.append(part)
-        _constant(self, "over_frequency", resize_matrix(audio.n_mels, audio.image_size))
+        _constant(self, "over_frequency", resize_matrix(audio.n_mels, height))
         _constant(self, "channel_mean", np.reshape(spec.image_mean, (1, -1, 1, 1)))
         _constant(self, "channel_sd", np.reshape(spec.image_sd, (1, -1, 1, 1)))
 
     def forward(self, pcm: torch.Tensor) -> torch.Tensor:
-        """[batch, n_samples] -> [batch, 3, image_size, image_size]."""
+        """[batch, n_samples] -> [batch, 3, height, width]."""
         powers = self._powers(pcm)
         loudest = _loudest(powers)
         read = [torch.matmul(powers[i], self.get_buffer(f"columns{i}")) for i in self.reading]
@@ -154,7 +155,7 @@ class FrontEnd(nn.Module):
             mean = units.mean(dim=(1, 2), keepdim=True)
             variance = ((units - mean) * (units - mean)).mean(dim=(1, 2), keepdim=True)
             picture = (picture - mean) / torch.sqrt(variance).clamp_min(float(FLATTEST))
-        picture = picture.reshape(-1, 1, self.audio.image_size, self.audio.image_size)
+        picture = picture.reshape(-1, 1, *self.audio.image_size)
         # Core ML's converter fails where a subtraction makes three channels of one.
         return (torch.cat([picture, picture, picture], dim=1) - self.channel_mean) / self.channel_sd
 
@@ -210,7 +211,8 @@ def multiply_accumulates(spec: ModelSpec) -> dict[str, int]:
     """
     front_end = FrontEnd(spec)
     mel = front_end.mel_power
-    columns, image = len(front_end.starts) * mel.columns, spec.audio.image_size
+    columns = len(front_end.starts) * mel.columns
+    height, width = spec.audio.image_size
     read = {i: front_end.get_buffer(f"columns{i}").numel() for i in front_end.reading}
     cells = spec.audio.n_mels * sum(numbers // mel.frames for numbers in read.values())
     over_time = sum(front_end.get_buffer(f"over_time{i}").numel() for i in range(len(front_end.parts)))
@@ -223,7 +225,7 @@ def multiply_accumulates(spec: ModelSpec) -> dict[str, int]:
         "power": columns * mel.third.shape[0] * mel.third.shape[1],
         "mel": columns * sum(bank.numel() for bank in mel.banks()),
         "log": cells,
-        "resize": spec.audio.n_mels * (sum(read.values()) + over_time + image * image),
+        "resize": spec.audio.n_mels * (sum(read.values()) + over_time + height * width),
     }
 
 

@@ -1,4 +1,4 @@
-"""From a normalized log-mel spectrogram to the square image that a model looks at.
+"""From a normalized log-mel spectrogram to the picture that a model looks at.
 
 A bilinear resize is linear and separable, so it is written as two constant matrices: numpy, torch and every mobile
 runtime multiply by the same numbers.
@@ -35,14 +35,14 @@ def resize_matrix(inputs: int, outputs: int) -> NDArray[np.float32]:
     return matrix.astype(np.float32)
 
 
-def to_picture(mel: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """A normalized spectrogram [n_mels, n_frames], resized to [size, size]."""
-    frequency, time = resize_matrix(mel.shape[0], size), resize_matrix(mel.shape[1], size)
+def to_picture(mel: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """A normalized spectrogram [n_mels, n_frames], resized to `size`, [height, width]."""
+    frequency, time = resize_matrix(mel.shape[0], size[0]), resize_matrix(mel.shape[1], size[1])
     return frequency @ (mel @ time.T)
 
 
 def to_input(picture: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
-    """A picture [size, size] as three equal channels, standardized: [1, 3, size, size]."""
+    """A picture [height, width] as three equal channels, standardized: [1, 3, height, width]."""
     mean = np.asarray(spec.image_mean, dtype=np.float32)[:, None, None]
     sd = np.asarray(spec.image_sd, dtype=np.float32)[:, None, None]
     return ((picture[None] - mean) / sd)[None]
@@ -56,16 +56,16 @@ def to_input_batch(units: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
         spec: the front end and the channel statistics.
 
     Returns:
-        Inputs [batch, 3, image_size, image_size].
+        Inputs [batch, 3, height, width].
     """
     import torch
 
-    size = spec.audio.image_size
+    height, width = spec.audio.image_size
     if spec.audio.normalization == "zscore":
         sd = units.std(dim=(1, 2), correction=0, keepdim=True).clamp_min(float(FLATTEST))
         units = (units - units.mean(dim=(1, 2), keepdim=True)) / sd
-    frequency = torch.from_numpy(resize_matrix(units.shape[1], size)).to(units)
-    time = torch.from_numpy(resize_matrix(units.shape[2], size)).to(units)
+    frequency = torch.from_numpy(resize_matrix(units.shape[1], height)).to(units)
+    time = torch.from_numpy(resize_matrix(units.shape[2], width)).to(units)
     picture = torch.matmul(frequency, torch.matmul(units, time.T)).unsqueeze(1)
     mean = torch.tensor(spec.image_mean).to(units).view(1, 3, 1, 1)
     sd = torch.tensor(spec.image_sd).to(units).view(1, 3, 1, 1)

@@ -94,6 +94,11 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
 @click.option(
+    "--recipe",
+    "teacher",
+    help="A teacher's recipe, such as ast_5s, whose front end is the one to prepare for. By default 30 s at 22,050 Hz.",
+)
+@click.option(
     "--store",
     type=click.Path(path_type=Path),
     help="Where spectrograms are kept, for several prepared folders to share; OUT/store otherwise.",
@@ -108,6 +113,7 @@ def prepare(
     windows: int,
     fractions: tuple[float, float, float],
     seed: int,
+    teacher: str | None,
     store: Path | None,
     force: bool,
 ) -> None:
@@ -122,7 +128,7 @@ def prepare(
     from sentio_mobile.data.prepared import SHEET
     from sentio_mobile.errors import DataError
     from sentio_mobile.files import read_json
-    from sentio_mobile.recipes import DataRecipe
+    from sentio_mobile.recipes import DataRecipe, TeacherRecipe, load_recipe
     from sentio_mobile.spec import AudioSpec
     from sentio_mobile.tables import read_table
 
@@ -135,8 +141,9 @@ def prepare(
         "seed": seed,
     }
     recipe = read_table(DataRecipe, options, "the options")
+    audio = (load_recipe(TeacherRecipe, teacher, "teacher").audio if teacher else None) or AudioSpec()
     with Bars() as bars:
-        skipped = prepare_data(source, out, recipe, AudioSpec(), bars, replace=force, store=store)
+        skipped = prepare_data(source, out, recipe, audio, bars, replace=force, store=store)
     show_skipped(skipped)
     sheet = read_json(out / SHEET, DataError)
     for line in sheet["notes"]:

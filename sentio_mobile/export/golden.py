@@ -62,11 +62,11 @@ class Golden:
             golden = cls(**{field.name: values[field.name] for field in fields(cls)})
         except (OSError, KeyError, SafetensorError) as error:
             raise BundleError(f"{path}: holds no golden vectors ({error}); export again") from error
-        count, size = len(golden.output), spec.audio.image_size
+        count = len(golden.output)
         shapes = {
             "excerpt": (count, max(1, golden.excerpt.shape[-1])),
             "length": (count,),
-            "picture": (count, size, size),
+            "picture": (count, *spec.audio.image_size),
             "output": (count, len(spec.outputs)),
         }
         lengths = (golden.length >= 1) & (golden.length <= spec.audio.n_samples)

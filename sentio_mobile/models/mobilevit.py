@@ -81,14 +81,15 @@ class MobileViT(nn.Module):
 
     Args:
         settings: widths and depth.
-        image_size: side of the square input, a multiple of 16.
+        image_size: height and width of the picture, multiples of 16.
     """
 
-    def __init__(self, settings: MobileViTSettings, image_size: int = 224) -> None:
+    def __init__(self, settings: MobileViTSettings, image_size: tuple[int, int] = (224, 224)) -> None:
         super().__init__()
         self.settings = settings
         self.stem = Stem(settings.stem_widths, settings.width)
-        tokens = 1 + (image_size // 2 ** (1 + len(settings.stem_widths))) ** 2
+        step = 2 ** (1 + len(settings.stem_widths))
+        tokens = 1 + (image_size[0] // step) * (image_size[1] // step)
         self.class_token = nn.Parameter(torch.zeros(1, 1, settings.width))
         self.position = nn.Parameter(torch.empty(1, tokens, settings.width))
         nn.init.trunc_normal_(self.position, std=0.02)
@@ -98,7 +99,7 @@ class MobileViT(nn.Module):
         self.output = nn.Linear(settings.output_width, len(OUTPUTS))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, image_size, image_size] -> valence and arousal [batch, 2] in (-1, 1)."""
+        """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
         patches = self.stem(image)
         tokens = torch.cat([self.class_token.expand(image.shape[0], 1, -1), patches], dim=1) + self.position
         tokens = self.blocks(self.patch_dropout(tokens))

@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sentio_mobile.errors import InputError
-from sentio_mobile.models.settings import MobileViTSettings, ViTSettings
+from sentio_mobile.models.settings import ASTSettings, MobileViTSettings, ViTSettings
 from sentio_mobile.spec import AudioSpec, ModelSpec
 from sentio_mobile.tables import read_table
 
 if TYPE_CHECKING:
     from torch import nn
 
-Settings = ViTSettings | MobileViTSettings
+Settings = ViTSettings | ASTSettings | MobileViTSettings
 
-ARCHITECTURES: Mapping[str, type[ViTSettings] | type[MobileViTSettings]] = {
+ARCHITECTURES: Mapping[str, type[ViTSettings] | type[ASTSettings] | type[MobileViTSettings]] = {
     "vit": ViTSettings,
+    "ast": ASTSettings,
     "mobilevit": MobileViTSettings,
 }
 
@@ -39,6 +40,10 @@ def build(spec: ModelSpec) -> nn.Module:
         from sentio_mobile.models.vit import ViT
 
         return ViT(settings, spec.audio.image_size)
+    if isinstance(settings, ASTSettings):
+        from sentio_mobile.models.ast import AST
+
+        return AST(settings, spec.audio.image_size)
     from sentio_mobile.models.mobilevit import MobileViT
 
     return MobileViT(settings, spec.audio.image_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class ViTSettings:
     torchvision and timm, 1e-12 in Hugging Face's models, whose answers another value would change.
     """
 
+    architecture: Literal["vit"] = "vit"
     patch_size: int = 16
     layers: int = 12
     heads: int = 12
@@ -21,6 +23,22 @@ class ViTSettings:
     mlp_width: int = 3072
     head_widths: tuple[int, ...] = (512, 128)
     head_dropout: tuple[float, ...] = (0.2, 0.2, 0.1)
+    patch_keep: int = 0
+    norm_eps: float = 1e-6
+
+
+@dataclass(frozen=True)
+class ASTSettings:
+    """An audio spectrogram transformer (Gong et al. 2021), by default that for 5 s; fields as in `ViTSettings`."""
+
+    architecture: Literal["ast"] = "ast"
+    patch_size: int = 16
+    layers: int = 4
+    heads: int = 4
+    width: int = 256
+    mlp_width: int = 1024
+    head_widths: tuple[int, ...] = (128,)
+    head_dropout: tuple[float, ...] = (0.1, 0.1)
     patch_keep: int = 0
     norm_eps: float = 1e-6
 

@@ -9,39 +9,30 @@ from torch import nn
 from torchvision.models import VisionTransformer
 from torchvision.models.vision_transformer import Encoder
 
+from sentio_mobile.errors import InputError
 from sentio_mobile.models.blocks import PatchDropout
+from sentio_mobile.models.encoder import EmotionHead, EncoderNetwork
 from sentio_mobile.models.settings import ViTSettings
-from sentio_mobile.spec import OUTPUTS
 
 
-class EmotionHead(nn.Sequential):
-    """LayerNorm, then linear maps with GELU and dropout down to two outputs with tanh.
-
-    Dropout stands before each linear map: `dropout` has one value for each of them.
-    """
-
-    def __init__(self, inputs: int, widths: tuple[int, ...], dropout: tuple[float, ...]) -> None:
-        layers: list[nn.Module] = [nn.LayerNorm(inputs)]
-        sizes = (inputs, *widths, len(OUTPUTS))
-        for i, (before, after, rate) in enumerate(zip(sizes[:-1], sizes[1:], dropout, strict=True)):
-            layers += [nn.Dropout(rate), nn.Linear(before, after)]
-            if i < len(widths):
-                layers.append(nn.GELU())
-        super().__init__(*layers, nn.Tanh())
-
-
-class ViT(nn.Module):
+class ViT(EncoderNetwork):
     """torchvision's encoder; with the default settings it is `vit_b_16` to the last weight name.
 
     Args:
         settings: widths and depth.
-        image_size: side of the square input, a multiple of the patch size.
+        image_size: height and width of the picture: a square, of a multiple of the patch size.
+
+    Raises:
+        InputError: the picture is no square; an `ast` takes any.
     """
 
-    def __init__(self, settings: ViTSettings, image_size: int = 224) -> None:
+    def __init__(self, settings: ViTSettings, image_size: tuple[int, int] = (224, 224)) -> None:
         super().__init__()
+        side, width = image_size
+        if side != width:
+            raise InputError(f"a vit looks at squares, not at {side} by {width}; take an ast, or another image_size")
         self.backbone = VisionTransformer(
-            image_size=image_size,
+            image_size=side,
             patch_size=settings.patch_size,
             num_layers=settings.layers,
             num_heads=settings.heads,
@@ -52,16 +43,6 @@ class ViT(nn.Module):
         self.backbone.heads = nn.Sequential()
         self.patch_dropout = PatchDropout(settings.patch_keep)
         self.head = EmotionHead(settings.width, settings.head_widths, settings.head_dropout)
-
-    @property
-    def blocks(self) -> nn.Sequential:
-        """The transformer blocks, first to last."""
-        return self.backbone.encoder.layers
-
-    @property
-    def top(self) -> nn.ModuleList:
-        """What stands above the blocks."""
-        return nn.ModuleList([self.backbone.encoder.ln, self.head])
 
     @property
     def encoder(self) -> Encoder:
@@ -75,18 +56,10 @@ class ViT(nn.Module):
         return side, side
 
     def tokens(self, image: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, image_size, image_size] -> [batch, 1 + patches, width], the class token first.
+        """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first.
 
         The positions are added here, not by the encoder: a patch keeps its own when others are dropped.
         """
         patches = self.backbone._process_input(image)
         tokens = torch.cat([self.backbone.class_token.expand(image.shape[0], -1, -1), patches], dim=1)
         return self.patch_dropout(tokens + self.encoder.pos_embedding)
-
-    def answer(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The last block's tokens [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        return self.head(self.encoder.ln(tokens)[:, 0])
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, image_size, image_size] -> valence and arousal [batch, 2] in (-1, 1)."""
-        return self.answer(self.encoder.layers(self.encoder.dropout(self.tokens(image))))

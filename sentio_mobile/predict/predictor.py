@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import os
@@ -69,15 +70,19 @@ class Predictor:
     def predict(self, song: str | Path) -> Emotion:
         """The emotion of the first `spec.audio.seconds` of an audio file; no more of it is decoded.
 
+        That of a model with `pooling` is the mean over all windows of the song, one after another.
+
         Raises:
             AudioError: the file holds no usable audio.
         """
         audio = self.spec.audio
+        if self.spec.pooling == "mean":
+            return _mean(self._trajectory(Path(song), audio.seconds))
         pcm = decode(Path(song), audio.sample_rate, seconds=audio.n_samples / audio.sample_rate)
         return self._of_pcm(pcm, _name(song))
 
     def predict_pcm(self, pcm: NDArray[np.floating], sample_rate: int, song: str = "PCM") -> Emotion:
-        """The emotion of the first `spec.audio.seconds` of sound in memory.
+        """The emotion of the first `spec.audio.seconds` of sound in memory; with `pooling`, of all of it.
 
         Args:
             pcm: mono, floating point [samples], full scale at -1 and 1.
@@ -96,10 +101,14 @@ class Predictor:
         if not np.issubdtype(pcm.dtype, np.floating):
             raise InputError(f"{song}: PCM of {pcm.dtype} has no full scale of 1; divide it by its own as float32")
         # A second more than a clip: the resampler's filter reaches a little beyond what it gives.
-        clip = np.asarray(pcm[: math.ceil((audio.seconds + 1) * sample_rate)], dtype=np.float32)
+        pooled = self.spec.pooling == "mean"
+        most = None if pooled else math.ceil((audio.seconds + 1) * sample_rate)
+        clip = np.asarray(pcm[:most], dtype=np.float32)
         check_pcm(clip, song)
         if sample_rate != audio.sample_rate:
             clip = soxr.resample(clip, sample_rate, audio.sample_rate)
+        if pooled:
+            return _mean(self._of_blocks(iter([clip]), song, audio.seconds))
         return self._of_pcm(clip[: audio.n_samples], song)
 
     def trajectory(self, song: str | Path, every: float = 1.0) -> Iterator[Emotion]:
@@ -133,10 +142,13 @@ class Predictor:
         )
 
     def _trajectory(self, song: Path, every: float) -> Iterator[Emotion]:
-        clips = self._inputs(windows(stream(song, self.spec.audio.sample_rate), self.spec.audio, every))
+        return self._of_blocks(stream(song, self.spec.audio.sample_rate), _name(song), every)
+
+    def _of_blocks(self, blocks: Iterator[NDArray[np.float32]], song: str, every: float) -> Iterator[Emotion]:
+        clips = self._inputs(windows(blocks, self.spec.audio, every))
         while group := list(itertools.islice(clips, self.batch)):
             given = np.concatenate([given for _, given in group])
-            yield from self._answers(given, [window for window, _ in group], _name(song))
+            yield from self._answers(given, [window for window, _ in group], song)
 
     def _inputs(self, clips: Iterator[Window]) -> Iterator[tuple[Window, NDArray[np.float32]]]:
         """Each window and what the model is fed for it, a batch of one."""
@@ -162,6 +174,13 @@ class Predictor:
             Emotion(song, float(valence), float(arousal), clip.start / rate, (clip.start + clip.heard) / rate, known)
             for (valence, arousal), clip in zip(answers, clips, strict=True)
         ]
+
+
+def _mean(answers: Iterator[Emotion]) -> Emotion:
+    """One answer for a song of many: the mean, of the time from the first's beginning to the last's end."""
+    every = list(answers)
+    valence, arousal = (float(np.mean([getattr(answer, name) for answer in every])) for name in ("valence", "arousal"))
+    return dataclasses.replace(every[0], valence=valence, arousal=arousal, end=every[-1].end)
 
 
 def _name(song: str | Path) -> str:

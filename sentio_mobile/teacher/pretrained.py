@@ -9,25 +9,29 @@ import torch
 from torchvision.models import ViT_B_16_Weights
 
 from sentio_mobile.errors import CheckpointError
-from sentio_mobile.models.settings import ViTSettings
+from sentio_mobile.models.settings import ASTSettings, ViTSettings
 from sentio_mobile.teacher.foreign import read_backbone
 
 IMAGENET = "imagenet"
 _SIZES = ("patch_size", "layers", "heads", "width", "mlp_width")
 
 
-def pretrained_backbone(weights: str, settings: ViTSettings, image_size: int) -> dict[str, torch.Tensor]:
+def pretrained_backbone(
+    weights: str, settings: ViTSettings | ASTSettings, image_size: tuple[int, int]
+) -> dict[str, torch.Tensor]:
     """Weights for `ViT.backbone`, to start training from.
 
     Args:
         weights: `imagenet`, which torchvision fetches unless its cache has them, or the path of a file.
         settings: of the network that will take them.
-        image_size: side of the picture that it looks at.
+        image_size: height and width of the picture that it looks at.
 
     Raises:
         CheckpointError: there is no network to fetch them from, the file cannot be read or trusted, or they are of
             another width, depth, patch or picture.
     """
+    if isinstance(settings, ASTSettings):
+        raise CheckpointError("an ast has no backbone that others have trained; leave --weights out, or train a vit")
     if weights != IMAGENET:
         return read_backbone(Path(weights), settings, image_size)
     whole = ViTSettings()

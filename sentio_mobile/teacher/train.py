@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.vit import ViT
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import TeacherRecipe
+from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.conformal import with_uncertainty
 from sentio_mobile.training.dataset import Mixture
@@ -55,13 +57,18 @@ def train_teacher(
         synthetic: made-up clips to mix in, as the recipe says. Validation and test songs stay real.
 
     Raises:
-        DataError: `synthetic` is of another front end than the songs.
+        DataError: the songs are of another front end than `recipe.audio` or `synthetic`.
         CheckpointError: `start` is of another architecture or front end.
         TrainingError: too few songs, or a loss that is not finite; the best epoch before it is then kept in a folder
             beside `out`, and the message names it.
         OutputError: `out` cannot be written.
     """
-    spec = spec_of(recipe.model, data.audio)
+    if recipe.audio is not None and recipe.audio != data.audio:
+        raise DataError(
+            f"{data.folder}: was prepared for another front end than the recipe's; prepare the songs with "
+            "`data prepare --recipe`"
+        )
+    spec = replace_fields(spec_of(recipe.model, data.audio), pooling=recipe.pooling)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)
     if start is not None:
@@ -69,6 +76,7 @@ def train_teacher(
             raise CheckpointError(
                 f"{data.folder}: was prepared for another front end than that of the teacher to start from"
             )
+        _require_same_sums(start, spec)
         try:
             model.load_state_dict(start.model.state_dict())
         except RuntimeError as error:
@@ -110,6 +118,16 @@ def train_teacher(
     checkpoint.save(out, replace)
     shutil.rmtree(work)
     return checkpoint
+
+
+def _require_same_sums(start: Checkpoint, spec: ModelSpec) -> None:
+    """Settings that leave no trace in the shapes of weights, and change what is computed with them."""
+    for name in ("heads", "norm_eps"):
+        theirs, ours = start.spec.settings.get(name), spec.settings.get(name)
+        if theirs != ours:
+            raise CheckpointError(
+                f"the teacher to start from has {name} {theirs}, and the recipe {ours}; change the recipe"
+            )
 
 
 def _mixture(synthetic: Synthetic, data: PreparedData, recipe: TeacherRecipe) -> Mixture:

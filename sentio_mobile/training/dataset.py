@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
+from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.augment import augment
 from sentio_mobile.data.prepared import PreparedData, Split
 from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.recipes import TrainingSettings
+from sentio_mobile.spec import ModelSpec
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Turn = tuple[int, int]
@@ -42,20 +46,24 @@ class Mixture:
 
 
 class EvaluatedClips(Dataset[Batch]):
-    """Log-mels in unit levels [n_mels, n_frames] and labels [2] of each song's evaluated window.
+    """Log-mels in unit levels [clips, n_mels, n_frames] and labels [2] of each song.
 
+    One clip, the evaluated window, or with `pooling` all windows; of a song that has fewer than others, some again.
     What worker processes get is a path, not the clips.
     """
 
-    def __init__(self, data: PreparedData, split: Split) -> None:
+    def __init__(self, data: PreparedData, split: Split, pooling: Literal["mean"] | None = None) -> None:
         self.split, self._store = split, data.store
+        self._rows, self._labels = split.rows[:, None], split.labels
+        if pooling is not None:
+            self._rows, self._labels = split.windows, split.window_labels.mean(axis=1)
 
     def __len__(self) -> int:
         return len(self.split)
 
     def __getitem__(self, i: int) -> Batch:
-        mel = np.asarray(self._store.mels[self.split.rows[i]], dtype=np.float32)
-        return torch.from_numpy(mel), torch.from_numpy(self.split.labels[i])
+        mels = np.stack([np.asarray(self._store.mels[row], dtype=np.float32) for row in self._rows[i]])
+        return torch.from_numpy(mels), torch.from_numpy(self._labels[i])
 
 
 class TrainingClips(Dataset[Batch]):
@@ -116,9 +124,15 @@ class Songs(lightning.LightningDataModule):
         TrainingError: there are fewer training songs than a batch holds.
     """
 
-    def __init__(self, data: PreparedData, settings: TrainingSettings, mixture: Mixture | None = None) -> None:
+    def __init__(
+        self,
+        data: PreparedData,
+        settings: TrainingSettings,
+        mixture: Mixture | None = None,
+        pooling: Literal["mean"] | None = None,
+    ) -> None:
         super().__init__()
-        self.data, self.settings, self.mixture = data, settings, mixture
+        self.data, self.settings, self.mixture, self.pooling = data, settings, mixture, pooling
         songs, batch = len(data.split("train")), settings.batch_size
         if songs < batch:
             raise TrainingError(f"{songs} training songs do not fill a batch of {batch}; lower batch_size")
@@ -144,15 +158,21 @@ class Songs(lightning.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Batch]:
         """This process' share of the validation songs; none is looked at twice."""
         assert self.trainer is not None
-        clips = EvaluatedClips(self.data, self.data.split("val"))
+        clips = EvaluatedClips(self.data, self.data.split("val"), self.pooling)
         mine = range(self.trainer.global_rank, len(clips), self.trainer.world_size)
         return DataLoader(Subset(clips, mine), batch_size=16)
 
 
-def ordered_loader(data: PreparedData, split: str) -> DataLoader[Batch]:
-    """The songs of one split in the order of the file, each by the window that is evaluated.
+def of_songs(model: nn.Module, clips: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
+    """A model's answers for songs [songs, 2], the mean over each song's clips [songs, clips, n_mels, n_frames]."""
+    answers = model(to_input_batch(clips.flatten(0, 1), spec))
+    return answers.view(*clips.shape[:2], -1).mean(dim=1)
+
+
+def ordered_loader(data: PreparedData, split: str, pooling: Literal["mean"] | None = None) -> DataLoader[Batch]:
+    """The songs of one split in the order of the file, as `EvaluatedClips` has them.
 
     Raises:
         DataError: there is no such split.
     """
-    return DataLoader(EvaluatedClips(data, data.split(split)), batch_size=16)
+    return DataLoader(EvaluatedClips(data, data.split(split), pooling), batch_size=16)

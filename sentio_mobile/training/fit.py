@@ -15,14 +15,13 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
 from torch import nn
 
-from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import LossError, TrainingError
 from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.callbacks import History, ShowProgress, Unfreezing, is_first_process
-from sentio_mobile.training.dataset import Mixture, Songs, ordered_loader
+from sentio_mobile.training.dataset import Mixture, Songs, of_songs, ordered_loader
 from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.task import EmotionTask
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, claim, quiet
@@ -69,7 +68,7 @@ def fit(
     if mixture is not None:
         given.append(mixture.signature)
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()
-    songs = Songs(data, settings, mixture)
+    songs = Songs(data, settings, mixture, spec.pooling)
     history = History()
     best = ModelCheckpoint(
         work, filename="best", monitor="val_ccc", mode="max", save_last=True, enable_version_counter=False
@@ -143,5 +142,5 @@ def _restore(model: nn.Module, path: str) -> None:
 def predict(model: nn.Module, spec: ModelSpec, data: PreparedData, split: str) -> NDArray[np.float32]:
     """A model's answers [songs, 2] for the songs of one split, in the order of the file."""
     with torch.inference_mode():
-        answers = [model(to_input_batch(mels, spec)) for mels, _ in ordered_loader(data, split)]
+        answers = [of_songs(model, clips, spec) for clips, _ in ordered_loader(data, split, spec.pooling)]
     return torch.cat(answers).numpy()

@@ -15,7 +15,7 @@ from sentio_mobile.data.augment import mix
 from sentio_mobile.errors import LossError
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import OUTPUTS, ModelSpec
-from sentio_mobile.training.dataset import Batch
+from sentio_mobile.training.dataset import Batch, of_songs
 from sentio_mobile.training.metrics import ccc
 from sentio_mobile.training.objectives import Objective
 
@@ -52,8 +52,8 @@ class EmotionTask(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Collect answers: a concordance is a property of the whole set, not a mean over batches."""
-        mels, labels = batch
-        self.predicted.update(self.model(to_input_batch(mels, self.spec)))
+        clips, labels = batch
+        self.predicted.update(of_songs(self.model, clips, self.spec))
         self.truth.update(labels)
 
     def on_validation_epoch_end(self) -> None:

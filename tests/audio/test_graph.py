@@ -122,13 +122,13 @@ def test_a_batch_gives_what_each_clip_gives(front_end: FrontEnd, sounds: dict[st
     "fields",
     [
         {"seconds": 1.0},
-        {"seconds": 2.0, "image_size": 32},
+        {"seconds": 2.0, "image_size": (32, 48)},
         {"seconds": 3.0},
         {"seconds": 6.015},
         {"seconds": 0.1},
         {"seconds": 5.0, "n_fft": 512, "hop_length": 128, "n_mels": 40, "f_min": 100.0},
         {"seconds": 2.0, "sample_rate": 16_000, "f_max": 8000.0, "n_mels": 64},
-        {"seconds": 7.0, "image_size": 3, "floor_db": -60.0},
+        {"seconds": 7.0, "image_size": (3, 3), "floor_db": -60.0},
     ],
     ids=str,
 )

@@ -102,7 +102,7 @@ def make_bundle(
     settings = MobileViTSettings(
         stem_widths=(8, 8, 8), layers=1, heads=2, head_width=8, width=16, mlp_width=16, output_width=8
     )
-    spec = spec_of(settings, AudioSpec(seconds=2.0, image_size=32))
+    spec = spec_of(settings, AudioSpec(seconds=2.0, image_size=(32, 32)))
     torch.manual_seed(1)
     model = build(spec).eval()
     with torch.no_grad():

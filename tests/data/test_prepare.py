@@ -318,7 +318,7 @@ def test_normalization_and_image_size_leave_the_store_as_it_is(tmp_path: Path, m
     manifest, store = library(tmp_path, 30), tmp_path / "store"
     prepare(manifest, tmp_path / "a", DataRecipe(fractions=FEW), SHORT, store=store)
     counter = count_decodes(monkeypatch)
-    zscore = dataclasses.replace(SHORT, normalization="zscore", image_size=64)
+    zscore = dataclasses.replace(SHORT, normalization="zscore", image_size=(64, 64))
     prepare(manifest, tmp_path / "b", DataRecipe(fractions=FEW), zscore, store=store)
     assert counter == []
     assert open_data(tmp_path / "b").audio == zscore

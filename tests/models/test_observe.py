@@ -18,7 +18,7 @@ from sentio_mobile.teacher.foreign import import_teacher
 @pytest.fixture
 def model() -> ViT:
     torch.manual_seed(0)
-    return ViT(ViTSettings(layers=3, heads=2, width=32, mlp_width=64), 64).eval()
+    return ViT(ViTSettings(layers=3, heads=2, width=32, mlp_width=64), (64, 64)).eval()
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_gradients_flow_through_what_is_observed(model: ViT, image: torch.Tensor
 
 
 def test_in_training_the_patches_that_are_kept_are_observed(image: torch.Tensor) -> None:
-    model = ViT(ViTSettings(layers=2, heads=2, width=32, mlp_width=64, patch_keep=5), 64).train()
+    model = ViT(ViTSettings(layers=2, heads=2, width=32, mlp_width=64, patch_keep=5), (64, 64)).train()
     assert observe(model, image, attention=(0,)).attention[0].shape == (2, 2, 6, 6)
     assert observe(model.eval(), image, attention=(0,)).attention[0].shape == (2, 2, 17, 17)
 

@@ -35,14 +35,14 @@ class Converted:
     Attributes:
         layout: how it names things.
         settings: sizes, as the shapes state them.
-        image_size: side of the square picture that its positions are for.
+        image_size: height and width of the picture, a square, that its positions are for.
         tensors: float32, under the names of a `ViT` with these settings: `backbone.`, and `head.` where it has one.
         left_out: what the file has and a `ViT` has no place for.
     """
 
     layout: Layout
     settings: ViTSettings
-    image_size: int
+    image_size: tuple[int, int]
     tensors: Mapping[str, torch.Tensor]
     left_out: tuple[str, ...]
 
@@ -128,8 +128,8 @@ def _sizes(
     tensors: Mapping[str, torch.Tensor],
     heads: int | None,
     norm_eps: float | None,
-) -> tuple[ViTSettings, int]:
-    """Settings and the side of the picture, from the shapes of four tensors; the others must fit them."""
+) -> tuple[ViTSettings, tuple[int, int]]:
+    """Settings and the size of the picture, from the shapes of four tensors; the others must fit them."""
 
     def shape(ours: str, rank: int) -> tuple[int, ...]:
         name = names[ours][0]
@@ -164,7 +164,7 @@ def _sizes(
     if layout.head:
         widths = tuple(shape(f"head.{i}.weight", 2)[0] for i in (2, 5))
         settings = replace(settings, head_widths=widths)
-    return settings, side * patch[3]
+    return settings, (side * patch[3], side * patch[3])
 
 
 def _stacked(

@@ -85,7 +85,9 @@ def import_teacher(
     return Imported(checkpoint, converted.layout.name, len(converted.tensors), converted.left_out, untrained)
 
 
-def read_backbone(path: Path, settings: ViTSettings, image_size: int = 224) -> dict[str, torch.Tensor]:
+def read_backbone(
+    path: Path, settings: ViTSettings, image_size: tuple[int, int] = (224, 224)
+) -> dict[str, torch.Tensor]:
     """Weights for `ViT.backbone`, to start training from.
 
     The epsilon of the layer norms stays that of `settings`: it is a setting, not a weight.
@@ -93,7 +95,7 @@ def read_backbone(path: Path, settings: ViTSettings, image_size: int = 224) -> d
     Args:
         path: a file as for `import_teacher`.
         settings: of the network that will take them.
-        image_size: side of the picture that it looks at.
+        image_size: height and width of the picture that it looks at.
 
     Raises:
         CheckpointError: the file cannot be read or trusted, or is of another width, depth, patch or picture.

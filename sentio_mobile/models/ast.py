@@ -1,0 +1,63 @@
+"""The other teacher: an audio spectrogram transformer, which looks at a spectrogram in its own shape."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import nn
+from torch.nn.functional import pad
+from torchvision.models.vision_transformer import Encoder
+
+from sentio_mobile.models.blocks import PatchDropout
+from sentio_mobile.models.encoder import EmotionHead, EncoderNetwork
+from sentio_mobile.models.settings import ASTSettings
+
+
+class AST(EncoderNetwork):
+    """Patches of any picture, positions that are learnt for its shape, and torchvision's encoder (Gong et al. 2021).
+
+    Patches do not overlap here. A picture whose sides are no multiples of the patch size is filled up by repeating its
+    last row and column.
+
+    Args:
+        settings: widths and depth.
+        image_size: height and width of the picture.
+    """
+
+    def __init__(self, settings: ASTSettings, image_size: tuple[int, int]) -> None:
+        super().__init__()
+        size = settings.patch_size
+        self._grid = (-(-image_size[0] // size), -(-image_size[1] // size))
+        self.margin = (0, self._grid[1] * size - image_size[1], 0, self._grid[0] * size - image_size[0])
+        self.patches = nn.Conv2d(3, settings.width, size, stride=size)
+        nn.init.trunc_normal_(self.patches.weight, std=(3 * size * size) ** -0.5)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, settings.width))
+        self.transformer = Encoder(
+            1 + self._grid[0] * self._grid[1],
+            settings.layers,
+            settings.heads,
+            settings.width,
+            settings.mlp_width,
+            dropout=0.0,
+            attention_dropout=0.0,
+            norm_layer=partial(nn.LayerNorm, eps=settings.norm_eps),
+        )
+        self.patch_dropout = PatchDropout(settings.patch_keep)
+        self.head = EmotionHead(settings.width, settings.head_widths, settings.head_dropout)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder; as in `sentio_mobile.models.observe`."""
+        return self.transformer
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Patches along the height and the width of the picture."""
+        return self._grid
+
+    def tokens(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
+        patches = self.patches(pad(image, self.margin, mode="replicate")).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.class_token.expand(len(image), -1, -1), patches], dim=1)
+        return self.patch_dropout(tokens + self.encoder.pos_embedding)

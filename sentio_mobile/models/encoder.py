@@ -1,0 +1,61 @@
+"""What every network around torchvision's transformer encoder shares: its blocks, its head, and how they follow."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torchvision.models.vision_transformer import Encoder
+
+from sentio_mobile.spec import OUTPUTS
+
+
+class EmotionHead(nn.Sequential):
+    """LayerNorm, then linear maps with GELU and dropout down to two outputs with tanh.
+
+    Dropout stands before each linear map: `dropout` has one value for each of them.
+    """
+
+    def __init__(self, inputs: int, widths: tuple[int, ...], dropout: tuple[float, ...]) -> None:
+        layers: list[nn.Module] = [nn.LayerNorm(inputs)]
+        sizes = (inputs, *widths, len(OUTPUTS))
+        for i, (before, after, rate) in enumerate(zip(sizes[:-1], sizes[1:], dropout, strict=True)):
+            layers += [nn.Dropout(rate), nn.Linear(before, after)]
+            if i < len(widths):
+                layers.append(nn.GELU())
+        super().__init__(*layers, nn.Tanh())
+
+
+class EncoderNetwork(nn.Module):
+    """A network whose forward `sentio_mobile.models.observe` can walk through; the class token answers.
+
+    Below it are `encoder`, `head` and `tokens`.
+    """
+
+    head: EmotionHead
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder."""
+        raise NotImplementedError
+
+    @property
+    def blocks(self) -> nn.Sequential:
+        """The transformer blocks, first to last."""
+        return self.encoder.layers
+
+    @property
+    def top(self) -> nn.ModuleList:
+        """What stands above the blocks."""
+        return nn.ModuleList([self.encoder.ln, self.head])
+
+    def tokens(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
+        raise NotImplementedError
+
+    def answer(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The last block's tokens [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
+        return self.head(self.encoder.ln(tokens)[:, 0])
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
+        return self.answer(self.encoder.layers(self.encoder.dropout(self.tokens(image))))

@@ -1,0 +1,101 @@
+"""Songs whose answer is the mean over their windows, from preparing to training to prediction."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sentio_mobile.audio.image import to_input_batch
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.data.prepared import PreparedData, open_data
+from sentio_mobile.errors import CheckpointError, DataError
+from sentio_mobile.models.settings import ASTSettings
+from sentio_mobile.predict.predictor import Predictor
+from sentio_mobile.recipes import DataRecipe, TeacherRecipe, TrainingSettings
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.explain import explain
+from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.training.fit import predict
+
+SHORT = AudioSpec(seconds=3.0, image_size=(128, 130))
+MODEL = ASTSettings(layers=2, heads=2, width=32, mlp_width=64, head_widths=(16,), head_dropout=(0.0, 0.0))
+
+
+@pytest.fixture(scope="module")
+def windowed(deam: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """Songs of four windows each."""
+    out = tmp_path_factory.mktemp("windowed") / "data"
+    assert prepare(deam, out, DataRecipe(fractions=(0.6, 0.2, 0.2), windows=4), SHORT) == []
+    return open_data(out)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> TeacherRecipe:
+    return TeacherRecipe(MODEL, TrainingSettings(2, 8, 2e-3), audio=SHORT, pooling="mean")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(windowed: PreparedData, recipe: TeacherRecipe, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    out = tmp_path_factory.mktemp("ast") / "ckpt"
+    train_teacher(windowed, recipe, out)
+    return Checkpoint.load(out)
+
+
+def test_a_songs_answer_is_the_mean_over_its_windows(checkpoint: Checkpoint, windowed: PreparedData) -> None:
+    assert checkpoint.spec.pooling == "mean"
+    test = windowed.split("test")
+    assert test.windows.shape[1] == 4
+    clips = torch.from_numpy(np.asarray(windowed.mels[test.windows.reshape(-1)], dtype=np.float32))
+    with torch.inference_mode():
+        wanted = checkpoint.model(to_input_batch(clips, checkpoint.spec)).view(len(test), 4, 2).mean(dim=1)
+    found = predict(checkpoint.model, checkpoint.spec, windowed, "test")
+    np.testing.assert_allclose(found, wanted.numpy(), atol=1e-6)
+    np.testing.assert_allclose(checkpoint.evaluation["test"]["predicted"], found, atol=1e-4)
+    alone = predict(checkpoint.model, replace(checkpoint.spec, pooling=None), windowed, "test")
+    assert np.abs(alone - found).max() > 1e-5
+
+
+def test_a_song_on_disk_is_answered_like_its_windows(checkpoint: Checkpoint, deam: Path) -> None:
+    song = next(deam.rglob("*.wav"))
+
+    def run(given: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return checkpoint.model(torch.from_numpy(given)).numpy()
+
+    predictor = Predictor(checkpoint.spec, run, batch=4)
+    moments = list(predictor.trajectory(song, every=SHORT.seconds))
+    answer = predictor.predict(song)
+    assert len(moments) > 3
+    assert answer.valence == pytest.approx(np.mean([moment.valence for moment in moments]), abs=1e-6)
+    assert (answer.start, answer.end) == (0, moments[-1].end)
+    import soundfile
+
+    pcm, rate = soundfile.read(song, dtype="float32")
+    mono = pcm if pcm.ndim == 1 else pcm.mean(axis=1)
+    assert predictor.predict_pcm(mono, rate).arousal == pytest.approx(answer.arousal, abs=2e-3)
+
+
+def test_where_it_looks_is_drawn_in_its_own_shape(checkpoint: Checkpoint, deam: Path) -> None:
+    seen = explain(checkpoint, next(deam.rglob("*.wav")))
+    assert seen.rollout.shape == (8, 9)
+    assert (seen.rollout > 0).all()
+    # 130 frames fill eight patches and the beginning of a ninth, which the picture's end cuts.
+    assert seen.covered == (1, 144 / 130)
+
+
+def test_songs_of_another_front_end_are_refused(data: PreparedData, recipe: TeacherRecipe, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="prepare the songs with `data prepare --recipe`"):
+        train_teacher(data, recipe, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_that_computes_something_else_is_refused(
+    windowed: PreparedData, recipe: TeacherRecipe, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    for name, value in (("heads", 4), ("norm_eps", 1e-12)):
+        other = replace(recipe, model=replace(MODEL, **{name: value}))
+        with pytest.raises(CheckpointError, match=f"the teacher to start from has {name}"):
+            train_teacher(windowed, other, tmp_path / "out", start=checkpoint)
