@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from sentio_mobile.files import write_bytes
-from sentio_mobile.pages.chart import LIGHT, STYLE
+from sentio_mobile.pages.chart import LIGHT
+from sentio_mobile.pages.picture import write_picture
 from sentio_mobile.predict.emotion import Emotion
 from sentio_mobile.predict.songs import clock
 from sentio_mobile.predict.write import PICTURES, check_place
@@ -29,7 +25,7 @@ _STEPS: tuple[int, ...] = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 36
 
 
 def plot_trajectory(place: Path, answers: Sequence[Emotion]) -> None:
-    """Valence and arousal of one song over time, a point at the middle of each window.
+    """Valence and arousal of one song over time, a point at the middle of each window; intervals as bands.
 
     Args:
         place: a .png or .svg file to write.
@@ -46,6 +42,10 @@ def plot_trajectory(place: Path, answers: Sequence[Emotion]) -> None:
         for name, colour in (("valence", LIGHT.first), ("arousal", LIGHT.second)):
             values = [getattr(answer, name) for answer in answers]
             axes.plot(times, values, color=colour, linewidth=1.6, marker=marker, markersize=3, label=name)
+            bounds = [answer.intervals[name] for answer in answers if answer.intervals is not None]
+            if len(bounds) == len(times):
+                low, high = zip(*bounds, strict=True)
+                axes.fill_between(times, low, high, color=colour, alpha=0.12, linewidth=0)
         first, last = answers[0].start, max(answers[-1].end, answers[0].start + 1)
         step = next((step for step in _STEPS if (last - first) / step <= 8), _STEPS[-1])
         axes.xaxis.set_major_locator(MultipleLocator(step))
@@ -55,15 +55,16 @@ def plot_trajectory(place: Path, answers: Sequence[Emotion]) -> None:
         unit = "h:mm:ss" if last >= 3600 else "min:s"
         axes.set(xlim=(first, last), ylim=(-1.02, 1.02), yticks=(-1, -0.5, 0, 0.5, 1), ylabel="value, -1 to 1")
         length = answers[0].end - answers[0].start
-        axes.set_xlabel(f"time ({unit}); a point stands in the middle of its {length:.3g} s")
+        axes.set_xlabel(f"time ({unit}); a point stands in the middle of its {length:.3g} s{_said(answers)}")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderaxespad=0.2)
         axes.set_title(_short(answers[0].song), loc="left", fontsize=10, parse_math=False)
 
-    _write(place, (7.5, 3.2), draw)
+    check_place(place, PICTURES)
+    write_picture(place, (7.5, 3.2), draw)
 
 
 def plot_plane(place: Path, answers: Sequence[Emotion]) -> None:
-    """Songs on the plane of valence and arousal; few of them with their names.
+    """Songs on the plane of valence and arousal; few of them with their names and intervals.
 
     Args:
         place: a .png or .svg file to write.
@@ -83,20 +84,35 @@ def plot_plane(place: Path, answers: Sequence[Emotion]) -> None:
         )  # fmt: skip
         named = sorted(answers, key=lambda answer: answer.arousal) if len(answers) <= _MOST_NAMES else []
         for answer, height in zip(named, _apart([answer.arousal for answer in named]), strict=True):
+            if answer.intervals is not None:
+                low, high = zip(*(answer.intervals[name] for name in ("valence", "arousal")), strict=True)
+                axes.plot(
+                    (low[0], high[0]), (answer.arousal, answer.arousal), color=LIGHT.first, alpha=0.4, linewidth=0.8
+                )
+                axes.plot(
+                    (answer.valence, answer.valence), (low[1], high[1]), color=LIGHT.first, alpha=0.4, linewidth=0.8
+                )
             side = 1 if answer.valence < 0.4 else -1
             axes.annotate(
                 _short(Path(answer.song).name, 26), (answer.valence, answer.arousal),
-                (answer.valence + 0.08 * side, height), ha="left" if side > 0 else "right", va="center", fontsize=8,
+                (answer.valence + 0.08 * side, height + _LINE_HEIGHT / 2), ha="left" if side > 0 else "right", va="center", fontsize=8,
                 parse_math=False, arrowprops={
                     "arrowstyle": "-", "color": LIGHT.faint, "linewidth": 0.5, "shrinkB": 3, "relpos": (side < 0, 0.5)
                 },
             )  # fmt: skip
         ticks = (-1, -0.5, 0, 0.5, 1)
         axes.set(xlim=(-1.04, 1.04), ylim=(-1.04, 1.04), xticks=ticks, yticks=ticks, aspect="equal")
-        axes.set_xlabel("valence, -1 (unpleasant) to 1 (pleasant)")
+        axes.set_xlabel(f"valence, -1 (unpleasant) to 1 (pleasant){_said(named)}")
         axes.set_ylabel("arousal, -1 (calm) to 1 (energetic)")
 
-    _write(place, (5, 5), draw)
+    check_place(place, PICTURES)
+    write_picture(place, (5, 5), draw)
+
+
+def _said(answers: Sequence[Emotion]) -> str:
+    """What the intervals in a picture are, where it has some."""
+    known = answers[0].uncertainty if answers else None
+    return "" if known is None else f"; {known.coverage:.0%} intervals"
 
 
 def _apart(heights: Sequence[float]) -> list[float]:
@@ -112,17 +128,3 @@ def _short(name: str, most: int = 60) -> str:
     """A name that fits its place; its end, where the song is named, stays."""
     line = " ".join(name.split())
     return line if len(line) <= most else "…" + line[1 - most :]
-
-
-def _write(place: Path, inches: tuple[float, float], draw: Callable[[Axes], None]) -> None:
-    """Draw on white paper, and move the complete file to its place."""
-    check_place(place, PICTURES)
-    file = io.BytesIO()
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        # A song may be called by letters that the font lacks: a box stands for them, which is no matter for a warning.
-        warnings.filterwarnings("ignore", message="Glyph")
-        figure = Figure(figsize=inches, dpi=160, layout="constrained", facecolor="white")
-        draw(figure.add_subplot())
-        kind = place.suffix.lower().removeprefix(".")
-        figure.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)
-    write_bytes(place, file.getvalue())
