@@ -95,8 +95,8 @@ def plot_plane(place: Path, answers: Sequence[Emotion]) -> None:
             side = 1 if answer.valence < 0.4 else -1
             axes.annotate(
                 _short(Path(answer.song).name, 26), (answer.valence, answer.arousal),
-                (answer.valence + 0.08 * side, height + _LINE_HEIGHT / 2), ha="left" if side > 0 else "right", va="center", fontsize=8,
-                parse_math=False, arrowprops={
+                (answer.valence + 0.08 * side, height + _LINE_HEIGHT / 2), fontsize=8, va="center",
+                ha="left" if side > 0 else "right", parse_math=False, arrowprops={
                     "arrowstyle": "-", "color": LIGHT.faint, "linewidth": 0.5, "shrinkB": 3, "relpos": (side < 0, 0.5)
                 },
             )  # fmt: skip
