@@ -2,6 +2,8 @@
 
 A discriminator with a hundred songs soon knows them by heart. Changed anew each time they last longer; and since the
 changes have gradients and meet the generator's clips too, the generator does not learn to make changed clips.
+
+Cutout, the paper's third change, is left out: a hole in a spectrogram is a rest, and a generator learnt to make them.
 """
 
 from __future__ import annotations
@@ -13,12 +15,10 @@ from sentio_mobile.models.cgan import SILENCE
 _SHIFT = (1 / 32, 1 / 8)
 """Largest shift along bands and frames, as a share of them. Pitch and timbre are of the song: bands move little."""
 _BRIGHTNESS = 0.1
-_HOLE = (1 / 4, 1 / 4)
-"""Sides of the hole that is cut, as a share of bands and frames."""
 
 
 def diffaugment(levels: torch.Tensor, strength: float) -> torch.Tensor:
-    """Brightness, translation (silence comes in) and cutout, drawn for each clip from torch's generator.
+    """Brightness and translation (silence comes in), drawn for each clip from torch's generator.
 
     Args:
         levels: [batch, bands, frames] in [-1, 1].
@@ -32,17 +32,11 @@ def diffaugment(levels: torch.Tensor, strength: float) -> torch.Tensor:
     # Scaled about the floor, so that silence stays silence.
     levels = (levels - SILENCE) * (1 + brighter) + SILENCE
     places, inside = [], torch.ones_like(levels, dtype=torch.bool)
-    hole = torch.ones_like(inside)
-    for axis, (length, shift, side) in enumerate(zip((bands, frames), _SHIFT, _HOLE, strict=True)):
-        view = (1, -1, 1) if axis == 0 else (1, 1, -1)
-        at = torch.arange(length, device=device).view(view)
+    for length, shift, view in zip((bands, frames), _SHIFT, ((1, -1, 1), (1, 1, -1)), strict=True):
         most = round(shift * strength * length)
-        source = at + torch.randint(-most, most + 1, (batch, 1, 1), device=device)
+        moved_by = torch.randint(-most, most + 1, (batch, 1, 1), device=device)
+        source = torch.arange(length, device=device).view(view) + moved_by
         inside = inside & (source >= 0) & (source < length)
         places.append(source.clamp(0, length - 1))
-        size = round(side * strength * length)
-        start = torch.randint(0, length, (batch, 1, 1), device=device) - size // 2
-        hole = hole & (at >= start) & (at < start + size)
     clips = torch.arange(batch, device=device).view(-1, 1, 1)
-    moved = levels[clips, places[0], places[1]]
-    return torch.where(inside & ~hole, moved, SILENCE)
+    return torch.where(inside, levels[clips, places[0], places[1]], SILENCE)
