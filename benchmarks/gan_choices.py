@@ -5,7 +5,7 @@
 Trains one GAN for each choice, all with the same clips, steps and seed, into OUT/<choice>; those that are there already
 are not trained again, and a killed one goes on. Each, and the untrained networks, are judged by the training songs and
 by a listener that learnt from the validation songs; test songs are not read. OUT/choices.json has the judgements, and
-OUT/<choice>.html shows real and made-up clips.
+OUT/<choice>.html shows real and made-up clips, OUT/<choice>.png made-up ones alone: real songs are not ours to pass on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import dataclasses
 import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
 
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.cli.bars import Bars
@@ -28,6 +31,7 @@ from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
 from sentio_mobile.teacher.gan.judge.judgement import judge
 from sentio_mobile.teacher.gan.judge.page import write_judgement
 from sentio_mobile.teacher.gan.judge.subject import open_subject
+from sentio_mobile.teacher.gan.picture import draw_spectrogram
 from sentio_mobile.teacher.gan.recipe import STAGE, GanRecipe
 from sentio_mobile.teacher.gan.train import train_gan, untrained
 from sentio_mobile.training.checkpoint import package_versions
@@ -73,6 +77,7 @@ def main() -> None:
     for place in sorted(path.parent for path in arguments.out.glob("*/gan.json")):
         made = open_subject(place, data, SAMPLES, SEED, Silent())
         found = judge(made, data, None, SEED, Silent())
+        draw_corners(arguments.out / f"{place.name}.png", GanCheckpoint.load(place))
         write_judgement(arguments.out / f"{place.name}.html", found, made, data)
         judgements[place.name] = {**found.to_dict(), "history": GanCheckpoint.load(place).history}
         print(place.name, f"{found.score.total:.0f}", *(str(found.consistency.interval(x, real=False)) for x in
@@ -86,6 +91,18 @@ def main() -> None:
         "versions": package_versions(),
     }
     write_json(arguments.out / "choices.json", record)
+
+
+def draw_corners(place: Path, gan: GanCheckpoint) -> None:
+    """Two samples for each corner of the plane."""
+    labels = [(v, a) for a in (0.6, -0.6) for v in (-0.6, 0.6)]
+    made = gan.sample(np.repeat(np.array(labels, dtype=np.float32), 2, axis=0), SEED)
+    figure = Figure(figsize=(11, 5), dpi=90, layout="constrained")
+    for i, (axes, mel) in enumerate(zip(figure.subplots(2, 4).flat, made, strict=True)):
+        draw_spectrogram(axes, mel, gan.audio)
+        valence, arousal = labels[i // 2]
+        axes.set_title(f"valence {valence:+.1f}, arousal {arousal:+.1f}", fontsize=9)
+    figure.savefig(place)
 
 
 def changed(recipe: GanRecipe, values: dict[str, Any]) -> GanRecipe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.settings import ASTSettings, MobileViTSettings, ViTSettings
@@ -35,7 +35,7 @@ def build(spec: ModelSpec) -> nn.Module:
     Raises:
         InputError: the architecture is unknown, or its settings are not ones that it has.
     """
-    settings = _settings(spec.architecture, spec.settings)
+    settings = settings_of(spec)
     if isinstance(settings, ViTSettings):
         from sentio_mobile.models.vit import ViT
 
@@ -49,7 +49,13 @@ def build(spec: ModelSpec) -> nn.Module:
     return MobileViT(settings, spec.audio.image_size)
 
 
-def _settings(architecture: str, values: Mapping[str, Any]) -> Settings:
-    if architecture not in ARCHITECTURES:
-        raise InputError(f"unknown architecture {architecture!r}; known: {', '.join(ARCHITECTURES)}")
-    return read_table(ARCHITECTURES[architecture], values, f"architecture {architecture}")
+def settings_of(spec: ModelSpec) -> Settings:
+    """The settings in a spec, those that it lacks by their defaults.
+
+    Raises:
+        InputError: the architecture is unknown, or its settings are not ones that it has.
+    """
+    name = spec.architecture
+    if name not in ARCHITECTURES:
+        raise InputError(f"unknown architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
+    return read_table(ARCHITECTURES[name], spec.settings, f"architecture {name}")

@@ -16,7 +16,7 @@ from torch import nn
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.errors import CheckpointError, DataError, LossError
-from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.models.registry import build, settings_of, spec_of
 from sentio_mobile.models.vit import ViT
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import TeacherRecipe
@@ -123,7 +123,7 @@ def train_teacher(
 def _require_same_sums(start: Checkpoint, spec: ModelSpec) -> None:
     """Settings that leave no trace in the shapes of weights, and change what is computed with them."""
     for name in ("heads", "norm_eps"):
-        theirs, ours = start.spec.settings.get(name), spec.settings.get(name)
+        theirs, ours = (getattr(settings_of(given), name, None) for given in (start.spec, spec))
         if theirs != ours:
             raise CheckpointError(
                 f"the teacher to start from has {name} {theirs}, and the recipe {ours}; change the recipe"
