@@ -37,11 +37,12 @@ from sentio_mobile.teacher.gan.train import train_gan, untrained
 from sentio_mobile.training.checkpoint import package_versions
 
 CHOICES: dict[str, dict[str, Any]] = {
-    "soft": {"vicinity": "soft"},
-    "hard": {"vicinity": "hard"},
-    "exact": {"vicinity": "exact"},
-    "no-diffaugment": {"diffaugment": 0.0},
-    "hinge": {"loss": "hinge"},
+    "soft": {"vicinity": "soft", "diversity": 0.0},
+    "hard": {"vicinity": "hard", "diversity": 0.0},
+    "exact": {"vicinity": "exact", "diversity": 0.0},
+    "no-diffaugment": {"diffaugment": 0.0, "diversity": 0.0},
+    "hinge": {"loss": "hinge", "diversity": 0.0},
+    "diverse": {"vicinity": "soft", "diversity": 4.0},
 }
 SAMPLES, SEED = 400, 0
 

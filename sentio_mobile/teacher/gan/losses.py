@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, relu
+from torch.nn.functional import binary_cross_entropy_with_logits, pdist, relu
 
 from sentio_mobile.teacher.gan.recipe import GanTraining
 
@@ -49,6 +49,25 @@ class Hinge:
     def generator(self, made: torch.Tensor) -> torch.Tensor:
         """The logits themselves."""
         return -made.mean()
+
+
+def sameness(made: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """How much less a batch of samples differ than a batch of real clips: 0 for as much or more, 1 for not at all.
+
+    A discriminator sees clip by clip and cannot tell that all are alike. Distances between samples are what mode-seeking
+    regularization raises (Mao et al. 2019, equation 1); here no further than those between real clips.
+
+    Args:
+        made: [batch, bands, frames], two or more.
+        real: the same shape, in the same range.
+    """
+    return relu(1 - spread(made) / spread(real).clamp_min(1e-6))
+
+
+def spread(clips: torch.Tensor) -> torch.Tensor:
+    """Mean root-mean-square distance between clips [n, bands, frames], over all pairs."""
+    flat = clips.float().flatten(1)
+    return pdist(flat).mean() / flat.shape[1] ** 0.5
 
 
 def loss_of(settings: GanTraining) -> Adversarial:

@@ -23,7 +23,8 @@ class GanTraining:
     section 3.4). Instance noise has standard deviation `instance_noise` at first and none from `noise_until` of the
     schedule on. `accuracy` is the range in which the ratio of updates keeps the discriminator; outside of
     `accuracy_limits`, or with samples alike, for `patience` epochs, training stops. `ema` is the decay of the
-    average of the generator's weights, which is what is kept. `vicinity`: see `vicinity.py`; `diffaugment`: how
+    average of the generator's weights, which is what is kept. `diversity` is the weight of a
+    loss for samples that differ less than real clips do, see `losses.py`. `vicinity`: see `vicinity.py`; `diffaugment`: how
     strongly both networks' clips are changed before they are judged, 0 for not at all.
     """
 
@@ -41,6 +42,7 @@ class GanTraining:
     accuracy_limits: tuple[float, float] = (0.55, 0.95)
     patience: int = 5
     ema: float = 0.999
+    diversity: float = 0.0
     vicinity: Vicinity = "soft"
     diffaugment: float = 1.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
@@ -50,6 +52,8 @@ class GanTraining:
         for name in ("epochs", "steps", "batch_size", "patience"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"training.{name} must be 1 or more, not {getattr(self, name)}")
+        if self.diversity < 0:
+            raise RecipeError(f"training.diversity must be 0 or more, not {self.diversity}")
         for name in ("accuracy", "accuracy_limits"):
             low, high = getattr(self, name)
             if not 0 <= low < high <= 1:

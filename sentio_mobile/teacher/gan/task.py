@@ -16,7 +16,7 @@ from sentio_mobile.models.cgan import Discriminator, Generator
 from sentio_mobile.teacher.gan.balance import Balance, Watch
 from sentio_mobile.teacher.gan.batches import Batch
 from sentio_mobile.teacher.gan.diffaugment import diffaugment
-from sentio_mobile.teacher.gan.losses import loss_of
+from sentio_mobile.teacher.gan.losses import loss_of, sameness, spread
 from sentio_mobile.teacher.gan.recipe import GanTraining
 
 _ALIKE_CLIPS = 8
@@ -89,6 +89,8 @@ class GanTask(lightning.LightningModule):
             self.discriminator.requires_grad_(False)
             made_logits = self.discriminator(disturbed(made), labels)
             loss = self.loss.generator(made_logits)
+            if self.settings.diversity:
+                loss = loss + self.settings.diversity * sameness(made, 2 * units - 1)
             self._update("generator", self.generator, generator_optimizer, loss, batch_index)
             self.average.update_parameters(self.generator)
         for name, value in (
@@ -140,7 +142,7 @@ class GanTask(lightning.LightningModule):
             np.random.default_rng(self.settings.seed).standard_normal((_ALIKE_CLIPS, self.noise), dtype=np.float32)
         ).to(self.device)
         made = self.average(noise, self.label.expand(_ALIKE_CLIPS, -1))  # type: ignore[operator]
-        return spread((made + 1) / 2) / self.real_spread
+        return float(spread((made + 1) / 2)) / self.real_spread
 
 
 class _Disturbed:
@@ -157,9 +159,3 @@ class _Disturbed:
     def __call__(self, levels: torch.Tensor) -> torch.Tensor:
         levels = diffaugment(levels, self.strength)
         return levels + self.noise * torch.randn_like(levels) if self.noise else levels
-
-
-def spread(units: torch.Tensor) -> float:
-    """Mean root-mean-square distance between clips [n, bands, frames] in unit levels, over all pairs."""
-    flat = units.float().flatten(1)
-    return float(torch.nn.functional.pdist(flat).mean() / flat.shape[1] ** 0.5)

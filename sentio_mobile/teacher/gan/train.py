@@ -19,8 +19,9 @@ from sentio_mobile.models.cgan import Generator
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.teacher.gan.batches import Examples, loader
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint, build_gan
+from sentio_mobile.teacher.gan.losses import spread
 from sentio_mobile.teacher.gan.recipe import GanRecipe
-from sentio_mobile.teacher.gan.task import GanTask, spread
+from sentio_mobile.teacher.gan.task import GanTask
 from sentio_mobile.training.callbacks import History, ShowProgress
 from sentio_mobile.training.trainer import claim, quiet
 
@@ -137,7 +138,7 @@ def _labels(examples: Examples) -> np.ndarray[tuple[int, ...], np.dtype[np.float
 def _real_spread(examples: Examples, seed: int) -> float:
     chosen = np.random.default_rng(seed).permutation(len(examples))[:_MOST_CLIPS]
     clips = np.asarray(examples.mels[np.sort(examples.rows[chosen])], dtype=np.float32)
-    found = spread(torch.from_numpy(clips))
+    found = float(spread(torch.from_numpy(clips)))
     if not found > 0:
         raise TrainingError("the training clips are all the same; give clips that differ")
     return found
