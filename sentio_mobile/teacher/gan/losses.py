@@ -54,8 +54,8 @@ class Hinge:
 def sameness(made: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """How much less a batch of samples differ than a batch of real clips: 0 for as much or more, 1 for not at all.
 
-    A discriminator sees clip by clip and cannot tell that all are alike. Distances between samples are what mode-seeking
-    regularization raises (Mao et al. 2019, equation 1); here no further than those between real clips.
+    A discriminator sees clip by clip and cannot tell that all are alike. Distances between samples are what
+    mode-seeking regularization raises (Mao et al. 2019, section 3); here no further than those between real clips.
 
     Args:
         made: [batch, bands, frames], two or more.

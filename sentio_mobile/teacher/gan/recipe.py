@@ -23,8 +23,8 @@ class GanTraining:
     section 3.4). Instance noise has standard deviation `instance_noise` at first and none from `noise_until` of the
     schedule on. `accuracy` is the range in which the ratio of updates keeps the discriminator; outside of
     `accuracy_limits`, or with samples alike, for `patience` epochs, training stops. `ema` is the decay of the
-    average of the generator's weights, which is what is kept. `diversity` is the weight of a
-    loss for samples that differ less than real clips do, see `losses.py`. `vicinity`: see `vicinity.py`; `diffaugment`: how
+    average of the generator's weights, which is what is kept. `diversity` is the weight of a loss
+    for samples that differ less than real clips do, see `losses.py`. `vicinity`: see `vicinity.py`; `diffaugment`: how
     strongly both networks' clips are changed before they are judged, 0 for not at all.
     """
 

@@ -35,7 +35,7 @@ def test_samples_that_are_alike_are_pushed_apart_and_no_further_than_real_ones()
     assert float(sameness(real, real)) == pytest.approx(0, abs=1e-6)
     assert float(sameness(real * 3, real)) == 0
     loss = sameness(same, real)
-    assert float(loss) > 0.9
+    assert loss.item() > 0.9
     loss.backward()
     assert same.grad is not None
-    assert float(sameness((same - 5 * same.grad).detach(), real)) < float(loss) - 0.01
+    assert float(sameness((same - 5 * same.grad).detach(), real)) < loss.item() - 0.01
