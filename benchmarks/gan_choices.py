@@ -45,6 +45,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "diverse": {"vicinity": "soft", "diversity": 4.0},
 }
 SAMPLES, SEED = 400, 0
+OF_CLIPS = ("songs", "truth", "predicted", "distances", "unseen", "likeness", "nearest")
 
 
 def main() -> None:
@@ -80,7 +81,7 @@ def main() -> None:
         found = judge(made, data, None, SEED, Silent())
         draw_corners(arguments.out / f"{place.name}.png", GanCheckpoint.load(place))
         write_judgement(arguments.out / f"{place.name}.html", found, made, data)
-        judgements[place.name] = {**found.to_dict(), "history": GanCheckpoint.load(place).history}
+        judgements[place.name] = {**without_clips(found.to_dict()), "history": GanCheckpoint.load(place).history}
         print(place.name, f"{found.score.total:.0f}", *(str(found.consistency.interval(x, real=False)) for x in
               ("valence", "arousal")), f"diversity {found.diversity.overall:.2f}", flush=True)  # fmt: skip
     record = {
@@ -104,6 +105,12 @@ def draw_corners(place: Path, gan: GanCheckpoint) -> None:
         valence, arousal = labels[i // 2]
         axes.set_title(f"valence {valence:+.1f}, arousal {arousal:+.1f}", fontsize=9)
     figure.savefig(place)
+
+
+def without_clips(values: dict[str, Any]) -> dict[str, Any]:
+    """A judgement without what it says of single clips: songs and their labels are not ours to pass on."""
+    kept = {name: value for name, value in values.items() if not (name in OF_CLIPS and isinstance(value, list))}
+    return {name: without_clips(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 
 def changed(recipe: GanRecipe, values: dict[str, Any]) -> GanRecipe:
