@@ -9,7 +9,7 @@ import rich_click as click
 
 from sentio_mobile.cli.gan_judge import judge
 from sentio_mobile.cli.gan_render import render
-from sentio_mobile.cli.words import console, force_option, out_option
+from sentio_mobile.cli.words import accelerator_option, console, force_option, out_option
 
 
 @click.group()
@@ -42,13 +42,7 @@ def gan() -> None:
     show_default=True,
     help="cgan_small (two cores, half an hour), cgan_classes (two cores), cgan (wants a GPU), or a .toml file.",
 )
-@click.option(
-    "--accelerator",
-    type=click.Choice(["auto", "cpu", "gpu", "mps"]),
-    default="auto",
-    show_default=True,
-    help="What to train on.",
-)
+@accelerator_option
 @out_option
 @force_option
 def train(

@@ -10,7 +10,15 @@ from sentio_mobile.cli.ablate import ablate
 from sentio_mobile.cli.explain import explain
 from sentio_mobile.cli.gan import gan
 from sentio_mobile.cli.teacher_import import import_
-from sentio_mobile.cli.words import Group, console, data_option, force_option, out_option, start_option
+from sentio_mobile.cli.words import (
+    Group,
+    accelerator_option,
+    console,
+    data_option,
+    force_option,
+    out_option,
+    start_option,
+)
 
 
 @click.group(cls=Group)
@@ -39,13 +47,7 @@ def teacher() -> None:
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs of each node.")
 @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines.")
 @click.option("--strategy", default="auto", show_default=True, help="One of Lightning's: ddp, fsdp, ...")
-@click.option(
-    "--accelerator",
-    type=click.Choice(["auto", "cpu", "gpu", "mps"]),
-    default="auto",
-    show_default=True,
-    help="What to train on.",
-)
+@accelerator_option
 @out_option
 @force_option
 def train(

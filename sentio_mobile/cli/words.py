@@ -45,6 +45,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that a model may use."
 )
+accelerator_option = click.option(
+    "--accelerator",
+    type=click.Choice(["auto", "cpu", "gpu", "mps"]),
+    default="auto",
+    show_default=True,
+    help="What to train on.",
+)
 start_option = click.option(
     "--start", type=click.Path(path_type=Path), help="A teacher's checkpoint to start from, in place of random weights."
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import nn
 from torchvision.models.vision_transformer import Encoder
@@ -25,7 +27,7 @@ class EmotionHead(nn.Sequential):
         super().__init__(*layers, nn.Tanh())
 
 
-class EncoderNetwork(nn.Module):
+class EncoderNetwork(nn.Module, ABC):
     """A network whose forward `sentio_mobile.models.observe` can walk through; the class token answers.
 
     Below it are `encoder`, `head` and `tokens`.
@@ -34,9 +36,9 @@ class EncoderNetwork(nn.Module):
     head: EmotionHead
 
     @property
+    @abstractmethod
     def encoder(self) -> Encoder:
         """The encoder."""
-        raise NotImplementedError
 
     @property
     def blocks(self) -> nn.Sequential:
@@ -48,9 +50,9 @@ class EncoderNetwork(nn.Module):
         """What stands above the blocks."""
         return nn.ModuleList([self.encoder.ln, self.head])
 
+    @abstractmethod
     def tokens(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
-        raise NotImplementedError
 
     def answer(self, tokens: torch.Tensor) -> torch.Tensor:
         """The last block's tokens [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
