@@ -1,6 +1,7 @@
 """`teacher gan` and `teacher ablate` from the outside: the whole way on small networks, and what is refused."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,8 @@ learning_rate = 2e-3
 def sentio(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     command = [sys.executable, "-m", "sentio_mobile", "teacher", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    environment = {**os.environ, "COLUMNS": "200", "TERM": "dumb"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=environment)
 
 
 def refused(run: subprocess.CompletedProcess[str], fault: str) -> None:

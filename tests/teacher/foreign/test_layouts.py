@@ -174,12 +174,12 @@ def test_a_backbone_to_train_takes_the_weights_of_its_own_sizes_alone(
     torch.save(torchvision_vit.state_dict(), path)
     settings = ViTSettings(layers=3, heads=2, width=128, mlp_width=192)
     model = ViT(settings, (64, 64))
-    model.backbone.load_state_dict(read_backbone(path, settings, 64))
+    model.backbone.load_state_dict(read_backbone(path, settings, (64, 64)))
     torch.testing.assert_close(model.backbone.conv_proj.weight, torchvision_vit.conv_proj.weight)
     with pytest.raises(CheckpointError, match=r"vit.pth has layers 3, and the model to train has 2"):
-        read_backbone(path, ViTSettings(layers=2, heads=2, width=128, mlp_width=192), 64)
+        read_backbone(path, ViTSettings(layers=2, heads=2, width=128, mlp_width=192), (64, 64))
     with pytest.raises(CheckpointError, match=r"has width 128, and the model to train has 768"):
-        read_backbone(path, ViTSettings(layers=3, heads=2), 64)
+        read_backbone(path, ViTSettings(layers=3, heads=2), (64, 64))
     with pytest.raises(CheckpointError, match=r"has image_size \(64, 64\), and the model to train has \(224, 224\)"):
         read_backbone(path, settings)
 
