@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.progress import Progress, Silent
-from sentio_mobile.recipes import AugmentSettings, TeacherRecipe
+from sentio_mobile.recipes import AugmentSettings, SyntheticSettings, TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.checkpoint import Checkpoint, package_versions, weights_digest
 from sentio_mobile.training.metrics import Interval, mean_of_runs, paired_difference_of_runs
@@ -123,7 +123,10 @@ def arm_recipe(recipe: TeacherRecipe, arm: Arm, seed: int) -> TeacherRecipe:
     """What an arm trains with."""
     own = recipe.training.augment
     augment = dataclasses.replace(own, mixup=own.mixup or MIXUP) if arm.is_augmented else UNCHANGED
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, augment=augment, seed=seed))
+    # An arm without made-up songs is the same for every way of mixing them in, and is trained once for all.
+    synthetic = recipe.synthetic if arm.has_synthetic else SyntheticSettings()
+    training = dataclasses.replace(recipe.training, augment=augment, seed=seed)
+    return dataclasses.replace(recipe, training=training, synthetic=synthetic)
 
 
 def record_of(

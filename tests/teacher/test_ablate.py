@@ -81,6 +81,8 @@ def test_arms_differ_in_what_they_are_named_after_alone(tiny_teacher: TeacherRec
     assert recipes[1].training.augment.mixup > 0
     same = [replace(recipe, training=replace(recipe.training, augment=plain)) for recipe in recipes]
     assert same[0] == same[1] == same[2] == same[3]
+    mixed = replace(tiny_teacher, synthetic=SyntheticSettings(share=1.0, until=0.5))
+    assert [arm_recipe(mixed, arm, 5) == arm_recipe(tiny_teacher, arm, 5) for arm in ARMS] == [True, True, False, False]
 
 
 class Starts(Silent):
