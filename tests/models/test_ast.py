@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from sentio_mobile.audio.graph import FrontEnd
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.ast import AST
 from sentio_mobile.models.observe import observe
@@ -27,6 +28,7 @@ def test_recipes_look_at_the_spectrogram_in_its_own_shape(
     model = build(spec_of(recipe.model, recipe.audio))
     assert isinstance(model, AST)
     assert model.grid == grid
+    FrontEnd(spec_of(recipe.model, recipe.audio))  # raises where it cannot be part of a model
     assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(millions, abs=0.01)
     with torch.inference_mode():
         assert model.eval()(torch.rand(1, 3, *shape)).shape == (1, 2)

@@ -11,10 +11,11 @@ from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import CheckpointError, DataError
+from sentio_mobile.export.build import build_bundle
 from sentio_mobile.models.settings import ASTSettings
 from sentio_mobile.predict.predictor import Predictor
 from sentio_mobile.recipes import DataRecipe, TeacherRecipe, TrainingSettings
-from sentio_mobile.spec import AudioSpec
+from sentio_mobile.spec import FORMS, AudioSpec
 from sentio_mobile.teacher.explain import explain
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.checkpoint import Checkpoint
@@ -76,6 +77,23 @@ def test_a_song_on_disk_is_answered_like_its_windows(checkpoint: Checkpoint, dea
     pcm, rate = soundfile.read(song, dtype="float32")
     mono = pcm if pcm.ndim == 1 else pcm.mean(axis=1)
     assert predictor.predict_pcm(mono, rate).arousal == pytest.approx(answer.arousal, abs=2e-3)
+
+
+@pytest.mark.slow
+def test_exported_it_answers_songs_as_before(checkpoint: Checkpoint, deam: Path, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "ckpt")
+    assert build_bundle(tmp_path / "ckpt", ("onnx",), tmp_path / "bundle") == {}
+    song = next(deam.rglob("*.wav"))
+
+    def run(given: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return checkpoint.model(torch.from_numpy(given)).numpy()
+
+    wanted = Predictor(checkpoint.spec, run, batch=4).predict(song)
+    for form in FORMS:
+        found = Predictor.open(tmp_path / "bundle", "onnx", form=form).predict(song)
+        assert (found.valence, found.arousal) == pytest.approx((wanted.valence, wanted.arousal), abs=1e-4)
+        assert found.end == wanted.end
 
 
 def test_where_it_looks_is_drawn_in_its_own_shape(checkpoint: Checkpoint, deam: Path) -> None:
