@@ -15,7 +15,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from sentio_mobile.errors import LossError, TrainingError
-from sentio_mobile.models.cgan import Generator
+from sentio_mobile.models.cgan import Discriminator, Generator
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.teacher.gan.batches import Examples, loader
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint, build_gan
@@ -58,9 +58,7 @@ def train_gan(
     """
     settings = recipe.training
     batches = loader(examples, settings)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        generator, discriminator = build_gan(recipe.model, examples.audio, examples.classes)
+    generator, discriminator = _fresh(examples, recipe)
     task = GanTask(
         generator, discriminator, settings, recipe.model.noise, _real_spread(examples, settings.seed),
         torch.from_numpy(examples.labels[:1]),
@@ -112,13 +110,18 @@ def train_gan(
 
 def untrained(examples: Examples, recipe: GanRecipe) -> GanCheckpoint:
     """The networks as they are before their first step, to judge what training has brought."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.training.seed)
-        generator, discriminator = build_gan(recipe.model, examples.audio, examples.classes)
+    generator, discriminator = _fresh(examples, recipe)
     return GanCheckpoint(
         generator.eval(), discriminator.eval(), recipe.model, examples.audio, examples.classes, _labels(examples),
         asdict(recipe), [], examples.origin,
     )  # fmt: skip
+
+
+def _fresh(examples: Examples, recipe: GanRecipe) -> tuple[Generator, Discriminator]:
+    """Networks whose first weights hang on the recipe's seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.training.seed)
+        return build_gan(recipe.model, examples.audio, examples.classes)
 
 
 def _checkpoint(task: GanTask, examples: Examples, recipe: GanRecipe, history: History) -> GanCheckpoint:
