@@ -60,4 +60,4 @@ class AST(EncoderNetwork):
         """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
         patches = self.patches(pad(image, self.margin, mode="replicate")).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.class_token.expand(image.shape[0], -1, -1), patches], dim=1)
-        return self.patch_dropout(tokens + self.encoder.pos_embedding)
+        return tokens + self.encoder.pos_embedding

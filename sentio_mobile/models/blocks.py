@@ -19,12 +19,17 @@ class PatchDropout(nn.Module):
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Tokens [batch, 1 + patches, width] in; [batch, 1 + keep, width] out in training, unchanged otherwise."""
+        return self.draw(tokens)[0]
+
+    def draw(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The same, and the places that the kept tokens had [batch, 1 + keep]; None where all are kept."""
         batch, count, width = tokens.shape
         if not self.training or self.keep == 0 or self.keep >= count - 1:
-            return tokens
+            return tokens, None
         chosen = torch.rand(batch, count - 1, device=tokens.device).topk(self.keep, dim=1).indices + 1
         kept = tokens.gather(1, chosen.unsqueeze(-1).expand(-1, -1, width))
-        return torch.cat([tokens[:, :1], kept], dim=1)
+        places = torch.cat([torch.zeros_like(chosen[:, :1]), chosen], dim=1)
+        return torch.cat([tokens[:, :1], kept], dim=1), places
 
 
 class LinearNorm(nn.Module):

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import nn
-from torchvision.models.vision_transformer import Encoder
+from torchvision.models.vision_transformer import Encoder, EncoderBlock
 
+from sentio_mobile.models.blocks import PatchDropout
 from sentio_mobile.spec import OUTPUTS
 
 
@@ -30,10 +31,11 @@ class EmotionHead(nn.Sequential):
 class EncoderNetwork(nn.Module, ABC):
     """A network whose forward `sentio_mobile.models.observe` can walk through; the class token answers.
 
-    Below it are `encoder`, `head` and `tokens`.
+    Below it are `encoder`, `head`, `patch_dropout`, `grid` and `tokens`.
     """
 
     head: EmotionHead
+    patch_dropout: PatchDropout
 
     @property
     @abstractmethod
@@ -54,10 +56,20 @@ class EncoderNetwork(nn.Module, ABC):
     def tokens(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
 
+    def attend(self, block: nn.Module, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A block's tokens, and the weights with which it mixed those that came; these cost half an attention more.
+
+        torchvision's blocks keep their weights to themselves, so they are worked out a second time.
+        """
+        assert isinstance(block, EncoderBlock)
+        normed = block.ln_1(tokens)
+        _, weights = block.self_attention(normed, normed, normed, need_weights=True, average_attn_weights=False)
+        return block(tokens), weights
+
     def answer(self, tokens: torch.Tensor) -> torch.Tensor:
         """The last block's tokens [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
         return self.head(self.encoder.ln(tokens)[:, 0])
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        return self.answer(self.encoder.layers(self.encoder.dropout(self.tokens(image))))
+        return self.answer(self.blocks(self.patch_dropout(self.tokens(image))))

@@ -49,16 +49,17 @@ class Attention(nn.Module):
         # LeViT, section 4.1: a residual branch that starts at zero makes a deep stack trainable without warm-up tricks.
         self.out = LinearNorm(self.inner, width, scale=0.0)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[batch, tokens, width] -> the same."""
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """[batch, tokens, width] -> the same, and the weights [batch, heads, tokens, tokens]."""
         batch, tokens, _ = x.shape
         q, k, v = self.qkv(x).split(self.inner, dim=-1)
         shape = (batch, tokens, self.heads, self.head_width)
         q = q.reshape(shape).transpose(1, 2) * self.head_width**-0.5
         k = k.reshape(shape).permute(0, 2, 3, 1)
         v = v.reshape(shape).transpose(1, 2)
-        mixed = torch.matmul(torch.softmax(torch.matmul(q, k), dim=-1), v)
-        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, self.inner))
+        weights = torch.softmax(torch.matmul(q, k), dim=-1)
+        mixed = torch.matmul(weights, v)
+        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, self.inner)), weights
 
 
 class Block(nn.Module):
@@ -72,12 +73,19 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[batch, tokens, width] -> the same."""
-        x = x + self.attention(x)
-        return x + self.down(torch.relu(self.up(x)))
+        return self.attend(x)[0]
+
+    def attend(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same, and the weights with which tokens were mixed [batch, heads, tokens, tokens]."""
+        mixed, weights = self.attention(x)
+        x = x + mixed
+        return x + self.down(torch.relu(self.up(x))), weights
 
 
 class MobileViT(nn.Module):
     """Stem, class token and position embedding, blocks, and a head that reads the class token.
+
+    Its forward is one that `sentio_mobile.models.observe` can walk through.
 
     Args:
         settings: widths and depth.
@@ -89,7 +97,8 @@ class MobileViT(nn.Module):
         self.settings = settings
         self.stem = Stem(settings.stem_widths, settings.width)
         step = 2 ** (1 + len(settings.stem_widths))
-        tokens = 1 + (image_size[0] // step) * (image_size[1] // step)
+        self.grid = (image_size[0] // step, image_size[1] // step)
+        tokens = 1 + self.grid[0] * self.grid[1]
         self.class_token = nn.Parameter(torch.zeros(1, 1, settings.width))
         self.position = nn.Parameter(torch.empty(1, tokens, settings.width))
         nn.init.trunc_normal_(self.position, std=0.02)
@@ -98,10 +107,21 @@ class MobileViT(nn.Module):
         self.hidden = nn.Linear(settings.width, settings.output_width)
         self.output = nn.Linear(settings.output_width, len(OUTPUTS))
 
+    def tokens(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
+        patches = self.stem(image)
+        return torch.cat([self.class_token.expand(image.shape[0], 1, -1), patches], dim=1) + self.position
+
+    def attend(self, block: nn.Module, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A block's tokens, and the weights with which it mixed those that came."""
+        assert isinstance(block, Block)
+        return block.attend(tokens)
+
+    def answer(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The last block's tokens [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
+        read = tokens[:, 0:1].reshape(tokens.shape[0], self.settings.width)
+        return torch.tanh(self.output(torch.relu(self.hidden(read))))
+
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        patches = self.stem(image)
-        tokens = torch.cat([self.class_token.expand(image.shape[0], 1, -1), patches], dim=1) + self.position
-        tokens = self.blocks(self.patch_dropout(tokens))
-        answer = tokens[:, 0:1].reshape(image.shape[0], self.settings.width)
-        return torch.tanh(self.output(torch.relu(self.hidden(answer))))
+        return self.answer(self.blocks(self.patch_dropout(self.tokens(image))))

@@ -1,12 +1,11 @@
 """What goes on inside a transformer: hidden states and attention of chosen blocks, at no cost when nobody asks.
 
-A model that can be observed is an `Observable`: a network around torchvision's `Encoder`, whose forward is
+A model that can be observed is an `Observable`: a network whose forward is
 
-    self.answer(self.encoder.layers(self.encoder.dropout(self.tokens(image))))
+    self.answer(self.blocks(self.patch_dropout(self.tokens(image))))
 
-`tokens` makes the tokens, class token first, with their positions; `answer` is the last norm and the head; `grid` says
-how the patches lie in the picture. Nothing is hooked or switched: `observe` walks through the same parts in the same
-order, and beside a block whose attention is asked for it works the weights out once more.
+Nothing is hooked or switched: `observe` walks through the same parts in the same order, and has a block whose attention
+is asked for give its weights too.
 """
 
 from __future__ import annotations
@@ -17,18 +16,20 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
-from torchvision.models.vision_transformer import Encoder, EncoderBlock
 
 from sentio_mobile.errors import InputError
+from sentio_mobile.models.blocks import PatchDropout
 
 
 @runtime_checkable
 class Observable(Protocol):
-    """A network whose tokens go through torchvision's `Encoder`."""
+    """A network of blocks that mix a class token and patches of a picture by attention."""
+
+    patch_dropout: PatchDropout
 
     @property
-    def encoder(self) -> Encoder:
-        """Its blocks are `encoder.layers`; its own forward, and its adding of positions, are not used."""
+    def blocks(self) -> nn.Sequential:
+        """Its blocks, first to last, each from tokens [batch, tokens, width] to the same."""
         ...
 
     @property
@@ -40,8 +41,12 @@ class Observable(Protocol):
         """[batch, 3, height, width] -> [batch, 1 + patches, tokens' width], the class token first, positions added."""
         ...
 
+    def attend(self, block: nn.Module, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What a block makes of tokens, and the weights with which it mixed them [batch, heads, tokens, tokens]."""
+        ...
+
     def answer(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The last block's tokens -> the last norm, the head -> valence and arousal [batch, 2]."""
+        """The last block's tokens -> the head -> valence and arousal [batch, 2]."""
         ...
 
 
@@ -53,11 +58,13 @@ class Observation:
         output: the answer [batch, 2], the same as an ordinary forward's.
         hidden: tokens [batch, tokens, width] as a block leaves them, before the last norm.
         attention: weights [batch, heads, tokens, tokens]; the row of a token sums to 1 over those that it attends to.
+        places: which of all tokens those are that a training step kept [batch, tokens]; None where it kept all.
     """
 
     output: torch.Tensor
     hidden: dict[int, torch.Tensor]
     attention: dict[int, torch.Tensor]
+    places: torch.Tensor | None = None
 
 
 def observe(
@@ -69,42 +76,35 @@ def observe(
         model: an `Observable`.
         image: the model's input [batch, 3, height, width].
         hidden: blocks whose hidden states are wanted, from 0.
-        attention: blocks whose attention is wanted, from 0; each costs about half an attention more.
+        attention: blocks whose attention is wanted, from 0.
 
     Raises:
         InputError: the model is not observable, or has no such block.
     """
     watched = require_observable(model)
-    layers = watched.encoder.layers
-    check_blocks(len(layers), hidden)
-    check_blocks(len(layers), attention)
+    check_blocks(len(watched.blocks), hidden)
+    check_blocks(len(watched.blocks), attention)
     states: dict[int, torch.Tensor] = {}
     weights: dict[int, torch.Tensor] = {}
-    tokens = watched.encoder.dropout(watched.tokens(image))
-    for number, block in enumerate(layers):
+    tokens, places = watched.patch_dropout.draw(watched.tokens(image))
+    for number, block in enumerate(watched.blocks):
         if number in attention:
-            weights[number] = attention_of(block, tokens)
-        tokens = block(tokens)
+            tokens, weights[number] = watched.attend(block, tokens)
+        else:
+            tokens = block(tokens)
         if number in hidden:
             states[number] = tokens
-    return Observation(watched.answer(tokens), states, weights)
-
-
-def attention_of(block: EncoderBlock, tokens: torch.Tensor) -> torch.Tensor:
-    """The weights [batch, heads, tokens, tokens] with which `block` mixes `tokens` [batch, tokens, width]."""
-    normed = block.ln_1(tokens)
-    _, weights = block.self_attention(normed, normed, normed, need_weights=True, average_attn_weights=False)
-    return weights
+    return Observation(watched.answer(tokens), states, weights, places)
 
 
 def require_observable(model: nn.Module) -> Observable:
     """The model, known to be observable.
 
     Raises:
-        InputError: it is not: it has no transformer encoder of torchvision's.
+        InputError: it is not: it has no blocks that attend.
     """
     if not isinstance(model, Observable):
-        raise InputError(f"a {type(model).__name__} cannot be observed; give a model of the architecture vit or ast")
+        raise InputError(f"a {type(model).__name__} cannot be observed; give a transformer: vit, ast or mobilevit")
     return model
 
 

@@ -58,8 +58,8 @@ class ViT(EncoderNetwork):
     def tokens(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first.
 
-        The positions are added here, not by the encoder: a patch keeps its own when others are dropped.
+        The positions are added here, not by the encoder: a patch keeps its own when others are dropped later.
         """
         patches = self.backbone._process_input(image)
         tokens = torch.cat([self.backbone.class_token.expand(image.shape[0], -1, -1), patches], dim=1)
-        return self.patch_dropout(tokens + self.encoder.pos_embedding)
+        return tokens + self.encoder.pos_embedding

@@ -70,19 +70,19 @@ def explain(checkpoint: Checkpoint, song: Path, start: float = 0.0, blocks: Sequ
     """Attention rollout of one clip of a song.
 
     Args:
-        checkpoint: a model with a transformer encoder.
+        checkpoint: a model whose blocks attend.
         song: an audio file.
         start: where the clip begins, in seconds.
         blocks: whose attention is followed, the first being 0; all by default.
 
     Raises:
-        InputError: the model has no encoder, no such block, or none is chosen, or `start` is before the song.
+        InputError: the model has no attention, no such block, or none is chosen, or `start` is before the song.
         AudioError: the song cannot be used.
     """
     if not 0 <= start < inf:
         raise InputError(f"a clip cannot start at {start} s; give seconds from the beginning of the song")
     model, spec = require_observable(checkpoint.model), checkpoint.spec
-    count = len(model.encoder.layers)
+    count = len(model.blocks)
     chosen = tuple(range(count)) if blocks is None else tuple(sorted(set(blocks)))
     if not chosen:
         raise InputError("no block is chosen; leave blocks out to follow all of them")

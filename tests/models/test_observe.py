@@ -8,6 +8,7 @@ from torch import nn
 from transformers import ViTConfig, ViTModel
 
 from sentio_mobile.errors import InputError
+from sentio_mobile.models.blocks import PatchDropout
 from sentio_mobile.models.mobilevit import MobileViT
 from sentio_mobile.models.observe import Observable, observe
 from sentio_mobile.models.settings import MobileViTSettings, ViTSettings
@@ -101,8 +102,33 @@ def test_what_cannot_be_observed_is_named(model: ViT, image: torch.Tensor) -> No
             observe(model, image, hidden=(block,))
         with pytest.raises(InputError, match=f"no block {block}"):
             observe(model, image, attention=(block,))
-    student = MobileViT(
-        MobileViTSettings(stem_widths=(8, 16, 32), layers=1, heads=1, head_width=8, width=64, mlp_width=64)
+    with pytest.raises(InputError, match="a Linear cannot be observed"):
+        observe(nn.Linear(2, 2), image)
+
+
+def test_a_student_is_observed_as_it_answers_and_its_norms_count_a_step_once(image: torch.Tensor) -> None:
+    settings = MobileViTSettings(
+        stem_widths=(8, 16, 32), layers=2, heads=2, head_width=8, width=64, mlp_width=64, output_width=32, patch_keep=9
     )
-    with pytest.raises(InputError, match="a MobileViT cannot be observed"):
-        observe(student, torch.zeros(1, 3, 224, 224))
+    student = MobileViT(settings, (64, 64)).eval()
+    with torch.no_grad():
+        seen = observe(student, image, hidden=(1,), attention=(0, 1))
+        assert torch.equal(seen.output, student(image))
+    assert seen.places is None
+    assert seen.attention[1].shape == (2, 2, 17, 17)
+    torch.testing.assert_close(seen.attention[1].sum(-1), torch.ones(2, 2, 17))
+    assert student.grid == (4, 4)
+    seen = observe(student.train(), image, attention=(0, 1))
+    assert seen.places is not None
+    assert seen.places.shape == (2, 10)
+    assert (seen.places[:, 0] == 0).all()
+    assert all(len(set(row)) == 10 for row in seen.places.tolist())
+    assert {int(n) for name, n in student.named_buffers() if name.endswith("num_batches_tracked")} == {1}
+
+
+def test_the_places_are_those_of_the_tokens_that_were_kept(image: torch.Tensor) -> None:
+    dropout = PatchDropout(5).train()
+    tokens = torch.randn(3, 17, 4)
+    kept, places = dropout.draw(tokens)
+    assert places is not None
+    assert torch.equal(kept, torch.stack([tokens[i, places[i]] for i in range(3)]))

@@ -185,7 +185,7 @@ class TeacherListener:
         from sentio_mobile.models.observe import observe, require_observable
 
         model, spec = self.checkpoint.model, self.checkpoint.spec
-        last = len(require_observable(model).encoder.layers) - 1
+        last = len(require_observable(model).blocks) - 1
         emotion, state = [], []
         progress.start(f"listening to {clips.what}", len(clips))
         for at in range(0, len(clips), _AT_ONCE):
