@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from sentio_mobile.distill.settings import AttentionSettings, FeatureSettings, ResponseSettings
 from sentio_mobile.errors import InputError, RecipeError
 from sentio_mobile.house import ROOT
 from sentio_mobile.models.settings import ASTSettings, MobileViTSettings, ViTSettings
@@ -94,7 +95,8 @@ class TrainingSettings:
     `ccc_share` is the share of 1 - CCC (of the batch) in the loss; the rest is the mean squared error. `patience` is
     the number of epochs without a better validation CCC after which training stops. `precision` is one of Lightning's.
     `unfreeze` says, epoch by epoch, how much of a pretrained network is trained; empty trains all of it from the start.
-    `batch_size` counts the clips of all processes together.
+    `batch_size` counts the clips of all processes together. `ema` is the decay, each step, of an exponential moving
+    average of the weights, which is then what is validated and kept; 0 keeps the weights themselves.
     """
 
     epochs: int
@@ -106,6 +108,7 @@ class TrainingSettings:
     clip: float = 1.0
     ccc_share: float = 0.0
     patience: int = 10
+    ema: float = 0.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     seed: int = 0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
@@ -115,6 +118,8 @@ class TrainingSettings:
         epochs = [step.epoch for step in self.unfreeze]
         if self.unfreeze and (epochs[0] != 1 or epochs != sorted(set(epochs))):
             raise RecipeError(f"training.unfreeze must begin at epoch 1 and go upwards, not {epochs}")
+        if not 0 <= self.ema < 1:
+            raise RecipeError(f"training.ema must be 0 or more and below 1, not {self.ema!r}")
         if any(step.blocks < 0 for step in self.unfreeze):
             raise RecipeError("training.unfreeze: blocks must be 0 or more")
 
@@ -153,20 +158,28 @@ class TeacherRecipe:
 
 
 @dataclass(frozen=True)
-class ResponseSettings:
-    """Shares of the two targets of response distillation: people's labels (hard) and the teacher's answers (soft)."""
-
-    hard: float = 0.3
-    soft: float = 0.7
-
-
-@dataclass(frozen=True)
 class DistillRecipe:
-    """A student and how it is taught."""
+    """A student and how it is taught.
+
+    `image_size` is height and width of the picture that the student looks at, where it is not the one that the songs
+    were prepared for. `views` is how many augmented versions there are of each clip: the teacher looks at each of them
+    once, before training, and what it gives is kept on disk. With 0 every epoch has versions of its own, and the
+    teacher runs in each step.
+    """
 
     model: MobileViTSettings
     training: TrainingSettings
     response: ResponseSettings = field(default_factory=ResponseSettings)
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    attention: AttentionSettings = field(default_factory=AttentionSettings)
+    image_size: tuple[int, int] | None = None
+    views: int = 4
+
+    def __post_init__(self) -> None:
+        if self.views < 0:
+            raise RecipeError(f"views must be 0 or more, not {self.views}")
+        if self.image_size is not None and any(side < 16 or side % 16 for side in self.image_size):
+            raise RecipeError(f"image_size must be two multiples of 16, not {list(self.image_size)}")
 
 
 @dataclass(frozen=True)

@@ -53,25 +53,6 @@ def augment(
     return units.masked_fill(hidden, 0.0)
 
 
-def mix(
-    units: torch.Tensor, labels: torch.Tensor, strength: float, random: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mixup (Zhang et al. 2018, equation 1): each clip and its labels with another of the batch, by the same share.
-
-    Args:
-        units: log-mels [batch, bands, frames].
-        labels: [batch, 2].
-        strength: both parameters of the Beta distribution that shares are drawn from; 0 mixes nothing.
-        random: what is drawn depends on this alone.
-    """
-    if strength == 0:
-        return units, labels
-    share = _to(units, random.beta(strength, strength, size=(len(units), 1)).astype(np.float32))
-    other = _to(units, random.permutation(len(units)))
-    mixed = share[:, :, None] * units + (1 - share[:, :, None]) * units[other]
-    return mixed, share * labels + (1 - share) * labels[other]
-
-
 def _curve(like: torch.Tensor, length: int, largest: float, random: np.random.Generator) -> torch.Tensor:
     """A curve of random height between -`largest` and `largest` for each clip [batch, length]."""
     points = _to(like, random.uniform(-largest, largest, (len(like), 1, _CURVE_POINTS)).astype(np.float32))

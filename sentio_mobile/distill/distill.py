@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
 import lightning
 
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.distill.losses import ResponseDistillation
+from sentio_mobile.data.synthetic import Synthetic
+from sentio_mobile.distill.cache import cached, fill, in_step
+from sentio_mobile.distill.extras import extra_material
+from sentio_mobile.distill.objective import Distillation
+from sentio_mobile.distill.plan import plan_of
 from sentio_mobile.errors import DataError
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import DistillRecipe
-from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.conformal import with_uncertainty
+from sentio_mobile.training.dataset import TrainingClips
 from sentio_mobile.training.fit import fit, predict
+from sentio_mobile.training.material import Extras
 from sentio_mobile.training.metrics import evaluate, retention
 
 
@@ -28,6 +37,9 @@ def distill(
     out: Path,
     progress: Progress | None = None,
     replace: bool = False,
+    extra: Sequence[PreparedData | Synthetic] = (),
+    cache: Path | None = None,
+    convert: bool = False,
 ) -> Checkpoint:
     """Distill, keep the best epoch by validation CCC, compare with the teacher on the test songs, and save.
 
@@ -40,28 +52,61 @@ def distill(
         out: the checkpoint folder to write.
         progress: shown step by step.
         replace: an existing `out` gives way.
+        extra: music without labels, and made-up clips: the student learns from what the teacher says of them.
+        cache: folder where the teacher's signals are kept for other runs; by default they are deleted in the end.
+        convert: whether the teacher may hear the songs through a normalization or a picture of its own.
 
     Raises:
-        DataError: the data was prepared for another front end than the teacher's.
-        TrainingError: too few songs, or a loss that is not finite.
-        OutputError: `out` cannot be written.
+        DataError: songs or extra clips were prepared for another front end than the teacher's, or extra music holds
+            validation or test songs.
+        RecipeError: the recipe names a block that student or teacher does not have.
+        TrainingError: too few songs, a loss that is not finite, or a term of it that teaches nothing.
+        OutputError: `out` or the cache cannot be written.
     """
-    if teacher.spec.audio != data.audio:
-        raise DataError(
-            f"{data.folder}: was prepared for another front end than the teacher's; prepare it with the same"
-        )
-    spec = spec_of(recipe.model, data.audio)
+    _require_same_front_end(teacher.spec.audio, data, convert)
+    shown = progress or Silent()
+    audio = replace_fields(data.audio, image_size=recipe.image_size or data.audio.image_size)
+    spec = spec_of(recipe.model, audio)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)
+    teacher.model.eval()
+    plan = plan_of(teacher.model, model, recipe.features, recipe.attention)
+    extras = Extras(material=extra_material(data, extra), views=recipe.views)
+    kept = cache or out.with_name(f"{out.name}.signals")
+    source = in_step(teacher, plan.signals, plan.grid)
+    if recipe.views:
+        clips = TrainingClips(data, recipe.training, extras)
+        signals = fill(teacher, clips, plan.signals, plan.grid, kept, shown)
+        extras, source = replace_fields(extras, signals=signals), cached
+    objective = Distillation(plan, model, teacher.model, recipe, source, weights_digest(teacher.model))
     work = out.with_name(f"{out.name}.training")
-    objective = ResponseDistillation(teacher.model, recipe.response, recipe.training.ccc_share)
-    history = fit(model, spec, data, recipe.training, objective, work, progress or Silent(), "distilling the student")
+    history = fit(
+        model, spec, data, recipe.training, objective, work, shown, "distilling the student", extras=extras
+    )  # fmt: skip
     evaluation = _evaluate(Checkpoint(model, spec), teacher, data, recipe.training.seed)
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
-    checkpoint = Checkpoint(model, spec, asdict(recipe), history, evaluation, data.origin)
+    made_by = {**asdict(recipe), "plan": asdict(plan), "extra_clips": [len(songs) for songs in extras.material]}
+    checkpoint = Checkpoint(model, spec, made_by, history, evaluation, data.origin)
     checkpoint.save(out, replace)
     shutil.rmtree(work)
+    if recipe.views and cache is None:
+        shutil.rmtree(kept)
     return checkpoint
+
+
+def _require_same_front_end(audio: AudioSpec, data: PreparedData, convert: bool) -> None:
+    ours, theirs = data.audio.to_dict(), audio.to_dict()
+    differing = [name for name in ours if ours[name] != theirs[name]]
+    if not differing:
+        return
+    words = "; ".join(f"{name} {theirs[name]} and not {ours[name]}" for name in differing)
+    if audio.log_mel != data.audio.log_mel:
+        raise DataError(f"{data.folder}: was prepared for another front end than the teacher's, which has {words}")
+    if not convert:
+        raise DataError(
+            f"{data.folder}: was prepared for another front end than the teacher's, which has {words}; --convert gives "
+            "the teacher its own, and the student that of the data"
+        )
 
 
 def _evaluate(student: Checkpoint, teacher: Checkpoint, data: PreparedData, seed: int) -> dict[str, Any]:

@@ -48,6 +48,11 @@ class EncoderNetwork(nn.Module, ABC):
         return self.encoder.layers
 
     @property
+    def width(self) -> int:
+        """Of each token."""
+        return int(self.encoder.pos_embedding.shape[-1])
+
+    @property
     def top(self) -> nn.ModuleList:
         """What stands above the blocks."""
         return nn.ModuleList([self.encoder.ln, self.head])

@@ -97,6 +97,7 @@ class MobileViT(nn.Module):
         self.settings = settings
         self.stem = Stem(settings.stem_widths, settings.width)
         step = 2 ** (1 + len(settings.stem_widths))
+        self.width = settings.width
         self.grid = (image_size[0] // step, image_size[1] // step)
         tokens = 1 + self.grid[0] * self.grid[1]
         self.class_token = nn.Parameter(torch.zeros(1, 1, settings.width))

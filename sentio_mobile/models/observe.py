@@ -37,6 +37,11 @@ class Observable(Protocol):
         """Patches along the height and the width of the picture; token 1 + row * width + column is the patch there."""
         ...
 
+    @property
+    def width(self) -> int:
+        """Of each token."""
+        ...
+
     def tokens(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> [batch, 1 + patches, tokens' width], the class token first, positions added."""
         ...

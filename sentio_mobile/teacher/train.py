@@ -23,8 +23,8 @@ from sentio_mobile.recipes import TeacherRecipe
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.conformal import with_uncertainty
-from sentio_mobile.training.dataset import Mixture
 from sentio_mobile.training.fit import fit, predict
+from sentio_mobile.training.material import Extras, Mixture
 from sentio_mobile.training.metrics import evaluate
 from sentio_mobile.training.objectives import Supervised
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
@@ -85,7 +85,7 @@ def train_teacher(
     if backbone is not None:
         _load_backbone(model, backbone)
         first_weights = weights_digest(model)
-    mixture = None if synthetic is None else _mixture(synthetic, data, recipe)
+    extras = Extras(mixture=None if synthetic is None else _mixture(synthetic, data, recipe))
     work = out.with_name(f"{out.name}.training")
     objective = Supervised(recipe.training.ccc_share, first_weights)
     made_by = {**asdict(recipe), "first_weights": first_weights, "made_up": _made_up(synthetic)}
@@ -100,7 +100,7 @@ def train_teacher(
             progress or Silent(),
             "training the teacher",
             hardware,
-            mixture,
+            extras,
         )
     except LossError as error:
         if not error.history:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol, runtime_checkable
 
 import lightning
@@ -67,6 +68,47 @@ class History(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The rows of the run that is resumed."""
         self.rows = list(state_dict["rows"])
+
+
+class LivingTerms(Callback):
+    """Stops a run in which a term of the loss teaches nothing, from the beginning on.
+
+    A term that has taught once may fall silent: it has been learnt.
+
+    Args:
+        names: of the terms.
+
+    Raises:
+        TrainingError: after `PATIENCE` epochs, a term's gradient was never above `SILENT` of the largest one.
+    """
+
+    PATIENCE = 2
+    SILENT = 1e-4
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.silent = set(names)
+        self.names = tuple(names)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Look at the gradients that the epoch has logged."""
+        norms = {name: float(trainer.callback_metrics[f"gradient_{name}"]) for name in self.names}
+        self.silent -= {name for name, norm in norms.items() if norm > self.SILENT * max(norms.values())}
+        if self.silent and trainer.current_epoch + 1 >= self.PATIENCE:
+            name = min(self.silent)
+            value = float(trainer.callback_metrics[f"train_{name}"])
+            raise TrainingError(
+                f"the term {name!r} of the loss teaches nothing: after {self.PATIENCE} epochs it is {value:.2g} and "
+                f"its gradient {norms[name]:.2g}, beside {max(norms.values()):.2g} of the largest; choose other blocks "
+                "or another loss for it, or give it the weight 0"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The terms that have not taught yet."""
+        return {"silent": sorted(self.silent)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Those of the run that is resumed."""
+        self.silent = set(state_dict["silent"])
 
 
 @runtime_checkable

@@ -6,9 +6,8 @@ over several processes, therefore see what an uninterrupted run in one process s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
 
 import lightning
 import numpy as np
@@ -20,32 +19,35 @@ from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.augment import augment
 from sentio_mobile.data.prepared import PreparedData, Split
-from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.recipes import TrainingSettings
-from sentio_mobile.spec import ModelSpec
+from sentio_mobile.spec import OUTPUTS, ModelSpec
+from sentio_mobile.training.material import NOTHING_ELSE, Extras, Material, songs_of
 
-Batch = tuple[torch.Tensor, torch.Tensor]
+FEWEST = 3
+"""Validation songs that a concordance needs: with two, every straight line is perfect."""
+
+Labelled = tuple[torch.Tensor, torch.Tensor]
 Turn = tuple[int, int]
 """An epoch, and a song of it."""
 _Clip = tuple[NDArray[np.float16], NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Made-up clips that take the turns of training songs: each with probability `share` in the first `epochs`."""
+class Batch(NamedTuple):
+    """What a training step is given.
 
-    clips: Synthetic
-    share: float
-    epochs: int
+    Attributes:
+        units: log-mels in unit levels [clips, n_mels, n_frames].
+        labels: valence and arousal [clips, 2]; NaN where nobody has said.
+        signals: what a teacher said of them, by name; empty where none was asked before.
+    """
 
-    @property
-    def signature(self) -> str:
-        """Tells this mixture from any other."""
-        return f"{self.clips.fingerprint} {self.share} {self.epochs}"
+    units: torch.Tensor
+    labels: torch.Tensor
+    signals: Mapping[str, torch.Tensor]
 
 
-class EvaluatedClips(Dataset[Batch]):
+class EvaluatedClips(Dataset[Labelled]):
     """Log-mels in unit levels [clips, n_mels, n_frames] and labels [2] of each song.
 
     One clip, the evaluated window, or with `pooling` all windows; of a song that has fewer than others, some again.
@@ -61,37 +63,63 @@ class EvaluatedClips(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, i: int) -> Batch:
+    def __getitem__(self, i: int) -> Labelled:
         mels = np.stack([np.asarray(self._store.mels[row], dtype=np.float32) for row in self._rows[i]])
         return torch.from_numpy(mels), torch.from_numpy(self._labels[i])
 
 
 class TrainingClips(Dataset[Batch]):
-    """The same of a window that is drawn anew in each epoch, or of a made-up clip in its place, and augmented."""
+    """Windows of songs, drawn anew in each epoch, augmented, and with mixup each mixed with another song's.
 
-    def __init__(self, data: PreparedData, settings: TrainingSettings, mixture: Mixture | None = None) -> None:
-        self.split, self.settings, self.mixture = data.split("train"), settings, mixture
-        self._store, self._audio = data.store, data.audio
+    Songs are numbered through: the training songs first, then those of each further material.
+    """
+
+    def __init__(self, data: PreparedData, settings: TrainingSettings, extras: Extras = NOTHING_ELSE) -> None:
+        self.settings, self.extras = settings, extras
+        self._audio = data.audio
+        self._material = (songs_of(data, "train"), *extras.material)
+        self._ends = np.cumsum([len(songs) for songs in self._material])
+
+    @property
+    def material(self) -> list[str]:
+        """Tells these songs from any others."""
+        return [songs.fingerprint for songs in self._material]
 
     def __len__(self) -> int:
-        return len(self.split)
+        return int(self._ends[-1])
 
     def __getitem__(self, turn: Turn) -> Batch:
         epoch, song = turn
-        random = np.random.default_rng((self.settings.seed, epoch, song))
-        mel, label = self._made_up(epoch, random) or self._real(song, random)
+        view = epoch % self.extras.views if self.extras.views else epoch
+        units, labels = self._augmented(view, song)
+        strength = self.settings.augment.mixup
+        if strength > 0:
+            # Mixup, Zhang et al. 2018, equation 1. NaN, a label that nobody gave, stays one.
+            random = np.random.default_rng((self.settings.seed, view, song, 1))
+            share = float(random.beta(strength, strength))
+            other_units, other_labels = self._augmented(view, int(random.integers(len(self))))
+            units, labels = share * units + (1 - share) * other_units, share * labels + (1 - share) * other_labels
+        return Batch(units, labels, {} if self.extras.signals is None else self.extras.signals(view, song))
+
+    def _augmented(self, view: int, song: int) -> Labelled:
+        random = np.random.default_rng((self.settings.seed, view, song))
+        mel, label = self._made_up(view, random) or self._real(song, random)
         clip = torch.from_numpy(np.asarray(mel, dtype=np.float32))[None]
         return augment(clip, self._audio, self.settings.augment, random)[0], torch.from_numpy(label)
 
     def _real(self, song: int, random: np.random.Generator) -> _Clip:
-        window = int(random.integers(self.split.windows.shape[1]))
-        return self._store.mels[self.split.windows[song, window]], self.split.window_labels[song, window]
+        part = int(np.searchsorted(self._ends, song, side="right"))
+        songs: Material = self._material[part]
+        place = song - int(self._ends[part]) + len(songs)
+        window = int(random.integers(songs.windows.shape[1]))
+        return songs.clips.mels[songs.windows[place, window]], songs.labels[place, window]
 
     def _made_up(self, epoch: int, random: np.random.Generator) -> _Clip | None:
-        if self.mixture is None or epoch >= self.mixture.epochs or random.random() >= self.mixture.share:
+        mixture = self.extras.mixture
+        if mixture is None or epoch >= mixture.epochs or random.random() >= mixture.share:
             return None
-        chosen = int(random.integers(len(self.mixture.clips)))
-        return self.mixture.clips.mels[chosen], self.mixture.clips.labels[chosen]
+        chosen = int(random.integers(len(mixture.clips)))
+        return mixture.clips.mels[chosen], mixture.clips.labels[chosen]
 
 
 class Turns(Sampler[Turn]):
@@ -121,21 +149,23 @@ class Songs(lightning.LightningDataModule):
 
     Raises:
         DataError: the songs have no labels.
-        TrainingError: there are fewer training songs than a batch holds.
+        TrainingError: there are fewer training songs than a batch holds, or no epoch could be chosen by the validation
+            songs: too few, or all with the same label.
     """
 
     def __init__(
         self,
         data: PreparedData,
         settings: TrainingSettings,
-        mixture: Mixture | None = None,
+        extras: Extras = NOTHING_ELSE,
         pooling: Literal["mean"] | None = None,
     ) -> None:
         super().__init__()
-        self.data, self.settings, self.mixture, self.pooling = data, settings, mixture, pooling
+        self.data, self.settings, self.extras, self.pooling = data, settings, extras, pooling
         songs, batch = len(data.split("train")), settings.batch_size
         if songs < batch:
             raise TrainingError(f"{songs} training songs do not fill a batch of {batch}; lower batch_size")
+        _require_choice(data)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """This process' share of each batch.
@@ -151,16 +181,31 @@ class Songs(lightning.LightningDataModule):
                 f"a batch of {self.settings.batch_size} cannot be shared by {processes} processes; "
                 f"make batch_size a multiple of {processes}"
             )
-        clips = TrainingClips(self.data, self.settings, self.mixture)
+        clips = TrainingClips(self.data, self.settings, self.extras)
         turns = Turns(len(clips), self.settings.seed, process, processes)
         return DataLoader(clips, share, sampler=turns, drop_last=True)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Labelled]:
         """This process' share of the validation songs; none is looked at twice."""
         assert self.trainer is not None
         clips = EvaluatedClips(self.data, self.data.split("val"), self.pooling)
         mine = range(self.trainer.global_rank, len(clips), self.trainer.world_size)
         return DataLoader(Subset(clips, mine), batch_size=16)
+
+
+def _require_choice(data: PreparedData) -> None:
+    val = data.split("val")
+    if len(val) < FEWEST:
+        raise TrainingError(
+            f"{data.folder}: has {len(val)} validation songs, and a CCC needs {FEWEST} or more; "
+            "prepare with other --fractions"
+        )
+    for name, values in zip(OUTPUTS, val.labels.T, strict=True):
+        if np.ptp(values) == 0:
+            raise TrainingError(
+                f"{data.folder}: all validation songs have the {name} {values[0]:.2f}, which leaves its CCC undefined; "
+                "check the labels, or prepare with another --seed"
+            )
 
 
 def of_songs(model: nn.Module, clips: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
@@ -169,7 +214,7 @@ def of_songs(model: nn.Module, clips: torch.Tensor, spec: ModelSpec) -> torch.Te
     return answers.view(*clips.shape[:2], -1).mean(dim=1)
 
 
-def ordered_loader(data: PreparedData, split: str, pooling: Literal["mean"] | None = None) -> DataLoader[Batch]:
+def ordered_loader(data: PreparedData, split: str, pooling: Literal["mean"] | None = None) -> DataLoader[Labelled]:
     """The songs of one split in the order of the file, as `EvaluatedClips` has them.
 
     Raises:

@@ -11,7 +11,7 @@ import lightning
 import numpy as np
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from numpy.typing import NDArray
 from torch import nn
 
@@ -20,8 +20,9 @@ from sentio_mobile.errors import LossError, TrainingError
 from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import ModelSpec
-from sentio_mobile.training.callbacks import History, ShowProgress, Unfreezing, is_first_process
-from sentio_mobile.training.dataset import Mixture, Songs, of_songs, ordered_loader
+from sentio_mobile.training.callbacks import History, LivingTerms, ShowProgress, Unfreezing, is_first_process
+from sentio_mobile.training.dataset import Songs, of_songs, ordered_loader
+from sentio_mobile.training.material import NOTHING_ELSE, Extras
 from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.task import EmotionTask
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, claim, quiet
@@ -37,7 +38,7 @@ def fit(
     progress: Progress,
     what: str,
     hardware: Hardware = ONE_DEVICE,
-    mixture: Mixture | None = None,
+    extras: Extras = NOTHING_ELSE,
 ) -> list[dict[str, float]]:
     """Train `model` in place and leave it with the weights of the best epoch, in evaluation mode.
 
@@ -54,30 +55,34 @@ def fit(
         progress: shown step by step.
         what: what the progress calls it.
         hardware: where it runs. Of several processes only the first returns; the others end here, their work done.
-        mixture: made-up clips that training mixes in.
+        extras: what training sees beside the training songs.
 
     Returns:
         One row of metrics an epoch.
 
     Raises:
         LossError: a loss that is not finite. If an epoch was completed before, the model has the weights of the best.
-        TrainingError: too few songs, a schedule that does not fit the model, or hardware that Lightning refuses.
+        TrainingError: too few songs, a schedule that does not fit the model, hardware that Lightning refuses, or a term
+            of the loss that teaches nothing.
         OutputError: `work` cannot be written.
     """
-    given = [spec.to_dict(), asdict(settings), data.sheet["fingerprint"], objective.signature]
-    if mixture is not None:
-        given.append(mixture.signature)
+    given = [
+        spec.to_dict(), asdict(settings), data.sheet["fingerprint"], objective.signature, *extras.signature
+    ]  # fmt: skip
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()
-    songs = Songs(data, settings, mixture, spec.pooling)
+    songs = Songs(data, settings, extras, spec.pooling)
     history = History()
     best = ModelCheckpoint(
         work, filename="best", monitor="val_ccc", mode="max", save_last=True, enable_version_counter=False
     )
-    callbacks = [
+    # History before what may stop the run; averaging before what saves and judges the weights.
+    callbacks: list[Callback] = [
+        *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
         best,
         EarlyStopping("val_ccc", mode="max", patience=settings.patience),
         history,
         ShowProgress(progress, what),
+        *([LivingTerms(objective.shares)] if objective.shares else []),
         *([Unfreezing(model, settings.unfreeze)] if settings.unfreeze else []),
     ]
     if is_first_process():

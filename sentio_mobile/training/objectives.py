@@ -10,16 +10,22 @@ from torch import distributed, nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn.functional import mse_loss
 
+from sentio_mobile.training.dataset import Batch
+
 
 class Objective(Protocol):
-    """Named terms of a loss for one batch; `loss` is the one that is minimized."""
+    """Named terms of a loss for one batch; `loss` is the one that is minimized.
 
-    @property
-    def signature(self) -> str:
-        """Tells this objective from any other: a run is resumed only with the one that it was started with."""
+    Attributes:
+        signature: tells this objective from any other: a run is resumed only with the one that it was started with.
+        shares: weights of the named terms in the loss, of each that must teach; empty where there is only one.
+    """
 
-    def __call__(self, model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        """Images [batch, 3, size, size], labels [batch, 2] in [-1, 1]."""
+    signature: str
+    shares: Mapping[str, float]
+
+    def __call__(self, model: nn.Module, images: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
+        """Images [batch, 3, height, width] of the batch's clips, as the model takes them."""
 
 
 def of_all_processes(mine: torch.Tensor) -> torch.Tensor:
@@ -63,8 +69,9 @@ class Supervised:
 
     def __init__(self, ccc_share: float, first_weights: str) -> None:
         self.ccc_share = ccc_share
+        self.shares: Mapping[str, float] = {}
         self.signature = f"supervised {ccc_share}, first weights {first_weights}"
 
-    def __call__(self, model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        """Images [batch, 3, size, size], labels [batch, 2] in [-1, 1]."""
-        return {"loss": regression_loss(model(images), labels, self.ccc_share)}
+    def __call__(self, model: nn.Module, images: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
+        """Images [batch, 3, height, width], labels in [-1, 1]."""
+        return {"loss": regression_loss(model(images), batch.labels, self.ccc_share)}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sentio_mobile.audio.frontend import unit_of_clip
-from sentio_mobile.data.augment import augment, mix
+from sentio_mobile.data.augment import augment
 from sentio_mobile.data.synth import draw_songs, render
 from sentio_mobile.errors import RecipeError
 from sentio_mobile.recipes import AugmentSettings
@@ -99,18 +99,6 @@ def test_silence_stays_silence() -> None:
 def test_a_constant_gain_is_taken_away_by_the_front_end_itself() -> None:
     clip = render(draw_songs(1, seed=5)[0], SPEC.sample_rate)[: SPEC.n_samples]
     np.testing.assert_allclose(unit_of_clip(clip * np.float32(0.25), SPEC), unit_of_clip(clip, SPEC), atol=1e-5)
-
-
-def test_mixup_mixes_sound_and_labels_by_the_same_share(units: torch.Tensor) -> None:
-    # Labels that are linear in the sound: they stay so only if both are mixed alike.
-    labels = torch.stack([units.mean(dim=(1, 2)), units[:, :40].mean(dim=(1, 2))], dim=1)
-    mixed, targets = mix(units, labels, 0.5, np.random.default_rng(3))
-    wanted = torch.stack([mixed.mean(dim=(1, 2)), mixed[:, :40].mean(dim=(1, 2))], dim=1)
-    torch.testing.assert_close(targets, wanted, atol=1e-5, rtol=0)
-    assert not torch.equal(mixed, units)
-    same, untouched = mix(units, labels, 0.0, np.random.default_rng(3))
-    assert same is units
-    assert untouched is labels
 
 
 def test_a_negative_setting_is_refused() -> None:

@@ -15,7 +15,8 @@ from sentio_mobile.recipes import AugmentSettings, SyntheticSettings, TeacherRec
 from sentio_mobile.teacher.ablate import ARMS, ablate, arm_recipe
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.checkpoint import weights_digest
-from sentio_mobile.training.dataset import Mixture, TrainingClips
+from sentio_mobile.training.dataset import TrainingClips
+from sentio_mobile.training.material import Extras, Mixture
 
 SPECIAL = 0.123
 
@@ -32,9 +33,9 @@ def made_up(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> Syn
 
 def taken(data: PreparedData, recipe: TeacherRecipe, mixture: Mixture | None, epoch: int) -> float:
     """The share of turns that made-up clips take."""
-    clips = TrainingClips(data, recipe.training, mixture)
+    clips = TrainingClips(data, recipe.training, Extras(mixture))
     turns = [clips[(epoch, song)] for song in range(len(clips)) for _ in range(1)]
-    return float(np.mean([bool(np.allclose(label, SPECIAL)) for _, label in turns]))
+    return float(np.mean([bool(np.allclose(clip.labels, SPECIAL)) for clip in turns]))
 
 
 def test_made_up_clips_take_their_share_of_turns_and_then_leave(

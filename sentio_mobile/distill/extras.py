@@ -1,0 +1,50 @@
+"""Clips that only the teacher labels: music without labels, and made-up songs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sentio_mobile.data.prepared import UNLABELLED, PreparedData
+from sentio_mobile.data.synthetic import Synthetic
+from sentio_mobile.errors import DataError
+from sentio_mobile.training.material import Material, songs_of, unlabelled
+
+
+def extra_material(data: PreparedData, extra: Sequence[PreparedData | Synthetic]) -> tuple[Material, ...]:
+    """What a student learns from beside the training songs of `data`.
+
+    Raises:
+        DataError: something of it follows another front end, has labels of its own, or is a validation or test song of
+            `data`, which a student must not see.
+    """
+    material = []
+    for given in extra:
+        if given.audio.log_mel != data.audio.log_mel:
+            raise DataError(
+                f"{given.folder}: follows another front end than {data.folder} was prepared with; prepare both alike"
+            )
+        if isinstance(given, Synthetic):
+            material.append(unlabelled(given))
+            continue
+        if UNLABELLED not in given.splits:
+            raise DataError(
+                f"{given.folder}: has labels, and splits of its own; as music without labels prepare a folder of audio"
+            )
+        _require_unseen(data, given)
+        material.append(songs_of(given, UNLABELLED))
+    return tuple(material)
+
+
+def _require_unseen(data: PreparedData, given: PreparedData) -> None:
+    """Refuse clips whose content is that of a validation or test song."""
+    judged = np.concatenate([data.split(name).windows.ravel() for name in ("val", "test")])
+    songs = given.split(UNLABELLED)
+    seen = np.isin(given.store.checksums[songs.windows], data.store.checksums[judged]).any(axis=1)
+    if seen.any():
+        first = songs.song_ids[int(np.argmax(seen))]
+        raise DataError(
+            f"{given.folder}: {int(seen.sum())} of its songs, such as {first!r}, are validation or test songs of "
+            f"{data.folder}; leave them out"
+        )

@@ -1,0 +1,98 @@
+"""The distillation loss: response, features and attention, by the shares of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from sentio_mobile.distill.losses import at, attention_loss, between, feature_loss, tempered
+from sentio_mobile.distill.plan import ANSWERS, Plan, Source, attention_name, features_name
+from sentio_mobile.models.observe import Observable, observe
+from sentio_mobile.recipes import DistillRecipe
+from sentio_mobile.training.dataset import Batch
+from sentio_mobile.training.objectives import regression_loss
+
+
+class Distillation(nn.Module):
+    """Learn from people's labels, and from what a teacher answers, holds and looks at, given the very same clips.
+
+    That teacher and student are given the same augmented clip is what makes a student follow its teacher as a function
+    (Beyer et al. 2022, "A good teacher is patient and consistent").
+
+    Where a training step keeps some of the patches, the student learns what the teacher, which saw all of them, holds
+    there, and how it looks from the kept ones to the kept ones.
+
+    Args:
+        plan: which blocks learn from which.
+        student: the network that will learn; its projections to the teacher's width are made here.
+        teacher: the network that it learns from; only its width is read.
+        recipe: shares of the terms.
+        source: what the teacher says.
+        teaches: tells the teacher from any other.
+    """
+
+    def __init__(
+        self, plan: Plan, student: nn.Module, teacher: nn.Module, recipe: DistillRecipe, source: Source, teaches: str
+    ) -> None:
+        super().__init__()
+        self.plan, self.recipe, self.ccc_share = plan, recipe, recipe.training.ccc_share
+        self._source = source
+        self.signature = f"distillation {recipe.response} {recipe.features} {recipe.attention} {plan} {teaches}"
+        response = recipe.response
+        shares = {"hard": response.weight * response.hard, "soft": response.weight * response.soft}
+        if plan.features:
+            assert isinstance(student, Observable)
+            assert isinstance(teacher, Observable)
+            shares["features"] = recipe.features.weight
+            self.projections = nn.ModuleDict(
+                {str(pair.student): nn.Linear(student.width, teacher.width) for pair in plan.features}
+            )
+        if plan.attention:
+            shares["attention"] = recipe.attention.weight
+        self.shares: Mapping[str, float] = {name: share for name, share in shares.items() if share > 0}
+
+    def forward(self, model: nn.Module, images: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        """Images [batch, 3, height, width] as the student takes them. Each term, and `loss`, their weighted sum."""
+        taught = self._source(batch)
+        if self.plan.features or self.plan.attention:
+            seen = observe(
+                model,
+                images,
+                {pair.student for pair in self.plan.features},
+                {pair.student for pair in self.plan.attention},
+            )
+            terms = self._response(seen.output, batch.labels, taught[ANSWERS])
+            if self.plan.features:
+                terms["features"] = torch.stack([
+                    feature_loss(
+                        self.projections[str(pair.student)](seen.hidden[pair.student]),
+                        at(taught[features_name(pair.teacher)], seen.places),
+                    )
+                    for pair in self.plan.features
+                ]).mean()  # fmt: skip
+            if self.plan.attention:
+                terms["attention"] = torch.stack([
+                    attention_loss(
+                        seen.attention[pair.student].mean(dim=1),
+                        between(taught[attention_name(pair.teacher)], seen.places),
+                        self.recipe.attention.loss,
+                    )
+                    for pair in self.plan.attention
+                ]).mean()  # fmt: skip
+        else:
+            terms = self._response(model(images), batch.labels, taught[ANSWERS])
+        loss = torch.stack([share * terms[name] for name, share in self.shares.items()]).sum()
+        return {"loss": loss, **{name: terms[name] for name in self.shares}}
+
+    def _response(self, answers: torch.Tensor, labels: torch.Tensor, taught: torch.Tensor) -> dict[str, torch.Tensor]:
+        known = ~labels.isnan().any(dim=1)
+        # Of no song with a label nothing is learnt, but the term must stay a part of the graph.
+        hard = regression_loss(answers[known], labels[known], self.ccc_share) if known.any() else 0 * answers.sum()
+        soft = regression_loss(
+            tempered(answers, self.recipe.response.temperature),
+            tempered(taught, self.recipe.response.temperature),
+            self.ccc_share,
+        )
+        return {"hard": hard, "soft": soft}
