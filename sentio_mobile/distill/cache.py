@@ -1,6 +1,9 @@
-"""What a teacher says of every clip that training will see, worked out once and kept in half precision.
+"""What a teacher says of every clip that training will see, worked out once and kept on disk.
 
 <folder>/<key>/<view>.<signal>.f16   one file for each view and signal: a record for each song, one after the other
+
+Features and attention are kept in half precision; answers, which are next to nothing, in single: near 1, where a
+temperature undoes their tanh, half precision is too coarse.
 
 `key` is the hash of all that the signals follow from. A file is moved in when it is complete: a killed run goes on with
 the first that is missing, and runs that want other signals of the same teacher add theirs.
@@ -22,7 +25,7 @@ from torch.utils.data import DataLoader
 
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.distill.grid import Grid
-from sentio_mobile.distill.plan import Source, signals_of
+from sentio_mobile.distill.plan import ANSWERS, Source, signals_of
 from sentio_mobile.errors import OutputError
 from sentio_mobile.progress import Progress
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
@@ -43,7 +46,7 @@ class SignalCache:
 
     folder: Path
     shapes: Mapping[str, tuple[int, ...]]
-    _open: dict[str, NDArray[np.float16]]
+    _open: dict[str, NDArray[np.floating]]
 
     def __call__(self, view: int, song: int) -> dict[str, torch.Tensor]:
         """Tensors of one clip, in single precision."""
@@ -52,10 +55,10 @@ class SignalCache:
             for name, shape in self.shapes.items()
         }
 
-    def _records(self, view: int, name: str, shape: tuple[int, ...]) -> NDArray[np.float16]:
+    def _records(self, view: int, name: str, shape: tuple[int, ...]) -> NDArray[np.floating]:
         path = _place(self.folder, view, name)
         if path.name not in self._open:
-            self._open[path.name] = np.memmap(path, dtype="<f2", mode="r").reshape(-1, *shape)
+            self._open[path.name] = np.memmap(path, dtype=_kind(name), mode="r").reshape(-1, *shape)
         return self._open[path.name]
 
 
@@ -92,19 +95,14 @@ def fill(
     for view, wanted in missing.items():
         turns = [(view, song) for song in range(len(clips))]
         parts = {name: _place(place, view, name).with_suffix(".part") for name in wanted}
-        files = {name: part.open("wb") for name, part in parts.items()}
-        try:
-            for batch in DataLoader(clips, _AT_ONCE, sampler=turns):
-                units = batch.units.to(device)
-                given = signals_of(teacher.model, to_input_batch(units, teacher.spec), tuple(wanted), grid)
-                for name in wanted:
-                    files[name].write(given[name].cpu().numpy().astype("<f2").tobytes())
-                progress.advance()
-        except OSError as error:
-            raise OutputError(f"cannot write {place}: {error.strerror}") from error
-        finally:
-            for file in files.values():
-                file.close()
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+        for batch in DataLoader(clips, _AT_ONCE, sampler=turns):
+            units = batch.units.to(device)
+            given = signals_of(teacher.model, to_input_batch(units, teacher.spec), tuple(wanted), grid)
+            for name, part in parts.items():
+                _append(part, given[name].cpu().numpy().astype(_kind(name)))
+            progress.advance()
         for name, part in parts.items():
             part.replace(_place(place, view, name))
     progress.finish()
@@ -142,8 +140,20 @@ def _key(teacher: Checkpoint, clips: TrainingClips, grid: Grid | None) -> str:
     return hashlib.sha256(json.dumps(given).encode()).hexdigest()[:16]
 
 
+def _kind(name: str) -> str:
+    return "<f4" if name == ANSWERS else "<f2"
+
+
 def _place(folder: Path, view: int, name: str) -> Path:
-    return folder / f"{view:03}.{name}.f16"
+    return folder / f"{view:03}.{name}.f{8 * int(_kind(name)[-1])}"
+
+
+def _append(path: Path, records: NDArray[np.floating]) -> None:
+    try:
+        with path.open("ab") as file:
+            file.write(records.tobytes())
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _make_room(folder: Path, needed: int) -> None:

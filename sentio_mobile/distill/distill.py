@@ -78,6 +78,8 @@ def distill(
         clips = TrainingClips(data, recipe.training, extras)
         signals = fill(teacher, clips, plan.signals, plan.grid, kept, shown)
         extras, source = replace_fields(extras, signals=signals), cached
+    # Again, for loaders draw too: projections start alike, whether the teacher was asked now, before, or not yet.
+    lightning.seed_everything(recipe.training.seed, verbose=False)
     objective = Distillation(plan, model, teacher.model, recipe, source, weights_digest(teacher.model))
     work = out.with_name(f"{out.name}.training")
     history = fit(

@@ -90,9 +90,24 @@ def retention(
 
     Undefined when the teacher's CCC is not above zero, for there is then nothing to keep.
     """
-    t, s, q = _resampled(seed, truth, student, teacher)
-    student_means, teacher_means = ccc(t, s).mean(axis=1), ccc(t, q).mean(axis=1)
-    student_point, teacher_point = ccc(truth, student).mean(), ccc(truth, teacher).mean()
+    return retention_of_runs(truth, student[None], teacher, seed)
+
+
+def retention_of_runs(
+    truth: NDArray[np.float32], students: NDArray[np.float32], teacher: NDArray[np.float32], seed: int
+) -> Interval:
+    """The same of several students in the mean: their mean CCC over that of their one teacher.
+
+    Args:
+        truth: labels [songs, 2] in [-1, 1].
+        students: answers of each run [runs, songs, 2].
+        teacher: answers [songs, 2].
+        seed: of the bootstrap over songs.
+    """
+    t, q = _resampled(seed, truth, teacher)
+    student_means = np.mean([ccc(t, _resampled(seed, student)[0]).mean(axis=1) for student in students], axis=0)
+    student_point = np.mean([ccc(truth, student).mean() for student in students])
+    teacher_means, teacher_point = ccc(t, q).mean(axis=1), ccc(truth, teacher).mean()
     if not teacher_point > 0:
         return Interval(None, None, None)
     ratios = np.divide(student_means, teacher_means, out=np.full_like(teacher_means, np.nan), where=teacher_means > 0)
