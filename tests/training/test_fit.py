@@ -12,6 +12,7 @@ import torch
 
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.distill.distill import distill
+from sentio_mobile.distill.settings import AttentionSettings, FeatureSettings
 from sentio_mobile.errors import CheckpointError, DataError, LossError, RecipeError, TrainingError
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.progress import Silent
@@ -105,9 +106,10 @@ def test_a_student_learns_from_its_teacher(
     data: PreparedData, teacher: Path, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     settings = dataclasses.replace(tiny_student.training, epochs=8)
-    student = distill(
-        Checkpoint.load(teacher), data, dataclasses.replace(tiny_student, training=settings), tmp_path / "student"
+    answers_alone = dataclasses.replace(
+        tiny_student, training=settings, features=FeatureSettings(weight=0), attention=AttentionSettings(weight=0)
     )
+    student = distill(Checkpoint.load(teacher), data, answers_alone, tmp_path / "student")
     soft = [row["train_soft"] for row in student.history]
     hard = [row["train_hard"] for row in student.history]
     assert min(soft[4:]) < 0.7 * soft[0]
