@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
+from sentio_mobile.benchmarks.charts import draw_terms
 from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.benchmarks.scores import History
 from sentio_mobile.cli.bars import Bars
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.distill.distill import distill
@@ -87,7 +88,8 @@ def main() -> None:
     write_json(arguments.out / "ablation.json", record)
     draw(arguments.out / "ablation.png", record)
     if "all" in runs:
-        draw_terms(arguments.out / "terms.png", [made.history for made in runs["all"]])
+        history = terms_of([made.history for made in runs["all"]])
+        write_picture(arguments.out / "terms.png", (8, 4), lambda axes: draw_terms(axes, history))
     for arm, found in record["arms"].items():
         shown = {name: "{value:.3f} [{low:.3f}, {high:.3f}]".format(**value) for name, value in found["ccc"].items()}
         print(arm, shown, found["retention"], found["by_seed"])
@@ -181,23 +183,12 @@ def draw(place: Path, record: dict[str, Any]) -> None:
     write_picture(place, (8, 4), on)
 
 
-def draw_terms(place: Path, histories: list[list[dict[str, float]]]) -> None:
-    """Each term by epoch, as a part of what it was in the first, in the mean over seeds."""
+def terms_of(histories: list[list[dict[str, float]]]) -> History:
+    """Each term by epoch, in the mean over seeds, as far as all of them went."""
     names = [name.removeprefix("gradient_") for name in histories[0][0] if name.startswith("gradient_")]
-    epochs = min(len(history) for history in histories)
-
-    def on(axes: Axes) -> None:
-        for name, colour in zip(names, ("#b3541e", LIGHT.first, LIGHT.second, LIGHT.ink), strict=False):
-            rows = np.array([[history[i][f"train_{name}"] for i in range(epochs)] for history in histories])
-            values = (rows / rows[:, :1]).mean(axis=0)
-            axes.plot(range(1, epochs + 1), values, color=colour, label=f"{name}, {rows[:, 0].mean():.2f} at first")
-        axes.set_ylim(0, None)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("term, part of the first epoch's")
-        axes.legend(loc="best", frameon=False)
-
-    write_picture(place, (8, 4), on)
+    epochs = range(min(len(history) for history in histories))
+    terms = {name: tuple(float(np.mean([h[i][f"train_{name}"] for h in histories])) for i in epochs) for name in names}
+    return History(epochs=tuple(epochs), ccc={}, terms=terms)
 
 
 if __name__ == "__main__":

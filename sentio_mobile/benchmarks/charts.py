@@ -108,6 +108,31 @@ def history_chart(history: History, who: str) -> Chart:
     return make_chart(draw, (3.6, 2.5), f"Validation CCC of the {who} over {epochs} epochs: {said}.")
 
 
+def terms_chart(history: History) -> Chart:
+    """The terms of a student's loss, epoch by epoch."""
+    said = "; ".join(
+        f"{name} from {_worth(values[0])} to {_worth(values[-1])}" for name, values in history.terms.items()
+    )
+    return make_chart(lambda axes: draw_terms(axes, history), (3.6, 2.5), f"The terms of the student's loss: {said}.")
+
+
+def draw_terms(axes: Axes, history: History) -> None:
+    """Each term as a part of what it was in the first epoch, for they are of different kinds."""
+    styles = ((LIGHT.ink, (0, (4, 2))), (LIGHT.ink, "-"), (LIGHT.first, "-"), (LIGHT.second, "-"))
+    for (name, values), (colour, dash) in zip(history.terms.items(), styles, strict=False):
+        parts = [np.nan if value is None or not values[0] else value / values[0] for value in values]
+        axes.plot(history.epochs, parts, linestyle=dash, color=colour, label=f"{name}, {_worth(values[0])} at first")
+    axes.set(xlabel="epoch", ylabel="part of the first epoch's")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(axis="y", color=LIGHT.line, linewidth=0.6)
+    _legend(axes)
+
+
+def _worth(value: float | None) -> str:
+    return "an undefined value" if value is None else f"{value:.2g}"
+
+
 def _last(values: tuple[float | None, ...]) -> str:
     return "an undefined value" if values[-1] is None else f"{values[-1]:.2f}"
 

@@ -78,6 +78,9 @@ def _charts(scores: Scores) -> dict[str, Any]:
         "agreement": charts.agreement_chart(scores) if either else None,
         "plane": charts.plane_chart(student) if student else None,
         "scatters": [charts.scatter_chart(student, i) for i in range(len(OUTPUTS))] if student else [],
+        "terms": charts.terms_chart(scores.student_history)
+        if scores.student_history and scores.student_history.terms
+        else None,
         "histories": [(who, charts.history_chart(history, who)) for who, history in histories if history],
     }
 

@@ -41,10 +41,14 @@ class SetScores:
 
 @dataclass(frozen=True)
 class History:
-    """Validation CCC by epoch, and the epochs' numbers. None where it was undefined."""
+    """Validation CCC and the terms of the loss by epoch, and the epochs' numbers. None where it was undefined.
+
+    `terms` is empty where the loss had only one.
+    """
 
     epochs: tuple[int, ...]
     ccc: Mapping[str, tuple[float | None, ...]]
+    terms: Mapping[str, tuple[float | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,10 @@ def _history(value: Any) -> History | None:
     rows = [row for row in value or [] if "epoch" in row and any(f"val_ccc_{name}" in row for name in OUTPUTS)]
     if not rows:
         return None
+    terms = [name.removeprefix("gradient_") for name in rows[0] if name.startswith("gradient_")]
     return History(
         epochs=tuple(int(row["epoch"]) for row in rows),
+        terms={name: tuple(_finite(row.get(f"train_{name}")) for row in rows) for name in terms},
         ccc={name: tuple(_finite(row.get(f"val_ccc_{name}")) for row in rows) for name in OUTPUTS},
     )
 

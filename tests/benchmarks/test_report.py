@@ -122,6 +122,22 @@ def test_any_part_may_be_absent(
     assert ("The student on validation songs" in text) == (missing != "history")
 
 
+def test_the_terms_of_the_loss_are_drawn_where_there_are_several(
+    bundle: Bundle, saying: Callable[..., Bundle], write: Write
+) -> None:
+    whole = read_json(bundle.folder / "evaluation.json", BundleError)
+    whole["history"] = [
+        {**row, "train_soft": 0.5 / (1 + i), "gradient_soft": 0.1, "train_attention": 0.8, "gradient_attention": 0.2}
+        for i, row in enumerate(whole["history"])
+    ]
+    last = 0.5 / len(whole["history"])
+    page = write(saying(whole))
+    assert f"soft from 0.5 to {last:.2g}; attention from 0.8 to 0.8." in page
+    for row in whole["history"]:
+        del row["gradient_soft"], row["gradient_attention"]
+    assert "A term that teaches falls" not in write(saying(whole))
+
+
 def test_undefined_is_called_undefined(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
     whole = read_json(bundle.folder / "evaluation.json", BundleError)
     nothing = {"value": None, "low": None, "high": None}
