@@ -121,7 +121,7 @@ def draw_terms(axes: Axes, history: History) -> None:
     styles = ((LIGHT.ink, (0, (4, 2))), (LIGHT.ink, "-"), (LIGHT.first, "-"), (LIGHT.second, "-"))
     for (name, values), (colour, dash) in zip(history.terms.items(), styles, strict=False):
         parts = [np.nan if value is None or not values[0] else value / values[0] for value in values]
-        axes.plot(history.epochs, parts, linestyle=dash, color=colour, label=f"{name}, {_worth(values[0])} at first")
+        axes.plot(history.epochs, parts, linestyle=dash, color=colour, label=name)
     axes.set(xlabel="epoch", ylabel="part of the first epoch's")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
