@@ -13,7 +13,7 @@ LIMITS = Limits(latency_ms=50.0, size_mb=50.0, retention=0.85)
 
 def test_the_budgets_on_file_can_be_kept() -> None:
     budgets = load_budgets()
-    assert budgets.gates == LIMITS
+    assert budgets.gates == Limits(latency_ms=50.0, size_mb=50.0, retention=0.9)
     assert budgets.measurement.runs >= FEWEST_RUNS
     assert budgets.measurement.threads == 1
 
