@@ -7,7 +7,6 @@ each copy compared with its song; then every song with its nearest others. From 
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Callable
@@ -15,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from sentio_mobile.audio.decode import decode, fit
@@ -25,6 +22,7 @@ from sentio_mobile.data.duplicates import near_pairs
 from sentio_mobile.data.fingerprint import ALIKE, NEAR_DB, likeness, sketch
 from sentio_mobile.data.sources import read_source
 from sentio_mobile.errors import InputError
+from sentio_mobile.evaluation.disturb import mp3
 from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import AudioSpec
 
@@ -38,32 +36,22 @@ NEAREST = 5000
 Pcm = NDArray[np.float32]
 
 
-def mp3(kbps: int, rate: int = 44100) -> Callable[[Pcm], Pcm]:
-    """Through an MP3 of a constant rate, stereo at 44.1 kHz as people have them."""
-    # libsndfile counts down from 320 to 32 kbit/s for this sample rate, and refuses the end itself.
-    level = min(0.99, (320 - kbps) / (320 - 32))
-
-    def copy(pcm: Pcm) -> Pcm:
-        stream = io.BytesIO()
-        wide = np.repeat(soxr.resample(pcm, RATE, rate)[:, None], 2, axis=1)
-        soundfile.write(stream, wide, rate, format="MP3", bitrate_mode="CONSTANT", compression_level=level)
-        stream.seek(0)
-        return np.asarray(soxr.resample(soundfile.read(stream, dtype="float32")[0].mean(axis=1), rate, RATE))
-
-    return copy
+def encoded(kilobits: int) -> Callable[[Pcm], Pcm]:
+    """Through an MP3."""
+    return lambda pcm: mp3(kilobits)(pcm, RATE)
 
 
 COPIES: dict[str, Callable[[Pcm], Pcm]] = {
-    "mp3 128 kbit/s": mp3(128),
-    "mp3 64 kbit/s": mp3(64),
-    "mp3 32 kbit/s": mp3(32),
+    "mp3 128 kbit/s": encoded(128),
+    "mp3 64 kbit/s": encoded(64),
+    "mp3 32 kbit/s": encoded(32),
     "gain -12 dB": lambda pcm: pcm * 10 ** (-12 / 20),
     "gain +6 dB, clipped": lambda pcm: np.clip(pcm * 10 ** (6 / 20), -1, 1),
     "gain -30 dB, 16 bits": lambda pcm: np.round(pcm * 10 ** (-30 / 20) * 32768) / 32768,
     "begins 0.1 s later": lambda pcm: pcm[round(0.1 * RATE) :],
     "begins 0.5 s later": lambda pcm: pcm[round(0.5 * RATE) :],
     "begins 1 s later": lambda pcm: pcm[RATE:],
-    "mp3 64 kbit/s, gain -6 dB, 0.3 s later": lambda pcm: mp3(64)(pcm[round(0.3 * RATE) :] / 2),
+    "mp3 64 kbit/s, gain -6 dB, 0.3 s later": lambda pcm: encoded(64)(pcm[round(0.3 * RATE) :] / 2),
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from sentio_mobile.distill.settings import AttentionSettings, FeatureSettings, ResponseSettings
 from sentio_mobile.errors import InputError, RecipeError
 from sentio_mobile.house import ROOT
-from sentio_mobile.models.settings import ASTSettings, MobileViTSettings, ViTSettings
+from sentio_mobile.models.settings import ASTSettings, CRNNSettings, MobileViTSettings, ViTSettings
 from sentio_mobile.spec import FORMATS, FORMS, AudioSpec, Form
 from sentio_mobile.tables import read_table
 
@@ -145,12 +145,12 @@ class SyntheticSettings:
 class TeacherRecipe:
     """A teacher and how it is trained.
 
-    `model.architecture` is `vit` (the default) or `ast`. `audio` is the front end that it wants, which `data prepare
-    --recipe` prepares for; without one, a teacher takes songs as they were prepared. `pooling` is that of `ModelSpec`:
-    with `mean`, the answer for a song is the mean over its windows.
+    `model.architecture` is `vit` (the default), `ast` or `crnn`. `audio` is the front end that it wants, which `data
+    prepare --recipe` prepares for; without one, a teacher takes songs as they were prepared. `pooling` is that of
+    `ModelSpec`: with `mean`, the answer for a song is the mean over its windows.
     """
 
-    model: ViTSettings | ASTSettings
+    model: ViTSettings | ASTSettings | CRNNSettings
     training: TrainingSettings
     synthetic: SyntheticSettings = field(default_factory=SyntheticSettings)
     audio: AudioSpec | None = None

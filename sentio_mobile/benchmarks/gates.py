@@ -10,7 +10,7 @@ from sentio_mobile.benchmarks.latency import Latency
 from sentio_mobile.benchmarks.words import DESKTOP, MB
 from sentio_mobile.house import ROOT
 from sentio_mobile.tables import read_table
-from sentio_mobile.training.metrics import Interval
+from sentio_mobile.training.measures import Interval
 
 Verdict = Literal["pass", "fail", "not measured"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile.errors import BundleError
 from sentio_mobile.spec import OUTPUTS
-from sentio_mobile.training.metrics import Interval
+from sentio_mobile.training.measures import Interval
 
 if TYPE_CHECKING:
     from sentio_mobile.export.bundle import Bundle
@@ -77,8 +77,8 @@ def read_scores(bundle: Bundle) -> Scores:
             student=_set(evaluation.get("test")),
             teacher=_set(teacher.get("test")),
             retention=_interval(kept) if kept else None,
-            student_history=_history(evaluation.get("history")),
-            teacher_history=_history(teacher.get("history")),
+            student_history=history_of(evaluation.get("history")),
+            teacher_history=history_of(teacher.get("history")),
             teacher_parameters=int(teacher["parameters"]) if "parameters" in teacher else None,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -116,7 +116,12 @@ def _interval(value: Any) -> Interval:
     return Interval(None, None, None) if None in figures else Interval(*figures)
 
 
-def _history(value: Any) -> History | None:
+def history_of(value: Any) -> History | None:
+    """The rows that a trainer kept, as the report draws them; None where there are none.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are not such rows.
+    """
     rows = [row for row in value or [] if "epoch" in row and any(f"val_ccc_{name}" in row for name in OUTPUTS)]
     if not rows:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentio_mobile.training.metrics import Interval
+from sentio_mobile.training.measures import Interval
 
 MB = 1_000_000
 """Bytes in the MB of budgets and tables: the one on a data plan, not the MiB of a file manager."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import rich_click as click
 
 from sentio_mobile import __version__
-from sentio_mobile.cli import benchmark, data, distill, doctor, export, predict, run, teacher, verify
+from sentio_mobile.cli import benchmark, data, distill, doctor, evaluate, export, predict, run, teacher, verify
 from sentio_mobile.cli.words import Group
 
 EPILOG = "Start here: sentio-mobile quickstart --out runs/quickstart"
@@ -27,6 +27,7 @@ for command in (
     teacher.teacher,
     distill.distill,
     export.export,
+    evaluate.evaluate,
     verify.verify,
     benchmark.benchmark,
     predict.predict,

@@ -11,13 +11,14 @@ from sentio_mobile.cli.words import console
 
 if TYPE_CHECKING:
     from sentio_mobile.benchmarks.summary import Summary
+    from sentio_mobile.evaluation.evaluate import Evaluation
 
 _COLOURS = {"pass": "green", "fail": "red", "not measured": "yellow"}
 
 
 def show_evaluation(who: str, evaluation: Mapping[str, Any]) -> None:
     """CCC of one model with its interval, each dimension and the mean."""
-    from sentio_mobile.training.metrics import Interval
+    from sentio_mobile.training.measures import Interval
 
     parts = [f"{name} {Interval(**values['ccc'])}" for name, values in evaluation["metrics"].items()]
     console.print(f"{who}: CCC on {evaluation['n']} test songs (95% interval): {', '.join(parts)}", markup=False)
@@ -33,7 +34,7 @@ def show_evaluation(who: str, evaluation: Mapping[str, Any]) -> None:
 
 def show_retention(values: Mapping[str, Any]) -> None:
     """Student over teacher."""
-    from sentio_mobile.training.metrics import Interval
+    from sentio_mobile.training.measures import Interval
 
     console.print(f"retention (student / teacher, mean CCC): {Interval(**values)}", markup=False)
 
@@ -61,3 +62,22 @@ def show_summary(summary: Summary) -> None:
             gate.name, gate.subject, f"{gate.limit:g}{unit}", value, f"[{_COLOURS[gate.verdict]}]{gate.verdict}[/]"
         )
     console.print(gates)
+
+
+def show_models(evaluation: Evaluation) -> None:
+    """One row a model, then which differ."""
+    table = Table("model", "valence CCC", "arousal CCC", "mean CCC", "MAE", "parameters", "one clip")
+    for one in evaluation.judged:
+        row = [str(one.table[name]["ccc"]) for name in ("valence", "arousal", "mean")]
+        parameters = "-" if one.subject.parameters is None else f"{one.subject.parameters:,}"
+        speed = "-" if one.latency is None else f"{one.latency.p50_ms:.1f} ms"
+        cells = (one.subject.name, *row, str(one.table["mean"]["mae"]), parameters, speed)
+        table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+    console.print(f"{len(evaluation.songs)} {evaluation.split} songs; 95% intervals over {evaluation.over}")
+    console.print(table)
+    for pair in evaluation.pairs:
+        if pair.difference["mean"].excludes_zero:
+            difference = pair.difference["mean"]
+            console.print(f"{pair.second} less {pair.first}: {difference} in mean CCC", markup=False)
+    for note in evaluation.notes:
+        console.print(f"- {note}.", markup=False, soft_wrap=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """An artifact that is loaded and answers."""
 
-    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, given: NDArray[np.float32], /) -> NDArray[np.float32]:
         """One clip, in the spec's input shape, to valence and arousal [1, 2]."""
 
 

@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sentio_mobile.errors import InputError
-from sentio_mobile.models.settings import ASTSettings, MobileViTSettings, ViTSettings
+from sentio_mobile.models.settings import ASTSettings, CRNNSettings, MobileViTSettings, ViTSettings
 from sentio_mobile.spec import AudioSpec, ModelSpec
 from sentio_mobile.tables import read_table
 
 if TYPE_CHECKING:
     from torch import nn
 
-Settings = ViTSettings | ASTSettings | MobileViTSettings
+Settings = ViTSettings | ASTSettings | CRNNSettings | MobileViTSettings
 
-ARCHITECTURES: Mapping[str, type[ViTSettings] | type[ASTSettings] | type[MobileViTSettings]] = {
+ARCHITECTURES: Mapping[str, type[Settings]] = {
     "vit": ViTSettings,
     "ast": ASTSettings,
+    "crnn": CRNNSettings,
     "mobilevit": MobileViTSettings,
 }
 
@@ -44,6 +45,10 @@ def build(spec: ModelSpec) -> nn.Module:
         from sentio_mobile.models.ast import AST
 
         return AST(settings, spec.audio.image_size)
+    if isinstance(settings, CRNNSettings):
+        from sentio_mobile.models.crnn import CRNN
+
+        return CRNN(settings, spec.audio.image_size)
     from sentio_mobile.models.mobilevit import MobileViT
 
     return MobileViT(settings, spec.audio.image_size)

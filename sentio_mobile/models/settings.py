@@ -44,6 +44,21 @@ class ASTSettings:
 
 
 @dataclass(frozen=True)
+class CRNNSettings:
+    """A convolutional recurrent network, what music emotion was heard with before transformers (5.8 M parameters).
+
+    `conv_widths` are channels of the convolutions over time, each of which halves the time axis; `lstm_width` is that
+    of each direction of `lstm_layers` recurrent layers.
+    """
+
+    architecture: Literal["crnn"] = "crnn"
+    conv_widths: tuple[int, ...] = (128, 256, 512)
+    lstm_layers: int = 2
+    lstm_width: int = 344
+    dropout: float = 0.2
+
+
+@dataclass(frozen=True)
 class MobileViTSettings:
     """The student: a convolutional stem, then transformer blocks on a 14 x 14 grid. The defaults are 7.3 M parameters.
 

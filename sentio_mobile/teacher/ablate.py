@@ -21,7 +21,8 @@ from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import AugmentSettings, SyntheticSettings, TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.checkpoint import Checkpoint, package_versions, weights_digest
-from sentio_mobile.training.metrics import Interval, mean_of_runs, paired_difference_of_runs
+from sentio_mobile.training.measures import Interval
+from sentio_mobile.training.metrics import mean_of_runs, paired_difference_of_runs
 
 UNCHANGED = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
 MIXUP = 0.2

@@ -10,7 +10,7 @@ from sentio_mobile.pages.chart import LIGHT
 from sentio_mobile.pages.picture import write_picture
 from sentio_mobile.spec import OUTPUTS
 from sentio_mobile.teacher.ablate import Outcome
-from sentio_mobile.training.metrics import Interval
+from sentio_mobile.training.measures import Interval
 
 _STEP = 0.2
 """Between the marks of one arm."""

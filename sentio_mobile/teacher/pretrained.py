@@ -9,7 +9,7 @@ import torch
 from torchvision.models import ViT_B_16_Weights
 
 from sentio_mobile.errors import CheckpointError
-from sentio_mobile.models.settings import ASTSettings, ViTSettings
+from sentio_mobile.models.settings import ASTSettings, CRNNSettings, ViTSettings
 from sentio_mobile.teacher.foreign import read_backbone
 
 IMAGENET = "imagenet"
@@ -17,7 +17,7 @@ _SIZES = ("patch_size", "layers", "heads", "width", "mlp_width")
 
 
 def pretrained_backbone(
-    weights: str, settings: ViTSettings | ASTSettings, image_size: tuple[int, int]
+    weights: str, settings: ViTSettings | ASTSettings | CRNNSettings, image_size: tuple[int, int]
 ) -> dict[str, torch.Tensor]:
     """Weights for `ViT.backbone`, to start training from.
 
@@ -30,8 +30,11 @@ def pretrained_backbone(
         CheckpointError: there is no network to fetch them from, the file cannot be read or trusted, or they are of
             another width, depth, patch or picture.
     """
-    if isinstance(settings, ASTSettings):
-        raise CheckpointError("an ast has no backbone that others have trained; leave --weights out, or train a vit")
+    if not isinstance(settings, ViTSettings):
+        raise CheckpointError(
+            f"the architecture {settings.architecture} has no backbone that others have trained; leave --weights out, "
+            "or train a vit"
+        )
     if weights != IMAGENET:
         return read_backbone(Path(weights), settings, image_size)
     whole = ViTSettings()

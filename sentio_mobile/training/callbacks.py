@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from typing import Any, Protocol, runtime_checkable
 
@@ -55,11 +56,16 @@ class History(Callback):
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self._begun = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """From here on it takes time."""
+        self._begun = time.monotonic()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Keep what was logged."""
+        """Keep what was logged, and how long the epoch took, its validation included."""
         row = {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
-        self.rows.append({"epoch": trainer.current_epoch, **row})
+        self.rows.append({"epoch": trainer.current_epoch, **row, "seconds": round(time.monotonic() - self._begun, 3)})
 
     def state_dict(self) -> dict[str, Any]:
         """The rows."""

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.spec import OUTPUTS
-
-RESAMPLES = 2000
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure and its bootstrap 95% interval. None where it is undefined, as for labels that are all alike."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return "undefined"
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+from sentio_mobile.training.measures import RESAMPLES, UNDEFINED, Interval, interval_of, measure, resample, table_of
 
 
 def ccc(truth: NDArray[np.floating], predicted: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -58,21 +43,12 @@ def evaluate(
         predicted: answers [songs, 2] in [-1, 1].
         seed: of the bootstrap over songs.
     """
-    means = ccc(*_resampled(seed, truth, predicted))
-    point = ccc(truth, predicted)
-    metrics: dict[str, Any] = {}
-    for i, name in enumerate(OUTPUTS):
-        error = np.asarray(predicted[:, i] - truth[:, i], dtype=np.float64)
-        spread = float(np.var(truth[:, i], dtype=np.float64))
-        both = float(np.std(predicted[:, i], dtype=np.float64)) > 0 and spread > 0
-        metrics[name] = {
-            "ccc": asdict(_interval(point[i], means[:, i])),
-            "mae": float(np.abs(error).mean()),
-            "rmse": float(np.sqrt((error**2).mean())),
-            "r2": 1 - float((error**2).mean()) / spread if spread > 0 else None,
-            "pearson": float(np.corrcoef(truth[:, i], predicted[:, i])[0, 1]) if both else None,
-        }
-    metrics["mean"] = {"ccc": asdict(_interval(point.mean(), means.mean(axis=1)))}
+    table = table_of(measure(truth, predicted, resample(len(song_ids), seed)))
+    metrics: dict[str, Any] = {
+        name: {"ccc": asdict(table[name]["ccc"]), **{m: table[name][m].value for m in ("mae", "rmse", "r2", "pearson")}}
+        for name in OUTPUTS
+    }
+    metrics["mean"] = {"ccc": asdict(table["mean"]["ccc"])}
     return {
         "n": len(song_ids),
         "bootstrap": {"resamples": RESAMPLES, "seed": seed, "over": "songs"},
@@ -109,7 +85,7 @@ def retention_of_runs(
     student_point = np.mean([ccc(truth, student).mean() for student in students])
     teacher_means, teacher_point = ccc(t, q).mean(axis=1), ccc(truth, teacher).mean()
     if not teacher_point > 0:
-        return Interval(None, None, None)
+        return UNDEFINED
     ratios = np.divide(student_means, teacher_means, out=np.full_like(teacher_means, np.nan), where=teacher_means > 0)
     return _interval(student_point / teacher_point, ratios)
 
@@ -174,8 +150,4 @@ def _resampled(seed: int, *sets: NDArray[np.float32]) -> list[NDArray[np.float32
 
 
 def _interval(value: float, samples: NDArray[np.float64]) -> Interval:
-    usable = samples[np.isfinite(samples)]
-    if not np.isfinite(value) or len(usable) < len(samples) // 2:
-        return Interval(None, None, None)
-    low, high = np.quantile(usable, (0.025, 0.975))
-    return Interval(float(value), float(low), float(high))
+    return interval_of(np.concatenate([[value], samples]))

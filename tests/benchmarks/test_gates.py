@@ -6,7 +6,7 @@ from sentio_mobile.benchmarks import gates
 from sentio_mobile.benchmarks.gates import Limits, judge_latency, judge_retention, judge_size, load_budgets
 from sentio_mobile.benchmarks.latency import FEWEST_RUNS, Latency
 from sentio_mobile.errors import InputError
-from sentio_mobile.training.metrics import Interval
+from sentio_mobile.training.measures import Interval
 
 LIMITS = Limits(latency_ms=50.0, size_mb=50.0, retention=0.85)
 

@@ -14,7 +14,7 @@ from sentio_mobile.teacher.gan.judge.clips import Clips
 from sentio_mobile.teacher.gan.judge.neighbours import Memory
 from sentio_mobile.teacher.gan.judge.score import Score
 from sentio_mobile.teacher.gan.picture import draw_spectrogram
-from sentio_mobile.training.metrics import Interval
+from sentio_mobile.training.measures import Interval
 
 
 def spectrogram_chart(unit: NDArray[np.float32], audio: AudioSpec, alt: str) -> Chart:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.teacher.gan.judge.score import split_groups
-from sentio_mobile.training.metrics import Interval
+from sentio_mobile.training.measures import Interval
 
 DIRECTIONS, VARIANCE = 32, 0.95
 """Most directions of the space, and the share of the real clips' variance that it holds when they are enough."""

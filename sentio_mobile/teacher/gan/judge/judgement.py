@@ -18,7 +18,8 @@ from sentio_mobile.teacher.gan.judge.features import describe
 from sentio_mobile.teacher.gan.judge.listener import Listener, fit_linear
 from sentio_mobile.teacher.gan.judge.neighbours import Diversity, Memory, diversity, memory
 from sentio_mobile.teacher.gan.judge.score import DRAWN, Score, score
-from sentio_mobile.training.metrics import Interval, evaluate
+from sentio_mobile.training.measures import Interval
+from sentio_mobile.training.metrics import evaluate
 
 NARROW = 0.5
 """Diversity under which a note is made."""

@@ -1,0 +1,146 @@
+"""`sentio-mobile evaluate`: how right models are, where they fail, which is better, and what disturbs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from sentio_mobile.cli.words import console, data_option
+from sentio_mobile.errors import InputError
+
+if TYPE_CHECKING:
+    from sentio_mobile.data.prepared import PreparedData
+
+
+@click.command(
+    epilog="Example: sentio-mobile evaluate student=student-ckpt teacher=teacher-ckpt --data prepared --music DEAM "
+    "--baselines --out evaluated\n\n"
+    "Another sound font: sentio-mobile evaluate bundle --data prepared --other tim=prepared-tim --out evaluated"
+)
+@click.argument("models", nargs=-1)
+@data_option
+@click.option(
+    "--music",
+    type=click.Path(path_type=Path),
+    help="The folder that was prepared, or that of the manifest: needed to disturb and to time.",
+)
+@click.option("--baselines", is_flag=True, help="Train the mean, Ridge, SVR, XGBoost and a CRNN on the same songs.")
+@click.option(
+    "--other",
+    "others",
+    multiple=True,
+    metavar="NAME=PREPARED",
+    help="The same songs played otherwise, with another sound font for example.",
+)
+@click.option(
+    "--format", "format_name", help="Which format of a bundle is evaluated (default: onnx, or the first it has)."
+)
+@click.option(
+    "--split", type=click.Choice(["test", "val"]), default="test", show_default=True, help="Whose songs are heard."
+)
+@click.option(
+    "--over",
+    type=click.Choice(["songs", "groups"]),
+    default="songs",
+    show_default=True,
+    help="What the bootstrap draws: groups say how figures move with artists that were never heard.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 2, min_open=True),
+    default=0.2,
+    show_default=True,
+    help="How far an answer may lie from its label to be a hit.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap and of the baselines.")
+@click.option("--skip", type=click.Choice(["stability", "latency"]), multiple=True, help="Leave out what takes long.")
+@click.option(
+    "--synthetic",
+    type=click.Path(path_type=Path),
+    help="Made-up songs to show beside real ones, as `teacher gan sample` wrote them.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("evaluation"),
+    show_default=True,
+    help="Folder for evaluation.html, evaluation.json, and what the baselines keep.",
+)
+def evaluate(
+    models: tuple[str, ...],
+    data_folder: Path,
+    music: Path | None,
+    baselines: bool,
+    others: tuple[str, ...],
+    format_name: str | None,
+    split: str,
+    over: str,
+    tolerance: float,
+    seed: int,
+    skip: tuple[str, ...],
+    synthetic: Path | None,
+    out: Path,
+) -> None:
+    """Evaluate checkpoints and bundles on songs that they have not learnt from.
+
+    Each of MODELS is a folder that training or `export` wrote, or NAME=FOLDER. Figures come with bootstrap intervals,
+    any two models are compared on the same songs, and the songs that are missed most are named. With --music, clips are
+    disturbed (gain, equalizer, noise, mp3, a later start), and models are timed.
+    """
+    from typing import cast
+
+    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.cli.results import show_models
+    from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.data.synthetic import open_synthetic
+    from sentio_mobile.evaluation.evaluate import Over, Part, Wanted, evaluate_models
+    from sentio_mobile.evaluation.page import PAGE, write_evaluation
+
+    if not models and not baselines:
+        raise InputError("nothing to evaluate: name checkpoints or bundles, or ask for --baselines")
+    if baselines and music is None:
+        raise InputError("--baselines compute features from the audio itself: give its folder as --music")
+    data = open_data(data_folder)
+    # Opened before any work: what is wrong with the arguments is said at once.
+    made_up = None if synthetic is None else open_synthetic(synthetic)
+    played = _others(others)
+    from sentio_mobile.evaluation.subject import open_subject
+
+    subjects = [open_subject(path, name, format_name) for name, path in map(_named, models)]
+    wanted = Wanted(split, cast(Over, over), tolerance, seed, cast(tuple[Part, ...], skip), music, played)
+    with Bars() as bars:
+        if baselines and music is not None:
+            from sentio_mobile.evaluation.baselines.rows import baseline_subjects
+
+            subjects += baseline_subjects(data, music, out / "baselines", seed, bars)
+        _require_different([subject.name for subject in subjects])
+        evaluation = evaluate_models(subjects, data, wanted, bars)
+    write_evaluation(out, evaluation, made_up)
+    show_models(evaluation)
+    console.print(f"Report: {out / PAGE}")
+
+
+def _named(argument: str) -> tuple[str | None, Path]:
+    """NAME=FOLDER, or a folder alone; one that exists may have = in its name."""
+    name, sign, place = argument.partition("=")
+    return (None, Path(argument)) if not sign or Path(argument).exists() else (name, Path(place))
+
+
+def _others(arguments: tuple[str, ...]) -> dict[str, PreparedData]:
+    from sentio_mobile.data.prepared import open_data
+
+    found = {}
+    for argument in arguments:
+        name, sign, place = argument.partition("=")
+        if not sign or not name:
+            raise InputError(f"--other {argument}: say what it is called, NAME=PREPARED")
+        found[name] = open_data(Path(place))
+    return found
+
+
+def _require_different(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two models are called {name!r}; tell them apart by NAME=FOLDER")

@@ -1,0 +1,146 @@
+"""The pictures of an evaluation that the bundle's report does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from sentio_mobile.data.splits import GRID
+from sentio_mobile.evaluation.calibration import Calibration
+from sentio_mobile.evaluation.evaluate import Judged
+from sentio_mobile.evaluation.stability import Disturbed
+from sentio_mobile.pages.chart import LIGHT, Chart, make_chart
+from sentio_mobile.spec import OUTPUTS
+from sentio_mobile.training.measures import Interval
+
+_MARKS = ((LIGHT.first, "o", "-"), (LIGHT.second, "s", (0, (4, 2))))
+
+
+def forest_chart(judged: Sequence[Judged]) -> Chart:
+    """CCC of every model with its interval: valence, arousal and, in ink, the mean."""
+    names = [one.subject.name for one in judged]
+
+    looks = [*zip(OUTPUTS, _MARKS, strict=True), ("mean", (LIGHT.ink, "D", "-"))]
+
+    def draw(axes: Axes) -> None:
+        for row, one in enumerate(judged):
+            for offset, (name, (colour, mark, _)) in zip((-0.22, 0.0, 0.22), looks, strict=True):
+                _interval(axes, one.table[name]["ccc"], row + offset, colour, mark, name if row == 0 else None)
+        axes.axvline(0, color=LIGHT.line, linewidth=0.8, zorder=0)
+        axes.set(ylim=(len(judged) - 0.5, -0.5), xlabel="CCC (1 is perfect)")
+        axes.set_yticks(range(len(judged)), [name if len(name) < 24 else f"{name[:22]}…" for name in names])
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color=LIGHT.line, linewidth=0.6)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, labelcolor=LIGHT.ink)
+
+    said = "; ".join(f"{one.subject.name} {one.table['mean']['ccc']}" for one in judged)
+    return make_chart(draw, (5.6, 1.0 + 0.42 * len(judged)), f"Mean CCC with 95% intervals: {said}.")
+
+
+def residual_chart(truth: NDArray[np.floating], predicted: NDArray[np.floating], output: int) -> Chart:
+    """Answer less label over the label, with the straight line through it: one that falls means pulled to neutral."""
+    name, error = OUTPUTS[output], predicted[:, output] - truth[:, output]
+    varied = np.ptp(truth[:, output]) > 0
+
+    def draw(axes: Axes) -> None:
+        axes.axhline(0, color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.plot(
+            truth[:, output], error, linestyle="", marker="o", markersize=3.5, markeredgewidth=0, color=LIGHT.first,
+            alpha=0.6,
+        )  # fmt: skip
+        if varied:
+            line = np.polyfit(truth[:, output], error, 1)
+            ends = np.array([truth[:, output].min(), truth[:, output].max()])
+            axes.plot(ends, np.polyval(line, ends), color=LIGHT.second, linewidth=1.4)
+        axes.set(xlim=(-1.04, 1.04), xlabel=f"{name}: label", ylabel="answer less label")
+        axes.set_xticks((-1, -0.5, 0, 0.5, 1))
+
+    return make_chart(draw, (3.6, 2.8), f"Residuals of {name} over its label, {len(truth)} songs.")
+
+
+def error_map(truth: NDArray[np.floating], predicted: NDArray[np.floating]) -> Chart:
+    """The mean distance of answer and label in each cell of the plane, with the number of songs."""
+    cell = np.clip(((truth + 1) / 2 * GRID).astype(int), 0, GRID - 1)
+    distance = np.linalg.norm(predicted - truth, axis=1)
+
+    def draw(axes: Axes) -> None:
+        largest = max(float(distance.max()), 1e-9)
+        for valence, arousal in np.ndindex(GRID, GRID):
+            own = (cell[:, 0] == valence) & (cell[:, 1] == arousal)
+            if not own.any():
+                continue
+            mean = float(distance[own].mean())
+            axes.add_patch(
+                Rectangle((valence, arousal), 1, 1, facecolor=LIGHT.second, alpha=0.75 * mean / largest, linewidth=0)
+            )
+            axes.text(valence + 0.5, arousal + 0.58, f"{mean:.2f}", ha="center", va="center", color=LIGHT.ink)
+            axes.text(
+                valence + 0.5, arousal + 0.3, f"n {own.sum()}", ha="center", va="center", color=LIGHT.ink, fontsize=6.5
+            )
+        for edge in range(GRID + 1):
+            axes.plot([0, GRID], [edge, edge], color=LIGHT.line, linewidth=0.6)
+            axes.plot([edge, edge], [0, GRID], color=LIGHT.line, linewidth=0.6)
+        edges = [f"{2 * edge / GRID - 1:+.1f}" for edge in range(GRID + 1)]
+        axes.set(xlim=(0, GRID), ylim=(0, GRID), xlabel="valence: label", ylabel="arousal: label", aspect="equal")
+        axes.set_xticks(range(GRID + 1), edges)
+        axes.set_yticks(range(GRID + 1), edges)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0, pad=5)
+
+    return make_chart(
+        draw,
+        (3.6, 3.5),
+        f"Mean distance of answer and label by the label's cell; {distance.mean():.2f} over all songs.",
+    )
+
+
+def calibration_chart(found: Calibration) -> Chart:
+    """The share of songs that lie in their interval, over the share that was asked for."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0.4, 1], [0.4, 1], color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
+        for name, (colour, mark, dash) in zip(OUTPUTS, _MARKS, strict=True):
+            asked = [level["asked"] for level in found.levels]
+            share = [level[name]["share"] for level in found.levels]
+            axes.vlines(
+                asked, [level[name]["low"] for level in found.levels], [level[name]["high"] for level in found.levels],
+                color=colour, linewidth=1, alpha=0.6,
+            )  # fmt: skip
+            axes.plot(asked, share, marker=mark, markersize=4.5, linestyle=dash, color=colour, label=name)
+        axes.set(xlim=(0.45, 1), ylim=(0, 1.03), xlabel="asked for", ylabel="held")
+        axes.legend(loc="lower right", frameon=False, labelcolor=LIGHT.ink)
+
+    said = "; ".join(
+        f"{level['asked']:.0%}: valence {level['valence']['share']:.0%}, arousal {level['arousal']['share']:.0%}"
+        for level in found.levels
+    )
+    return make_chart(draw, (3.6, 3.0), f"Share of songs in their interval, asked and held. {said}.")
+
+
+def stability_chart(found: Sequence[Disturbed]) -> Chart:
+    """What each disturbance does to the CCC of valence and of arousal, paired, with intervals."""
+
+    def draw(axes: Axes) -> None:
+        axes.axvline(0, color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
+        for row, one in enumerate(found):
+            for offset, name, (colour, mark, _) in zip((-0.13, 0.13), OUTPUTS, _MARKS, strict=True):
+                _interval(axes, one.gain[name], row + offset, colour, mark, name if row == 0 else None)
+        axes.set(ylim=(len(found) - 0.5, -0.5), xlabel="change of CCC")
+        axes.set_yticks(range(len(found)), [one.name for one in found])
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color=LIGHT.line, linewidth=0.6)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, labelcolor=LIGHT.ink)
+
+    said = "; ".join(f"{one.name} {one.gain['mean']}" for one in found)
+    return make_chart(draw, (4.6, 1.0 + 0.34 * len(found)), f"Change of the mean CCC: {said}.")
+
+
+def _interval(axes: Axes, figure: Interval, y: float, colour: str, mark: str, label: str | None) -> None:
+    if figure.value is None or figure.low is None or figure.high is None:
+        return
+    axes.plot([figure.low, figure.high], [y, y], color=colour, linewidth=1.3)
+    axes.plot([figure.value], [y], marker=mark, color=colour, markersize=4.5, linestyle="", label=label)
