@@ -30,14 +30,16 @@ class Interval:
     high: float | None
 
     def __str__(self) -> str:
-        if self.value is None:
+        if self.value is None or self.low is None or self.high is None:
             return "undefined"
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        # Adding zero takes the sign from what is rounded to nothing.
+        value, low, high = (round(x, 2) + 0.0 for x in (self.value, self.low, self.high))
+        return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside of the interval; never where there is none."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        """Whether zero lies outside of the interval as it is written, with two digits; never where there is none."""
+        return self.low is not None and self.high is not None and (round(self.low, 2) > 0 or round(self.high, 2) < 0)
 
 
 UNDEFINED = Interval(None, None, None)

@@ -1,0 +1,268 @@
+"""The command, end to end, on generated songs and a small teacher."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from sentio_mobile.cli import main
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.data.prepared import PreparedData, Split, open_data
+from sentio_mobile.errors import DataError, InputError
+from sentio_mobile.evaluation.evaluate import Wanted, evaluate_models
+from sentio_mobile.evaluation.page import write_evaluation
+from sentio_mobile.evaluation.published import published_for
+from sentio_mobile.evaluation.subject import Subject, open_subject, seconds_of
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.models.settings import CRNNSettings
+from sentio_mobile.recipes import DataRecipe, TeacherRecipe
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.checkpoint import Checkpoint
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def teacher(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("teacher") / "ckpt"
+    train_teacher(data, tiny_teacher, place)
+    return place
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["evaluate", *map(str, arguments)], env={"COLUMNS": "250"})
+
+
+def constant(name: str, data: PreparedData, values: tuple[float, float] = (0.2, -0.1)) -> Subject:
+    def answer(clips: np.ndarray) -> np.ndarray:
+        return np.tile(np.float32(values), (len(clips), 1))
+
+    return Subject(name, "always the same", data.audio, answer, answer, learnt_from=data.origin)
+
+
+def with_labels(data: PreparedData, change: dict[str, np.ndarray]) -> PreparedData:
+    """The same songs with other labels for some splits."""
+    splits: dict[str, Split] = {
+        name: dataclasses.replace(split, labels=change.get(name, split.labels)) for name, split in data.splits.items()
+    }
+    return dataclasses.replace(data, splits=splits)
+
+
+@pytest.fixture(scope="module")
+def evaluated(data: PreparedData, deam: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command wrote, with the songs disturbed and the models timed."""
+    out = tmp_path_factory.mktemp("evaluated") / "out"
+    result = run(f"first={teacher}", teacher, "--data", data.folder, "--music", deam, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "ckpt" in result.output
+    return out
+
+
+def test_a_checkpoint_is_heard_as_it_was_heard_when_it_was_trained(evaluated: Path, teacher: Path) -> None:
+    said = json.loads((evaluated / "evaluation.json").read_text())
+    trained = Checkpoint.load(teacher).evaluation["test"]
+    model = said["models"][0]
+    assert said["songs"] == trained["songs"]
+    assert model["predicted"] == trained["predicted"]
+    for name in ("valence", "arousal", "mean"):
+        assert model["metrics"][name]["ccc"] == pytest.approx(trained["metrics"][name]["ccc"])
+    assert set(model["metrics"]["valence"]) == {"ccc", "mse", "mae", "rmse", "r2", "pearson", "slope", "bias"}
+    assert model["parameters"] > 1000
+    assert model["training_s"] > 0
+
+
+def test_the_same_model_twice_differs_in_nothing(evaluated: Path) -> None:
+    (pair,) = json.loads((evaluated / "evaluation.json").read_text())["pairs"]
+    assert (pair["first"], pair["second"], pair["verdict"]) == ("first", "ckpt", "no difference shown")
+    assert pair["difference"]["mean"]["value"] == 0
+
+
+def test_disturbances_change_answers_and_the_models_are_timed(evaluated: Path) -> None:
+    model = json.loads((evaluated / "evaluation.json").read_text())["models"][0]
+    moved = {one["name"]: one["moved"]["mean"]["value"] for one in model["stability"]}
+    assert len(moved) == 9
+    # The front end sets levels in relation to the loudest: a softer clip is the same picture.
+    assert moved["gain -12 dB"] < 1e-4 < moved["noise 20 dB"]
+    assert moved["5 s later"] > 1e-4
+    assert 0 < model["latency"]["p50_ms"] <= model["latency"]["p90_ms"]
+    assert model["latency"]["runs"] >= 50
+
+
+def test_the_page_says_what_the_figures_are_and_loads_nothing(evaluated: Path) -> None:
+    page = (evaluated / "evaluation.html").read_text()
+    assert "generated" in page
+    assert "What disturbs them" in page
+    assert page.count("<img") >= 2 * 8
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_a_bundle_is_evaluated_and_agrees_with_its_checkpoint(
+    data: PreparedData, teacher: Path, tmp_path: Path
+) -> None:
+    from sentio_mobile.export.build import build_bundle
+
+    build_bundle(teacher, ("onnx",), tmp_path / "bundle", ("spectrogram",))
+    subjects = [open_subject(teacher), open_subject(tmp_path / "bundle")]
+    found = evaluate_models(subjects, data, Wanted())
+    assert np.abs(found.judged[0].predicted - found.judged[1].predicted).max() < 1e-4
+    assert found.judged[1].subject.kind == "vit bundle, onnx spectrogram fp32"
+    assert found.judged[1].subject.learnt_from == data.origin
+    assert not [note for note in found.notes if "learnt from another" in note]
+
+
+def test_a_model_of_another_front_end_hears_the_files_and_needs_them(
+    data: PreparedData, deam: Path, tmp_path: Path
+) -> None:
+    spec = spec_of(
+        CRNNSettings(conv_widths=(8,), lstm_layers=1, lstm_width=8), AudioSpec(seconds=5.0, image_size=(64, 64))
+    )
+    spec = dataclasses.replace(spec, pooling="mean")
+    Checkpoint(build(spec), spec).save(tmp_path / "other")
+    subject = open_subject(tmp_path / "other")
+    with pytest.raises(DataError, match="give the folder of the audio as --music"):
+        evaluate_models([subject], data, Wanted(skip=("stability", "latency")))
+    found = evaluate_models([subject], data, Wanted(skip=("stability", "latency"), music=deam))
+    assert found.judged[0].predicted.std() > 0
+    assert any("other does not say what it learnt from" in note for note in found.notes)
+
+
+def test_the_same_songs_played_otherwise_are_compared_song_by_song(
+    data: PreparedData, teacher: Path, tmp_path: Path
+) -> None:
+    found = evaluate_models([open_subject(teacher)], data, Wanted(others={"again": data}))
+    (again,) = found.judged[0].stability
+    assert again.name == "again"
+    assert again.gain["mean"].value == 0
+    assert again.correlation["mean"].value == pytest.approx(1)
+    fewer = dataclasses.replace(
+        data,
+        splits={name: dataclasses.replace(split, song_ids=("x",) * len(split)) for name, split in data.splits.items()},
+    )
+    with pytest.raises(DataError, match="so that fewer cannot be compared"):
+        evaluate_models([open_subject(teacher)], data, Wanted(others={"fewer": fewer}))
+
+
+def test_labels_that_are_all_alike_are_said_to_be_and_no_nan_is_written(data: PreparedData, tmp_path: Path) -> None:
+    labels = data.split("test").labels.copy()
+    labels[:, 0] = 0.5
+    found = evaluate_models([constant("same", data)], with_labels(data, {"test": labels}), Wanted(skip=("latency",)))
+    assert "All songs have the same valence: its CCC, R2 and correlation are undefined" in found.notes
+    write_evaluation(tmp_path, found)
+    text = (tmp_path / "evaluation.json").read_text()
+    assert "NaN" not in text
+    page = (tmp_path / "evaluation.html").read_text()
+    assert "undefined" in page
+    assert ">nan" not in page
+
+
+def test_song_names_are_text_on_the_page(data: PreparedData, tmp_path: Path) -> None:
+    found = evaluate_models([constant(HOSTILE, data)], data, Wanted(skip=("stability", "latency")))
+    write_evaluation(tmp_path, found)
+    page = (tmp_path / "evaluation.html").read_text()
+    assert HOSTILE not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_published_figures_stand_beside_deam_with_peoples_labels_alone(data: PreparedData) -> None:
+    assert published_for(data) == ()
+    rated = dataclasses.replace(data, sheet={**data.sheet, "labels": "rated"})
+    assert [one.name for one in published_for(rated)] == ["Music2Emo", "ceiling"]
+    found = evaluate_models([constant("same", data)], rated, Wanted(skip=("stability", "latency")))
+    assert found.to_dict()["published"][0]["r2"] == (0.51, 0.60)
+
+
+def test_bad_arguments_are_one_line(data: PreparedData, teacher: Path, deam: Path, tmp_path: Path) -> None:
+    prepared = ("--data", data.folder, "--out", tmp_path / "out")
+    for arguments, said in (
+        ((), "nothing to evaluate"),
+        (("--baselines",), "give its folder as --music"),
+        ((tmp_path,), "is neither a checkpoint"),
+        ((teacher, teacher), "two models are called 'ckpt'"),
+        ((teacher, "--other", "x"), "say what it is called"),
+        ((teacher, "--music", tmp_path), "give the folder that"),
+    ):
+        result = run(*arguments, *prepared)
+        assert result.exit_code == 2, result.output
+        assert said in result.output
+        assert "Traceback" not in result.output
+    assert not (tmp_path / "out" / "evaluation.json").exists()
+
+
+def test_audio_that_is_not_what_was_prepared_is_refused(data: PreparedData, deam: Path, tmp_path: Path) -> None:
+    shutil.copytree(deam, tmp_path / "deam")
+    song = next(path for path in sorted((tmp_path / "deam").rglob("*.wav")))
+    for other in (tmp_path / "deam").rglob("*.wav"):
+        if other != song:
+            shutil.copyfile(song, other)
+    with pytest.raises(DataError, match="is not the file that"):
+        evaluate_models([constant("same", data)], data, Wanted(music=tmp_path / "deam"))
+
+
+def test_answers_that_are_no_numbers_and_too_few_songs_are_refused(data: PreparedData) -> None:
+    with pytest.raises(InputError, match="answers that are not two numbers"):
+        evaluate_models([constant("broken", data, (float("nan"), 0.0))], data, Wanted())
+    test = data.split("test")
+    two = dataclasses.replace(test, song_ids=test.song_ids[:2], rows=test.rows[:2], labels=test.labels[:2])
+    fewer = dataclasses.replace(data, splits={**data.splits, "test": two})
+    with pytest.raises(DataError, match="has 2 test songs, and a CCC needs 3"):
+        evaluate_models([constant("same", data)], fewer, Wanted())
+
+
+def test_training_time_is_known_where_every_epoch_says_it() -> None:
+    assert seconds_of([{"seconds": 1.5}, {"seconds": 2.0}]) == 3.5
+    assert seconds_of([{"seconds": 1.5}, {"epoch": 1}]) is None
+    assert seconds_of([]) is None
+
+
+@pytest.mark.slow
+def test_the_baselines_learn_from_training_songs_and_are_not_made_twice(
+    data: PreparedData, deam: Path, tmp_path: Path
+) -> None:
+    arguments = ("--baselines", "--data", data.folder, "--music", deam, "--out", tmp_path / "out")
+    arguments = (*arguments, "--skip", "stability", "--skip", "latency")
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    said = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    models = {model["name"]: model for model in said["models"]}
+    assert list(models) == ["mean", "Ridge", "SVR (RBF)", "XGBoost", "CRNN"]
+    assert models["mean"]["predicted"][0] == pytest.approx(data.split("train").labels.mean(axis=0), abs=1e-4)
+    assert models["mean"]["metrics"]["mean"]["ccc"]["value"] == 0
+    assert models["Ridge"]["parameters"] == 2 * 165
+    assert 5_000_000 < models["CRNN"]["parameters"] < 6_500_000
+    assert max(models[name]["metrics"]["arousal"]["ccc"]["value"] for name in ("Ridge", "SVR (RBF)", "XGBoost")) > 0.4
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "baselines").iterdir()}
+    assert run(*arguments).exit_code == 0
+    assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "baselines").iterdir()}
+    again = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert [model["predicted"] for model in again["models"]] == [model["predicted"] for model in said["models"]]
+
+
+@pytest.mark.slow
+def test_the_recurrent_network_can_be_a_teacher(data: PreparedData, tmp_path: Path) -> None:
+    recipe = tmp_path / "crnn.toml"
+    recipe.write_text(
+        '[model]\narchitecture = "crnn"\nconv_widths = [16]\nlstm_layers = 1\nlstm_width = 16\n'
+        "[training]\nepochs = 2\nbatch_size = 8\nlearning_rate = 1e-3\n"
+    )
+    command = ["teacher", "train", "--data", str(data.folder), "--recipe", str(recipe), "--out", str(tmp_path / "ckpt")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    loaded = Checkpoint.load(tmp_path / "ckpt")
+    assert loaded.spec.architecture == "crnn"
+    assert all(row["seconds"] > 0 for row in loaded.history)
+
+
+def test_a_store_of_another_front_end_is_no_other_way_to_play_songs(
+    deam: Path, data: PreparedData, tmp_path: Path
+) -> None:
+    shorter = AudioSpec(seconds=5.0)
+    prepare(deam, tmp_path / "short", DataRecipe(fractions=(0.6, 0.2, 0.2)), shorter)
+    other = open_data(tmp_path / "short")
+    found = evaluate_models([constant("same", data)], data, Wanted(others={"short": other}))
+    assert found.judged[0].stability == []
