@@ -75,5 +75,5 @@ def test_a_teacher_may_be_one_of_several_architectures(tmp_path: Path) -> None:
     recipe.write_text(f"[model]\nwidth = 64\n{training}")
     assert load_recipe(TeacherRecipe, str(recipe), "teacher").model == ViTSettings(width=64)
     recipe.write_text(f'[model]\narchitecture = "rnn"\n{training}')
-    with pytest.raises(RecipeError, match=r"model.architecture must be one of 'vit', 'ast', not 'rnn'"):
+    with pytest.raises(RecipeError, match=r"model.architecture must be one of 'vit', 'ast', 'crnn', not 'rnn'"):
         load_recipe(TeacherRecipe, str(recipe), "teacher")

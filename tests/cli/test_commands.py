@@ -31,6 +31,7 @@ COMMANDS = [
     ("teacher", "gan", "judge"),
     ("teacher", "gan", "render"),
     ("distill",),
+    ("evaluate",),
     ("export",),
     ("verify",),
     ("benchmark",),

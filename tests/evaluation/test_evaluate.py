@@ -19,7 +19,7 @@ from sentio_mobile.evaluation.published import published_for
 from sentio_mobile.evaluation.subject import Subject, open_subject, seconds_of
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.settings import CRNNSettings
-from sentio_mobile.recipes import DataRecipe, TeacherRecipe
+from sentio_mobile.recipes import DataRecipe, TeacherRecipe, load_recipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.checkpoint import Checkpoint
@@ -140,10 +140,8 @@ def test_the_same_songs_played_otherwise_are_compared_song_by_song(
     assert again.name == "again"
     assert again.gain["mean"].value == 0
     assert again.correlation["mean"].value == pytest.approx(1)
-    fewer = dataclasses.replace(
-        data,
-        splits={name: dataclasses.replace(split, song_ids=("x",) * len(split)) for name, split in data.splits.items()},
-    )
+    unnamed = {name: dataclasses.replace(split, song_ids=("x",) * len(split)) for name, split in data.splits.items()}
+    fewer = dataclasses.replace(data, splits=unnamed)
     with pytest.raises(DataError, match="so that fewer cannot be compared"):
         evaluate_models([open_subject(teacher)], data, Wanted(others={"fewer": fewer}))
 
@@ -222,8 +220,11 @@ def test_training_time_is_known_where_every_epoch_says_it() -> None:
 
 @pytest.mark.slow
 def test_the_baselines_learn_from_training_songs_and_are_not_made_twice(
-    data: PreparedData, deam: Path, tmp_path: Path
+    data: PreparedData, deam: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    recipe = load_recipe(TeacherRecipe, "crnn", "teacher")
+    quick = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=2))
+    monkeypatch.setattr("sentio_mobile.evaluation.baselines.rows.load_recipe", lambda *_: quick)
     arguments = ("--baselines", "--data", data.folder, "--music", deam, "--out", tmp_path / "out")
     arguments = (*arguments, "--skip", "stability", "--skip", "latency")
     result = run(*arguments)
