@@ -94,6 +94,11 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
 @click.option(
+    "--splits",
+    type=click.Path(path_type=Path),
+    help="Splits of a published study or another folder: train.txt, val.txt and test.txt in a folder, or a songs.csv.",
+)
+@click.option(
     "--recipe",
     "teacher",
     help="A teacher's recipe, such as ast_5s, whose front end is the one to prepare for. By default 30 s at 22,050 Hz.",
@@ -113,6 +118,7 @@ def prepare(
     windows: int,
     fractions: tuple[float, float, float],
     seed: int,
+    splits: Path | None,
     teacher: str | None,
     store: Path | None,
     force: bool,
@@ -124,6 +130,7 @@ def prepare(
     relative to the CSV; or a folder of audio without labels. A run that was stopped goes on when it is given again.
     """
     from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.data.given_splits import read_splits
     from sentio_mobile.data.prepare import prepare as prepare_data
     from sentio_mobile.data.prepared import SHEET
     from sentio_mobile.errors import DataError
@@ -143,7 +150,8 @@ def prepare(
     recipe = read_table(DataRecipe, options, "the options")
     audio = (load_recipe(TeacherRecipe, teacher, "teacher").audio if teacher else None) or AudioSpec()
     with Bars() as bars:
-        skipped = prepare_data(source, out, recipe, audio, bars, replace=force, store=store)
+        given = read_splits(splits) if splits else None
+        skipped = prepare_data(source, out, recipe, audio, bars, replace=force, store=store, splits=given)
     show_skipped(skipped)
     sheet = read_json(out / SHEET, DataError)
     for line in sheet["notes"]:

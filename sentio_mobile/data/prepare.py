@@ -6,6 +6,7 @@ nor, while its file is unchanged, read again. Until songs.csv and data.json are 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from sentio_mobile.data.clips import FileClips, clips_of_file, in_order
+from sentio_mobile.data.given_splits import GivenSplits
 from sentio_mobile.data.journal import Index
 from sentio_mobile.data.prepared import SHEET, SONGS, STORE, UNLABELLED, fingerprint_of, write_songs
 from sentio_mobile.data.songs import Song
@@ -38,6 +40,7 @@ def prepare(
     progress: Progress | None = None,
     replace: bool = False,
     store: Path | None = None,
+    splits: GivenSplits | None = None,
 ) -> list[str]:
     """Prepare a DEAM folder, a manifest CSV or a folder of audio.
 
@@ -51,6 +54,7 @@ def prepare(
             used again, and stores of other front ends in it are removed.
         store: where the clips are kept; `out`/store by default. One place can serve several prepared folders, with
             other splits for example, and is never cleared up.
+        splits: which song is in which split; by default songs are split by the recipe's fractions and seed.
 
     Returns:
         One line for each song that was skipped because it holds no usable audio.
@@ -61,6 +65,9 @@ def prepare(
         OutputError: `out` or the store cannot be written, or another process is writing to the store.
     """
     found = read_source(source, recipe)
+    if splits is not None:
+        listed, notes = splits.apply(found.songs)
+        found = dataclasses.replace(found, songs=listed, notes=[*found.notes, *notes])
     _require_room(out, replace, found)
     folder = (store or out / STORE) / key_of(audio)
     with StoreWriter(folder, audio) as writer:
@@ -68,11 +75,13 @@ def prepare(
         writer.sync()
         songs = [found.songs[number] for number, _ in kept]
         if found.labels == "none":
-            splits = [UNLABELLED] * len(songs)
+            names = [UNLABELLED] * len(songs)
+        elif splits is not None:
+            names = [splits.of_song[song.song_id] for song in songs]
         else:
-            splits = split_songs(songs, recipe.fractions, recipe.seed)
+            names = split_songs(songs, recipe.fractions, recipe.seed)
         rows = [rows for _, rows in kept]
-        write_songs(out / SONGS, _lines(songs, splits, rows, writer.index, found.root, audio))
+        write_songs(out / SONGS, _lines(songs, names, rows, writer.index, found.root, audio))
         checksums = np.array([writer.index.checksums[row] for song in rows for row in song], dtype=np.uint64)
         songs_sha256 = sha256(out / SONGS)
         sheet = {
@@ -85,9 +94,10 @@ def prepare(
             "dynamic": recipe.labels == "dynamic",
             "window": recipe.window,
             "windows": recipe.windows,
-            "split_seed": recipe.seed,
-            "split_fractions": recipe.fractions,
-            "songs": {name: splits.count(name) for name in (*SPLITS, UNLABELLED) if name in splits},
+            "split_seed": None if splits is not None else recipe.seed,
+            "split_fractions": None if splits is not None else recipe.fractions,
+            "split_list": None if splits is None else splits.path.name,
+            "songs": {name: names.count(name) for name in (*SPLITS, UNLABELLED) if name in names},
             "groups": len({song.group for song in songs}),
             "notes": found.notes,
             "skipped": faults,

@@ -14,7 +14,7 @@ from sentio_mobile.errors import DataError
 SPLITS: tuple[str, str, str] = ("train", "val", "test")
 GRID = 5
 """The valence-arousal square is cut into GRID x GRID cells."""
-_FEWEST = 3
+FEWEST = 3
 """Songs that a split needs for a concordance that means anything at all."""
 
 
@@ -62,10 +62,10 @@ def split_songs(songs: Sequence[Song], fractions: tuple[float, float, float], se
     best = min(deals, key=lambda deal: deal[1])[0]
     splits = [best[song.group] for song in songs]
     for name in SPLITS:
-        if (count := Counter(splits)[name]) < _FEWEST:
+        if (count := Counter(splits)[name]) < FEWEST:
             raise DataError(
                 f"{len(songs)} songs in {len(members)} groups leave {count} for the {name} split, "
-                f"which needs {_FEWEST}; add songs or change the fractions"
+                f"which needs {FEWEST}; add songs or change the fractions"
             )
     return splits
 
