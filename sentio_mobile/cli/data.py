@@ -53,6 +53,7 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     "Several windows of each song, labelled moment by moment: "
     "sentio-mobile data prepare DEAM --out prepared --windows 4 --labels dynamic\n\n"
     "A CSV of your own: sentio-mobile data prepare songs.csv --out prepared --scale=-1-1\n\n"
+    "The splits of a study: sentio-mobile data prepare DEAM --splits deam/meta/split --out prepared\n\n"
     "Songs without labels: sentio-mobile data prepare music/ --out unlabelled --store clips"
 )
 @click.argument("source", type=click.Path(path_type=Path))

@@ -1,4 +1,4 @@
-"""Splits that somebody else has fixed: lists of songs, as published studies have them, or another folder's songs.csv."""
+"""Splits that somebody else has fixed: lists of songs, as published studies have them, or a songs.csv."""
 
 from __future__ import annotations
 
@@ -35,17 +35,11 @@ class GivenSplits:
         for name in SPLITS:
             if counts[name] < FEWEST:
                 raise DataError(
-                    f"{self.path}: gives {counts[name]} of the songs to the {name} split, which needs {FEWEST}; its ids "
-                    f"are such as {next(iter(self.of_song))!r}, those of the songs such as {songs[0].song_id!r}"
+                    f"{self.path}: gives {counts[name]} of the songs to the {name} split, which needs {FEWEST}; its "
+                    f"ids are such as {next(iter(self.of_song))!r}, those of the songs such as {songs[0].song_id!r}"
                 )
-        notes = [
-            f"{len(ids)} {what}, such as {', '.join(ids[:_NAMED])}"
-            for ids, what in (
-                (left_out, "songs have no split and are left out"),
-                (missing, "listed songs are not there"),
-            )
-            if ids
-        ]
+        odd = ((left_out, "songs have no split and are left out"), (missing, "listed songs are not there"))
+        notes = [f"{len(ids)} {what}, such as {', '.join(ids[:_NAMED])}" for ids, what in odd if ids]
         return kept, notes
 
 

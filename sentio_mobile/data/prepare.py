@@ -65,9 +65,11 @@ def prepare(
         OutputError: `out` or the store cannot be written, or another process is writing to the store.
     """
     found = read_source(source, recipe)
+    if splits is not None and found.labels == "none":
+        raise DataError(f"{source}: has no labels, and songs without labels have no splits; leave --splits out")
     if splits is not None:
         listed, notes = splits.apply(found.songs)
-        found = dataclasses.replace(found, songs=listed, notes=[*found.notes, *notes])
+        found = dataclasses.replace(found, songs=listed, notes=(*found.notes, *notes))
     _require_room(out, replace, found)
     folder = (store or out / STORE) / key_of(audio)
     with StoreWriter(folder, audio) as writer:

@@ -81,3 +81,12 @@ def test_songs_are_prepared_with_the_splits_of_another_folder(data: PreparedData
     }
     sheet = json.loads((tmp_path / "out" / "data.json").read_text())
     assert (sheet["split_list"], sheet["split_seed"]) == ("splits.csv", None)
+
+
+def test_songs_without_labels_have_no_splits(deam: Path, tmp_path: Path) -> None:
+    given = str(lists(tmp_path / "split", IDS))
+    music = next(path.parent for path in deam.rglob("*.wav"))
+    arguments = ["data", "prepare", str(music), "--splits", given, "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert not (tmp_path / "out").exists()
