@@ -89,4 +89,5 @@ def test_songs_without_labels_have_no_splits(deam: Path, tmp_path: Path) -> None
     arguments = ["data", "prepare", str(music), "--splits", given, "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
+    assert "songs without labels have no splits" in result.output
     assert not (tmp_path / "out").exists()
