@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from sentio_mobile.cli.words import console, data_option, errors, force_option, out_option
+from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
     from sentio_mobile.data.prepared import PreparedData
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Keep what the teacher says here, for other runs with the same teacher and songs.",
 )
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path),
+    help="What another teacher says of the --unlabelled music, as `teacher classic` writes it; taken for labels.",
+)
 @click.option("--convert", is_flag=True, help="Let the teacher hear through its own normalization and picture.")
 @out_option
 @force_option
@@ -50,6 +56,7 @@ def distill(
     unlabelled: tuple[Path, ...],
     synthetic: tuple[Path, ...],
     cache: Path | None,
+    answers: Path | None,
     convert: bool,
     out: Path,
     force: bool,
@@ -62,6 +69,7 @@ def distill(
     """
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_evaluation, show_retention
+    from sentio_mobile.data.answers import read_answers
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.synthetic import open_synthetic
     from sentio_mobile.files import require_free
@@ -69,15 +77,18 @@ def distill(
     from sentio_mobile.training.checkpoint import Checkpoint
 
     require_free(out, force)
+    if answers is not None and not unlabelled:
+        raise InputError("--answers are for music without labels: give it as --unlabelled")
     settings = load_recipe(DistillRecipe, recipe, "distill")
     songs, known = open_data(data_folder), Checkpoint.load(teacher)
     extra: list[PreparedData | Synthetic] = [open_data(folder) for folder in unlabelled]
     extra += [open_synthetic(folder) for folder in synthetic]
+    known_answers = read_answers(answers) if answers else None
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.distill.distill import distill as distill_student
 
     with Bars() as bars:
-        student = distill_student(known, songs, settings, out, bars, force, extra, cache, convert)
+        student = distill_student(known, songs, settings, out, bars, force, extra, cache, convert, known_answers)
     if off := student.recipe["plan"]["off"]:
         errors.print(
             f"[yellow]The teacher has no attention blocks: {' and '.join(off)} were off, only its answers were learnt."

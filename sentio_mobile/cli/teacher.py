@@ -9,6 +9,7 @@ import rich_click as click
 from sentio_mobile.cli.ablate import ablate
 from sentio_mobile.cli.explain import explain
 from sentio_mobile.cli.gan import gan
+from sentio_mobile.cli.teacher_classic import classic
 from sentio_mobile.cli.teacher_import import import_
 from sentio_mobile.cli.words import (
     Group,
@@ -103,6 +104,7 @@ def train(
 
 
 teacher.add_command(import_)
+teacher.add_command(classic)
 teacher.add_command(explain)
 teacher.add_command(gan)
 teacher.add_command(ablate)

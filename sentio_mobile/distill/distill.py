@@ -11,6 +11,7 @@ from typing import Any
 
 import lightning
 
+from sentio_mobile.data.answers import KnownAnswers
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.distill.cache import cached, fill, in_step
@@ -40,6 +41,7 @@ def distill(
     extra: Sequence[PreparedData | Synthetic] = (),
     cache: Path | None = None,
     convert: bool = False,
+    answers: KnownAnswers | None = None,
 ) -> Checkpoint:
     """Distill, keep the best epoch by validation CCC, compare with the teacher on the test songs, and save.
 
@@ -55,6 +57,8 @@ def distill(
         extra: music without labels, and made-up clips: the student learns from what the teacher says of them.
         cache: folder where the teacher's signals are kept for other runs; by default they are deleted in the end.
         convert: whether the teacher may hear the songs through a normalization or a picture of its own.
+        answers: what another teacher, which need be no network, says of the music without labels; the student takes
+            that for labels.
 
     Raises:
         DataError: songs or extra clips were prepared for another front end than the teacher's, or extra music holds
@@ -71,7 +75,7 @@ def distill(
     model = build(spec)
     teacher.model.eval()
     plan = plan_of(teacher.model, model, recipe.features, recipe.attention)
-    extras = Extras(material=extra_material(data, extra), views=recipe.views)
+    extras = Extras(material=extra_material(data, extra, answers), views=recipe.views)
     kept = cache or out.with_name(f"{out.name}.signals")
     source = in_step(teacher, plan.signals, plan.grid)
     if recipe.views:
@@ -88,6 +92,7 @@ def distill(
     evaluation = _evaluate(Checkpoint(model, spec), teacher, data, recipe.training.seed)
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
     made_by = {**asdict(recipe), "plan": asdict(plan), "extra_clips": [len(songs) for songs in extras.material]}
+    made_by["answers"] = None if answers is None else answers.digest
     checkpoint = Checkpoint(model, spec, made_by, history, evaluation, data.origin)
     checkpoint.save(out, replace)
     shutil.rmtree(work)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from sentio_mobile.data.answers import KnownAnswers
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData
 from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.errors import DataError
 from sentio_mobile.training.material import Material, songs_of, unlabelled
 
 
-def extra_material(data: PreparedData, extra: Sequence[PreparedData | Synthetic]) -> tuple[Material, ...]:
+def extra_material(
+    data: PreparedData, extra: Sequence[PreparedData | Synthetic], answers: KnownAnswers | None = None
+) -> tuple[Material, ...]:
     """What a student learns from beside the training songs of `data`.
+
+    `answers` take the place of the labels that music without labels lacks.
 
     Raises:
         DataError: something of it follows another front end, has labels of its own, or is a validation or test song of
@@ -33,7 +39,11 @@ def extra_material(data: PreparedData, extra: Sequence[PreparedData | Synthetic]
                 f"{given.folder}: has labels, and splits of its own; as music without labels prepare a folder of audio"
             )
         _require_unseen(data, given)
-        material.append(songs_of(given, UNLABELLED))
+        songs = songs_of(given, UNLABELLED)
+        if answers is not None:
+            labels = answers.of(given, songs.windows)
+            songs = replace(songs, labels=labels, fingerprint=f"{songs.fingerprint} {answers.digest}")
+        material.append(songs)
     return tuple(material)
 
 

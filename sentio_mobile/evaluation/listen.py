@@ -68,14 +68,27 @@ def sounds_of(data: PreparedData, split: str, music: Path) -> list[Sound]:
     Raises:
         DataError: a file is missing, or not the one that was prepared.
     """
-    found = []
-    for clip in listed(data, split):
+    clips = listed(data, split)
+    files = located(clips, data, music)
+    return [Sound(clip.song_id, files[clip.song_id], clip.start) for clip in clips]
+
+
+def located(clips: list[Listed], data: PreparedData, music: Path) -> dict[str, Path]:
+    """The audio file of each song, by its id.
+
+    Raises:
+        DataError: a file is missing, or not the one that was prepared.
+    """
+    found: dict[str, Path] = {}
+    for clip in clips:
         path = music / clip.path
+        if clip.song_id in found:
+            continue
         if not path.is_file():
             raise DataError(f"{path}: is missing; give the folder that {data.folder} was prepared from as --music")
         if sha256(path) != clip.sha256:
             raise DataError(f"{path}: is not the file that {data.folder} was prepared from; prepare it again")
-        found.append(Sound(clip.song_id, path, clip.start))
+        found[clip.song_id] = path
     return found
 
 

@@ -25,6 +25,7 @@ COMMANDS = [
     ("teacher", "train"),
     ("teacher", "import"),
     ("teacher", "explain"),
+    ("teacher", "classic"),
     ("teacher", "ablate"),
     ("teacher", "gan", "train"),
     ("teacher", "gan", "sample"),

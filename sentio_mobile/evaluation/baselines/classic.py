@@ -84,14 +84,39 @@ CLASSICS: tuple[Classic, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A regression that has learnt, one model for each output, and the seconds that this took."""
+
+    classic: Classic
+    models: tuple[Any, ...]
+    seconds: float
+
+    def answers(self, features: NDArray[np.float32]) -> Answers:
+        """Valence and arousal [songs, 2] in [-1, 1], from features [songs, 164]."""
+        answers = np.stack([model.predict(features) for model in self.models], axis=1)
+        return np.clip(answers, -1, 1).astype(np.float32)
+
+    def subject(self, audio: AudioSpec) -> Subject:
+        """The same with the features before it, for clips of `audio`."""
+        return Subject(
+            name=self.classic.name,
+            kind=self.classic.kind,
+            audio=audio,
+            of_clips=lambda clips: self.answers(features_of_clips(clips, audio)),
+            parameters=sum(self.classic.count(model[-1]) for model in self.models),
+            training_s=self.seconds,
+        )
+
+
+def features_of_clips(clips: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
+    """The features of several clips [clips, 164], from PCM [clips, n_samples]."""
+    return np.stack([features_of(clip, audio.sample_rate) for clip in clips])
+
+
 def train_classic(
-    classic: Classic,
-    features: NDArray[np.float32],
-    labels: NDArray[np.float32],
-    groups: Sequence[str],
-    audio: AudioSpec,
-    seed: int,
-) -> Subject:
+    classic: Classic, features: NDArray[np.float32], labels: NDArray[np.float32], groups: Sequence[str], seed: int
+) -> Trained:
     """Choose settings for each output by grouped cross-validation on the training songs' CCC, and train on all of them.
 
     Args:
@@ -99,33 +124,14 @@ def train_classic(
         features: [songs, 164].
         labels: [songs, 2].
         groups: of each song: songs of one group are never on both sides of a fold.
-        audio: the clips that features were computed from.
         seed: of what is drawn.
 
     Raises:
         MissingExtraError: its package is not installed.
     """
     start = time.monotonic()
-    models = [_chosen(classic, features, labels[:, i], groups, seed) for i in range(len(OUTPUTS))]
-    seconds = time.monotonic() - start
-
-    def of_clips(clips: NDArray[np.float32]) -> Answers:
-        given = np.stack([features_of(clip, audio.sample_rate) for clip in clips])
-        return _answers(models, given)
-
-    return Subject(
-        name=classic.name,
-        kind=classic.kind,
-        audio=audio,
-        of_clips=of_clips,
-        parameters=sum(classic.count(model[-1]) for model in models),
-        training_s=seconds,
-    )
-
-
-def _answers(models: Sequence[Any], features: NDArray[np.float32]) -> Answers:
-    answers = np.stack([model.predict(features) for model in models], axis=1)
-    return np.clip(answers, -1, 1).astype(np.float32)
+    models = tuple(_chosen(classic, features, labels[:, i], groups, seed) for i in range(len(OUTPUTS)))
+    return Trained(classic, models, time.monotonic() - start)
 
 
 def _chosen(

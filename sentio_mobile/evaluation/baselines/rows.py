@@ -47,7 +47,7 @@ def baseline_subjects(data: PreparedData, music: Path, work: Path, seed: int, pr
     classic = []
     for one in CLASSICS:
         progress.advance(0, note=one.name)
-        classic.append(train_classic(one, features, split.labels, split.groups, data.audio, seed))
+        classic.append(train_classic(one, features, split.labels, split.groups, seed).subject(data.audio))
         progress.advance()
     progress.finish()
     every = (mean, *classic, crnn_subject(data, work, seed, progress))

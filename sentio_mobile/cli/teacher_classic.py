@@ -1,0 +1,57 @@
+"""`sentio-mobile teacher classic`: regressions on 164 features, as a teacher for music that nobody labelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from sentio_mobile.cli.words import console, data_option, force_option, out_option
+
+
+@click.command(
+    epilog="Example: sentio-mobile teacher classic --data prepared --music DEAM --on unlabelled albums/ "
+    "--out answers.csv\n\n"
+    "Then: sentio-mobile distill --teacher teacher-ckpt --data prepared --unlabelled unlabelled --answers answers.csv "
+    "--out student-ckpt"
+)
+@data_option
+@click.option(
+    "--music", type=click.Path(path_type=Path), required=True, help="The folder that --data was prepared from."
+)
+@click.option(
+    "--on",
+    "others",
+    type=(click.Path(path_type=Path), click.Path(path_type=Path)),
+    multiple=True,
+    required=True,
+    metavar="PREPARED MUSIC",
+    help="Prepared music without labels to be asked about, and the folder that it was prepared from.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
+@out_option
+@force_option
+def classic(
+    data_folder: Path, music: Path, others: tuple[tuple[Path, Path], ...], seed: int, out: Path, force: bool
+) -> None:
+    """Let Ridge, SVR and XGBoost answer for music without labels.
+
+    They learn from the training songs of --data alone, and where songs are few they may know more than a network. Their
+    mean answer is written for every clip; a student takes it for a label.
+    """
+    import tempfile
+
+    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.data.answers import write_answers
+    from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.evaluation.baselines.committee import answers_on, train_committee
+    from sentio_mobile.files import require_free
+
+    require_free(out, force)
+    data = open_data(data_folder)
+    asked = [(open_data(folder), place) for folder, place in others]
+    with Bars() as bars, tempfile.TemporaryDirectory() as work:
+        committee = train_committee(data, music, Path(work), seed, bars)
+        answers = [answer for folder, place in asked for answer in answers_on(committee, folder, place, bars)]
+    write_answers(out, answers)
+    console.print(f"{len(answers)} answers in {out}", soft_wrap=True)
