@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     help="The same songs played otherwise, with another sound font for example.",
 )
 @click.option(
+    "--other-music",
+    "other_music",
+    multiple=True,
+    metavar="NAME=FOLDER",
+    help="The audio that an --other was prepared from, for models that want the sound itself.",
+)
+@click.option(
     "--format", "format_name", help="Which format of a bundle is evaluated (default: onnx, or the first it has)."
 )
 @click.option(
@@ -74,6 +81,7 @@ def evaluate(
     music: Path | None,
     baselines: bool,
     others: tuple[str, ...],
+    other_music: tuple[str, ...],
     format_name: str | None,
     split: str,
     over: str,
@@ -105,7 +113,7 @@ def evaluate(
     data = open_data(data_folder)
     # Opened before any work: what is wrong with the arguments is said at once.
     made_up = None if synthetic is None else open_synthetic(synthetic)
-    played = _others(others)
+    played = _others(others, other_music)
     from sentio_mobile.evaluation.subject import open_subject
 
     subjects = [open_subject(path, name, format_name) for name, path in map(_named, models)]
@@ -128,16 +136,24 @@ def _named(argument: str) -> tuple[str | None, Path]:
     return (None, Path(argument)) if not sign or Path(argument).exists() else (name, Path(place))
 
 
-def _others(arguments: tuple[str, ...]) -> dict[str, PreparedData]:
+def _others(prepared: tuple[str, ...], music: tuple[str, ...]) -> dict[str, tuple[PreparedData, Path | None]]:
     from sentio_mobile.data.prepared import open_data
 
-    found = {}
+    places, sounds = _places("--other", prepared), _places("--other-music", music)
+    for name in sounds:
+        if name not in places:
+            raise InputError(f"--other-music {name}: there is no --other of this name")
+    return {name: (open_data(place), sounds.get(name)) for name, place in places.items()}
+
+
+def _places(option: str, arguments: tuple[str, ...]) -> dict[str, Path]:
+    places = {}
     for argument in arguments:
         name, sign, place = argument.partition("=")
         if not sign or not name:
-            raise InputError(f"--other {argument}: say what it is called, NAME=PREPARED")
-        found[name] = open_data(Path(place))
-    return found
+            raise InputError(f"{option} {argument}: say what it is called, NAME=FOLDER")
+        places[name] = Path(place)
+    return places
 
 
 def _require_different(names: list[str]) -> None:

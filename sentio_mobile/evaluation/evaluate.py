@@ -109,7 +109,8 @@ class Wanted:
         skip: parts to leave out.
         music: the folder that the songs' paths start from; without it nothing can be disturbed or timed, and only
             models that hear the stored clips can be evaluated.
-        others: by their names, prepared folders with the same songs played otherwise.
+        others: by their names, prepared folders with the same songs played otherwise, and the folders of their audio;
+            without those only models that hear the stored clips are asked.
     """
 
     split: str = "test"
@@ -118,7 +119,7 @@ class Wanted:
     seed: int = 0
     skip: Collection[Part] = ()
     music: Path | None = None
-    others: Mapping[str, PreparedData] = field(default_factory=dict)
+    others: Mapping[str, tuple[PreparedData, Path | None]] = field(default_factory=dict)
 
 
 def evaluate_models(
@@ -190,8 +191,8 @@ def _judge(subject: Subject, facts: _Facts, progress: Progress) -> Judged:
     if "stability" not in wanted.skip:
         if wanted.music is not None:
             found = stability(subject, facts.sounds[wanted.split], truth, resampling, progress)
-        for name, other in wanted.others.items():
-            one = other_sound(subject, data, other, name, wanted.split, predicted, resampling, progress)
+        for name, (other, place) in wanted.others.items():
+            one = other_sound(subject, data, other, name, wanted.split, predicted, resampling, progress, place)
             found += [one] if one else []
     traits = traits_of(facts.listed, truth, data.mels[songs.rows])
     return Judged(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
 from sentio_mobile.evaluation.disturb import DISTURBANCES
-from sentio_mobile.evaluation.listen import UNDISTURBED, Sound, answers_from_sound, answers_from_store
+from sentio_mobile.evaluation.listen import UNDISTURBED, Sound, answers_from_sound, answers_from_store, sounds_of
 from sentio_mobile.evaluation.subject import Answers, Subject
 from sentio_mobile.progress import Progress
 from sentio_mobile.training.measures import Interval, Resampling, by_dimension, measure
@@ -83,19 +83,26 @@ def other_sound(
     before: Answers,
     resampling: Resampling,
     progress: Progress,
+    music: Path | None = None,
 ) -> Disturbed | None:
     """The same songs played otherwise, with another sound font for example: another prepared folder with their ids.
 
-    None where its clips are not what the model hears.
+    None where its clips are not what the model hears, and `music`, the folder of its audio, is not given.
 
     Raises:
-        DataError: it lacks one of the songs.
+        DataError: it lacks one of the songs, or an audio file is missing.
     """
     chosen = [other_place(other, song, name) for song in data.split(split).song_ids]
-    if subject.of_units is None or subject.audio.log_mel != other.audio.log_mel:
-        return None
-    heard = {one: answers_from_store(subject, other, one, progress) for one in sorted({place for place, _ in chosen})}
-    after = np.stack([np.asarray(heard[place])[i] for place, i in chosen])
+    places = sorted({place for place, _ in chosen})
+    heard: dict[str, Answers] = {}
+    for place in places:
+        answers = answers_from_store(subject, other, place, progress)
+        if answers is None and music is not None:
+            answers = answers_from_sound(subject, sounds_of(other, place, music), progress)
+        if answers is None:
+            return None
+        heard[place] = answers
+    after = np.stack([heard[place][i] for place, i in chosen])
     truth = data.split(split).labels
     return disturbed(name, f"the songs as {other.folder.name} has them", truth, before, after, resampling)
 
@@ -110,9 +117,3 @@ def other_place(other: PreparedData, song: str, name: str) -> tuple[str, int]:
         if song in split.song_ids:
             return split.name, split.song_ids.index(song)
     raise DataError(f"{other.folder}: has no song {song!r}, so that {name} cannot be compared; prepare the same songs")
-
-
-def worst(found: Sequence[Disturbed]) -> Disturbed | None:
-    """The disturbance that costs most of the mean CCC."""
-    known = [(one.gain["mean"].value, i) for i, one in enumerate(found) if one.gain["mean"].value is not None]
-    return found[min(known)[1]] if known else None

@@ -135,7 +135,7 @@ def test_a_model_of_another_front_end_hears_the_files_and_needs_them(
 def test_the_same_songs_played_otherwise_are_compared_song_by_song(
     data: PreparedData, teacher: Path, tmp_path: Path
 ) -> None:
-    found = evaluate_models([open_subject(teacher)], data, Wanted(others={"again": data}))
+    found = evaluate_models([open_subject(teacher)], data, Wanted(others={"again": (data, None)}))
     (again,) = found.judged[0].stability
     assert again.name == "again"
     assert again.gain["mean"].value == 0
@@ -143,7 +143,7 @@ def test_the_same_songs_played_otherwise_are_compared_song_by_song(
     unnamed = {name: dataclasses.replace(split, song_ids=("x",) * len(split)) for name, split in data.splits.items()}
     fewer = dataclasses.replace(data, splits=unnamed)
     with pytest.raises(DataError, match="so that fewer cannot be compared"):
-        evaluate_models([open_subject(teacher)], data, Wanted(others={"fewer": fewer}))
+        evaluate_models([open_subject(teacher)], data, Wanted(others={"fewer": (fewer, None)}))
 
 
 def test_labels_that_are_all_alike_are_said_to_be_and_no_nan_is_written(data: PreparedData, tmp_path: Path) -> None:
@@ -183,6 +183,7 @@ def test_bad_arguments_are_one_line(data: PreparedData, teacher: Path, deam: Pat
         ((tmp_path,), "is neither a checkpoint"),
         ((teacher, teacher), "two models are called 'ckpt'"),
         ((teacher, "--other", "x"), "say what it is called"),
+        ((teacher, "--other-music", f"x={deam}"), "there is no --other of this name"),
         ((teacher, "--music", tmp_path), "give the folder that"),
     ):
         result = run(*arguments, *prepared)
@@ -265,5 +266,7 @@ def test_a_store_of_another_front_end_is_no_other_way_to_play_songs(
     shorter = AudioSpec(seconds=5.0)
     prepare(deam, tmp_path / "short", DataRecipe(fractions=(0.6, 0.2, 0.2)), shorter)
     other = open_data(tmp_path / "short")
-    found = evaluate_models([constant("same", data)], data, Wanted(others={"short": other}))
+    found = evaluate_models([constant("same", data)], data, Wanted(others={"short": (other, None)}))
     assert found.judged[0].stability == []
+    heard = evaluate_models([constant("same", data)], data, Wanted(others={"short": (other, deam)}))
+    assert [one.name for one in heard.judged[0].stability] == ["short"]
