@@ -89,6 +89,19 @@ class Unfreeze:
 
 
 @dataclass(frozen=True)
+class SideSettings:
+    """How songs are learnt from of which only the side of neutral is known: `--sides`. See `side_loss`."""
+
+    weight: float = 0.3
+    sharpness: float = 4.0
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if value <= 0:
+                raise RecipeError(f"sides.{name} must be above 0, not {value!r}")
+
+
+@dataclass(frozen=True)
 class TrainingSettings:
     """How any network here is trained: AdamW, one cosine cycle with warm-up, best epoch by validation CCC.
 
@@ -113,6 +126,7 @@ class TrainingSettings:
     seed: int = 0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     unfreeze: tuple[Unfreeze, ...] = ()
+    sides: SideSettings = field(default_factory=SideSettings)
 
     def __post_init__(self) -> None:
         epochs = [step.epoch for step in self.unfreeze]

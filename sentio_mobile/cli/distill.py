@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, data_option, errors, force_option, out_option
+from sentio_mobile.cli.words import console, data_option, errors, force_option, out_option, sides_option
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
     from sentio_mobile.data.prepared import PreparedData
+    from sentio_mobile.data.sides import read_sides
     from sentio_mobile.data.synthetic import Synthetic
 
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="What another teacher says of the --unlabelled music, as `teacher classic` writes it; taken for labels.",
 )
+@sides_option
 @click.option("--convert", is_flag=True, help="Let the teacher hear through its own normalization and picture.")
 @out_option
 @force_option
@@ -57,6 +59,7 @@ def distill(
     synthetic: tuple[Path, ...],
     cache: Path | None,
     answers: Path | None,
+    sides: tuple[tuple[Path, Path], ...],
     convert: bool,
     out: Path,
     force: bool,
@@ -83,12 +86,13 @@ def distill(
     songs, known = open_data(data_folder), Checkpoint.load(teacher)
     extra: list[PreparedData | Synthetic] = [open_data(folder) for folder in unlabelled]
     extra += [open_synthetic(folder) for folder in synthetic]
+    sided = [(open_data(folder), read_sides(place)) for folder, place in sides]
     known_answers = read_answers(answers) if answers else None
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.distill.distill import distill as distill_student
 
     with Bars() as bars:
-        student = distill_student(known, songs, settings, out, bars, force, extra, cache, convert, known_answers)
+        student = distill_student(known, songs, settings, out, bars, force, extra, cache, convert, known_answers, sided)
     if off := student.recipe["plan"]["off"]:
         errors.print(
             f"[yellow]The teacher has no attention blocks: {' and '.join(off)} were off, only its answers were learnt."

@@ -18,6 +18,7 @@ from sentio_mobile.cli.words import (
     data_option,
     force_option,
     out_option,
+    sides_option,
     start_option,
 )
 
@@ -45,6 +46,7 @@ def teacher() -> None:
     type=click.Path(path_type=Path),
     help="Made-up clips that take turns with training songs: a folder that `teacher gan sample` wrote.",
 )
+@sides_option
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs of each node.")
 @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines.")
 @click.option("--strategy", default="auto", show_default=True, help="One of Lightning's: ddp, fsdp, ...")
@@ -57,6 +59,7 @@ def train(
     start: Path | None,
     weights: str | None,
     synthetic: Path | None,
+    sides: tuple[tuple[Path, Path], ...],
     devices: int,
     nodes: int,
     strategy: str,
@@ -73,6 +76,7 @@ def train(
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_evaluation
     from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.data.sides import read_sides
     from sentio_mobile.data.synthetic import open_synthetic
     from sentio_mobile.files import require_free
     from sentio_mobile.recipes import TeacherRecipe, load_recipe
@@ -83,6 +87,7 @@ def train(
     settings = load_recipe(TeacherRecipe, recipe, "teacher")
     songs = open_data(data_folder)
     made_up = open_synthetic(synthetic) if synthetic else None
+    sided = [(open_data(folder), read_sides(place)) for folder, place in sides]
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.teacher.train import train_teacher
     from sentio_mobile.training.checkpoint import Checkpoint
@@ -96,7 +101,7 @@ def train(
         backbone = pretrained_backbone(weights, settings.model, songs.audio.image_size)
     hardware = Hardware(devices, nodes, strategy, accelerator)
     with Bars() as bars:
-        checkpoint = train_teacher(songs, settings, out, bars, force, first, backbone, hardware, made_up)
+        checkpoint = train_teacher(songs, settings, out, bars, force, first, backbone, hardware, made_up, sided)
     show_evaluation("teacher", checkpoint.evaluation["test"])
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt"

@@ -55,3 +55,10 @@ accelerator_option = click.option(
 start_option = click.option(
     "--start", type=click.Path(path_type=Path), help="A teacher's checkpoint to start from, in place of random weights."
 )
+sides_option = click.option(
+    "--sides",
+    type=(click.Path(path_type=Path), click.Path(path_type=Path)),
+    multiple=True,
+    metavar="PREPARED CSV",
+    help="Music without numbers, prepared by `data prepare`, and a CSV (song_id, v_high, a_high: 1 or 0) of its sides.",
+)

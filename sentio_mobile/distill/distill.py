@@ -13,9 +13,9 @@ import lightning
 
 from sentio_mobile.data.answers import KnownAnswers
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.sides import Sides
 from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.distill.cache import cached, fill, in_step
-from sentio_mobile.distill.extras import extra_material
 from sentio_mobile.distill.objective import Distillation
 from sentio_mobile.distill.plan import plan_of
 from sentio_mobile.errors import DataError
@@ -26,6 +26,7 @@ from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.conformal import with_uncertainty
 from sentio_mobile.training.dataset import TrainingClips
+from sentio_mobile.training.extra import extra_material, sided_material
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.material import Extras
 from sentio_mobile.training.metrics import evaluate, retention
@@ -42,6 +43,7 @@ def distill(
     cache: Path | None = None,
     convert: bool = False,
     answers: KnownAnswers | None = None,
+    sides: Sequence[tuple[PreparedData, Sides]] = (),
 ) -> Checkpoint:
     """Distill, keep the best epoch by validation CCC, compare with the teacher on the test songs, and save.
 
@@ -59,6 +61,7 @@ def distill(
         convert: whether the teacher may hear the songs through a normalization or a picture of its own.
         answers: what another teacher, which need be no network, says of the music without labels; the student takes
             that for labels.
+        sides: music without labels of which is known on which side of neutral it is.
 
     Raises:
         DataError: songs or extra clips were prepared for another front end than the teacher's, or extra music holds
@@ -75,7 +78,7 @@ def distill(
     model = build(spec)
     teacher.model.eval()
     plan = plan_of(teacher.model, model, recipe.features, recipe.attention)
-    extras = Extras(material=extra_material(data, extra, answers), views=recipe.views)
+    extras = Extras(material=(*extra_material(data, extra, answers), *sided_material(data, sides)), views=recipe.views)
     kept = cache or out.with_name(f"{out.name}.signals")
     source = in_step(teacher, plan.signals, plan.grid)
     if recipe.views:
@@ -84,7 +87,9 @@ def distill(
         extras, source = replace_fields(extras, signals=signals), cached
     # Again, for loaders draw too: projections start alike, whether the teacher was asked now, before, or not yet.
     lightning.seed_everything(recipe.training.seed, verbose=False)
-    objective = Distillation(plan, model, teacher.model, recipe, source, weights_digest(teacher.model))
+    objective = Distillation(
+        plan, model, teacher.model, recipe, source, weights_digest(teacher.model), extras.has_sides
+    )
     work = out.with_name(f"{out.name}.training")
     history = fit(
         model, spec, data, recipe.training, objective, work, shown, "distilling the student", extras=extras

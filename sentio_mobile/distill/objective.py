@@ -12,7 +12,7 @@ from sentio_mobile.distill.plan import ANSWERS, Plan, Source, attention_name, fe
 from sentio_mobile.models.observe import Observable, observe
 from sentio_mobile.recipes import DistillRecipe
 from sentio_mobile.training.dataset import Batch
-from sentio_mobile.training.objectives import regression_loss
+from sentio_mobile.training.objectives import regression_loss, side_loss
 
 
 class Distillation(nn.Module):
@@ -31,10 +31,18 @@ class Distillation(nn.Module):
         recipe: shares of the terms.
         source: what the teacher says.
         teaches: tells the teacher from any other.
+        has_sides: whether it is known of some clips on which side of neutral they are, and that is learnt.
     """
 
     def __init__(
-        self, plan: Plan, student: nn.Module, teacher: nn.Module, recipe: DistillRecipe, source: Source, teaches: str
+        self,
+        plan: Plan,
+        student: nn.Module,
+        teacher: nn.Module,
+        recipe: DistillRecipe,
+        source: Source,
+        teaches: str,
+        has_sides: bool = False,
     ) -> None:
         super().__init__()
         self.plan, self.recipe, self.ccc_share = plan, recipe, recipe.training.ccc_share
@@ -49,6 +57,8 @@ class Distillation(nn.Module):
             self.projections = nn.ModuleDict(
                 {str(pair.student): nn.Linear(student.width, teacher.width) for pair in plan.features}
             )
+        if has_sides:
+            shares["sides"] = recipe.training.sides.weight
         if plan.attention:
             shares["attention"] = recipe.attention.weight
         self.shares: Mapping[str, float] = {name: share for name, share in shares.items() if share > 0}
@@ -63,7 +73,7 @@ class Distillation(nn.Module):
                 {pair.student for pair in self.plan.features},
                 {pair.student for pair in self.plan.attention},
             )
-            terms = self._response(seen.output, batch.labels, taught[ANSWERS])
+            terms = self._response(seen.output, batch, taught[ANSWERS])
             if self.plan.features:
                 terms["features"] = torch.stack([
                     feature_loss(
@@ -82,17 +92,16 @@ class Distillation(nn.Module):
                     for pair in self.plan.attention
                 ]).mean()  # fmt: skip
         else:
-            terms = self._response(model(images), batch.labels, taught[ANSWERS])
+            terms = self._response(model(images), batch, taught[ANSWERS])
         loss = torch.stack([share * terms[name] for name, share in self.shares.items()]).sum()
         return {"loss": loss, **{name: terms[name] for name in self.shares}}
 
-    def _response(self, answers: torch.Tensor, labels: torch.Tensor, taught: torch.Tensor) -> dict[str, torch.Tensor]:
-        known = ~labels.isnan().any(dim=1)
-        # Of no song with a label nothing is learnt, but the term must stay a part of the graph.
-        hard = regression_loss(answers[known], labels[known], self.ccc_share) if known.any() else 0 * answers.sum()
+    def _response(self, answers: torch.Tensor, batch: Batch, taught: torch.Tensor) -> dict[str, torch.Tensor]:
+        hard = regression_loss(answers, batch.labels, self.ccc_share)
         soft = regression_loss(
             tempered(answers, self.recipe.response.temperature),
             tempered(taught, self.recipe.response.temperature),
             self.ccc_share,
         )
-        return {"hard": hard, "soft": soft}
+        sides = side_loss(answers, batch.sides, self.recipe.training.sides.sharpness)
+        return {"hard": hard, "soft": soft, "sides": sides}

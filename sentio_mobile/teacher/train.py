@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from dataclasses import replace as replace_fields
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.sides import Sides
 from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.errors import CheckpointError, DataError, LossError
 from sentio_mobile.models.registry import build, settings_of, spec_of
@@ -23,6 +24,7 @@ from sentio_mobile.recipes import TeacherRecipe
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.conformal import with_uncertainty
+from sentio_mobile.training.extra import sided_material
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.material import Extras, Mixture
 from sentio_mobile.training.metrics import evaluate
@@ -40,6 +42,7 @@ def train_teacher(
     backbone: Mapping[str, torch.Tensor] | None = None,
     hardware: Hardware = ONE_DEVICE,
     synthetic: Synthetic | None = None,
+    sides: Sequence[tuple[PreparedData, Sides]] = (),
 ) -> Checkpoint:
     """Train, keep the best epoch by validation CCC, read the test split once, and save.
 
@@ -55,6 +58,7 @@ def train_teacher(
         backbone: weights for the backbone alone, such as `pretrained_backbone` gives, in place of `start`.
         hardware: where it runs.
         synthetic: made-up clips to mix in, as the recipe says. Validation and test songs stay real.
+        sides: music without labels of which is known on which side of neutral it is.
 
     Raises:
         DataError: the songs are of another front end than `recipe.audio` or `synthetic`.
@@ -85,10 +89,15 @@ def train_teacher(
     if backbone is not None:
         _load_backbone(model, backbone)
         first_weights = weights_digest(model)
-    extras = Extras(mixture=None if synthetic is None else _mixture(synthetic, data, recipe))
+    extras = Extras(
+        mixture=None if synthetic is None else _mixture(synthetic, data, recipe), material=sided_material(data, sides)
+    )
     work = out.with_name(f"{out.name}.training")
-    objective = Supervised(recipe.training.ccc_share, first_weights)
+    objective = Supervised(
+        recipe.training.ccc_share, first_weights, recipe.training.sides if extras.has_sides else None
+    )
     made_by = {**asdict(recipe), "first_weights": first_weights, "made_up": _made_up(synthetic)}
+    made_by["sides"] = [{"songs": len(songs), "fingerprint": songs.fingerprint} for songs in extras.material]
     try:
         history = fit(
             model,

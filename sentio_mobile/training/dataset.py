@@ -30,7 +30,10 @@ FEWEST = 3
 Labelled = tuple[torch.Tensor, torch.Tensor]
 Turn = tuple[int, int]
 """An epoch, and a song of it."""
-_Clip = tuple[NDArray[np.float16], NDArray[np.float32]]
+_Clip = tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.float32]]
+"""A log-mel, its labels and its sides."""
+
+_NO_SIDES = np.zeros(2, dtype=np.float32)
 
 
 class Batch(NamedTuple):
@@ -39,11 +42,13 @@ class Batch(NamedTuple):
     Attributes:
         units: log-mels in unit levels [clips, n_mels, n_frames].
         labels: valence and arousal [clips, 2]; NaN where nobody has said.
+        sides: from -1, surely low, to 1, surely high [clips, 2]; 0 where nobody has said.
         signals: what a teacher said of them, by name; empty where none was asked before.
     """
 
     units: torch.Tensor
     labels: torch.Tensor
+    sides: torch.Tensor
     signals: Mapping[str, torch.Tensor]
 
 
@@ -91,35 +96,39 @@ class TrainingClips(Dataset[Batch]):
     def __getitem__(self, turn: Turn) -> Batch:
         epoch, song = turn
         view = epoch % self.extras.views if self.extras.views else epoch
-        units, labels = self._augmented(view, song)
+        units, labels, sides = self._augmented(view, song)
         strength = self.settings.augment.mixup
         if strength > 0:
             # Mixup, Zhang et al. 2018, equation 1. NaN, a label that nobody gave, stays one.
             random = np.random.default_rng((self.settings.seed, view, song, 1))
             share = float(random.beta(strength, strength))
-            other_units, other_labels = self._augmented(view, int(random.integers(len(self))))
-            units, labels = share * units + (1 - share) * other_units, share * labels + (1 - share) * other_labels
-        return Batch(units, labels, {} if self.extras.signals is None else self.extras.signals(view, song))
+            other = self._augmented(view, int(random.integers(len(self))))
+            units, labels, sides = (
+                share * mine + (1 - share) * theirs for mine, theirs in zip((units, labels, sides), other, strict=True)
+            )
+        return Batch(units, labels, sides, {} if self.extras.signals is None else self.extras.signals(view, song))
 
-    def _augmented(self, view: int, song: int) -> Labelled:
+    def _augmented(self, view: int, song: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         random = np.random.default_rng((self.settings.seed, view, song))
-        mel, label = self._made_up(view, random) or self._real(song, random)
+        mel, label, sides = self._made_up(view, random) or self._real(song, random)
         clip = torch.from_numpy(np.asarray(mel, dtype=np.float32))[None]
-        return augment(clip, self._audio, self.settings.augment, random)[0], torch.from_numpy(label)
+        heard = augment(clip, self._audio, self.settings.augment, random)[0]
+        return heard, torch.from_numpy(label), torch.from_numpy(sides)
 
     def _real(self, song: int, random: np.random.Generator) -> _Clip:
         part = int(np.searchsorted(self._ends, song, side="right"))
         songs: Material = self._material[part]
         place = song - int(self._ends[part]) + len(songs)
         window = int(random.integers(songs.windows.shape[1]))
-        return songs.clips.mels[songs.windows[place, window]], songs.labels[place, window]
+        sides = _NO_SIDES if songs.sides is None else songs.sides[place]
+        return songs.clips.mels[songs.windows[place, window]], songs.labels[place, window], sides
 
     def _made_up(self, epoch: int, random: np.random.Generator) -> _Clip | None:
         mixture = self.extras.mixture
         if mixture is None or epoch >= mixture.epochs or random.random() >= mixture.share:
             return None
         chosen = int(random.integers(len(mixture.clips)))
-        return mixture.clips.mels[chosen], mixture.clips.labels[chosen]
+        return mixture.clips.mels[chosen], mixture.clips.labels[chosen], _NO_SIDES
 
 
 class Turns(Sampler[Turn]):

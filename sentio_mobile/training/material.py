@@ -32,12 +32,15 @@ class Material:
         windows: rows of each song's windows [songs, W].
         labels: valence and arousal of each window [songs, W, 2]; NaN where nobody has said.
         fingerprint: tells these songs from others.
+        sides: for each song -1 where its valence or arousal is low, 1 where it is high [songs, 2], and 0 where that is
+            not known either; None where it is known of none.
     """
 
     clips: Clips
     windows: NDArray[np.int64]
     labels: NDArray[np.float32]
     fingerprint: str
+    sides: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -88,6 +91,11 @@ class Extras:
     material: tuple[Material, ...] = ()
     views: int = 0
     signals: Callable[[int, int], Mapping[str, torch.Tensor]] | None = None
+
+    @property
+    def has_sides(self) -> bool:
+        """Whether it is known of some songs on which side of neutral they are."""
+        return any(songs.sides is not None for songs in self.material)
 
     @property
     def signature(self) -> list[str]:

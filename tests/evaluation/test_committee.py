@@ -13,11 +13,11 @@ from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData, open_data
 from sentio_mobile.data.synth import write_deam
 from sentio_mobile.distill.distill import distill
-from sentio_mobile.distill.extras import extra_material
 from sentio_mobile.errors import DataError, LabelError
 from sentio_mobile.recipes import DataRecipe, DistillRecipe, TeacherRecipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.extra import extra_material
 from sentio_mobile.training.metrics import ccc
 
 

@@ -63,7 +63,7 @@ def test_damage_is_named(saved: Path, tmp_path: Path) -> None:
     refused("No such file")
     weights.write_bytes(whole)
     edit(saved, spec={**spec, "architecture": "resnet"})
-    refused("unknown architecture 'resnet'; known: vit, ast, mobilevit")
+    refused("unknown architecture 'resnet'; known: vit, ast, crnn, mobilevit")
     edit(saved, spec={**spec, "settings": {**spec["settings"], "width": 96}})
     refused("does not fit the spec")
     edit(saved, spec={**spec, "settings": {**spec["settings"], "colour": 1}})

@@ -29,7 +29,7 @@ def test_mixup_mixes_sound_and_labels_by_the_same_share(data: PreparedData) -> N
     mixed, plain = TrainingClips(linear(data), mixing), TrainingClips(linear(data), SETTINGS)
     changed = 0
     for song in range(len(mixed)):
-        units, labels, _ = mixed[3, song]
+        units, labels, _, _ = mixed[3, song]
         wanted = torch.stack([units.mean(), units[:40].mean()])
         torch.testing.assert_close(labels, wanted, atol=1e-4, rtol=0)
         changed += not torch.allclose(units, plain[3, song].units)

@@ -1,4 +1,4 @@
-"""Clips that only the teacher labels: music without labels, and made-up songs."""
+"""Clips without numbers: music that a teacher labels, made-up songs, music whose side of neutral is known."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from sentio_mobile.data.answers import KnownAnswers
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData
+from sentio_mobile.data.sides import Sides
 from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.errors import DataError
 from sentio_mobile.training.material import Material, songs_of, unlabelled
@@ -45,6 +46,19 @@ def extra_material(
             songs = replace(songs, labels=labels, fingerprint=f"{songs.fingerprint} {answers.digest}")
         material.append(songs)
     return tuple(material)
+
+
+def sided_material(data: PreparedData, sided: Sequence[tuple[PreparedData, Sides]]) -> tuple[Material, ...]:
+    """Music without labels of which is known on which side of neutral it is.
+
+    Raises:
+        DataError: as for `extra_material`, or a file lists none of the songs.
+    """
+    return tuple(
+        replace(songs, sides=sides.of(given), fingerprint=f"{songs.fingerprint} {sides.digest}")
+        for given, sides in sided
+        for songs in extra_material(data, [given])
+    )
 
 
 def _require_unseen(data: PreparedData, given: PreparedData) -> None:
