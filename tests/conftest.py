@@ -1,8 +1,13 @@
 """What tests of several rooms need: a small prepared data set, and models small enough to train in seconds."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Before torch is imported. Networks in tests are small: a second thread gains nothing, and where other work runs it
+# waits by spinning, which made a test of two seconds take a hundred.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
