@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -86,9 +87,9 @@ def training_features(
         found.append(row)
         progress.advance()
     progress.finish()
-    features = np.stack(found)
-    file = _bytes(features)
-    write_bytes(place, file)
+    features, file = np.stack(found), io.BytesIO()
+    np.save(file, features, allow_pickle=False)
+    write_bytes(place, file.getvalue())
     return features
 
 
@@ -103,11 +104,3 @@ def crnn_subject(data: PreparedData, work: Path, seed: int, progress: Progress) 
     if not place.exists():
         train_teacher(data, recipe, place, progress)
     return replace(open_subject(place, "CRNN"), kind="3 convolutions over time, 2 bidirectional LSTM layers")
-
-
-def _bytes(values: NDArray[np.float32]) -> bytes:
-    import io
-
-    file = io.BytesIO()
-    np.save(file, values, allow_pickle=False)
-    return file.getvalue()
