@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from sentio_mobile.data.splits import GRID
-from sentio_mobile.pages.chart import LIGHT, Chart, make_chart
+from sentio_mobile.pages.chart import LIGHT, Chart, draw_cells, make_chart
 
 _LOOKS: Sequence[tuple[str, Any]] = ((LIGHT.faint, "-"), (LIGHT.second, (0, (4, 2))), (LIGHT.first, (0, (1, 1))))
 
@@ -27,15 +27,7 @@ def grid_chart(name: str, grid: Sequence[Sequence[int]]) -> Chart:
             axes.add_patch(Rectangle((valence, arousal), 1, 1, facecolor=LIGHT.first, alpha=shade, linewidth=0))
             colour = LIGHT.ink if count else LIGHT.faint
             axes.text(valence + 0.5, arousal + 0.5, str(count), ha="center", va="center", color=colour)
-        for edge in range(GRID + 1):
-            axes.plot([0, GRID], [edge, edge], color=LIGHT.line, linewidth=0.6)
-            axes.plot([edge, edge], [0, GRID], color=LIGHT.line, linewidth=0.6)
-        edges = [f"{2 * edge / GRID - 1:+.1f}" for edge in range(GRID + 1)]
-        axes.set(xlim=(0, GRID), ylim=(0, GRID), xlabel="valence", ylabel="arousal", aspect="equal")
-        axes.set_xticks(range(GRID + 1), edges)
-        axes.set_yticks(range(GRID + 1), edges)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0, pad=5)
+        draw_cells(axes, GRID, "valence", "arousal")
 
     filled = int((counts > 0).sum())
     return make_chart(

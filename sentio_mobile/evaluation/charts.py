@@ -13,7 +13,7 @@ from sentio_mobile.data.splits import GRID
 from sentio_mobile.evaluation.calibration import Calibration
 from sentio_mobile.evaluation.evaluate import Judged
 from sentio_mobile.evaluation.stability import Disturbed
-from sentio_mobile.pages.chart import LIGHT, Chart, make_chart
+from sentio_mobile.pages.chart import LIGHT, Chart, draw_cells, make_chart
 from sentio_mobile.spec import OUTPUTS
 from sentio_mobile.training.measures import Interval
 
@@ -81,15 +81,7 @@ def error_map(truth: NDArray[np.floating], predicted: NDArray[np.floating]) -> C
             axes.text(
                 valence + 0.5, arousal + 0.3, f"n {own.sum()}", ha="center", va="center", color=LIGHT.ink, fontsize=6.5
             )
-        for edge in range(GRID + 1):
-            axes.plot([0, GRID], [edge, edge], color=LIGHT.line, linewidth=0.6)
-            axes.plot([edge, edge], [0, GRID], color=LIGHT.line, linewidth=0.6)
-        edges = [f"{2 * edge / GRID - 1:+.1f}" for edge in range(GRID + 1)]
-        axes.set(xlim=(0, GRID), ylim=(0, GRID), xlabel="valence: label", ylabel="arousal: label", aspect="equal")
-        axes.set_xticks(range(GRID + 1), edges)
-        axes.set_yticks(range(GRID + 1), edges)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0, pad=5)
+        draw_cells(axes, GRID, "valence: label", "arousal: label")
 
     return make_chart(
         draw,

@@ -80,5 +80,18 @@ def make_chart(draw: Callable[[Axes], None], inches: tuple[float, float], alt: s
     return Chart(_uri(light), _uri(dark), alt, round(inches[0] * 96), round(inches[1] * 96))
 
 
+def draw_cells(axes: Axes, cells: int, x: str, y: str) -> None:
+    """The lines and the scale of the valence-arousal plane, cut into `cells` by `cells`; a cell is 1 wide and high."""
+    for edge in range(cells + 1):
+        axes.plot([0, cells], [edge, edge], color=LIGHT.line, linewidth=0.6)
+        axes.plot([edge, edge], [0, cells], color=LIGHT.line, linewidth=0.6)
+    edges = [f"{2 * edge / cells - 1:+.1f}" for edge in range(cells + 1)]
+    axes.set(xlim=(0, cells), ylim=(0, cells), xlabel=x, ylabel=y, aspect="equal")
+    axes.set_xticks(range(cells + 1), edges)
+    axes.set_yticks(range(cells + 1), edges)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, pad=5)
+
+
 def _uri(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
