@@ -103,5 +103,7 @@ class Distillation(nn.Module):
             tempered(taught, self.recipe.response.temperature),
             self.ccc_share,
         )
-        sides = side_loss(answers, batch.sides, self.recipe.training.sides.sharpness)
-        return {"hard": hard, "soft": soft, "sides": sides}
+        terms = {"hard": hard, "soft": soft}
+        if "sides" in self.shares:
+            terms["sides"] = side_loss(answers, batch.sides, self.recipe.training.sides.sharpness)
+        return terms

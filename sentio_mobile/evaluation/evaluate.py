@@ -146,7 +146,9 @@ def evaluate_models(
         )
     sounds = {} if wanted.music is None else {name: sounds_of(data, name, wanted.music) for name in ("val", "test")}
     resampling = resample(len(songs), wanted.seed, songs.groups if wanted.over == "groups" else None)
-    facts = _Facts(data, wanted, sounds, resampling, listed(data, wanted.split))
+    clips = listed(data, wanted.split)
+    traits = traits_of(clips, songs.labels, data.mels[songs.rows])
+    facts = _Facts(data, wanted, sounds, resampling, clips, traits)
     judged = [_judge(subject, facts, progress) for subject in subjects]
     if wanted.music is not None and "latency" not in wanted.skip:
         times = speed(subjects, sounds[wanted.split], progress)
@@ -175,6 +177,7 @@ class _Facts:
     sounds: Mapping[str, list[Sound]]
     resampling: Resampling
     listed: list[Listed]
+    traits: Mapping[str, NDArray[np.float64]]
 
 
 def _judge(subject: Subject, facts: _Facts, progress: Progress) -> Judged:
@@ -194,13 +197,12 @@ def _judge(subject: Subject, facts: _Facts, progress: Progress) -> Judged:
         for name, (other, place) in wanted.others.items():
             one = other_sound(subject, data, other, name, wanted.split, predicted, resampling, progress, place)
             found += [one] if one else []
-    traits = traits_of(facts.listed, truth, data.mels[songs.rows])
     return Judged(
         subject,
         predicted,
         table_of(measure(truth, predicted, resampling)),
         slices(truth, predicted, songs.groups, resampling),
-        misses(facts.listed, truth, predicted, traits, wanted.seed),
+        misses(facts.listed, truth, predicted, facts.traits, wanted.seed),
         calibrated,
         found,
         None,
