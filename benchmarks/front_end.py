@@ -29,7 +29,7 @@ from sentio_mobile.audio.graph import multiply_accumulates
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.data.synth import draw_songs, render
 from sentio_mobile.export.forms import in_form
-from sentio_mobile.export.protocol import Runner, get_format
+from sentio_mobile.export.protocol import Runner, get_format, write_artifact
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.settings import MobileViTSettings
@@ -64,7 +64,9 @@ def export(folder: Path) -> dict[tuple[str, Form], Path]:
             place = folder / name / form
             place.mkdir(parents=True)
             formed = spec.in_form(form)
-            paths[name, form] = get_format(name).export(in_form(model, formed), formed, place).path
+            format_ = get_format(name)
+            converted = format_.convert(in_form(model, formed), formed)
+            paths[name, form] = write_artifact(format_, converted, formed, place).path
     return paths
 
 

@@ -32,9 +32,9 @@ from sentio_mobile.audio.frontend import input_of_clip
 from sentio_mobile.audio.graph import FrontEnd
 from sentio_mobile.data.synth import draw_songs, render
 from sentio_mobile.export.bundle import open_bundle
-from sentio_mobile.export.protocol import Runner, get_format
+from sentio_mobile.export.protocol import Runner, get_format, write_artifact
 from sentio_mobile.models.blocks import fold_norms
-from sentio_mobile.spec import FORMATS, AudioSpec, ModelSpec
+from sentio_mobile.spec import MAIN_FORMATS, AudioSpec, ModelSpec
 from sentio_mobile.training.checkpoint import Checkpoint, package_versions
 
 Clip = NDArray[np.float32]
@@ -156,11 +156,11 @@ def main(arguments: list[str]) -> int:
     classes = sounds(spec.audio, Path(arguments[2]) if len(arguments) == 3 else None)
     table: dict[str, dict[str, dict[str, float]]] = {name: {"log-mel, dB": {}, "answers": {}} for name in classes}
     alone = dataclasses.replace(fed_pcm, architecture="front-end", output_name="levels")
-    for name in FORMATS:
+    for name in MAIN_FORMATS:
         format_ = get_format(name)
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            artifact = format_.export(Levels(spec), alone, Path(folder))
+            artifact = write_artifact(format_, format_.convert(Levels(spec), alone), alone, Path(folder))
             levels = level_difference(format_.open(artifact.path, alone, 1), spec.audio)
             pcm = format_.open(bundle.artifact(name, "waveform").path, fed_pcm, 1)
             picture = format_.open(bundle.artifact(name, "spectrogram").path, spec, 1)

@@ -13,6 +13,7 @@
     ├── TrainingError               training cannot start or cannot go on
     │   └── LossError               the loss is no finite number
     ├── ConversionError             a converter failed, hung or died; its log says more
+    ├── PrecisionError              an artifact is not what its precision promises
     └── CheckFailedError            a check ran to its end and the answer is no
 
 The command line prints the message alone and leaves with `exit_status`.
@@ -82,6 +83,12 @@ class ConversionError(SentioError):
     """A converter failed, hung or died; its log says more."""
 
     exit_status = 1
+
+
+class PrecisionError(SentioError):
+    """An artifact is not what its precision promises: weights that stayed wide, answers that collapsed or got worse."""
+
+    exit_status = 3
 
 
 class CheckFailedError(SentioError):

@@ -65,7 +65,7 @@ def read_json(path: Path, error: type[InputError]) -> dict[str, Any]:
         value = json.loads(path.read_text())
     except OSError as fault:
         raise error(f"cannot read {path}: {fault.strerror}") from fault
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise error(f"{path} is not JSON ({fault}); make it again") from fault
     if not isinstance(value, dict):
         raise error(f"{path} holds no JSON object; make it again")

@@ -141,12 +141,12 @@ class Run:
         distill(teacher, data, self.recipe.distill, self.folder / "student", self.progress, replace=True)
 
     def _export(self) -> None:
+        from sentio_mobile.data.prepared import open_data
         from sentio_mobile.export.build import build_bundle
 
-        settings = self.recipe.export
-        out = self.folder / "bundle"
-        student = self.folder / "student"
-        build_bundle(student, settings.formats, out, settings.forms, settings.timeout_s, self.progress, replace=True)
+        student, out = self.folder / "student", self.folder / "bundle"
+        data = open_data(self.folder / "data")
+        build_bundle(student, self.recipe.export, out, data, self.progress, replace=True)
 
     def _report(self) -> None:
         from sentio_mobile.benchmarks.publish import publish
@@ -156,12 +156,13 @@ class Run:
 
     @property
     def broken(self) -> bool:
-        """Whether a conversion failed, or an artifact is not what PyTorch says. A missed gate is neither."""
+        """Whether a conversion failed, or an artifact was refused or is wrong. A missed gate is neither."""
         from sentio_mobile.benchmarks.publish import VERIFICATION
         from sentio_mobile.export.bundle import MANIFEST
 
         verification = read_json(self.folder / VERIFICATION, BundleError)
-        return bool(read_json(self.folder / "bundle" / MANIFEST, BundleError)["failed"]) or not verification["passed"]
+        manifest = read_json(self.folder / "bundle" / MANIFEST, BundleError)
+        return bool(manifest["failed"] or manifest["refused"]) or not verification["passed"]
 
 
 def _labels(song: Song) -> list[Any]:

@@ -7,6 +7,7 @@ recipe for the whole way names them, or has their tables inline.
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from sentio_mobile.distill.settings import AttentionSettings, FeatureSettings, R
 from sentio_mobile.errors import InputError, RecipeError
 from sentio_mobile.house import ROOT
 from sentio_mobile.models.settings import ASTSettings, CRNNSettings, MobileViTSettings, ViTSettings
-from sentio_mobile.spec import FORMATS, FORMS, AudioSpec, Form
+from sentio_mobile.spec import FORMS, MAIN_FORMATS, AudioSpec, Form, Precision
 from sentio_mobile.tables import read_table
 
 T = TypeVar("T")
@@ -198,11 +199,24 @@ class DistillRecipe:
 
 @dataclass(frozen=True)
 class ExportRecipe:
-    """Which formats are made, in which forms, and how long one conversion may take."""
+    """Which formats are made, in which forms and precisions, and how long one conversion may take.
 
-    formats: tuple[str, ...] = FORMATS
+    A precision that a format does not have in a form is left out. `name` and `release` are what the model is called in
+    the names of files; `licence` is an SPDX identifier, as the model card states it.
+    """
+
+    formats: tuple[str, ...] = MAIN_FORMATS
     forms: tuple[Form, ...] = FORMS
+    precisions: tuple[Precision, ...] = ("fp32",)
+    name: str = "emotion"
+    release: str = "1"
+    licence: str = "unknown"
     timeout_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        for field_, text in (("name", self.name), ("release", self.release)):
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._]*", text):
+                raise RecipeError(f"export.{field_} is part of file names: letters, digits, dots and _, not {text!r}")
 
 
 @dataclass(frozen=True)

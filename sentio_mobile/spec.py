@@ -20,7 +20,19 @@ IMAGE_MEAN: tuple[float, float, float] = (0.485, 0.456, 0.406)
 IMAGE_SD: tuple[float, float, float] = (0.229, 0.224, 0.225)
 """ImageNet's channel statistics, which pretrained vision transformers expect."""
 
-FORMATS: tuple[str, ...] = ("torchscript", "onnx", "tflite", "coreml")
+FORMATS: tuple[str, ...] = ("torchscript", "ptl", "onnx", "ort", "tflite", "coreml", "mlmodel")
+MAIN_FORMATS: tuple[str, ...] = ("torchscript", "onnx", "tflite", "coreml")
+"""One for each runtime; the others are the same model for older systems and smaller builds."""
+
+Precision = Literal["fp32", "fp16", "int8-dynamic", "int8", "int8-full"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8-dynamic", "int8", "int8-full")
+"""How an artifact keeps its weights, and how it computes.
+
+fp32 and fp16 say how wide weights are. In `int8-dynamic` weights are 8-bit, and each activation is rounded to 8 bits by
+what it holds at that moment. In `int8` activations are rounded by ranges that were measured on songs, wherever a
+runtime is faster for it, and the rest computes in floating point; Core ML has 8-bit weights alone under this name. In
+`int8-full` there is no floating point at all, input and output included: for processors that have none.
+"""
 
 Form = Literal["spectrogram", "waveform"]
 FORMS: tuple[Form, ...] = ("spectrogram", "waveform")
@@ -158,7 +170,7 @@ class Artifact:
     """One exported model on disk: a file, or for Core ML a folder."""
 
     format: str
-    precision: str
+    precision: Precision
     form: Form
     path: Path
 

@@ -23,3 +23,8 @@ def picture_of_clip(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.fl
 def input_of_clip(clip: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
     """A clip of PCM [n_samples] as a model's input [1, 3, height, width]."""
     return to_input(picture_of_clip(clip, spec.audio), spec)
+
+
+def input_of_unit(unit: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """A log-mel in unit levels [n_mels, n_frames], as stores keep them, as a model's input [1, 3, height, width]."""
+    return to_input(to_picture(normalize(unit, spec.audio), spec.audio.image_size), spec)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import rich_click as click
 
 from sentio_mobile import __version__
-from sentio_mobile.cli import benchmark, data, distill, doctor, evaluate, export, predict, run, teacher, verify
+from sentio_mobile.cli import benchmark, bundle, data, distill, doctor, evaluate, export, predict, run, teacher, verify
 from sentio_mobile.cli.words import Group
 
 EPILOG = "Start here: sentio-mobile quickstart --out runs/quickstart"
@@ -29,6 +29,7 @@ for command in (
     export.export,
     evaluate.evaluate,
     verify.verify,
+    bundle.bundle,
     benchmark.benchmark,
     predict.predict,
     doctor.doctor,

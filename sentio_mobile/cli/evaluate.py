@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, data_option
+from sentio_mobile.cli.words import console, data_option, sides_option
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
     from sentio_mobile.data.prepared import PreparedData
+    from sentio_mobile.evaluation.evaluate import Evaluation
 
 
 @click.command(
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Made-up songs to show beside real ones, as `teacher gan sample` wrote them.",
 )
+@sides_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -89,13 +91,15 @@ def evaluate(
     seed: int,
     skip: tuple[str, ...],
     synthetic: Path | None,
+    sides: tuple[tuple[Path, Path], ...],
     out: Path,
 ) -> None:
     """Evaluate checkpoints and bundles on songs that they have not learnt from.
 
     Each of MODELS is a folder that training or `export` wrote, or NAME=FOLDER. Figures come with bootstrap intervals,
     any two models are compared on the same songs, and the songs that are missed most are named. With --music, clips are
-    disturbed (gain, equalizer, noise, mp3, a later start), and models are timed.
+    disturbed (gain, equalizer, noise, mp3, a later start), and models are timed. With --sides, models tell high from
+    low on music that has no numbers, and that they have not learnt from.
     """
     from typing import cast
 
@@ -114,10 +118,13 @@ def evaluate(
     # Opened before any work: what is wrong with the arguments is said at once.
     made_up = None if synthetic is None else open_synthetic(synthetic)
     played = _others(others, other_music)
+    from sentio_mobile.data.sides import read_sides
+
+    sided = [(open_data(folder), read_sides(place)) for folder, place in sides]
     from sentio_mobile.evaluation.subject import open_subject
 
     subjects = [open_subject(path, name, format_name) for name, path in map(_named, models)]
-    wanted = Wanted(split, cast(Over, over), tolerance, seed, cast(tuple[Part, ...], skip), music, played)
+    wanted = Wanted(split, cast(Over, over), tolerance, seed, cast(tuple[Part, ...], skip), music, played, sided)
     with Bars() as bars:
         if baselines and music is not None:
             from sentio_mobile.evaluation.baselines.rows import baseline_subjects
@@ -127,7 +134,16 @@ def evaluate(
         evaluation = evaluate_models(subjects, data, wanted, bars)
     write_evaluation(out, evaluation, made_up)
     show_models(evaluation)
+    _show_sides(evaluation)
     console.print(f"Report: {out / PAGE}")
+
+
+def _show_sides(evaluation: Evaluation) -> None:
+    for judged in evaluation.judged:
+        for one in judged.sides:
+            areas = ", ".join(f"{name} {area}" for name, area in one.areas.items())
+            music = f"{one.clips} clips of {one.name}"
+            console.print(f"{judged.subject.name} tells high from low on {music}, area: {areas}", markup=False)
 
 
 def _named(argument: str) -> tuple[str | None, Path]:

@@ -6,19 +6,33 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, errors, force_option, out_option
-from sentio_mobile.spec import FORMATS, FORMS
+from sentio_mobile.cli.words import console, errors, out_option
+from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, PRECISIONS
 
 
-@click.command(epilog="Example: sentio-mobile export --checkpoint student-ckpt --format tflite --out bundle")
+@click.command(
+    epilog="Example: sentio-mobile export --checkpoint student-ckpt --format tflite --precision int8 --data prepared "
+    "--out bundle\n\n"
+    "Everything: sentio-mobile export --checkpoint student-ckpt --format all --precision all --data prepared --out all"
+)
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True, help="A checkpoint folder.")
 @click.option(
     "--format",
     "formats",
     multiple=True,
-    default=("all",),
+    default=MAIN_FORMATS,
     show_default=True,
-    help=f"One of {', '.join(FORMATS)}, or all; may be given more than once.",
+    help=f"One of {', '.join(FORMATS)}, or all; may be given more than once. ptl, ort and mlmodel are for PyTorch "
+    "Mobile, ONNX Runtime's mobile builds, and iOS 13-14.",
+)
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice([*PRECISIONS, "all"]),
+    default=("fp32",),
+    show_default=True,
+    help="int8: ranges measured on songs. int8-dynamic: ranges as they come. int8-full: integers in and out, for NPUs.",
 )
 @click.option(
     "--form",
@@ -29,34 +43,78 @@ from sentio_mobile.spec import FORMATS, FORMS
     show_default=True,
     help="spectrogram: fed the picture of a log-mel. waveform: fed PCM, the front end is part of the graph.",
 )
+@click.option(
+    "--data",
+    "data_folder",
+    type=click.Path(path_type=Path),
+    help="Songs that `data prepare` wrote: ranges are measured on training songs, losses on validation songs.",
+)
+@click.option("--name", default="emotion", show_default=True, help="What the model is called in the names of files.")
+@click.option("--release", default="1", show_default=True, help="The model's own version, in the names of files.")
+@click.option("--licence", default="unknown", show_default=True, help="Of the model: an SPDX identifier.")
 @out_option
 @click.option(
     "--timeout",
     type=click.FloatRange(1),
     default=600.0,
     show_default=True,
-    help="Seconds that one conversion may take.",
+    help="Seconds that the conversions of one format and form may take.",
 )
-@force_option
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace what stands at --out, and keep artifacts that are refused; the bundle says so.",
+)
 def export(
-    checkpoint: Path, formats: tuple[str, ...], forms: tuple[str, ...], out: Path, timeout: float, force: bool
+    checkpoint: Path,
+    formats: tuple[str, ...],
+    precisions: tuple[str, ...],
+    forms: tuple[str, ...],
+    data_folder: Path | None,
+    name: str,
+    release: str,
+    licence: str,
+    out: Path,
+    timeout: float,
+    force: bool,
 ) -> None:
-    """Export a checkpoint to mobile formats, with golden vectors and hashes.
+    """Export a checkpoint to mobile formats, with golden vectors, a model card and hashes.
 
     Each conversion runs in a process of its own; what it has to say goes to a log beside the bundle. One that fails
-    costs itself alone, and status 1 at the end. TorchScript is deprecated upstream; it is here for apps that have it.
+    costs itself alone, and status 1 at the end. An artifact that is not what its precision promises is refused, with
+    status 3: weights that stayed wide, answers that collapsed, or a CCC that fell on validation songs. TorchScript and
+    ptl are deprecated upstream; they are here for apps that have them.
     """
     from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.data.prepared import open_data
     from sentio_mobile.export.build import build_bundle
     from sentio_mobile.files import require_free
+    from sentio_mobile.recipes import ExportRecipe
 
     require_free(out, force)
-    wanted = tuple(dict.fromkeys(FORMATS if "all" in formats else formats))
-    fed = tuple(form for form in FORMS if "all" in forms or form in forms)
+    recipe = ExportRecipe(
+        formats=tuple(dict.fromkeys(FORMATS if "all" in formats else formats)),
+        forms=tuple(form for form in FORMS if "all" in forms or form in forms),
+        precisions=tuple(p for p in PRECISIONS if "all" in precisions or p in precisions),
+        name=name,
+        release=release,
+        licence=licence,
+        timeout_s=timeout,
+    )
+    data = open_data(data_folder) if data_folder else None
     with Bars() as bars:
-        failed = build_bundle(checkpoint, wanted, out, fed, timeout, bars, replace=force)
-    for reason in failed.values():
-        errors.print(f"[red]failed:[/] {reason}")
+        built = build_bundle(checkpoint, recipe, out, data, bars, replace=force, keep_refused=force)
+    for reason in built.failed.values():
+        errors.print("[red]failed:[/]", end=" ")
+        errors.print(reason, markup=False, soft_wrap=True)
+    for reason in built.refused.values():
+        errors.print("[red]refused:[/]", end=" ")
+        errors.print(reason, markup=False, soft_wrap=True)
     console.print(f"Bundle: {out}. Next: sentio-mobile verify {out}", soft_wrap=True)
-    if failed:
+    if built.refused:
+        errors.print(
+            "Refused artifacts are in the bundle." if force else "Refused artifacts were left out; --force keeps them."
+        )
+        raise SystemExit(3)
+    if built.failed:
         raise SystemExit(1)

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from sentio_mobile.benchmarks.latency import Latency
 from sentio_mobile.data.listing import Listed
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.sides import Sides
 from sentio_mobile.errors import DataError
 from sentio_mobile.evaluation.calibration import Calibration, calibration
 from sentio_mobile.evaluation.listen import Sound, answers_from_sound, answers_from_store, listed, sounds_of
 from sentio_mobile.evaluation.misses import Misses, misses, traits_of
 from sentio_mobile.evaluation.pairs import Pair, pairs
 from sentio_mobile.evaluation.published import Published, published_for
+from sentio_mobile.evaluation.sides import Sided, sided
 from sentio_mobile.evaluation.slices import Slice, slices
 from sentio_mobile.evaluation.speed import speed
 from sentio_mobile.evaluation.stability import Disturbed, other_sound, stability
@@ -46,6 +48,7 @@ class Judged:
         calibration: of intervals from validation songs; None where those are what is evaluated.
         stability: under each disturbance; empty where it was not asked for.
         latency: from PCM to the answer; None where it was not asked for.
+        sides: on music of which only the sides are known; empty where it was not asked for.
     """
 
     subject: Subject
@@ -56,6 +59,7 @@ class Judged:
     calibration: Calibration | None
     stability: list[Disturbed]
     latency: Latency | None
+    sides: list[Sided]
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ class Wanted:
             models that hear the stored clips can be evaluated.
         others: by their names, prepared folders with the same songs played otherwise, and the folders of their audio;
             without those only models that hear the stored clips are asked.
+        sides: music of which is known on which side of neutral it is, and that no model has learnt from.
     """
 
     split: str = "test"
@@ -120,6 +125,7 @@ class Wanted:
     skip: Collection[Part] = ()
     music: Path | None = None
     others: Mapping[str, tuple[PreparedData, Path | None]] = field(default_factory=dict)
+    sides: Sequence[tuple[PreparedData, Sides]] = ()
 
 
 def evaluate_models(
@@ -206,6 +212,11 @@ def _judge(subject: Subject, facts: _Facts, progress: Progress) -> Judged:
         calibrated,
         found,
         None,
+        [
+            one
+            for music, sides in wanted.sides
+            if (one := sided(subject, music, sides, wanted.seed, wanted.over == "groups", progress))
+        ],
     )
 
 
@@ -268,5 +279,6 @@ def _plain(judged: Judged) -> dict[str, Any]:
         "misses": asdict(judged.misses),
         "calibration": None if judged.calibration is None else asdict(judged.calibration),
         "stability": [asdict(one) for one in judged.stability],
+        "sides": [asdict(one) for one in judged.sides],
         "predicted": np.round(judged.predicted, 4).astype(float).tolist(),
     }

@@ -10,13 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.frontend import unit_of_clip
-from sentio_mobile.audio.image import to_input, to_picture
-from sentio_mobile.audio.logmel import normalize
+from sentio_mobile.audio.frontend import input_of_unit, unit_of_clip
 from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.export.bundle import MANIFEST, Bundle, open_bundle
 from sentio_mobile.export.protocol import get_format, require
-from sentio_mobile.spec import OUTPUTS, AudioSpec, Form, ModelSpec, Uncertainty
+from sentio_mobile.spec import OUTPUTS, AudioSpec, Form, Uncertainty
 from sentio_mobile.training.checkpoint import SHEET, Checkpoint
 
 Answers = NDArray[np.float32]
@@ -129,7 +127,7 @@ def _of_bundle(bundle: Bundle, name: str, format_name: str | None) -> Subject:
         return np.concatenate([run(inputs[i : i + at_once]) for i in range(0, len(inputs), at_once)])
 
     def of_units(units: NDArray[np.float32]) -> Answers:
-        return of_inputs(np.concatenate([_input(unit, spec) for unit in units]))
+        return of_inputs(np.concatenate([input_of_unit(unit, spec) for unit in units]))
 
     made_by = bundle.manifest.get("provenance")
     learnt_from = made_by.get("data") if isinstance(made_by, dict) else None
@@ -150,10 +148,6 @@ def _of_bundle(bundle: Bundle, name: str, format_name: str | None) -> Subject:
 
 def _units(clips: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
     return np.stack([unit_of_clip(clip, audio) for clip in clips])
-
-
-def _input(unit: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
-    return to_input(to_picture(normalize(unit, spec.audio), spec.audio.image_size), spec)
 
 
 def checked(answers: Answers, subject: Subject) -> Answers:

@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 
 from sentio_mobile.errors import BundleError
-from sentio_mobile.spec import Artifact, ModelSpec
+from sentio_mobile.spec import ModelSpec, Precision
 
 SPEC_KEY = "sentio_mobile.spec"
 """The key of the spec's JSON in formats that carry metadata."""
 
 
-def fp32_artifact(format_name: str, suffix: str, spec: ModelSpec, folder: Path) -> Artifact:
-    """Where the 32-bit artifact of a format, in the spec's form, stands in `folder`."""
-    return Artifact(format_name, "fp32", spec.form, folder / f"{spec.architecture}-{spec.form}-fp32{suffix}")
+def artifact_name(stem: str, spec: ModelSpec, precision: Precision, suffix: str) -> str:
+    """The file name of an artifact: what the model is called, then what this one of its artifacts is."""
+    return f"{stem}-{spec.form}-{precision}{suffix}"
 
 
 def spec_json(spec: ModelSpec) -> str:

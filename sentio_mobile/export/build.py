@@ -2,97 +2,202 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from sentio_mobile.errors import ConversionError
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.errors import ConversionError, InputError, PrecisionError
 from sentio_mobile.export.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
+from sentio_mobile.export.calibration import Calibration, calibration_of
+from sentio_mobile.export.card import CARD, model_card
+from sentio_mobile.export.figures import read_figures
+from sentio_mobile.export.judge import Judged, judge
+from sentio_mobile.export.licence import licence_id
 from sentio_mobile.export.make_golden import make_golden
 from sentio_mobile.export.protocol import get_format, require
-from sentio_mobile.export.worker import convert
-from sentio_mobile.files import new_folder, sha256, write_json
+from sentio_mobile.export.worker import Made, Wanted, convert
+from sentio_mobile.files import new_folder, sha256, write_json, write_text
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.progress import Progress, Silent
-from sentio_mobile.spec import FORMS, Artifact, Form
+from sentio_mobile.recipes import ExportRecipe
+from sentio_mobile.spec import Artifact
 from sentio_mobile.training.checkpoint import WEIGHTS, Checkpoint, package_versions
+
+AT_ONCE = 2
+"""Conversions that run side by side: each takes up to 2 GB."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What did not get into the bundle: by the artifact's label, the reason in one line."""
+
+    failed: Mapping[str, str]
+    refused: Mapping[str, str]
 
 
 def build_bundle(
     checkpoint: Path,
-    formats: tuple[str, ...],
+    recipe: ExportRecipe,
     out: Path,
-    forms: tuple[Form, ...] = FORMS,
-    timeout_s: float = 600.0,
+    data: PreparedData | None = None,
     progress: Progress | None = None,
     replace: bool = False,
-) -> dict[str, str]:
+    keep_refused: bool = False,
+) -> Built:
     """Export a checkpoint to a new bundle. A conversion that fails costs itself and leaves the others.
 
     Args:
         checkpoint: a checkpoint folder.
-        formats: names of formats.
+        recipe: formats, forms, precisions, and what the model is called.
         out: the bundle to write; conversion logs go to the folder `<out>-logs` beside it.
-        forms: what each format is fed: the picture of a log-mel, PCM, or each of them in a file of its own.
-        timeout_s: time limit for each conversion.
+        data: prepared songs: ranges are measured on training songs, and what fewer bits cost on validation songs.
         progress: shown as conversions are done.
         replace: an existing `out` gives way.
-
-    Returns:
-        For each format and form that failed, the reason in one line.
+        keep_refused: artifacts that are not what their precision promises get into the bundle, too, and it says so.
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
+        InputError: no chosen format has a chosen precision, or songs are needed and not given.
         MissingExtraError: a format's packages are not installed.
         ConversionError: every conversion failed; nothing is written.
+        PrecisionError: every artifact was refused; nothing is written.
         OutputError: `out` cannot be written.
     """
     progress = progress or Silent()
-    for format_ in map(get_format, formats):
-        require(format_, format_.converters)
+    licence_id(recipe.licence)
+    jobs = list(_jobs(recipe, data is not None))
+    for job in jobs:
+        require(format_ := get_format(job.format), format_.converters)
     loaded = Checkpoint.load(checkpoint)
+    for split in ("val", "test"):
+        read_figures(loaded.evaluation, split)  # one that is damaged is said before the work, not after it
     fold_norms(loaded.model)
-    failures: dict[str, str] = {}
-    artifacts: list[Artifact] = []
+    calibration = None if data is None else calibration_of(data, loaded.spec)
+    stem = _stem(recipe, loaded)
+    jobs = [_equipped(job, stem, calibration) for job in jobs]
     with new_folder(out, replace) as part:
-        make_golden(loaded.model, loaded.spec, progress).save(part / GOLDEN)
-        write_json(part / EVALUATION, {**loaded.evaluation, "history": loaded.history})
+        golden = make_golden(loaded.model, loaded.spec, progress)
+        golden.save(part / GOLDEN)
+        evaluation = {**loaded.evaluation, "history": loaded.history}
+        write_json(part / EVALUATION, evaluation)
         logs = out.with_name(f"{out.name}-logs")
-        progress.start("converting", len(formats) * len(forms))
-        for name, form in itertools.product(formats, forms):
-            progress.advance(0, note=f"{name} {form}")
-            try:
-                artifacts.append(convert(checkpoint, name, form, part, logs / f"{name}-{form}.log", timeout_s))
-            except ConversionError as error:
-                failures[f"{name} {form}"] = str(error)
-            progress.advance()
-        progress.finish()
+        artifacts, failed = _converted(checkpoint, jobs, part, logs, recipe.timeout_s, progress)
         if not artifacts:
-            raise ConversionError("no format could be converted; " + "; ".join(failures.values()))
-        files = sorted(file for file in part.rglob("*") if file.is_file())
+            raise ConversionError("no format could be converted; " + "; ".join(failed.values()))
+        parameters = sum(p.numel() for p in loaded.model.parameters())
+        judged = judge(artifacts, loaded, golden, data, progress)
+        refused = {
+            one.artifact.label: f"{one.artifact.label} is refused: {one.refusal}" for one in judged if one.refusal
+        }
+        if not keep_refused:
+            judged = [one for one in judged if not one.refusal]
+            _remove([a for a in artifacts if a.label in refused])
+        if not judged:
+            raise PrecisionError("every artifact was refused; " + "; ".join(refused.values()))
         manifest = {
             "schema": SCHEMA,
+            "name": recipe.name,
+            "release": recipe.release,
+            "licence": recipe.licence,
             "spec": loaded.spec.to_dict(),
-            "parameters": sum(p.numel() for p in loaded.model.parameters()),
-            "artifacts": [
-                {
-                    "format": a.format,
-                    "precision": a.precision,
-                    "form": a.form,
-                    "path": a.path.relative_to(part).as_posix(),
-                }
-                for a in artifacts
-            ],
-            "failed": failures,
-            "files": {
-                file.relative_to(part).as_posix(): {"sha256": sha256(file), "bytes": file.stat().st_size}
-                for file in files
-            },
+            "parameters": parameters,
+            "artifacts": [_entry(one, part) for one in judged],
+            "failed": failed,
+            "refused": refused,
+            "files": _files(part),
             "provenance": {
                 "checkpoint_sha256": sha256(checkpoint / WEIGHTS),
                 "recipe": loaded.recipe,
                 "data": loaded.data,
+                "calibration": None if calibration is None else calibration.origin,
             },
             "versions": package_versions(),
         }
+        write_text(part / CARD, model_card(manifest, evaluation, recipe.licence))
+        # The card, which has the hashes of the others, is hashed too.
+        manifest["files"] = _files(part)
         write_json(part / MANIFEST, manifest)
-    return failures
+    return Built(failed, refused)
+
+
+def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[Wanted]:
+    """One conversion for each format and form that has any of the precisions."""
+    found = set()
+    for name in recipe.formats:
+        format_ = get_format(name)
+        for form in recipe.forms:
+            precisions = tuple(p for p in recipe.precisions if p in format_.precisions[form])
+            if needing := [p for p in precisions if p in format_.calibrated and not has_songs]:
+                raise InputError(
+                    f"{name} {needing[0]} measures ranges on songs: give the folder that `data prepare` wrote as --data"
+                )
+            found |= set(precisions)
+            if precisions:
+                yield Wanted(name, form, precisions)
+    if lacking := [p for p in recipe.precisions if p not in found]:
+        have = "; ".join(f"{name}: {', '.join(get_format(name).precisions['spectrogram'])}" for name in recipe.formats)
+        raise InputError(f"no chosen format has {lacking[0]} in a chosen form ({have})")
+
+
+def _equipped(job: Wanted, stem: str, calibration: Calibration | None) -> Wanted:
+    needs = any(p in get_format(job.format).calibrated for p in job.precisions)
+    return replace(job, stem=stem, calibration=calibration if needs else None)
+
+
+def _stem(recipe: ExportRecipe, loaded: Checkpoint) -> str:
+    """What files are called: name, architecture, release, and the CCC on test songs, where it is known."""
+    ccc = loaded.evaluation.get("test", {}).get("metrics", {}).get("mean", {}).get("ccc", {}).get("value")
+    measured = "" if ccc is None else f"-ccc{ccc:.2f}"
+    return f"{recipe.name}-{loaded.spec.architecture}-v{recipe.release}{measured}"
+
+
+def _converted(
+    checkpoint: Path, jobs: list[Wanted], part: Path, logs: Path, timeout_s: float, progress: Progress
+) -> tuple[list[Artifact], dict[str, str]]:
+    """Artifacts in the order of the jobs, and the reasons of those that failed, by their labels."""
+    progress.start("converting", sum(len(job.precisions) for job in jobs))
+
+    def one(job: Wanted) -> Made:
+        try:
+            made = convert(checkpoint, job, part, logs / f"{job.format}-{job.form}.log", timeout_s)
+        except ConversionError as error:
+            made = Made((), dict.fromkeys(job.precisions, str(error)))
+        progress.advance(len(job.precisions), note=f"{job.format} {job.form}")
+        return made
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(zip(jobs, pool.map(one, jobs), strict=True))
+    progress.finish()
+    failed = {f"{job.format} {job.form} {p}": why for job, made in found for p, why in made.failures.items()}
+    return [artifact for _, made in found for artifact in made.artifacts], failed
+
+
+def _entry(one: Judged, part: Path) -> dict[str, Any]:
+    """What the manifest says of an artifact."""
+    a = one.artifact
+    return {
+        "format": a.format,
+        "precision": a.precision,
+        "form": a.form,
+        "path": a.path.relative_to(part).as_posix(),
+        "parity": asdict(one.parity),
+        "accuracy": None if one.accuracy is None else asdict(one.accuracy),
+    }
+
+
+def _files(part: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(file for file in part.rglob("*") if file.is_file())
+    return {file.relative_to(part).as_posix(): {"sha256": sha256(file), "bytes": file.stat().st_size} for file in files}
+
+
+def _remove(artifacts: list[Artifact]) -> None:
+    import shutil
+
+    for artifact in artifacts:
+        if artifact.path.is_dir():
+            shutil.rmtree(artifact.path)
+        else:
+            artifact.path.unlink()

@@ -3,7 +3,8 @@
 manifest.json        written last; SHA-256 and size of every other file
 evaluation.json      metrics on validation and test songs, with the predictions behind them
 golden.safetensors   inputs in both forms, and the outputs that every runtime must give
-<model>-<form>-fp32.*   one artifact for each format and form
+MODEL_CARD.md        the same for people
+<model>-<form>-<precision>.*   one artifact for each format, form and precision
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.export.golden import Golden
 from sentio_mobile.export.protocol import get_format
 from sentio_mobile.files import read_json, sha256
-from sentio_mobile.spec import FORMS, Artifact, Form, ModelSpec
+from sentio_mobile.spec import FORMS, PRECISIONS, Artifact, Form, ModelSpec, Precision
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST, EVALUATION, GOLDEN = "manifest.json", "evaluation.json", "golden.safetensors"
 
 
@@ -45,17 +46,19 @@ class Bundle:
         files: dict[str, dict[str, Any]] = self.manifest["files"]
         return sum(files[name]["bytes"] for name in _files_of(artifact.path.relative_to(self.folder).as_posix(), files))
 
-    def artifact(self, format_name: str, form: Form = "spectrogram") -> Artifact:
-        """The artifact of one format in one form.
+    def artifact(self, format_name: str, form: Form = "spectrogram", precision: Precision | None = None) -> Artifact:
+        """The artifact of one format in one form, of the given precision or the widest that there is.
 
         Raises:
             BundleError: the bundle has none.
         """
-        for artifact in self.artifacts:
-            if (artifact.format, artifact.form) == (format_name, form):
-                return artifact
+        found = [a for a in self.artifacts if (a.format, a.form) == (format_name, form)]
+        found = [a for a in found if precision in (None, a.precision)]
+        if found:
+            return min(found, key=lambda a: PRECISIONS.index(a.precision))
         have = ", ".join(artifact.label for artifact in self.artifacts)
-        raise BundleError(f"{self.folder}: has no {format_name} {form} artifact; it has {have}")
+        wanted = " ".join(filter(None, (format_name, form, precision)))
+        raise BundleError(f"{self.folder}: has no {wanted} artifact; it has {have}")
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -79,8 +82,9 @@ def open_bundle(folder: Path) -> Bundle:
         )
         for artifact, entry in zip(artifacts, manifest["artifacts"], strict=True):
             get_format(artifact.format)
-            if artifact.form not in FORMS:
-                raise BundleError(f"{folder / MANIFEST}: form {artifact.form!r} is not known; upgrade")
+            for what, value, known in (("form", artifact.form, FORMS), ("precision", artifact.precision, PRECISIONS)):
+                if value not in known:
+                    raise BundleError(f"{folder / MANIFEST}: {what} {value!r} is not known; upgrade")
             if not _files_of(entry["path"], manifest["files"]):
                 raise BundleError(f"{folder / MANIFEST}: has no hash for {entry['path']!r}; do not use it")
     except BundleError:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.export.artifacts import SPEC_KEY, damaged, fp32_artifact, spec_json
+from sentio_mobile.export.artifacts import damaged
+from sentio_mobile.export.coreml_program import describe, plain_trace, settle_identifiers
 from sentio_mobile.export.protocol import Runner
-from sentio_mobile.spec import Artifact, Form, ModelSpec
+from sentio_mobile.spec import Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from sentio_mobile.export.calibration import Calibration
+
+EVERY: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+
 
 class CoreML:
-    """One `.mlpackage` folder with an ML program whose arithmetic is 32-bit.
+    """One `.mlpackage` folder with an ML program, which iOS 15 runs; with 8-bit weights, iOS 16.
 
-    Apple's runtime exists on Apple's systems only. Elsewhere the saved program is executed in numpy, which checks what
-    was written but says nothing about speed.
+    In `fp16` and `int8` the network computes in 16 bits, as Apple's Neural Engine and GPU do, and the front end in 32.
+    Apple's runtime exists on Apple's systems only. Elsewhere the saved program is executed in numpy, which checks
+    what was written but says nothing about speed.
     """
 
     name = "coreml"
@@ -31,33 +39,12 @@ class CoreML:
     runtimes: tuple[str, ...] = ("coremltools",) if sys.platform == "darwin" else ()
     free_batch: tuple[Form, ...] = ()
     timed_here = sys.platform == "darwin"
+    precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": EVERY, "waveform": EVERY}
+    calibrated: tuple[Precision, ...] = ()
 
-    def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
-        """Write `model` with descriptions that Xcode shows, and its spec among the metadata, under `SPEC_KEY`."""
-        import torch
-        import torchvision  # noqa: F401 (coremltools imports tensorflow where there is one; torchvision after it crashes)
-
-        import coremltools as ct  # isort: skip
-
-        artifact = fp32_artifact(self.name, self.suffix, spec, folder)
-        example = torch.zeros(spec.input_shape)
-        # The exported program has numbers where a plain trace reads the batch size from the input; coremltools fails on
-        # those sizes with numpy 2.4.
-        exported = torch.export.export(model.eval(), (example,)).run_decompositions({})
-        with torch.no_grad():
-            traced = torch.jit.trace(exported.module(check_guards=False), example)  # type: ignore[no-untyped-call]
-        package = ct.convert(
-            traced,
-            inputs=[ct.TensorType(name=spec.input_name, shape=spec.input_shape, dtype=np.float32)],
-            outputs=[ct.TensorType(name=spec.output_name, dtype=np.float32)],
-            convert_to="mlprogram",
-            minimum_deployment_target=ct.target.iOS15,
-            compute_precision=ct.precision.FLOAT32,
-            skip_model_load=True,
-        )
-        _describe(package, spec)
-        package.save(str(artifact.path))
-        return artifact
+    def convert(self, model: nn.Module, spec: ModelSpec) -> _Converted:
+        """Trace the model; coremltools decides on the precision while it converts."""
+        return _Converted(plain_trace(model, spec), spec)
 
     def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
         """Load a package with Core ML on the CPU, or with numpy where there is no Core ML.
@@ -71,13 +58,63 @@ class CoreML:
             from sentio_mobile.export.mil_run import MilRunner
 
             return MilRunner(path, spec.input_name, spec.output_name)
+        return open_with_core_ml(path, spec)
+
+    def numbers(self, path: Path) -> Mapping[str, int]:
+        """As of the constants, in the file of weights or written out."""
+        from sentio_mobile.export.mil_read import read_package
+
+        found: Counter[str] = Counter()
+        for operation in read_package(path).operations:
+            given = [value for values in operation.inputs.values() for value in values if not isinstance(value, str)]
+            for value in given if operation.constant is None else [operation.constant]:
+                if value.dtype.kind in "iuf":
+                    found[value.dtype.name] += value.size
+        return dict(found)
+
+
+class _Converted:
+    def __init__(self, program: Any, spec: ModelSpec) -> None:
+        self.program, self.spec = program, spec
+
+    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+        """Convert the trace, with descriptions that Xcode shows."""
         import coremltools as ct
 
-        try:
-            package = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
-        except Exception as error:  # its exceptions have no base class but Exception
-            raise damaged(path, "Core ML", error) from error
-        return _Runner(package, spec)
+        from sentio_mobile.export.coreml_precision import after_first_convolution, with_weights_of_8_bits
+
+        wide = ct.precision.FLOAT32
+        package = ct.convert(
+            self.program,
+            inputs=[ct.TensorType(name=self.spec.input_name, shape=self.spec.input_shape, dtype=np.float32)],
+            outputs=[ct.TensorType(name=self.spec.output_name, dtype=np.float32)],
+            convert_to="mlprogram",
+            minimum_deployment_target=ct.target.iOS16 if precision == "int8" else ct.target.iOS15,
+            compute_precision=wide
+            if precision == "fp32"
+            else ct.transform.FP16ComputePrecision(op_selector=after_first_convolution),
+            skip_model_load=True,
+        )
+        if precision == "int8":
+            package = with_weights_of_8_bits(package)
+        describe(package, self.spec)
+        package.save(str(path))
+        settle_identifiers(path)
+
+
+def open_with_core_ml(path: Path, spec: ModelSpec) -> Runner:
+    """A model that Apple's runtime reads, on the CPU.
+
+    Raises:
+        BundleError: the runtime does not take it.
+    """
+    import coremltools as ct
+
+    try:
+        package = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
+    except Exception as error:  # its exceptions have no base class but Exception
+        raise damaged(path, "Core ML", error) from error
+    return _Runner(package, spec)
 
 
 class _Runner:
@@ -87,25 +124,6 @@ class _Runner:
     def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
         answer = self.package.predict({self.input_name: given})[self.output_name]
         return np.asarray(answer, np.float32)
-
-
-def _describe(package: Any, spec: ModelSpec) -> None:
-    low, high = spec.output_range
-    audio = spec.audio
-    fed = {
-        "waveform": f"PCM at {audio.sample_rate} Hz, mono, full scale at -1 and 1.",
-        "spectrogram": f"Log-mel: {audio.n_mels} mel bands, {audio.f_min:g}-{audio.f_max:g} Hz of {audio.sample_rate} "
-        f"Hz audio, normalized ({audio.normalization}), resized, three equal channels, then "
-        f"(x - {list(spec.image_mean)}) / {list(spec.image_sd)}.",
-    }
-    package.short_description = (
-        f"Music emotion ({spec.architecture}): {' and '.join(spec.outputs)} of a {audio.seconds:g} s clip."
-    )
-    package.input_description[spec.input_name] = f"float32 {list(spec.input_shape)}. {fed[spec.form]}"
-    package.output_description[spec.output_name] = (
-        f"float32 [1, {len(spec.outputs)}]: {', '.join(spec.outputs)}, each from {low:g} to {high:g}."
-    )
-    package.user_defined_metadata[SPEC_KEY] = spec_json(spec)
 
 
 FORMAT = CoreML()

@@ -12,6 +12,8 @@ from sentio_mobile.spec import ModelSpec
 class Waveform(nn.Module):
     """A network with the front end before it: PCM [batch, n_samples] in, valence and arousal [batch, 2] out.
 
+    Formats that round a network's weights take the two parts one by one, for the front end must stay as it is.
+
     Raises:
         InputError: the front end of `spec` cannot be written in the operations that every format has.
     """

@@ -11,8 +11,11 @@ import numpy as np
 
 from sentio_mobile.errors import BundleError
 from sentio_mobile.export.artifacts import damaged, missing_name
-from sentio_mobile.export.mil_ops import OPERATIONS, Tensor, run_operation
-from sentio_mobile.export.mil_read import READER, Value, read_package
+from sentio_mobile.export.mil_blob import Value
+from sentio_mobile.export.mil_math import Tensor
+from sentio_mobile.export.mil_ops import OPERATIONS, run_operation
+from sentio_mobile.export.mil_read import READER, Operation, read_package
+from sentio_mobile.export.protobuf import FAULTS
 
 
 class MilRunner:
@@ -33,14 +36,20 @@ class MilRunner:
         for wanted, found in ((input_name, program.inputs), (output_name, program.outputs)):
             if wanted not in found:
                 raise missing_name(path, wanted, found)
-        self.constants = {op.outputs[0]: op.constant for op in program.operations if op.constant is not None}
-        self.operations = [op for op in program.operations if op.constant is None]
-        for operation in self.operations:
-            if operation.kind not in OPERATIONS:
+        self.constants: dict[str, Value] = {}
+        self.operations: list[Operation] = []
+        for operation in program.operations:
+            if operation.constant is not None:
+                self.constants[operation.outputs[0]] = operation.constant
+            elif operation.kind not in OPERATIONS:
                 raise BundleError(
                     f"{path} needs the operation {operation.kind!r}, which cannot be checked here; "
                     f"known: {', '.join(OPERATIONS)}"
                 )
+            elif operation.kind.startswith("constexpr_"):
+                self._execute(operation, self.constants)
+            else:
+                self.operations.append(operation)
 
     def __call__(self, given: Tensor) -> Tensor:
         """Run the program on one input.
@@ -50,9 +59,11 @@ class MilRunner:
         """
         values: dict[str, Value] = {**self.constants, self.input_name: given}
         for operation in self.operations:
-            try:
-                values.update(zip(operation.outputs, run_operation(operation, values), strict=True))
-            except (ValueError, LookupError, TypeError) as error:
-                raise damaged(self.path, READER, f"{operation.kind}: {error}") from error
-        answer: Tensor = values[self.output_name].astype(np.float32, copy=False)
-        return answer
+            self._execute(operation, values)
+        return values[self.output_name].astype(np.float32, copy=False)
+
+    def _execute(self, operation: Operation, values: dict[str, Value]) -> None:
+        try:
+            values.update(zip(operation.outputs, run_operation(operation, values), strict=True))
+        except FAULTS as error:
+            raise damaged(self.path, READER, f"{operation.kind}: {error}") from error

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.errors import InputError, MissingExtraError
-from sentio_mobile.spec import FORMATS, Artifact, Form, ModelSpec
+from sentio_mobile.errors import ConversionError, InputError, MissingExtraError
+from sentio_mobile.export.artifacts import artifact_name
+from sentio_mobile.spec import FORMATS, Artifact, Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from sentio_mobile.export.calibration import Calibration
 
 
 class Runner(Protocol):
@@ -23,6 +26,19 @@ class Runner(Protocol):
 
     def __call__(self, given: NDArray[np.float32], /) -> NDArray[np.float32]:
         """One clip, in the spec's input shape, to valence and arousal [1, 2]."""
+
+
+class Converted(Protocol):
+    """A model in a format's own terms: what its artifacts of all precisions are written from."""
+
+    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+        """Write one artifact to `path`.
+
+        Args:
+            precision: one that the format has for the form.
+            calibration: pictures to measure ranges on; given where `needs_calibration` says so.
+            path: where it is to stand.
+        """
 
 
 class Format(Protocol):
@@ -40,11 +56,16 @@ class Format(Protocol):
     """The forms whose artifacts take any number of clips at once; the others take one."""
     timed_here: bool
     """Whether `open` gives the format's own runtime on this machine, so that its speed means something."""
+    precisions: Mapping[Form, tuple[Precision, ...]]
+    """What can be written, for each form."""
+    calibrated: tuple[Precision, ...]
+    """Those precisions that are written with ranges measured on songs."""
 
-    def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
-        """Convert `model` (in evaluation mode, norms folded, in the spec's form) and write it to `folder`.
+    def convert(self, model: nn.Module, spec: ModelSpec) -> Converted:
+        """Take `model`, which is in evaluation mode, has its norms folded, and is in the spec's form.
 
-        Runs in a process of its own: it may be noisy, import what it likes, and die.
+        Runs in a process of its own: it may be noisy, import what it likes, and die. Whatever takes long and is the
+        same for all precisions is done here.
         """
 
     def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
@@ -52,6 +73,13 @@ class Format(Protocol):
 
         Raises:
             BundleError: the file is not one that this format's runtime can load.
+        """
+
+    def numbers(self, path: Path) -> Mapping[str, int]:
+        """How many numbers an artifact keeps of each type, by numpy's names for them (`int4` for narrower ones).
+
+        Raises:
+            BundleError: the file is not one of this format.
         """
 
 
@@ -83,3 +111,26 @@ def require(format_: Format, packages: tuple[str, ...]) -> None:
     """
     if absent := missing(packages):
         raise MissingExtraError(absent[0], format_.extra or "all", f"the {format_.name} format")
+
+
+def write_artifact(
+    format_: Format,
+    converted: Converted,
+    spec: ModelSpec,
+    folder: Path,
+    precision: Precision = "fp32",
+    calibration: Calibration | None = None,
+    stem: str | None = None,
+) -> Artifact:
+    """One artifact in `folder`, under the name that `stem` (the architecture by default), form and precision give it.
+
+    Raises:
+        ConversionError: the format has no such precision in the spec's form, or lacks songs to measure ranges on.
+    """
+    if precision not in format_.precisions[spec.form]:
+        raise ConversionError(f"{format_.name} has no {precision} for the form {spec.form}")
+    if precision in format_.calibrated and calibration is None:
+        raise ConversionError(f"{format_.name} {precision} needs songs to measure ranges on; give them as --data")
+    path = folder / artifact_name(stem or spec.architecture, spec, precision, format_.suffix)
+    converted.write(precision, calibration if precision in format_.calibrated else None, path)
+    return Artifact(format_.name, precision, spec.form, path)

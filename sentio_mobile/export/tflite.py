@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.export.artifacts import damaged, fp32_artifact, missing_name
+from sentio_mobile.export.artifacts import damaged, missing_name
 from sentio_mobile.export.protocol import Runner
-from sentio_mobile.spec import Artifact, Form, ModelSpec
+from sentio_mobile.spec import Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from sentio_mobile.export.calibration import Calibration
 
 
 class Tflite:
@@ -26,21 +29,25 @@ class Tflite:
     name = "tflite"
     suffix = ".tflite"
     extra: str | None = "tflite"
-    converters: tuple[str, ...] = ("litert_torch",)
+    converters: tuple[str, ...] = ("litert_torch", "ai_edge_quantizer")
     runtimes: tuple[str, ...] = ("ai_edge_litert",)
     free_batch: tuple[Form, ...] = ()
     timed_here = True
+    precisions: Mapping[Form, tuple[Precision, ...]] = {
+        "spectrogram": ("fp32", "fp16", "int8-dynamic", "int8", "int8-full"),
+        # PCM of 8 bits would be another sound.
+        "waveform": ("fp32", "fp16", "int8-dynamic", "int8"),
+    }
+    calibrated: tuple[Precision, ...] = ("int8", "int8-full")
 
-    def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
+    def convert(self, model: nn.Module, spec: ModelSpec) -> _Converted:
         """Convert straight from PyTorch's graph; nothing goes through ONNX or TensorFlow."""
-        import litert_torch
-        import torch
+        from sentio_mobile.export.forms import Waveform
 
-        artifact = fp32_artifact(self.name, self.suffix, spec, folder)
-        example = {spec.input_name: torch.zeros(spec.input_shape)}
-        converted = litert_torch.convert(_named(model, spec).eval(), sample_kwargs=example)
-        converted.export(str(artifact.path))
-        return artifact
+        if not isinstance(model, Waveform):
+            return _Converted(_convert(model, spec, spec.output_name), None, spec)
+        network = _convert(model.model, spec.in_form("spectrogram"), spec.output_name)
+        return _Converted(network, _convert(model.front_end, spec, "spectrogram"), spec)
 
     def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
         """Load a file with the LiteRT interpreter, which verifies the whole flatbuffer before it reads any of it.
@@ -64,14 +71,57 @@ class Tflite:
                 raise missing_name(path, wanted, found)
         return _Runner(interpreter.get_signature_runner(signature), spec)
 
+    def numbers(self, path: Path) -> Mapping[str, int]:
+        """As of the tensors that have content of their own."""
+        from sentio_mobile.export.tflite_file import constants_of, read
+
+        return constants_of(read(path))
+
+
+class _Converted:
+    """The network, and what comes before it, each as a file's content in 32 bits."""
+
+    def __init__(self, network: bytes, front_end: bytes | None, spec: ModelSpec) -> None:
+        self.network, self.front_end, self.spec = network, front_end, spec
+
+    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+        """The network is rounded by itself, and joined to the front end after it."""
+        from sentio_mobile.export.tflite_file import join
+        from sentio_mobile.export.tflite_quantize import quantize
+
+        content = quantize(self.network, precision, calibration, self.spec.in_form("spectrogram"))
+        path.write_bytes(content if self.front_end is None else join(self.front_end, content))
+
 
 class _Runner:
     def __init__(self, signature: Any, spec: ModelSpec) -> None:
         self.signature, self.input_name, self.output_name = signature, spec.input_name, spec.output_name
+        self.takes = _Scale(signature.get_input_details()[spec.input_name])
+        self.gives = _Scale(signature.get_output_details()[spec.output_name])
 
     def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = self.signature(**{self.input_name: given})[self.output_name]
-        return answer
+        answer = self.signature(**{self.input_name: self.takes.rounded(given)})[self.output_name]
+        return self.gives.plain(answer)
+
+
+class _Scale:
+    """How an input or output stands for real numbers: as itself, or as (number - zero point) * scale in 8 bits."""
+
+    def __init__(self, details: Mapping[str, Any]) -> None:
+        self.scale, self.zero = details["quantization"]
+        self.is_plain, self.type = details["dtype"] == np.float32, details["dtype"]
+
+    def rounded(self, values: NDArray[np.float32]) -> NDArray[np.generic]:
+        if self.is_plain:
+            return values
+        limits = np.iinfo(self.type)
+        rounded: NDArray[np.generic] = np.clip(np.rint(values / self.scale + self.zero), limits.min, limits.max)
+        return rounded.astype(self.type)
+
+    def plain(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
+        if self.is_plain:
+            return values.astype(np.float32, copy=False)
+        return ((values.astype(np.float32) - self.zero) * np.float32(self.scale)).astype(np.float32)
 
 
 @contextmanager
@@ -91,7 +141,20 @@ def _without_greeting() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _named(model: nn.Module, spec: ModelSpec) -> nn.Module:
+def _convert(model: nn.Module, spec: ModelSpec, output_name: str) -> bytes:
+    """A network, or a front end, as the content of a file."""
+    import litert_torch
+    import torch
+
+    example = {spec.input_name: torch.zeros(spec.input_shape)}
+    converted = litert_torch.convert(_named(model, spec, output_name).eval(), sample_kwargs=example)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "converted.tflite"
+        converted.export(str(place))
+        return place.read_bytes()
+
+
+def _named(model: nn.Module, spec: ModelSpec, output_name: str) -> nn.Module:
     """The model with the spec's names, which the converter reads from keyword arguments and from a dictionary."""
     import torch
     from torch import nn
@@ -102,7 +165,7 @@ def _named(model: nn.Module, spec: ModelSpec) -> nn.Module:
             self.model = model
 
         def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-            return {spec.output_name: self.model(inputs[spec.input_name])}
+            return {output_name: self.model(inputs[spec.input_name])}
 
     return Named()
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.export.artifacts import SPEC_KEY, damaged, fp32_artifact, spec_json
+from sentio_mobile.export.artifacts import SPEC_KEY, damaged, spec_json
 from sentio_mobile.export.protocol import Runner
-from sentio_mobile.spec import Artifact, Form, ModelSpec
+from sentio_mobile.spec import Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.jit import ScriptModule
+
+    from sentio_mobile.export.calibration import Calibration
 
 
 class TorchScript:
@@ -34,16 +37,12 @@ class TorchScript:
     free_batch: tuple[Form, ...] = ()
     timed_here = True
 
-    def export(self, model: nn.Module, spec: ModelSpec, folder: Path) -> Artifact:
-        """Write `model` with its spec among the file's extra files, under `SPEC_KEY`."""
-        import torch
+    precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": ("fp32",), "waveform": ("fp32",)}
+    calibrated: tuple[Precision, ...] = ()
 
-        artifact = fp32_artifact(self.name, self.suffix, spec, folder)
-        with torch.no_grad():
-            traced = torch.jit.trace(model.eval(), torch.zeros(spec.input_shape))  # type: ignore[no-untyped-call]
-        plain = _without_traces(torch.jit.freeze(traced))
-        torch.jit.save(plain, str(artifact.path), _extra_files={SPEC_KEY: spec_json(spec)})
-        return artifact
+    def convert(self, model: nn.Module, spec: ModelSpec) -> _Converted:
+        """Trace and freeze."""
+        return _Converted(traced(model, spec), spec)
 
     def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
         """Load a file with `torch.jit.load`. A TorchScript file is a program: check its hash first.
@@ -60,14 +59,32 @@ class TorchScript:
                 program = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError, OSError) as error:
             raise damaged(path, "PyTorch", error) from error
-        return _Runner(program.eval(), threads)
+        return TorchRunner(program.eval(), threads)
+
+    def numbers(self, path: Path) -> Mapping[str, int]:
+        """As of the file's tensors."""
+        return numbers_of(path)
 
 
-class _Runner:
-    def __init__(self, program: ScriptModule, threads: int) -> None:
+class _Converted:
+    def __init__(self, program: ScriptModule, spec: ModelSpec) -> None:
+        self.program, self.spec = program, spec
+
+    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+        """Write the program with its spec among the file's extra files, under `SPEC_KEY`."""
+        import torch
+
+        torch.jit.save(self.program, str(path), _extra_files={SPEC_KEY: spec_json(self.spec)})
+
+
+class TorchRunner:
+    """A program that PyTorch has loaded."""
+
+    def __init__(self, program: Any, threads: int) -> None:
         self.program, self.threads = program, threads
 
     def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One clip to valence and arousal."""
         import torch
 
         # PyTorch's number of threads belongs to the process: it is given back after each call.
@@ -80,6 +97,29 @@ class _Runner:
         finally:
             torch.set_num_threads(before)
         return answer
+
+
+def traced(model: nn.Module, spec: ModelSpec) -> ScriptModule:
+    """The model as a program whose weights are constants."""
+    import torch
+
+    with torch.no_grad():
+        program = torch.jit.trace(model.eval(), torch.zeros(spec.input_shape))  # type: ignore[no-untyped-call]
+    return _without_traces(torch.jit.freeze(program))
+
+
+def numbers_of(path: Path) -> dict[str, int]:
+    """How many numbers the files of constants in a TorchScript archive hold; they are all of 32 bits here.
+
+    Raises:
+        BundleError: it is no such archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = [i.file_size for i in archive.infolist() if "/constants/" in i.filename and "pkl" not in i.filename]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise damaged(path, "PyTorch", error) from error
+    return {"float32": sum(sizes) // 4}
 
 
 def _without_traces(program: ScriptModule) -> ScriptModule:

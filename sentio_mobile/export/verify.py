@@ -1,57 +1,39 @@
-"""Every artifact against PyTorch's answers on the golden vectors."""
+"""Every artifact against PyTorch's answers on the golden vectors, and against 32 bits on real songs."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 
-import numpy as np
-
-from sentio_mobile.errors import MissingExtraError, SentioError
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.errors import BundleError
+from sentio_mobile.export.accuracy import Accuracy, Answers, accuracy_of, answers_on
 from sentio_mobile.export.bundle import Bundle
-from sentio_mobile.export.protocol import get_format, require
-from sentio_mobile.house import ROOT
-from sentio_mobile.tables import read_table
+from sentio_mobile.export.parity import Parity, parity_here
+from sentio_mobile.export.protocol import get_format
+from sentio_mobile.export.targets import load_targets
+from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.spec import Artifact
 
-
-@dataclass(frozen=True)
-class Targets:
-    """What `export/targets.toml` holds."""
-
-    min_spread: float
-    parity: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How far one artifact is from PyTorch. `max_diff` and `mean_diff` are None when it could not be run.
-
-    `verdict` is `pass`, `fail`, or `not run` with the `reason` why it cannot run here.
-    """
-
-    format: str
-    form: str
-    precision: str
-    verdict: str
-    tolerance: float
-    max_diff: float | None = None
-    mean_diff: float | None = None
-    reason: str = ""
-
-    @property
-    def label(self) -> str:
-        """The words that tables use for it, as `Artifact.label`."""
-        return f"{self.format} {self.form} {self.precision}"
+SPLIT = "test"
 
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome of `verify`: `spread` is the standard deviation of each golden output."""
+    """The outcome of `verify`.
+
+    Attributes:
+        spread: standard deviation of each golden output.
+        min_spread: what it must be.
+        vectors: how many golden vectors there are.
+        results: each artifact on them, on this machine and on any other that was emulated.
+        accuracy: each artifact that is fed pictures on real songs; empty where none were given.
+    """
 
     spread: tuple[float, ...]
     min_spread: float
     vectors: int
     results: tuple[Parity, ...]
+    accuracy: tuple[Accuracy, ...] = ()
 
     @property
     def spread_ok(self) -> bool:
@@ -62,40 +44,57 @@ class Verification:
     def passed(self) -> bool:
         """Whether the golden outputs are spread, at least one artifact ran, and none failed."""
         verdicts = [result.verdict for result in self.results]
-        return self.spread_ok and "fail" not in verdicts and "pass" in verdicts
+        right = all(one.verdict == "pass" for one in self.accuracy)
+        return self.spread_ok and "fail" not in verdicts and "pass" in verdicts and right
 
 
-def load_targets() -> Targets:
-    """The targets that stand in `export/targets.toml`."""
-    return read_table(Targets, tomllib.loads((ROOT / "export" / "targets.toml").read_text()), "export/targets.toml")
-
-
-def verify(bundle: Bundle, threads: int = 1) -> Verification:
+def verify(
+    bundle: Bundle, threads: int = 1, songs: PreparedData | None = None, progress: Progress | None = None
+) -> Verification:
     """Run every artifact of the bundle on the golden vectors, fed in its own form, and compare.
 
-    Both forms are held to the same answers: PyTorch's after the reference front end. An artifact whose packages are
-    missing counts as not run; one that cannot be loaded or answers wrongly has failed.
+    Both forms are held to the same answers: PyTorch's after the reference front end. With songs, every artifact that is
+    fed pictures hears the test songs, and is compared with one of 32 bits there.
+
+    Args:
+        bundle: one whose hashes were checked.
+        threads: that a runtime may use.
+        songs: prepared songs.
+        progress: shown artifact by artifact.
+
+    Raises:
+        BundleError: songs are given, and no 32-bit artifact that is fed pictures runs and is right.
+        DataError: the songs were prepared for another front end.
     """
+    progress = progress or Silent()
     targets, golden = load_targets(), bundle.golden()
     results = []
+    progress.start("golden vectors", len(bundle.artifacts))
     for artifact in bundle.artifacts:
-        tolerance = targets.parity[artifact.precision]
-        format_, spec = get_format(artifact.format), bundle.spec.in_form(artifact.form)
-        who = (artifact.format, artifact.form, artifact.precision)
-        try:
-            require(format_, format_.runtimes)
-            run = format_.open(artifact.path, spec, threads)
-            answers = np.concatenate([run(given) for given in golden.inputs(spec)])
-        except MissingExtraError as error:
-            results.append(Parity(*who, "not run", tolerance, reason=str(error)))
-            continue
-        except SentioError as error:
-            results.append(Parity(*who, "fail", tolerance, reason=str(error)))
-            continue
-        diff = np.abs(answers - golden.output)
-        # A NaN compares false with everything, so the test is for what is right, never for what is wrong.
-        right = bool(np.all(diff <= tolerance))
-        worst, mean = (float(np.nan_to_num(x, nan=2.0)) for x in (diff.max(), diff.mean()))
-        reason = "" if right else f"differs from PyTorch by {worst:.1e}, more than {tolerance:.0e}"
-        results.append(Parity(*who, "pass" if right else "fail", tolerance, worst, mean, reason))
-    return Verification(golden.spread, targets.min_spread, len(golden.output), tuple(results))
+        progress.advance(0, note=artifact.label)
+        results.append(parity_here(artifact, golden, bundle.spec, targets, threads))
+        progress.advance()
+    progress.finish()
+    ran = [a for a, result in zip(bundle.artifacts, results, strict=True) if result.verdict == "pass"]
+    accuracy = () if songs is None else _on_songs(bundle, ran, songs, progress)
+    return Verification(golden.spread, targets.min_spread, len(golden.output), tuple(results), accuracy)
+
+
+def _on_songs(bundle: Bundle, ran: list[Artifact], songs: PreparedData, progress: Progress) -> tuple[Accuracy, ...]:
+    pictures = [artifact for artifact in ran if artifact.form == "spectrogram"]
+    # The format's own runtime where there is one: an emulation takes its time.
+    wide = sorted((a for a in pictures if a.precision == "fp32"), key=lambda a: not get_format(a.format).timed_here)
+    if not wide:
+        raise BundleError(
+            f"{bundle.folder}: has no 32-bit artifact that is fed pictures and is right, to compare others with on "
+            "songs; export one beside them"
+        )
+
+    def heard(artifact: Artifact) -> Answers:
+        run = get_format(artifact.format).open(artifact.path, bundle.spec, 1)
+        return answers_on(run, songs, SPLIT, bundle.spec, progress, artifact.label)
+
+    reference, truth, targets = heard(wide[0]), songs.split(SPLIT).labels, load_targets()
+    return tuple(
+        accuracy_of(a, truth, reference if a == wide[0] else heard(a), reference, SPLIT, targets) for a in pictures
+    )

@@ -16,26 +16,58 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sentio_mobile.errors import CheckpointError, ConversionError, OutputError
-from sentio_mobile.export.protocol import get_format, require
+from sentio_mobile.export.calibration import Calibration
+from sentio_mobile.export.protocol import get_format, require, write_artifact
 from sentio_mobile.files import write_json
 from sentio_mobile.processes import environment
-from sentio_mobile.spec import Artifact, Form
+from sentio_mobile.spec import Artifact, Form, Precision
 
 RESULT = "result.json"
-"""The worker's answer, in its working folder: the artifact's fields, or the error's class and message."""
+"""What the worker has done so far, in its working folder: artifacts by precision, failures by precision, an error."""
+
+JOB, PICTURES = "job.json", "calibration.npy"
 
 
-def convert(checkpoint: Path, format_name: str, form: Form, folder: Path, log: Path, timeout_s: float) -> Artifact:
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of one conversion.
+
+    Attributes:
+        format: one of `FORMATS`.
+        form: whether the front end is part of the graph.
+        precisions: those that the format has for the form.
+        stem: what the model is called in the names of files; None takes its architecture.
+        calibration: songs to measure ranges on, where one of the precisions has such.
+    """
+
+    format: str
+    form: Form
+    precisions: tuple[Precision, ...] = ("fp32",)
+    stem: str | None = None
+    calibration: Calibration | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of it: artifacts, and for precisions that failed the reason in one line."""
+
+    artifacts: tuple[Artifact, ...]
+    failures: Mapping[Precision, str]
+
+
+def convert(checkpoint: Path, wanted: Wanted, folder: Path, log: Path, timeout_s: float) -> Made:
     """Convert a checkpoint to one format in one form, in another process.
 
     Args:
         checkpoint: folder of the checkpoint.
-        format_name: one of `FORMATS`.
-        form: whether the front end is part of the graph.
-        folder: where the artifact is moved to when it is complete, in place of one of the same name.
+        wanted: what is asked.
+        folder: where artifacts are moved to as they are complete, in place of those of the same names.
         log: file for everything that the converter prints.
         timeout_s: seconds after which the process is killed.
 
@@ -44,29 +76,48 @@ def convert(checkpoint: Path, format_name: str, form: Form, folder: Path, log: P
         MissingExtraError: a package that the format needs is not installed.
         CheckpointError: the checkpoint is missing or damaged.
         OutputError: `folder` or `log` cannot be written.
-        ConversionError: the converter failed, died or did not end; the message names the log.
+        ConversionError: the converter failed, died or did not end before it made anything; the message names the log.
     """
-    format_ = get_format(format_name)
+    format_ = get_format(wanted.format)
     require(format_, format_.converters)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
-        # Inside `folder`, so that the finished artifact can be moved and need not be copied.
+        # Inside `folder`, so that a finished artifact can be moved and need not be copied.
         scratch = Path(tempfile.mkdtemp(dir=folder, prefix=".convert-")).resolve()
     except OSError as error:
         raise OutputError(f"cannot write {error.filename}: {error.strerror}; choose another folder") from error
-    command = [sys.executable, "-m", __name__, str(checkpoint.resolve()), format_name, form, str(folder.resolve())]
+    job = {
+        "checkpoint": str(checkpoint.resolve()),
+        "format": wanted.format,
+        "form": wanted.form,
+        "precisions": wanted.precisions,
+        "stem": wanted.stem,
+        "folder": str(folder.resolve()),
+    }
     try:
-        status = run_logged(command, log, timeout_s, scratch)
+        write_json(scratch / JOB, job)
+        if wanted.calibration is not None:
+            wanted.calibration.save(scratch / PICTURES)
+        status = run_logged([sys.executable, "-m", __name__], log, timeout_s, scratch)
         result = _read_result(scratch / RESULT)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    if status == 0 and "path" in result:
-        return Artifact(format_name, result["precision"], form, folder / result["path"])
     if result.get("class") == CheckpointError.__name__:
         raise CheckpointError(result["error"])
+    named = {precision: folder / place for precision, place in result.get("artifacts", {}).items()}
+    artifacts = tuple(Artifact(wanted.format, p, wanted.form, named[p]) for p in wanted.precisions if p in named)
+    told = result.get("failures", {})
     cause = _cause(status, timeout_s) or result.get("error") or _last_line(log) or f"exit status {status}"
-    raise ConversionError(f"{format_name} {form} conversion failed: {cause}; the log is {log}")
+    failures = {
+        p: f"{wanted.format} {wanted.form} {p} conversion failed: {told.get(p, cause)}; the log is {log}"
+        for p in wanted.precisions
+        if p not in named
+    }
+    if not artifacts:
+        words = next(iter(told.values())) if told else cause
+        raise ConversionError(f"{wanted.format} {wanted.form} conversion failed: {words}; the log is {log}")
+    return Made(artifacts, failures)
 
 
 def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> int | None:
@@ -122,7 +173,7 @@ def _cause(status: int | None, timeout_s: float) -> str | None:
     return f"killed by signal {-status}{guess}"
 
 
-def _read_result(path: Path) -> dict[str, str]:
+def _read_result(path: Path) -> dict[str, Any]:
     try:
         result = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -135,43 +186,53 @@ def _last_line(log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def main(arguments: list[str]) -> int:
-    """The worker: convert `arguments` = checkpoint, format, form, folder; leave `RESULT` in the working folder."""
-    checkpoint, format_name, folder = Path(arguments[0]), arguments[1], Path(arguments[3])
-    form: Form = "waveform" if arguments[2] == "waveform" else "spectrogram"
+def main() -> int:
+    """The worker: do the job that lies in the working folder, and leave `RESULT` there."""
+    job = json.loads(Path(JOB).read_text())
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    result: dict[str, Any] = {"artifacts": {}, "failures": {}}
     try:
-        artifact = _convert_here(checkpoint, format_name, form)
-        place = folder / artifact.path.name
-        _move(artifact.path, place)
+        _convert_here(job, result)
     except Exception as error:
-        # Whatever a converter raises becomes one line for the user; the log has the whole of it.
-        traceback.print_exc()
-        words = str(error).strip().splitlines()
-        line = words[0] if words else type(error).__name__
-        write_json(Path(RESULT), {"class": type(error).__name__, "error": line})
-        return 1
-    write_json(Path(RESULT), {"path": place.name, "precision": artifact.precision})
-    return 0
+        result |= {"class": type(error).__name__, "error": _told(error)}
+    write_json(Path(RESULT), result)
+    return 0 if result["artifacts"] and not result["failures"] else 1
 
 
-def _convert_here(checkpoint: Path, format_name: str, form: Form) -> Artifact:
+def _convert_here(job: dict[str, Any], result: dict[str, Any]) -> None:
+    """Every precision from one conversion; `result` has what is done, also if the process dies in the middle."""
     from sentio_mobile.export.forms import in_form
     from sentio_mobile.models.blocks import fold_norms
     from sentio_mobile.training.checkpoint import Checkpoint
 
-    loaded = Checkpoint.load(checkpoint)
+    loaded = Checkpoint.load(Path(job["checkpoint"]))
     fold_norms(loaded.model.eval())
-    part = Path("artifact")
+    part = Path("artifact").absolute()
     part.mkdir()
-    spec = loaded.spec.in_form(form)
-    return get_format(format_name).export(in_form(loaded.model, spec), spec, part.absolute())
+    spec, format_ = loaded.spec.in_form(job["form"]), get_format(job["format"])
+    calibration = Calibration.load(Path(PICTURES)) if Path(PICTURES).exists() else None
+    converted = format_.convert(in_form(loaded.model, spec), spec)
+    for precision in job["precisions"]:
+        try:
+            made = write_artifact(format_, converted, spec, part, precision, calibration, job["stem"])
+            _move(made.path, Path(job["folder"]) / made.path.name)
+            result["artifacts"][precision] = made.path.name
+        except Exception as error:
+            result["failures"][precision] = _told(error)
+        write_json(Path(RESULT), result)
+
+
+def _told(error: Exception) -> str:
+    """Whatever a converter raises, as one line for the user; the log has the whole of it."""
+    traceback.print_exception(error)
+    words = str(error).strip().splitlines()
+    return words[0] if words else type(error).__name__
 
 
 def _move(made: Path, place: Path) -> None:
     if place.is_dir():
         # A folder cannot replace another in one step: the old one goes to the working folder, to be removed with it.
-        place.rename(Path("replaced").absolute())
+        place.rename(Path(f"replaced-{place.name}").absolute())
     made.rename(place)
 
 
@@ -183,4 +244,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -80,14 +80,33 @@ def retention_of_runs(
         teacher: answers [songs, 2].
         seed: of the bootstrap over songs.
     """
-    t, q = _resampled(seed, truth, teacher)
-    student_means = np.mean([ccc(t, _resampled(seed, student)[0]).mean(axis=1) for student in students], axis=0)
-    student_point = np.mean([ccc(truth, student).mean() for student in students])
-    teacher_means, teacher_point = ccc(t, q).mean(axis=1), ccc(truth, teacher).mean()
-    if not teacher_point > 0:
+    return retention_of_pairs(truth, students, teacher[None], seed)
+
+
+def retention_of_pairs(
+    truth: NDArray[np.float32], students: NDArray[np.float32], teachers: NDArray[np.float32], seed: int
+) -> Interval:
+    """The same of several students and their teachers: the students' mean CCC over that of the teachers.
+
+    A ratio of means and not a mean of ratios, in which one weak teacher would weigh most.
+
+    Args:
+        truth: labels [songs, 2] in [-1, 1].
+        students: answers of each run [runs, songs, 2].
+        teachers: answers of each teacher [runs, songs, 2]; one may have taught several students.
+        seed: of the bootstrap over songs.
+    """
+    kept, given = (_means_of_runs(truth, answers, seed) for answers in (students, teachers))
+    if not given[0] > 0:
         return UNDEFINED
-    ratios = np.divide(student_means, teacher_means, out=np.full_like(teacher_means, np.nan), where=teacher_means > 0)
-    return _interval(student_point / teacher_point, ratios)
+    return interval_of(np.divide(kept, given, out=np.full_like(given, np.nan), where=given > 0))
+
+
+def _means_of_runs(truth: NDArray[np.float32], answers: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
+    """CCC in the mean over outputs and runs, of the songs themselves and of each resample [1 + resamples]."""
+    point = ccc(truth, answers).mean()
+    samples = [ccc(*_resampled(seed, truth, run)).mean(axis=1) for run in answers]
+    return np.concatenate([[point], np.mean(samples, axis=0)])
 
 
 def paired_difference(

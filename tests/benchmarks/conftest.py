@@ -22,14 +22,16 @@ from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.bundle import EVALUATION, Bundle, open_bundle
 from sentio_mobile.export.forms import in_form
 from sentio_mobile.export.golden import Golden, clip_of_excerpt
-from sentio_mobile.export.protocol import get_format
+from sentio_mobile.export.protocol import get_format, write_artifact
 from sentio_mobile.export.verify import Verification, verify
+from sentio_mobile.export.worker import Made, Wanted
 from sentio_mobile.files import read_json, write_json
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.settings import MobileViTSettings
 from sentio_mobile.progress import Progress
-from sentio_mobile.spec import Artifact, AudioSpec, Form, ModelSpec
+from sentio_mobile.recipes import ExportRecipe
+from sentio_mobile.spec import AudioSpec, Form, ModelSpec
 from sentio_mobile.training.checkpoint import Checkpoint
 from sentio_mobile.training.metrics import evaluate, retention
 
@@ -73,14 +75,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_bundle(tmp_path_factory.mktemp("benchmarks"), ("torchscript", "onnx"))
 
 
-def convert_here(checkpoint: Path, name: str, form: Form, folder: Path, log: Path, timeout_s: float) -> Artifact:
+def convert_here(checkpoint: Path, wanted: Wanted, folder: Path, log: Path, timeout_s: float) -> Made:
     """Convert in this process: one of its own takes seconds to import torch."""
     loaded = Checkpoint.load(checkpoint)
     fold_norms(loaded.model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        spec = loaded.spec.in_form(form)
-        return get_format(name).export(in_form(loaded.model, spec), spec, folder)
+        spec, format_ = loaded.spec.in_form(wanted.form), get_format(wanted.format)
+        converted = format_.convert(in_form(loaded.model, spec), spec)
+        return Made(tuple(write_artifact(format_, converted, spec, folder, p) for p in wanted.precisions), {})
 
 
 def quick_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = None) -> Golden:
@@ -125,8 +128,8 @@ def make_bundle(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sentio_mobile.export.build.make_golden", quick_golden)
         patch.setattr("sentio_mobile.export.build.convert", convert_here)
-        failures = build_bundle(place / "checkpoint", formats, place / "bundle", forms)
-    assert not failures
+        built = build_bundle(place / "checkpoint", ExportRecipe(formats=formats, forms=forms), place / "bundle")
+    assert not built.failed
     return open_bundle(place / "bundle")
 
 

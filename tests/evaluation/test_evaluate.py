@@ -19,7 +19,7 @@ from sentio_mobile.evaluation.published import published_for
 from sentio_mobile.evaluation.subject import Subject, open_subject, seconds_of
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.settings import CRNNSettings
-from sentio_mobile.recipes import DataRecipe, TeacherRecipe, load_recipe
+from sentio_mobile.recipes import DataRecipe, ExportRecipe, TeacherRecipe, load_recipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.checkpoint import Checkpoint
@@ -107,7 +107,7 @@ def test_a_bundle_is_evaluated_and_agrees_with_its_checkpoint(
 ) -> None:
     from sentio_mobile.export.build import build_bundle
 
-    build_bundle(teacher, ("onnx",), tmp_path / "bundle", ("spectrogram",))
+    build_bundle(teacher, ExportRecipe(formats=("onnx",), forms=("spectrogram",)), tmp_path / "bundle")
     subjects = [open_subject(teacher), open_subject(tmp_path / "bundle")]
     found = evaluate_models(subjects, data, Wanted())
     assert np.abs(found.judged[0].predicted - found.judged[1].predicted).max() < 1e-4

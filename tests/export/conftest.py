@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sentio_mobile.export.protocol import get_format, missing
-from sentio_mobile.export.worker import convert
+from sentio_mobile.export.worker import Wanted, convert
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.settings import MobileViTSettings
 from sentio_mobile.spec import FORMATS, Artifact, AudioSpec, Form
@@ -88,5 +88,7 @@ def waveforms(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 def converted(checkpoint: Path, form: Form, folder: Path) -> dict[str, Artifact]:
     names = [name for name in FORMATS if not missing(get_format(name).converters)]
     with ThreadPoolExecutor(2) as pool:
-        made = pool.map(lambda name: convert(checkpoint, name, form, folder, folder / f"{name}.log", 280), names)
-        return dict(zip(names, made, strict=True))
+        made = pool.map(
+            lambda name: convert(checkpoint, Wanted(name, form), folder, folder / f"{name}.log", 280), names
+        )
+        return {name: one.artifacts[0] for name, one in zip(names, made, strict=True)}

@@ -1,17 +1,11 @@
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from sentio_mobile.errors import BundleError
 from sentio_mobile.export.mil_ops import run_operation
 from sentio_mobile.export.mil_read import Operation, Value
-from sentio_mobile.export.mil_run import MilRunner
-from sentio_mobile.spec import Artifact
 
 RANDOM = np.random.default_rng(5)
 
@@ -146,49 +140,3 @@ def test_slice_by_index() -> None:
     close(run("slice_by_index", x=x, begin=[1, 0, 2], end=[3, 5, 5], stride=[1, 2, 1])[0], t[1:3, ::2, 2:5])
     masks = {"begin_mask": [True, False, False], "end_mask": [False, True, False], "squeeze_mask": [False, False, True]}
     close(run("slice_by_index", x=x, begin=[9, 1, 3], end=[2, 0, 4], **masks)[0], t[:2, 1:, 3])
-
-
-@pytest.fixture
-def package(artifacts: dict[str, Artifact], tmp_path: Path) -> Path:
-    """A copy of the Core ML artifact that a test may damage."""
-    if "coreml" not in artifacts:
-        pytest.skip("coremltools is not installed")
-    return Path(shutil.copytree(artifacts["coreml"].path, tmp_path / "model.mlpackage"))
-
-
-def opened(package: Path) -> MilRunner:
-    return MilRunner(package, "spectrogram", "emotion")
-
-
-@pytest.mark.slow
-def test_package_answers_as_pytorch_does(
-    package: Path, images: NDArray[np.float32], answers: NDArray[np.float32]
-) -> None:
-    runner = opened(package)
-    assert np.abs(np.concatenate([runner(image[None]) for image in images]) - answers).max() < 1e-4
-
-
-@pytest.mark.slow
-def test_one_flipped_bit_of_a_weight_changes_the_answer(package: Path, images: NDArray[np.float32]) -> None:
-    before = opened(package)(images[:1])
-    weights = package / "Data" / "com.apple.CoreML" / "weights" / "weight.bin"
-    data = bytearray(weights.read_bytes())
-    data[-1] ^= 0x80  # the sign of the last number, a weight of the first convolution, on which everything depends
-    weights.write_bytes(data)
-    assert not np.array_equal(opened(package)(images[:1]), before)
-
-
-@pytest.mark.slow
-def test_unknown_operation_is_named(package: Path) -> None:
-    model = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
-    data = model.read_bytes()
-    assert b"\x0a\x07softmax" in data
-    model.write_bytes(data.replace(b"\x0a\x07softmax", b"\x0a\x07softmix"))
-    with pytest.raises(BundleError, match=r"needs the operation 'softmix'.*known: add, "):
-        opened(package)
-
-
-@pytest.mark.slow
-def test_input_that_does_not_fit_is_refused(package: Path) -> None:
-    with pytest.raises(BundleError, match="conv"):
-        opened(package)(np.zeros((1, 4, 224, 224), np.float32))

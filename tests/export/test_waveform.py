@@ -14,7 +14,7 @@ from sentio_mobile.data.synth import draw_songs, render
 from sentio_mobile.errors import ConversionError
 from sentio_mobile.export.golden import clip_of_excerpt, hard_sounds
 from sentio_mobile.export.protocol import get_format
-from sentio_mobile.export.worker import convert
+from sentio_mobile.export.worker import Wanted, convert
 from sentio_mobile.spec import FORMATS, Artifact, AudioSpec, ModelSpec
 from sentio_mobile.training.checkpoint import Checkpoint
 
@@ -101,5 +101,5 @@ def test_a_front_end_that_the_graph_cannot_hold_is_one_clear_line(loaded: Checkp
     odd = ModelSpec("mobilevit", loaded.spec.settings, AudioSpec(n_fft=1000, hop_length=333))
     Checkpoint(loaded.model, odd).save(tmp_path / "checkpoint")
     with pytest.raises(ConversionError, match=r"onnx waveform conversion failed: .*n_fft") as caught:
-        convert(tmp_path / "checkpoint", "onnx", "waveform", tmp_path / "out", tmp_path / "log", 200)
+        convert(tmp_path / "checkpoint", Wanted("onnx", "waveform"), tmp_path / "out", tmp_path / "log", 200)
     assert "\n" not in str(caught.value)

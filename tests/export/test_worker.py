@@ -10,7 +10,7 @@ import pytest
 
 from sentio_mobile.errors import CheckpointError, ConversionError, InputError, MissingExtraError, OutputError
 from sentio_mobile.export import worker
-from sentio_mobile.export.worker import convert, run_logged
+from sentio_mobile.export.worker import Wanted, convert, run_logged
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,8 +74,8 @@ def test_interrupt_leaves_no_orphan(tmp_path: Path) -> None:
 
 def test_worker_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     script = (
-        "from pathlib import Path; from sentio_mobile.export.worker import convert\n"
-        f"here = Path({str(tmp_path)!r}); convert(here, 'torchscript', 'waveform', here, here / 'log', 60)"
+        "from pathlib import Path; from sentio_mobile.export.worker import Wanted, convert\n"
+        f"here = Path({str(tmp_path)!r}); convert(here, Wanted('torchscript', 'waveform'), here, here / 'log', 60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.DEVNULL) as parent:
         limit = time.monotonic() + 20
@@ -91,7 +91,7 @@ def test_no_end_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(
         ConversionError, match=rf"^torchscript waveform conversion failed: no end after 0\.2 s; the log is {log}$"
     ):
-        convert(tmp_path / "checkpoint", "torchscript", "waveform", tmp_path / "out", log, 0.2)
+        convert(tmp_path / "checkpoint", Wanted("torchscript", "waveform"), tmp_path / "out", log, 0.2)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -110,7 +110,7 @@ def test_a_death_without_a_result(status: int, words: str, tmp_path: Path, monke
 
     monkeypatch.setattr(worker, "run_logged", dies)
     with pytest.raises(ConversionError, match=f"^torchscript waveform conversion failed: {words}; the log is "):
-        convert(tmp_path, "torchscript", "waveform", tmp_path / "out", tmp_path / "log", 60)
+        convert(tmp_path, Wanted("torchscript", "waveform"), tmp_path / "out", tmp_path / "log", 60)
 
 
 def test_the_converters_own_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,32 +120,32 @@ def test_the_converters_own_error_is_told(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(worker, "run_logged", fails)
     with pytest.raises(ConversionError, match="failed: no such operation; the log is"):
-        convert(tmp_path, "torchscript", "waveform", tmp_path / "out", tmp_path / "log", 60)
+        convert(tmp_path, Wanted("torchscript", "waveform"), tmp_path / "out", tmp_path / "log", 60)
 
 
 @pytest.mark.slow
 def test_bad_checkpoint_is_a_checkpoint_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is no checkpoint"):
-        convert(tmp_path, "torchscript", "waveform", tmp_path / "out", tmp_path / "log", 200)
+        convert(tmp_path, Wanted("torchscript", "waveform"), tmp_path / "out", tmp_path / "log", 200)
     assert "Traceback" in (tmp_path / "log").read_text()
 
 
 def test_unknown_format_starts_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown format 'exe'"):
-        convert(tmp_path, "exe", "waveform", tmp_path / "out", tmp_path / "log", 60)
+        convert(tmp_path, Wanted("exe", "waveform"), tmp_path / "out", tmp_path / "log", 60)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'sentio-mobile\[tflite\]'"):
-        convert(tmp_path, "tflite", "waveform", tmp_path / "out", tmp_path / "log", 60)
+        convert(tmp_path, Wanted("tflite", "waveform"), tmp_path / "out", tmp_path / "log", 60)
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
-        convert(tmp_path, "torchscript", "waveform", tmp_path / "file" / "out", tmp_path / "log", 60)
+        convert(tmp_path, Wanted("torchscript", "waveform"), tmp_path / "file" / "out", tmp_path / "log", 60)
 
 
 def test_a_new_artifact_replaces_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from sentio_mobile.training.metrics import (
     paired_difference,
     paired_difference_of_runs,
     retention,
+    retention_of_pairs,
+    retention_of_runs,
 )
 
 IDS = tuple(f"s{i}" for i in range(40))
@@ -95,3 +97,17 @@ def test_runs_are_compared_in_the_mean_over_the_same_songs() -> None:
     none = paired_difference_of_runs(truth, noisy, noisy[::-1].copy(), 0)["mean"]
     assert none.low < 1e-6
     assert none.value == pytest.approx(0, abs=1e-6)
+
+
+def test_several_teachers_and_their_students_are_compared_in_the_mean() -> None:
+    truth = songs()
+    teachers = np.stack([truth + 0.5 * songs(1), truth + 0.9 * songs(2)])
+    students = np.stack([teachers[0] + 0.3 * songs(3), teachers[1] + 0.3 * songs(4)])
+    same = retention_of_pairs(truth, teachers, teachers, seed=0)
+    assert (same.value, same.low, same.high) == (1.0, 1.0, 1.0)
+    kept = retention_of_pairs(truth, students, teachers, seed=0)
+    assert kept.value == pytest.approx(ccc(truth, students).mean() / ccc(truth, teachers).mean())
+    assert kept.low < kept.value < kept.high  # type: ignore[operator]
+    one = retention_of_pairs(truth, students, teachers[:1], seed=3)
+    assert one == retention_of_runs(truth, students, teachers[0], seed=3)
+    assert retention_of_pairs(truth, students, -teachers, seed=0).value is None

@@ -14,7 +14,7 @@ from sentio_mobile.errors import CheckpointError, DataError
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.models.settings import ASTSettings
 from sentio_mobile.predict.predictor import Predictor
-from sentio_mobile.recipes import DataRecipe, TeacherRecipe, TrainingSettings
+from sentio_mobile.recipes import DataRecipe, ExportRecipe, TeacherRecipe, TrainingSettings
 from sentio_mobile.spec import FORMS, AudioSpec
 from sentio_mobile.teacher.explain import explain
 from sentio_mobile.teacher.train import train_teacher
@@ -82,7 +82,7 @@ def test_a_song_on_disk_is_answered_like_its_windows(checkpoint: Checkpoint, dea
 @pytest.mark.slow
 def test_exported_it_answers_songs_as_before(checkpoint: Checkpoint, deam: Path, tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "ckpt")
-    assert build_bundle(tmp_path / "ckpt", ("onnx",), tmp_path / "bundle") == {}
+    assert not build_bundle(tmp_path / "ckpt", ExportRecipe(formats=("onnx",)), tmp_path / "bundle").failed
     song = next(deam.rglob("*.wav"))
 
     def run(given: np.ndarray) -> np.ndarray:

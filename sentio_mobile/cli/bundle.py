@@ -1,0 +1,160 @@
+"""`sentio-mobile bundle`: what a release needs: a signature, a check, and what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from sentio_mobile.cli.words import Group, console, json_option
+
+if TYPE_CHECKING:
+    from sentio_mobile.export.diff import Agreement, Change, Difference, FileChange
+
+_LONGEST = 70
+"""Characters of a value that a table shows; JSON has all of them."""
+
+_folder = click.Path(path_type=Path)
+
+
+@click.group(cls=Group)
+def bundle() -> None:
+    """Sign a bundle, check one that somebody signed, and say what is new in it."""
+
+
+@bundle.command(epilog="Example: sentio-mobile bundle key release.pem")
+@click.argument("out", type=_folder)
+def key(out: Path) -> None:
+    """Make a key pair for signing: OUT, which nobody else may see, and beside it OUT's public half (.pub).
+
+    Apps and users need the public one. The private one has no password: keep it where your other secrets are, and
+    never inside a bundle. A key that is there already is left alone.
+    """
+    from sentio_mobile.export.keys import make_key
+
+    public, digest = make_key(out)
+    console.print(f"Private key: {out}\nPublic key:  {public}\nFingerprint: {digest}", markup=False, soft_wrap=True)
+
+
+@bundle.command(epilog="Example: sentio-mobile bundle sign bundle --key release.pem")
+@click.argument("folder", metavar="BUNDLE", type=_folder)
+@click.option("--key", "key_file", type=_folder, required=True, help="Your private key (`bundle key` makes one).")
+def sign(folder: Path, key_file: Path) -> None:
+    """Sign a bundle: manifest.sig.json is written beside manifest.json, which has the hash of every other file.
+
+    The bundle is checked first: one that was changed, or has files that its manifest does not list, is not signed.
+    """
+    from sentio_mobile.export.sign import sign as sign_bundle
+
+    digest = sign_bundle(folder, key_file)
+    console.print(f"Signed: {folder}\nFingerprint of the key: {digest}", markup=False, soft_wrap=True)
+
+
+@bundle.command(epilog="Example: sentio-mobile bundle check bundle --key release.pub.pem")
+@click.argument("folder", metavar="BUNDLE", type=_folder)
+@click.option("--key", "key_file", type=_folder, required=True, help="The signer's public key.")
+@json_option
+def check(folder: Path, key_file: Path, as_json: bool) -> None:
+    """Check that a bundle is, file for file, what the owner of a key signed.
+
+    The signature comes first: nothing else is read before it holds. Then every hash, and files that the manifest does
+    not list. Leaves with status 1 when the signature does not hold or a file was added, and 2 when one was changed.
+    """
+    import json
+
+    from sentio_mobile.export.sign import check as check_bundle
+
+    found = check_bundle(folder, key_file)
+    if as_json:
+        click.echo(json.dumps({"public_key_sha256": found.public_key_sha256, "files": found.files}, indent=2))
+        return
+    line = f"{folder}: the signature holds, and {found.files} files are those that were signed\n"
+    console.print(f"{line}Fingerprint of the key: {found.public_key_sha256}", markup=False, soft_wrap=True)
+
+
+@bundle.command(epilog="Example: sentio-mobile bundle diff released bundle")
+@click.argument("before", metavar="A", type=_folder)
+@click.argument("after", metavar="B", type=_folder)
+@json_option
+def diff(before: Path, after: Path, as_json: bool) -> None:
+    """Say what is new in bundle B where A was given out before it. Leaves with status 0, whatever differs."""
+    import dataclasses
+    import json
+
+    from sentio_mobile.export.bundle import open_bundle
+    from sentio_mobile.export.diff import compare
+
+    found = compare(open_bundle(before), open_bundle(after))
+    if as_json:
+        click.echo(json.dumps({"same": found.same, **dataclasses.asdict(found)}, indent=2, allow_nan=False))
+    else:
+        _show(found, before, after)
+
+
+def _show(found: Difference, before: Path, after: Path) -> None:
+    if found.same:
+        console.print(f"The same: nothing differs between {before} and {after}.", markup=False, soft_wrap=True)
+        return
+    _table("spec", ("before", "after"), [_changed(row) for row in found.spec])
+    _table("artifacts", _FILE, [_filed(row) for row in found.artifacts])
+    _table("other files", _FILE, [_filed(row) for row in found.files])
+    columns = ("before", "songs", "after", "songs", "after less before, same songs")
+    _table("CCC (95% interval)", columns, [_agreed(row) for row in found.metrics])
+    _table("provenance", ("before", "after"), [_changed(row) for row in found.provenance])
+    _table("other", ("before", "after"), [_changed(row) for row in found.other])
+    if found.golden.reason:
+        console.print(f"Golden outputs cannot be compared: {found.golden.reason}.", markup=False, soft_wrap=True)
+        return
+    moves = [f"{_safe(name)} {_number(far)}" for name, far in found.golden.largest.items()]
+    line = f"Golden outputs moved by at most ({found.golden.vectors} vectors): {', '.join(moves)}"
+    console.print(line, markup=False, soft_wrap=True)
+
+
+_FILE = ("change", "before", "after", "size")
+
+
+def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not rows:
+        console.print(f"{name}: the same", markup=False)
+        return
+    table = Table(name, *columns)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+
+
+def _changed(row: Change) -> tuple[str, ...]:
+    return (_safe(row.name), _value(row.before), _value(row.after))
+
+
+def _filed(row: FileChange) -> tuple[str, ...]:
+    sizes = ("-" if size is None else f"{size:,} B" for size in (row.before, row.after))
+    return (_safe(row.name), row.change, *sizes, "-" if row.percent is None else f"{row.percent:+.1f}%")
+
+
+def _agreed(row: Agreement) -> tuple[str, ...]:
+    before, after = ("not measured" if ccc is None else str(ccc) for ccc in (row.before, row.after))
+    songs = ["-" if n is None else str(n) for n in (row.songs_before, row.songs_after)]
+    difference = "-" if row.difference is None else str(row.difference)
+    return (f"{row.split} {row.dimension}", before, songs[0], after, songs[1], difference)
+
+
+def _number(far: float | None) -> str:
+    return "undefined" if far is None else f"{far:.2g}"
+
+
+def _value(value: Any) -> str:
+    """A value as JSON, in which nothing can steer a terminal."""
+    import json
+
+    text = "-" if value is None else json.dumps(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _safe(name: str) -> str:
+    return name if name.isprintable() else ascii(name)

@@ -1,0 +1,100 @@
+"""Every artifact of a bundle is run before it is given out: on the golden vectors, and on validation songs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.export.accuracy import Accuracy, accuracy_of, answers_on
+from sentio_mobile.export.golden import Golden
+from sentio_mobile.export.parity import Answers, Parity, parity_here
+from sentio_mobile.export.promises import weights_that_stayed_wide
+from sentio_mobile.export.protocol import get_format
+from sentio_mobile.export.targets import load_targets
+from sentio_mobile.progress import Progress
+from sentio_mobile.spec import Artifact
+from sentio_mobile.training.checkpoint import Checkpoint
+
+SPLIT = "val"
+"""Whose songs say whether an artifact is given out: test songs are read once, by the final evaluation."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One artifact. `accuracy` is None without songs, and for PCM, which prepared songs do not keep.
+
+    `refusal` is why it is not what its precision promises; empty where it is.
+    """
+
+    artifact: Artifact
+    parity: Parity
+    accuracy: Accuracy | None
+    refusal: str
+
+
+def judge(
+    artifacts: Sequence[Artifact],
+    loaded: Checkpoint,
+    golden: Golden,
+    data: PreparedData | None,
+    progress: Progress,
+) -> list[Judged]:
+    """Run every artifact that can be run here.
+
+    A 32-bit artifact is never refused: it promises nothing but itself, and `verify` judges it. What is fed PCM has the
+    network of the artifact that is fed pictures: where that one is refused, so is this one.
+
+    Args:
+        artifacts: of one checkpoint.
+        loaded: the checkpoint, its norms folded.
+        golden: its golden vectors.
+        data: prepared songs.
+        progress: shown artifact by artifact.
+    """
+    targets = load_targets()
+    wide = None if data is None else answers_on(_network(loaded), data, SPLIT, loaded.spec, progress, "PyTorch")
+    weights = weights_of(loaded.model)
+    judged: list[Judged] = []
+    for artifact in artifacts:
+        parity = parity_here(artifact, golden, loaded.spec, targets)
+        ran, promises = parity.verdict != "not run", artifact.precision != "fp32"
+        accuracy, refusal = None, ""
+        if ran and promises:
+            numbers = get_format(artifact.format).numbers(artifact.path)
+            refusal = weights_that_stayed_wide(artifact, numbers, weights, targets) or parity.reason
+        if data is not None and wide is not None and ran and artifact.form == "spectrogram" and not refusal:
+            run = get_format(artifact.format).open(artifact.path, loaded.spec, 1)
+            answers = answers_on(run, data, SPLIT, loaded.spec, progress, artifact.label)
+            accuracy = accuracy_of(artifact, data.split(SPLIT).labels, answers, wide, SPLIT, targets)
+            refusal = accuracy.reason if promises else ""
+        judged.append(Judged(artifact, parity, accuracy, refusal))
+    return [_with_its_network(one, judged) for one in judged]
+
+
+def weights_of(model: nn.Module) -> int:
+    """How many numbers the matrices of a network's linear maps and convolutions have."""
+    return sum(
+        module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv1d)
+    )
+
+
+def _network(loaded: Checkpoint) -> Callable[[Answers], Answers]:
+    def run(given: Answers) -> Answers:
+        with torch.inference_mode():
+            answers: Answers = loaded.model(torch.from_numpy(given)).numpy()
+        return answers
+
+    return run
+
+
+def _with_its_network(one: Judged, judged: Sequence[Judged]) -> Judged:
+    """Refused, too, if its network was refused in the form that is fed pictures."""
+    who = (one.artifact.format, one.artifact.precision)
+    for other in judged:
+        if (other.artifact.format, other.artifact.precision) == who and other.refusal and not one.refusal:
+            return replace(one, refusal=f"the same network, fed pictures: {other.refusal}")
+    return one

@@ -1,0 +1,107 @@
+"""Read protocol buffers without their schema.
+
+A message becomes a mapping from field number to values. Whoever reads it knows from the published `.proto` file what a
+field means; a generated parser would bring the very package whose output is to be checked.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Field = bytes | int
+Message = dict[int, list[Field]]
+"""Field number to its values, in order; numbers of fixed width stay bytes."""
+
+FAULTS = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, struct.error)
+"""What bytes that a stranger wrote may end in, wherever the one who reads or executes them then stands."""
+
+
+def fields(data: Field) -> Message:
+    """Split a message into its fields."""
+    data = raw(data)
+    found: Message = {}
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        field, wire = key >> 3, key & 7
+        value: Field
+        if wire == 0:
+            value, at = _varint(data, at)
+        else:
+            if wire not in _FIXED and wire != 2:
+                raise ValueError(f"the specification has a field of the unknown kind {wire}")
+            size, at = _varint(data, at) if wire == 2 else (_FIXED[wire], at)
+            if at + size > len(data):
+                raise ValueError("the specification ends too early")
+            value, at = data[at : at + size], at + size
+        found.setdefault(field, []).append(value)
+    return found
+
+
+_FIXED = {1: 8, 5: 4}
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        if at >= len(data):
+            raise ValueError("the specification ends too early")
+        byte = data[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("a number in the specification has no end")
+
+
+def integers(values: list[Field]) -> list[int]:
+    """Signed integers, packed in runs or one by one: a negative one is written as 64 bits."""
+    found = (n for value in values for n in _unpacked(value))
+    return [n - (1 << 64) if n >> 63 else n for n in found]
+
+
+def _unpacked(value: Field) -> Iterator[int]:
+    if isinstance(value, int):
+        yield value
+        return
+    at = 0
+    while at < len(value):
+        number, at = _varint(value, at)
+        yield number
+
+
+def floats(values: list[Field]) -> NDArray[np.float32]:
+    """32-bit numbers, packed in runs or one by one."""
+    return np.frombuffer(b"".join(raw(value) for value in values), "<f4").astype(np.float32)
+
+
+def entries(values: list[Field]) -> Iterator[tuple[str, Field]]:
+    """A map: a list of messages, each with a key and a value."""
+    for value in values:
+        entry = fields(value)
+        yield text(entry[1][0]), entry[2][0]
+
+
+def raw(value: Field) -> bytes:
+    """The bytes of a message, of text, or of packed numbers."""
+    if not isinstance(value, bytes):
+        raise TypeError("a number stands where a message must be")
+    return value
+
+
+def text(value: Field) -> str:
+    """A word."""
+    return raw(value).decode()
+
+
+def number(value: Field) -> int:
+    """An integer that is not negative."""
+    if not isinstance(value, int):
+        raise TypeError("a message stands where a number must be")
+    return value

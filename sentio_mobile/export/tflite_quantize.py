@@ -1,0 +1,83 @@
+"""A TensorFlow Lite network in fewer bits, by Google's AI Edge Quantizer.
+
+What is rounded follows what was measured (`export/README.md`): 8-bit softmax and products of activations have no fast
+kernels on CPUs, so `int8` leaves them, and the answer itself, in floating point; `int8-full` leaves nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentio_mobile.export.calibration import Calibration
+from sentio_mobile.spec import ModelSpec, Precision
+
+SIGNATURE = "serving_default"
+_EVERYTHING = ".*"
+
+
+def quantize(network: bytes, precision: Precision, calibration: Calibration | None, spec: ModelSpec) -> bytes:
+    """The content of a file in 32 bits, in another precision.
+
+    Args:
+        network: takes the form `spectrogram`.
+        precision: what is wanted; fp32 is given back as it came.
+        calibration: songs for the ranges, where the precision has such.
+        spec: of the network.
+    """
+    if precision == "fp32":
+        return network
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    recipes = _recipes(precision)
+    quantizer = Quantizer(bytearray(network), recipes.get_quantization_recipe())
+    ranges = None if calibration is None else _ranges(network, recipes, calibration, spec)
+    result = quantizer.quantize(ranges, enable_progress_report=False)
+    return bytes(result.quantized_model)
+
+
+def _recipes(precision: Precision) -> Any:
+    """Which operations are rounded, and how."""
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import (
+        ComputePrecision,
+        OpQuantizationConfig,
+        TensorDataType,
+        TensorQuantizationConfig,
+        TFLOperationName,
+    )
+    from ai_edge_quantizer.recipe_manager import RecipeManager
+
+    recipes = RecipeManager()
+    every = TFLOperationName.ALL_SUPPORTED
+    if precision == "fp16":
+        half = TensorQuantizationConfig(num_bits=16, dtype=TensorDataType.FLOAT)
+        config = OpQuantizationConfig(
+            weight_tensor_config=half, compute_precision=ComputePrecision.FLOAT, explicit_dequantize=True
+        )
+        recipes.add_quantization_config(_EVERYTHING, every, config, AlgorithmName.FLOAT_CASTING)
+        return recipes
+    if precision == "int8-dynamic":
+        recipes.add_dynamic_config(_EVERYTHING, every, num_bits=8)
+        return recipes
+    recipes.add_static_config(_EVERYTHING, every, activation_num_bits=8, weight_num_bits=8)
+    if precision == "int8":
+        names = TFLOperationName
+        for left in (names.SOFTMAX, names.BATCH_MATMUL, names.TANH, names.INPUT, names.OUTPUT):
+            recipes.add_quantization_config(_EVERYTHING, left, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    return recipes
+
+
+def _ranges(network: bytes, recipes: Any, calibration: Calibration, spec: ModelSpec) -> dict[str, Any]:
+    """Smallest and largest value of every tensor over all clips.
+
+    The quantizer's own way is a moving average of each clip's, which cuts off what few clips reach: the answers of
+    strong emotions above all.
+    """
+    from ai_edge_quantizer.calibrator import Calibrator
+    from ai_edge_quantizer.utils.qsv_utils import min_max_update
+
+    calibrator = Calibrator(network, num_threads=1, qsv_update_func=min_max_update)
+    clips = [{spec.input_name: given} for given in calibration.inputs(spec)]
+    calibrator.calibrate({SIGNATURE: clips}, recipes)
+    ranges: dict[str, Any] = calibrator.get_model_qsvs()
+    return ranges
