@@ -12,7 +12,6 @@ from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
     from sentio_mobile.data.prepared import PreparedData
-    from sentio_mobile.data.sides import read_sides
     from sentio_mobile.data.synthetic import Synthetic
 
 
@@ -74,6 +73,7 @@ def distill(
     from sentio_mobile.cli.results import show_evaluation, show_retention
     from sentio_mobile.data.answers import read_answers
     from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.data.sides import read_sides
     from sentio_mobile.data.synthetic import open_synthetic
     from sentio_mobile.files import require_free
     from sentio_mobile.recipes import DistillRecipe, load_recipe

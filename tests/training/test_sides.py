@@ -17,7 +17,6 @@ from sentio_mobile.errors import DataError, LabelError
 from sentio_mobile.recipes import (
     AugmentSettings,
     DataRecipe,
-    DistillRecipe,
     SideSettings,
     TeacherRecipe,
     TrainingSettings,
@@ -150,13 +149,19 @@ def test_a_network_learns_sides_and_a_student_too(
 
 
 def test_a_student_has_the_term_too(
-    data: PreparedData, music: PreparedData, csv: Path, tiny_teacher: TeacherRecipe, tiny_student: DistillRecipe,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    from sentio_mobile.distill.distill import distill
+    data: PreparedData, music: PreparedData, csv: Path, tiny_teacher: TeacherRecipe, tmp_path: Path
+) -> None:
     from sentio_mobile.teacher.train import train_teacher
+    from sentio_mobile.training.checkpoint import Checkpoint
 
-    teacher = train_teacher(data, tiny_teacher, tmp_path / "teacher")
-    student = distill(teacher, data, tiny_student, tmp_path / "student", sides=[(music, read_sides(csv))])
+    train_teacher(data, tiny_teacher, tmp_path / "teacher")
+    model = "[model]\nstem_widths = [8, 16, 32]\nlayers = 2\nheads = 2\nhead_width = 16\nwidth = 64\nmlp_width = 128\n"
+    training = "output_width = 32\n[training]\nepochs = 2\nbatch_size = 8\nlearning_rate = 2e-3\n"
+    (tmp_path / "recipe.toml").write_text(model + training)
+    command = ["distill", "--teacher", tmp_path / "teacher", "--data", data.folder, "--sides", music.folder, csv]
+    command += ["--recipe", tmp_path / "recipe.toml", "--out", tmp_path / "student"]
+    result = CliRunner().invoke(main, [str(word) for word in command])
+    assert result.exit_code == 0, result.output
+    student = Checkpoint.load(tmp_path / "student")
     assert np.isfinite([row["train_sides"] for row in student.history]).all()
     assert all(row["gradient_sides"] > 0 for row in student.history)
