@@ -93,11 +93,15 @@ class EmotionTask(lightning.LightningModule):
             [{"params": decayed, "weight_decay": self.settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
             lr=self.settings.learning_rate,
         )
+        steps, warm_up = int(self.trainer.estimated_stepping_batches), self.settings.warm_up
+        if warm_up * steps == 1:
+            # OneCycleLR counts the first step as nought, and divides by a warm-up of one step.
+            warm_up = 2 / steps
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=self.settings.learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=self.settings.warm_up,
+            total_steps=steps,
+            pct_start=warm_up,
             cycle_momentum=False,
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
