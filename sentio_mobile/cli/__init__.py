@@ -8,7 +8,20 @@ from __future__ import annotations
 import rich_click as click
 
 from sentio_mobile import __version__
-from sentio_mobile.cli import benchmark, bundle, data, distill, doctor, evaluate, export, predict, run, teacher, verify
+from sentio_mobile.cli import (
+    arm64,
+    benchmark,
+    bundle,
+    data,
+    distill,
+    doctor,
+    evaluate,
+    export,
+    predict,
+    run,
+    teacher,
+    verify,
+)
 from sentio_mobile.cli.words import Group
 
 EPILOG = "Start here: sentio-mobile quickstart --out runs/quickstart"
@@ -32,6 +45,7 @@ for command in (
     bundle.bundle,
     benchmark.benchmark,
     predict.predict,
+    arm64.arm64,
     doctor.doctor,
 ):
     main.add_command(command)

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Songs that `data prepare` wrote: on its test songs, every precision is compared with 32 bits.",
 )
+@click.option(
+    "--arm64",
+    "emulate",
+    is_flag=True,
+    help="Run ONNX and TFLite artifacts on an emulated ARM64 processor, too; `sentio-mobile arm64 setup` makes it.",
+)
 @threads_option
 @json_option
-def verify(bundle: Path, songs: Path | None, threads: int, as_json: bool) -> None:
+def verify(bundle: Path, songs: Path | None, emulate: bool, threads: int, as_json: bool) -> None:
     """Check a bundle's hashes, then run every artifact on its golden vectors and compare with PyTorch.
 
     Core ML runs by Core ML on a Mac; elsewhere the saved package is executed by an interpreter of our own. Leaves with
@@ -34,12 +40,14 @@ def verify(bundle: Path, songs: Path | None, threads: int, as_json: bool) -> Non
 
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.export.arm64.run import Arm64
     from sentio_mobile.export.bundle import open_bundle
     from sentio_mobile.export.verify import verify as verify_bundle
 
     data = open_data(songs) if songs else None
+    arm64 = Arm64.at() if emulate else None
     with Bars() as bars:
-        found = verify_bundle(open_bundle(bundle), threads, data, bars)
+        found = verify_bundle(open_bundle(bundle), threads, data, arm64, bars)
     if as_json:
         click.echo(json.dumps({**dataclasses.asdict(found), "passed": found.passed}, indent=2, allow_nan=False))
     else:
@@ -51,12 +59,13 @@ def verify(bundle: Path, songs: Path | None, threads: int, as_json: bool) -> Non
 def _show(found: Verification) -> None:
     from rich.table import Table
 
-    table = Table("format", "fed with", "precision", "worst", "allowed", "PSNR", "spread kept", "verdict")
+    table = Table("format", "fed with", "precision", "processor", "worst", "allowed", "PSNR", "spread kept", "verdict")
     for result in found.results:
         table.add_row(
             result.format,
             result.form,
             result.precision,
+            result.processor,
             "-" if result.max_diff is None else f"{result.max_diff:.1e}",
             f"{result.tolerance:.0e}",
             "-" if result.psnr is None else f"{result.psnr:.0f} dB",
@@ -71,7 +80,7 @@ def _show(found: Verification) -> None:
             table.add_row(one.format, one.precision, ccc, loss, f"{one.most:g}", _verdict(one.verdict))
         console.print(table)
         console.print(f"{found.accuracy[0].songs} {found.accuracy[0].split} songs; bootstrap 95% intervals over songs")
-    reasons = [(result.label, result.reason) for result in found.results]
+    reasons = [(f"{result.label} on {result.processor}", result.reason) for result in found.results]
     reasons += [(one.label, one.reason) for one in found.accuracy]
     for label, reason in reasons:
         if reason:

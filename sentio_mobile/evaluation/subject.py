@@ -14,7 +14,7 @@ from sentio_mobile.audio.frontend import input_of_unit, unit_of_clip
 from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.export.bundle import MANIFEST, Bundle, open_bundle
 from sentio_mobile.export.protocol import get_format, require
-from sentio_mobile.spec import OUTPUTS, AudioSpec, Form, Uncertainty
+from sentio_mobile.spec import OUTPUTS, Artifact, AudioSpec, Uncertainty
 from sentio_mobile.training.checkpoint import SHEET, Checkpoint
 
 Answers = NDArray[np.float32]
@@ -58,8 +58,8 @@ def open_subject(path: Path, name: str | None = None, format_name: str | None = 
     """A checkpoint's network, or one artifact of a bundle.
 
     Args:
-        path: a folder that training or `export` wrote.
-        name: what to call it; by default the folder's name.
+        path: a folder that training or `export` wrote, or one of a bundle's artifacts.
+        name: what to call it; by default the name of the folder or the artifact.
         format_name: which of a bundle's formats; by default ONNX, or the first that it has.
 
     Raises:
@@ -70,7 +70,13 @@ def open_subject(path: Path, name: str | None = None, format_name: str | None = 
     if (path / SHEET).is_file():
         return _of_checkpoint(path, called)
     if (path / MANIFEST).is_file():
-        return _of_bundle(open_bundle(path), called, format_name)
+        bundle = open_bundle(path)
+        return _of_artifact(bundle, _usual_artifact(bundle, format_name), called)
+    if (path.parent / MANIFEST).is_file():
+        bundle = open_bundle(path.parent)
+        for artifact in bundle.artifacts:
+            if artifact.path == path:
+                return _of_artifact(bundle, artifact, called)
     raise InputError(
         f"{path}: is neither a checkpoint (no {SHEET}) nor a bundle (no {MANIFEST}); give a folder that `teacher "
         "train`, `distill` or `export` wrote"
@@ -109,19 +115,23 @@ def _of_checkpoint(path: Path, name: str) -> Subject:
     )
 
 
-def _of_bundle(bundle: Bundle, name: str, format_name: str | None) -> Subject:
+def _usual_artifact(bundle: Bundle, format_name: str | None) -> Artifact:
+    """The widest artifact of a format, fed pictures where it has such: those are heard from the store."""
     if not bundle.artifacts:
         raise BundleError(f"{bundle.folder}: holds no artifact; export again")
     formats = [artifact.format for artifact in bundle.artifacts]
     chosen = format_name or ("onnx" if "onnx" in formats else formats[0])
-    format_ = get_format(chosen)
+    fed = {artifact.form for artifact in bundle.artifacts if artifact.format == chosen}
+    return bundle.artifact(chosen, "waveform" if fed == {"waveform"} else "spectrogram")
+
+
+def _of_artifact(bundle: Bundle, artifact: Artifact, name: str) -> Subject:
+    form, format_ = artifact.form, get_format(artifact.format)
     require(format_, format_.runtimes)
-    of_format = [artifact for artifact in bundle.artifacts if artifact.format == chosen]
-    form: Form = "waveform" if [a.form for a in of_format] == ["waveform"] else "spectrogram"
-    artifact = bundle.artifact(chosen, form)
     spec = bundle.spec.in_form(form)
     run = format_.open(artifact.path, spec, 1)
-    at_once = BATCH if form in format_.free_batch else 1
+    # Ranges that are measured as activations come would be those of several clips.
+    at_once = BATCH if form in format_.free_batch and artifact.precision != "int8-dynamic" else 1
 
     def of_inputs(inputs: NDArray[np.float32]) -> Answers:
         return np.concatenate([run(inputs[i : i + at_once]) for i in range(0, len(inputs), at_once)])

@@ -46,6 +46,10 @@ class Golden:
         """Standard deviation of each output over the vectors."""
         return tuple(float(sd) for sd in self.output.std(axis=0))
 
+    def first(self, count: int) -> Golden:
+        """The first vectors: of those that an export makes, the ones whose outputs lie farthest apart."""
+        return Golden(**{field.name: getattr(self, field.name)[:count] for field in fields(self)})
+
     def save(self, path: Path) -> None:
         """Write them as safetensors: a JSON header, then raw little-endian numbers."""
         save_file(asdict(self), path)

@@ -13,6 +13,12 @@ from sentio_mobile.spec import ModelSpec, Precision
 
 SIGNATURE = "serving_default"
 _EVERYTHING = ".*"
+_LEFT = (
+    *("SOFTMAX", "BATCH_MATMUL", "TANH", "INPUT", "OUTPUT"),
+    # What layer normalization and GELU are made of, in networks that have them.
+    *("MEAN", "SQUARED_DIFFERENCE", "RSQRT", "SUB", "GELU"),
+)
+"""Operations that `int8` leaves in floating point."""
 
 
 def quantize(network: bytes, precision: Precision, calibration: Calibration | None, spec: ModelSpec) -> bytes:
@@ -61,9 +67,10 @@ def _recipes(precision: Precision) -> Any:
         return recipes
     recipes.add_static_config(_EVERYTHING, every, activation_num_bits=8, weight_num_bits=8)
     if precision == "int8":
-        names = TFLOperationName
-        for left in (names.SOFTMAX, names.BATCH_MATMUL, names.TANH, names.INPUT, names.OUTPUT):
-            recipes.add_quantization_config(_EVERYTHING, left, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        for left in _LEFT:
+            recipes.add_quantization_config(
+                _EVERYTHING, TFLOperationName(left), algorithm_key=AlgorithmName.NO_QUANTIZE
+            )
     return recipes
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import BundleError
+from sentio_mobile.errors import BundleError, SentioError
 from sentio_mobile.export.accuracy import Accuracy, Answers, accuracy_of, answers_on
+from sentio_mobile.export.arm64.run import FORMATS, Arm64
 from sentio_mobile.export.bundle import Bundle
-from sentio_mobile.export.parity import Parity, parity_here
+from sentio_mobile.export.golden import Golden
+from sentio_mobile.export.parity import Parity, parity_here, parity_of, unrun
 from sentio_mobile.export.protocol import get_format
 from sentio_mobile.export.targets import load_targets
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.spec import Artifact
 
 SPLIT = "test"
+
+EMULATED = 6
+"""Golden vectors that an emulated processor is given: one of them takes it ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,11 @@ class Verification:
 
 
 def verify(
-    bundle: Bundle, threads: int = 1, songs: PreparedData | None = None, progress: Progress | None = None
+    bundle: Bundle,
+    threads: int = 1,
+    songs: PreparedData | None = None,
+    arm64: Arm64 | None = None,
+    progress: Progress | None = None,
 ) -> Verification:
     """Run every artifact of the bundle on the golden vectors, fed in its own form, and compare.
 
@@ -60,6 +70,7 @@ def verify(
         bundle: one whose hashes were checked.
         threads: that a runtime may use.
         songs: prepared songs.
+        arm64: an emulated processor, on which artifacts hear some of the golden vectors, too.
         progress: shown artifact by artifact.
 
     Raises:
@@ -76,8 +87,29 @@ def verify(
         progress.advance()
     progress.finish()
     ran = [a for a, result in zip(bundle.artifacts, results, strict=True) if result.verdict == "pass"]
+    if arm64 is not None:
+        results += _on_arm64(bundle, ran, golden, arm64, progress)
     accuracy = () if songs is None else _on_songs(bundle, ran, songs, progress)
     return Verification(golden.spread, targets.min_spread, len(golden.output), tuple(results), accuracy)
+
+
+def _on_arm64(
+    bundle: Bundle, ran: list[Artifact], golden: Golden, arm64: Arm64, progress: Progress
+) -> Iterator[Parity]:
+    """What is right here, on another processor. The first vectors are those that lie farthest apart."""
+    targets, few = load_targets(), golden.first(EMULATED)
+    wanted = [artifact for artifact in ran if artifact.format in FORMATS]
+    progress.start("golden vectors on ARM64", len(wanted))
+    for artifact in wanted:
+        progress.advance(0, note=artifact.label)
+        spec = bundle.spec.in_form(artifact.form)
+        try:
+            answers = arm64.answers(artifact, spec, few.inputs(spec))
+            yield parity_of(artifact, answers, few.output, targets, arm64=True)
+        except SentioError as error:
+            yield unrun(artifact, targets, "fail", str(error), arm64=True)
+        progress.advance()
+    progress.finish()
 
 
 def _on_songs(bundle: Bundle, ran: list[Artifact], songs: PreparedData, progress: Progress) -> tuple[Accuracy, ...]:

@@ -1,8 +1,8 @@
 """The student: made of what mobile runtimes have and what INT8 forgives.
 
-Batch normalization after each linear map (it folds away), ReLU, explicit softmax attention, a constant number of tokens
-and explicit dimensions everywhere: LayerNorm and an erf GELU have no integer kernels, and a size that is read from the
-traced tensor breaks converters.
+By default batch normalization after each linear map (it folds away) and ReLU; explicit softmax attention, a constant
+number of tokens and explicit dimensions everywhere: LayerNorm and an erf GELU have no integer kernels, and a size that
+is read from the traced tensor breaks converters.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Attention(nn.Module):
     A fused attention stays undelegated in mobile runtimes; plain matrix products and a softmax do not.
     """
 
-    def __init__(self, width: int, heads: int, head_width: int) -> None:
+    def __init__(self, settings: MobileViTSettings) -> None:
         super().__init__()
-        self.heads, self.head_width = heads, head_width
-        self.inner = heads * head_width
-        self.qkv = LinearNorm(width, 3 * self.inner)
+        self.heads, self.head_width = settings.heads, settings.head_width
+        self.inner = settings.heads * settings.head_width
+        self.qkv = _linear(settings, settings.width, 3 * self.inner)
         # LeViT, section 4.1: a residual branch that starts at zero makes a deep stack trainable without warm-up tricks.
-        self.out = LinearNorm(self.inner, width, scale=0.0)
+        self.out = _linear(settings, self.inner, settings.width, scale=0.0)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """[batch, tokens, width] -> the same, and the weights [batch, heads, tokens, tokens]."""
@@ -67,9 +67,11 @@ class Block(nn.Module):
 
     def __init__(self, settings: MobileViTSettings) -> None:
         super().__init__()
-        self.attention = Attention(settings.width, settings.heads, settings.head_width)
-        self.up = LinearNorm(settings.width, settings.mlp_width)
-        self.down = LinearNorm(settings.mlp_width, settings.width, scale=0.0)
+        self.attention = Attention(settings)
+        self.up = _linear(settings, settings.width, settings.mlp_width)
+        self.activation = nn.ReLU() if settings.activation == "relu" else nn.GELU()
+        self.down = _linear(settings, settings.mlp_width, settings.width, scale=0.0)
+        self.before_attention, self.before_mlp = _norm(settings), _norm(settings)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[batch, tokens, width] -> the same."""
@@ -77,9 +79,26 @@ class Block(nn.Module):
 
     def attend(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The same, and the weights with which tokens were mixed [batch, heads, tokens, tokens]."""
-        mixed, weights = self.attention(x)
+        mixed, weights = self.attention(self.before_attention(x))
         x = x + mixed
-        return x + self.down(torch.relu(self.up(x))), weights
+        return x + self.down(self.activation(self.up(self.before_mlp(x)))), weights
+
+
+def _linear(settings: MobileViTSettings, inputs: int, outputs: int, scale: float = 1.0) -> nn.Module:
+    """A linear map with the normalization that the settings put after it; `scale` is that of its first answers."""
+    if settings.norm == "batch":
+        return LinearNorm(inputs, outputs, scale)
+    linear = nn.Linear(inputs, outputs)
+    nn.init.trunc_normal_(linear.weight, std=0.02)
+    nn.init.zeros_(linear.bias)
+    with torch.no_grad():
+        linear.weight.mul_(scale)
+    return linear
+
+
+def _norm(settings: MobileViTSettings) -> nn.Module:
+    """The normalization that the settings put before a branch, and before the head."""
+    return nn.LayerNorm(settings.width) if settings.norm == "layer" else nn.Identity()
 
 
 class MobileViT(nn.Module):
@@ -105,6 +124,7 @@ class MobileViT(nn.Module):
         nn.init.trunc_normal_(self.position, std=0.02)
         self.patch_dropout = PatchDropout(settings.patch_keep)
         self.blocks = nn.Sequential(*(Block(settings) for _ in range(settings.layers)))
+        self.norm = _norm(settings)
         self.hidden = nn.Linear(settings.width, settings.output_width)
         self.output = nn.Linear(settings.output_width, len(OUTPUTS))
 
@@ -121,7 +141,7 @@ class MobileViT(nn.Module):
     def answer(self, tokens: torch.Tensor) -> torch.Tensor:
         """The last block's tokens [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
         read = tokens[:, 0:1].reshape(tokens.shape[0], self.settings.width)
-        return torch.tanh(self.output(torch.relu(self.hidden(read))))
+        return torch.tanh(self.output(torch.relu(self.hidden(self.norm(read)))))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""

@@ -63,7 +63,8 @@ class MobileViTSettings:
     """The student: a convolutional stem, then transformer blocks on a 14 x 14 grid. The defaults are 7.3 M parameters.
 
     `head_width` is the width of one attention head. It is narrower than width / heads, because full-width attention
-    would bring the model to 9.5 M. `patch_keep` is as in `ViTSettings`.
+    would bring the model to 9.5 M. `patch_keep` is as in `ViTSettings`. `norm` is batch normalization after each linear
+    map, which folds away, or layer normalization before each branch; `activation` is that of the blocks.
     """
 
     stem_widths: tuple[int, ...] = (32, 64, 128)
@@ -74,6 +75,8 @@ class MobileViTSettings:
     mlp_width: int = 768
     output_width: int = 192
     patch_keep: int = 0
+    norm: Literal["batch", "layer"] = "batch"
+    activation: Literal["relu", "gelu"] = "relu"
 
 
 @dataclass(frozen=True)

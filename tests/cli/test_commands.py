@@ -41,6 +41,7 @@ COMMANDS = [
     ("bundle", "diff"),
     ("benchmark",),
     ("predict",),
+    ("arm64", "setup"),
     ("doctor",),
 ]
 

@@ -1,11 +1,45 @@
-"""The area under the curve, on cases whose answer is known."""
+"""The area under the curve, on cases whose answer is known, and `evaluate --sides`."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
-from sentio_mobile.evaluation.sides import areas, areas_of_runs
+from sentio_mobile.cli import main
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.data.prepared import UNLABELLED, PreparedData, open_data
+from sentio_mobile.data.sides import read_sides
+from sentio_mobile.data.synth.write import write_deam
+from sentio_mobile.evaluation.sides import areas, areas_of_runs, sided
+from sentio_mobile.evaluation.subject import Subject
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.progress import Silent
+from sentio_mobile.recipes import DataRecipe, TeacherRecipe
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.checkpoint import Checkpoint
 from sentio_mobile.training.measures import resample
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """Songs without labels."""
+    folder = tmp_path_factory.mktemp("music")
+    write_deam(folder / "deam", 8, seed=8, audio_format="wav")
+    audio = next((folder / "deam").rglob("*.wav")).parent
+    prepare(audio, folder / "prepared", DataRecipe(), AudioSpec())
+    return open_data(folder / "prepared")
+
+
+@pytest.fixture
+def csv(music: PreparedData, tmp_path: Path) -> Path:
+    """Sides of all songs: every other one is of high valence, and of the others none has a known arousal."""
+    rows = [f"{song},{i % 2},{'' if i % 2 else i // 2 % 2}" for i, song in enumerate(music.split(UNLABELLED).song_ids)]
+    place = tmp_path / "sides.csv"
+    place.write_text("\n".join(["song_id,v_high,a_high", *rows]) + "\n")
+    return place
 
 
 def test_the_area_is_the_share_of_pairs_in_order() -> None:
@@ -39,3 +73,42 @@ def test_runs_are_averaged_and_what_is_not_known_is_left_out() -> None:
     assert found["valence"].low > 0.5  # type: ignore[operator]
     runs[:, ~known, 0] = 9
     assert areas_of_runs(sides, runs, drawn)["valence"] == found["valence"]
+
+
+def test_a_model_that_knows_the_sides_is_always_right(music: PreparedData, csv: Path) -> None:
+    known = iter(read_sides(csv).of(music))
+
+    def knows(clips: np.ndarray) -> np.ndarray:
+        return np.stack([next(known) for _ in clips])
+
+    found = sided(Subject("knows", "", music.audio, knows, knows), music, read_sides(csv), 0, False, Silent())
+    assert found is not None
+    assert (found.clips, found.name) == (8, "prepared")
+    assert {name: area.value for name, area in found.areas.items()} == {"valence": 1.0, "arousal": 1.0}
+    assert sided(Subject("wants sound", "", music.audio, knows), music, read_sides(csv), 0, False, Silent()) is None
+
+
+def test_the_command_says_it_in_json_on_the_page_and_in_the_terminal(
+    data: PreparedData, tiny_teacher: TeacherRecipe, music: PreparedData, csv: Path, tmp_path: Path
+) -> None:
+    spec = spec_of(tiny_teacher.model, data.audio)
+    Checkpoint(build(spec).eval(), spec).save(tmp_path / "ckpt")
+    command = [
+        "evaluate",
+        tmp_path / "ckpt",
+        "--data",
+        data.folder,
+        "--sides",
+        music.folder,
+        csv,
+        "--out",
+        tmp_path / "out",
+    ]
+    result = CliRunner().invoke(main, [str(word) for word in command], env={"COLUMNS": "250"})
+    assert result.exit_code == 0, result.output
+    assert "ckpt tells high from low on 8 clips of prepared" in result.output
+    (model,) = json.loads((tmp_path / "out" / "evaluation.json").read_text())["models"]
+    (found,) = model["sides"]
+    assert set(found["areas"]) == {"valence", "arousal"}
+    assert 0 <= found["areas"]["valence"]["value"] <= 1
+    assert "High or low, on other music" in (tmp_path / "out" / "evaluation.html").read_text()
