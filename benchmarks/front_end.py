@@ -12,8 +12,6 @@ import argparse
 import json
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -26,6 +24,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile.audio.frontend import input_of_clip
 from sentio_mobile.audio.graph import multiply_accumulates
+from sentio_mobile.benchmarks.latency import ratio_of, time_in_turns
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.data.synth import draw_songs, render
 from sentio_mobile.export.forms import in_form
@@ -36,7 +35,7 @@ from sentio_mobile.models.settings import MobileViTSettings
 from sentio_mobile.spec import FORMS, AudioSpec, Form, ModelSpec
 
 RUNTIMES = ("onnx", "tflite")
-WARM_UP, RESAMPLES = 10, 2000
+WARM_UP = 10
 
 
 def student_spec() -> ModelSpec:
@@ -81,34 +80,11 @@ def load(folder: Path) -> dict[tuple[str, Form], Runner]:
     return {(name, form): get_format(name).open(path, spec.in_form(form), 1) for (name, form), path in paths.items()}
 
 
-def time_in_turns(
-    runners: Mapping[tuple[str, Form], Runner], inputs: Mapping[Form, NDArray[np.float32]], runs: int
-) -> dict[tuple[str, Form], NDArray[np.float64]]:
-    """Milliseconds of each round [runs], in which all runners run once, in an order drawn anew."""
-    order, keys = np.random.default_rng(0), list(runners)
-    times: dict[tuple[str, Form], list[float]] = {key: [] for key in keys}
-    for i in range(-WARM_UP, runs):
-        for k in order.permutation(len(keys)):
-            started = time.perf_counter()
-            runners[keys[k]](inputs[keys[k][1]])
-            if i >= 0:
-                times[keys[k]].append((time.perf_counter() - started) * 1000)
-    return {key: np.array(values) for key, values in times.items()}
-
-
-def compare(plain: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, Any]:
-    """Medians, and their ratio with a bootstrap 95% interval over rounds."""
-    rounds = np.random.default_rng(0).integers(0, len(plain), size=(RESAMPLES, len(plain)))
-    ratios = np.median(whole[rounds], axis=1) / np.median(plain[rounds], axis=1)
-    low, high = np.quantile(ratios, (0.025, 0.975))
+def compared(plain: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, Any]:
+    """Medians, and how many times as long the form with a front end takes."""
+    ratio = ratio_of(whole, plain)
     p50 = {"spectrogram": float(np.median(plain)), "waveform": float(np.median(whole))}
-    return {
-        "p50_ms": {form: round(value, 2) for form, value in p50.items()},
-        "ratio": {
-            name: round(float(value), 3)
-            for name, value in (("value", p50["waveform"] / p50["spectrogram"]), ("low", low), ("high", high))
-        },
-    }
+    return {"p50_ms": {form: round(value, 2) for form, value in p50.items()}, "ratio": asdict(ratio)}
 
 
 def measure(runs: int) -> dict[str, Any]:
@@ -117,12 +93,14 @@ def measure(runs: int) -> dict[str, Any]:
     clip = render(draw_songs(1, seed=0)[0], spec.audio.sample_rate)
     inputs: dict[Form, NDArray[np.float32]] = {"spectrogram": input_of_clip(clip, spec), "waveform": clip[None]}
     with tempfile.TemporaryDirectory() as folder:
-        times = time_in_turns(load(Path(folder)), inputs, runs)
+        runners = {f"{name} {form}": run for (name, form), run in load(Path(folder)).items()}
+        fed = {f"{name} {form}": [inputs[form]] for name in RUNTIMES for form in FORMS}
+        times = time_in_turns(runners, fed, runs, WARM_UP)
     return {
         "machine": asdict(describe_machine()),
         "threads": 1,
         "runs": runs,
-        "latency": {name: compare(times[name, "spectrogram"], times[name, "waveform"]) for name in RUNTIMES},
+        "latency": {name: compared(times[f"{name} spectrogram"], times[f"{name} waveform"]) for name in RUNTIMES},
         "multiply_accumulates": multiply_accumulates(spec),
     }
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sentio_mobile.errors import InputError
 from sentio_mobile.export.protocol import Runner
 from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.training.measures import RESAMPLES, Interval, interval_of
 
 FEWEST_RUNS = 50
 """With fewer runs p99 is not even the slowest of them."""
@@ -44,7 +45,23 @@ def measure_latency(
     warm_up: int,
     progress: Progress | None = None,
 ) -> dict[str, Latency]:
-    """Time runners in turns: each round runs every one of them once, in an order drawn anew.
+    """Percentiles of each runner's times; the arguments are those of `time_in_turns`.
+
+    Raises:
+        InputError: `runs` is too small.
+    """
+    times = time_in_turns(runners, inputs, runs, warm_up, progress)
+    return {name: _percentiles(values) for name, values in times.items()}
+
+
+def time_in_turns(
+    runners: Mapping[str, Runner],
+    inputs: Mapping[str, Sequence[NDArray[np.float32]]],
+    runs: int,
+    warm_up: int,
+    progress: Progress | None = None,
+) -> dict[str, NDArray[np.float64]]:
+    """Milliseconds of each runner in each round [runs]: a round runs every one of them once, in an order drawn anew.
 
     Turns put whatever else the machine does on all of them alike, so that their ratio holds where the times do not. The
     order is drawn because a runner pays for the caches that the one before it left.
@@ -74,10 +91,23 @@ def measure_latency(
                 times[name].append(taken * 1000)
         progress.advance()
     progress.finish()
-    return {name: _percentiles(values) for name, values in times.items()}
+    return {name: np.array(values) for name, values in times.items()}
 
 
-def _percentiles(values: list[float]) -> Latency:
+def ratio_of(times: NDArray[np.float64], base: NDArray[np.float64], seed: int = 0) -> Interval:
+    """How many times as long one runner takes as another: the ratio of medians, with a bootstrap 95% interval.
+
+    Args:
+        times: of the one, by round.
+        base: of the other, in the same rounds.
+        seed: of the bootstrap over rounds.
+    """
+    rounds = np.random.default_rng(seed).integers(0, len(base), size=(RESAMPLES, len(base)))
+    ratios = np.median(times[rounds], axis=1) / np.median(base[rounds], axis=1)
+    return interval_of(np.concatenate([[np.median(times) / np.median(base)], ratios]))
+
+
+def _percentiles(values: NDArray[np.float64]) -> Latency:
     # `higher` reports a time that was measured, on the pessimistic side, instead of a mixture of two.
     p50, p90, p99 = (float(p) for p in np.percentile(values, (50, 90, 99), method="higher"))
     return Latency(p50, p90, p99, len(values))

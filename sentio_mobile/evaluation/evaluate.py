@@ -190,7 +190,7 @@ def _judge(subject: Subject, facts: _Facts, progress: Progress) -> Judged:
     data, wanted, resampling = facts.data, facts.wanted, facts.resampling
     songs = data.split(wanted.split)
     truth, predicted = songs.labels, _answers(subject, facts, wanted.split, progress)
-    calibrated = None
+    calibrated, by_group = None, wanted.over == "groups"
     if wanted.split == "test":
         val = data.split("val")
         calibrated = calibration(
@@ -213,9 +213,9 @@ def _judge(subject: Subject, facts: _Facts, progress: Progress) -> Judged:
         found,
         None,
         [
-            one
+            told
             for music, sides in wanted.sides
-            if (one := sided(subject, music, sides, wanted.seed, wanted.over == "groups", progress))
+            if (told := sided(subject, music, sides, wanted.seed, by_group, progress))
         ],
     )
 
