@@ -202,7 +202,8 @@ class ExportRecipe:
     """Which formats are made, in which forms and precisions, and how long one conversion may take.
 
     A precision that a format does not have in a form is left out. `name` and `release` are what the model is called in
-    the names of files; `licence` is an SPDX identifier, as the model card states it.
+    the names of files; `licence` is an SPDX identifier, as the model card states it. `keep_float` are layers, by the
+    names that `export --sensitivity` prints, that `int8` and `int8-dynamic` leave in floating point.
     """
 
     formats: tuple[str, ...] = MAIN_FORMATS
@@ -211,6 +212,7 @@ class ExportRecipe:
     name: str = "emotion"
     release: str = "1"
     licence: str = "unknown"
+    keep_float: tuple[str, ...] = ()
     timeout_s: float = 600.0
 
     def __post_init__(self) -> None:

@@ -1,8 +1,8 @@
 """The command line answers at once, and heavy packages are imported only by what needs them."""
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -36,9 +36,10 @@ def test_a_bundle_is_opened_and_answers_without_torch_or_pictures() -> None:
 
 def test_help_answers_within_three_tenths_of_a_second() -> None:
     def seconds() -> float:
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "sentio_mobile", "--help"], capture_output=True, check=True)
-        return time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    # The fastest of several: the limit is on our imports, not on what else the machine is doing.
+    # Of the processor, and the fastest of several: the limit is on our imports, not on what else the machine is doing.
     assert min(seconds() for _ in range(7)) < 0.3

@@ -13,8 +13,9 @@ import numpy as np
 from sentio_mobile.benchmarks import charts
 from sentio_mobile.benchmarks.run import Benchmark
 from sentio_mobile.benchmarks.scores import Scores, SetScores, read_scores
-from sentio_mobile.benchmarks.summary import data_origin, failed_conversions, summarize
-from sentio_mobile.benchmarks.words import DESKTOP, megabytes, milliseconds, share
+from sentio_mobile.benchmarks.summary import data_origin, failed_conversions, refused_artifacts, summarize
+from sentio_mobile.benchmarks.words import DESKTOP, megabytes, milliseconds, share, times
+from sentio_mobile.export.costs import Cost, cost_of, psnr_words
 from sentio_mobile.pages.write import write_page
 from sentio_mobile.spec import OUTPUTS
 
@@ -38,7 +39,7 @@ def write_report(path: Path, bundle: Bundle, verification: Verification, benchma
         BundleError: the bundle's evaluation is damaged.
         OutputError: `path` cannot be written.
     """
-    filters = {"ms": milliseconds, "mb": megabytes, "share": share}
+    filters = {"ms": milliseconds, "mb": megabytes, "share": share, "times": times, "psnr": psnr_words}
     write_page(path, Path(__file__).with_name("report.html.j2"), _view(bundle, verification, benchmark), filters)
 
 
@@ -54,7 +55,9 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "shown": min(charts.MOST_SONGS, scores.student.n) if scores.student else 0,
         "worst": _worst(scores.student) if scores.student else [],
         "artifacts": _artifacts(verification, benchmark),
+        "costs": _costs(bundle),
         "failed": failed_conversions(bundle),
+        "refused": refused_artifacts(bundle),
         "verification": verification,
         "benchmark": benchmark,
         "machine": benchmark.machine,
@@ -101,7 +104,16 @@ def _worst(scores: SetScores) -> list[dict[str, Any]]:
 
 def _artifacts(verification: Verification, benchmark: Benchmark) -> list[dict[str, Any]]:
     parity = {result.label: result for result in verification.results}
-    return [{"measured": m, "parity": parity.get(m.label)} for m in benchmark.measured]
+    return [{"measured": m, "parity": parity.get(m.label), "ratio": benchmark.ratio(m)} for m in benchmark.measured]
+
+
+def _costs(bundle: Bundle) -> list[tuple[str, Cost]]:
+    """What was measured on songs when the bundle was made, with the artifacts' labels."""
+    found = [
+        (artifact.label, cost_of(entry))
+        for artifact, entry in zip(bundle.artifacts, bundle.manifest["artifacts"], strict=True)
+    ]
+    return [(label, cost) for label, cost in found if cost.songs]
 
 
 def _provenance(bundle: Bundle) -> dict[str, str]:
@@ -118,6 +130,8 @@ def _provenance(bundle: Bundle) -> dict[str, str]:
         "seed of the splits": origin.get("split_seed"),
         "seed of the training": _mapping(recipe.get("training")).get("seed"),
     }
+    if kept := _mapping(bundle.manifest.get("provenance")).get("keep_float"):
+        known["layers that 8 bits leave as they are"] = ", ".join(map(str, kept))
     return {words: "not recorded" if value in (None, "") else str(value) for words, value in known.items()}
 
 

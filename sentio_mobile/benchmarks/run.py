@@ -66,6 +66,13 @@ class Benchmark:
         """The gates that could not be measured here."""
         return tuple(gate for gate in self.gates if gate.verdict == "not measured")
 
+    def ratio(self, measured: Measured) -> float | None:
+        """An artifact's median time over that of 32 bits in the same format and form; None where one is not known."""
+        for wide in self.measured:
+            if (wide.format, wide.form, wide.precision) == (measured.format, measured.form, "fp32"):
+                return measured.latency.p50_ms / wide.latency.p50_ms if measured.latency and wide.latency else None
+        return None
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
         return dataclasses.asdict(self)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sentio_mobile.benchmarks.gates import Gate
-from sentio_mobile.benchmarks.run import Benchmark
+from sentio_mobile.benchmarks.run import Benchmark, Measured
 from sentio_mobile.benchmarks.scores import DIMENSIONS, Scores, read_scores
-from sentio_mobile.benchmarks.words import DESKTOP, count, interval, megabytes, milliseconds
+from sentio_mobile.benchmarks.words import DESKTOP, count, interval, megabytes, milliseconds, times
 
 if TYPE_CHECKING:
     from sentio_mobile.export.bundle import Bundle
@@ -62,8 +62,9 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
     """
     scores, origin = read_scores(bundle), data_origin(bundle)
     generated = origin.get("labels") == "generated"
-    failed = failed_conversions(bundle)
-    problems = _problems(verification, benchmark, failed)
+    failed, refused = failed_conversions(bundle), refused_artifacts(bundle)
+    problems = _problems(verification, benchmark, failed, refused)
+    inside = {artifact.label for artifact in bundle.artifacts}
     return Summary(
         headline=_headline(problems, verification, benchmark, generated),
         ready=not problems and verification.passed,
@@ -82,6 +83,7 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
         artifacts=(
             *_artifacts(verification, benchmark),
             *(ArtifactLine(name, "-", "conversion failed", "-") for name in failed),
+            *(ArtifactLine(name, "-", "refused", "-") for name in refused if name not in inside),
         ),
         gates=benchmark.gates,
     )
@@ -100,7 +102,15 @@ def failed_conversions(bundle: Bundle) -> dict[str, str]:
     return {str(name): str(why) for name, why in failed.items()} if isinstance(failed, Mapping) else {}
 
 
-def _problems(verification: Verification, benchmark: Benchmark, failed: Mapping[str, str]) -> list[str]:
+def refused_artifacts(bundle: Bundle) -> dict[str, str]:
+    """For each artifact that is not what its precision promises, the reason; most are not in the bundle."""
+    refused = bundle.manifest.get("refused")
+    return {str(name): str(why) for name, why in refused.items()} if isinstance(refused, Mapping) else {}
+
+
+def _problems(
+    verification: Verification, benchmark: Benchmark, failed: Mapping[str, str], refused: Mapping[str, str]
+) -> list[str]:
     differing = sum(result.verdict == "fail" for result in verification.results)
     problems = []
     if benchmark.failed:
@@ -111,6 +121,9 @@ def _problems(verification: Verification, benchmark: Benchmark, failed: Mapping[
         problems.append(f"{count(differing, 'model file')} did not answer as the trained model does: {named}")
     if failed:
         problems.append(f"{count(len(failed), 'conversion')} failed: {', '.join(failed)}")
+    if refused:
+        words = "model file was" if len(refused) == 1 else "model files were"
+        problems.append(f"{len(refused)} {words} refused for what fewer bits cost: {', '.join(refused)}")
     if not verification.spread_ok:
         problems.append("the check inputs are answered too much alike to prove anything")
     return problems
@@ -141,6 +154,13 @@ def _data(origin: Mapping[str, Any], scores: Scores) -> str:
     return f"{songs}The bundle does not say which songs the model learnt from, nor who labelled them."
 
 
+def _latency(measured: Measured, ratio: float | None) -> str:
+    if measured.latency is None:
+        return "not measured here"
+    of_wide = f", {times(ratio)} 32 bits" if ratio is not None and measured.precision != "fp32" else ""
+    return f"p90 {milliseconds(measured.latency.p90_ms)} ({DESKTOP}){of_wide}"
+
+
 def _artifacts(verification: Verification, benchmark: Benchmark) -> list[ArtifactLine]:
     parity = {result.label: result.verdict for result in verification.results}
     return [
@@ -148,7 +168,7 @@ def _artifacts(verification: Verification, benchmark: Benchmark) -> list[Artifac
             m.label,
             megabytes(m.size),
             parity.get(m.label, "not run"),
-            f"p90 {milliseconds(m.latency.p90_ms)} ({DESKTOP})" if m.latency else "not measured here",
+            _latency(m, benchmark.ratio(m)),
         )
         for m in benchmark.measured
     ]

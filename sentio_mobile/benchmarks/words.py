@@ -21,6 +21,11 @@ def milliseconds(value: float) -> str:
     return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
 
 
+def times(value: float) -> str:
+    """0.4213 as `0.42 x`."""
+    return f"{value:.2f} x"
+
+
 def share(value: float) -> str:
     """0.8549 as `85.5%`: with a digit more than a gate has, so that no value seems to be on its other side."""
     return f"{value:.1%}"

@@ -96,10 +96,10 @@ def evaluate(
 ) -> None:
     """Evaluate checkpoints and bundles on songs that they have not learnt from.
 
-    Each of MODELS is a folder that training or `export` wrote, an artifact in a bundle, or NAME=PATH. Figures come with bootstrap intervals,
-    any two models are compared on the same songs, and the songs that are missed most are named. With --music, clips are
-    disturbed (gain, equalizer, noise, mp3, a later start), and models are timed. With --sides, models tell high from
-    low on music that has no numbers, and that they have not learnt from.
+    Each of MODELS is a folder that training or `export` wrote, an artifact in a bundle, or NAME=PATH. Figures come with
+    bootstrap intervals, any two models are compared on the same songs, and the songs that are missed most are named.
+    With --music, clips are disturbed (gain, equalizer, noise, mp3, a later start), and models are timed. With --sides,
+    models tell high from low on music that has no numbers, and that they have not learnt from.
     """
     from typing import cast
 

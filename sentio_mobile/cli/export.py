@@ -14,6 +14,8 @@ from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, PRECISIONS
     epilog="Example: sentio-mobile export --checkpoint student-ckpt --format tflite --precision int8 --data prepared "
     "--out bundle\n\n"
     "Everything: sentio-mobile export --checkpoint student-ckpt --format all --precision all --data prepared --out all"
+    "\n\nWhat 8 bits cost each layer: sentio-mobile export --checkpoint student-ckpt --data prepared --sensitivity "
+    "--out ranked"
 )
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True, help="A checkpoint folder.")
 @click.option(
@@ -49,6 +51,18 @@ from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, PRECISIONS
     type=click.Path(path_type=Path),
     help="Songs that `data prepare` wrote: ranges are measured on training songs, losses on validation songs.",
 )
+@click.option(
+    "--sensitivity",
+    is_flag=True,
+    help="Export nothing: rank the layers by what 8 bits cost each, and write sensitivity.json and .png to --out.",
+)
+@click.option(
+    "--keep-float",
+    multiple=True,
+    metavar="LAYER",
+    help="Leave this layer in floating point in int8 and int8-dynamic, by the name that --sensitivity prints; may be "
+    "given more than once. In Core ML it keeps 16 bits.",
+)
 @click.option("--name", default="emotion", show_default=True, help="What the model is called in the names of files.")
 @click.option("--release", default="1", show_default=True, help="The model's own version, in the names of files.")
 @click.option("--licence", default="unknown", show_default=True, help="Of the model: an SPDX identifier.")
@@ -71,6 +85,8 @@ def export(
     precisions: tuple[str, ...],
     forms: tuple[str, ...],
     data_folder: Path | None,
+    sensitivity: bool,
+    keep_float: tuple[str, ...],
     name: str,
     release: str,
     licence: str,
@@ -86,12 +102,21 @@ def export(
     ptl are deprecated upstream; they are here for apps that have them.
     """
     from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.cli.sensitivity import rank
     from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.errors import InputError
     from sentio_mobile.export.build import build_bundle
     from sentio_mobile.files import require_free
     from sentio_mobile.recipes import ExportRecipe
 
     require_free(out, force)
+    if sensitivity:
+        if data_folder is None:
+            raise InputError(
+                "--sensitivity measures ranges on songs: give the folder that `data prepare` wrote as --data"
+            )
+        rank(checkpoint, data_folder, out, force)
+        return
     recipe = ExportRecipe(
         formats=tuple(dict.fromkeys(FORMATS if "all" in formats else formats)),
         forms=tuple(form for form in FORMS if "all" in forms or form in forms),
@@ -99,6 +124,7 @@ def export(
         name=name,
         release=release,
         licence=licence,
+        keep_float=tuple(dict.fromkeys(keep_float)),
         timeout_s=timeout,
     )
     data = open_data(data_folder) if data_folder else None

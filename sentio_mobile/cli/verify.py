@@ -76,7 +76,7 @@ def _show(found: Verification) -> None:
     if found.accuracy:
         table = Table("format", "precision", "mean CCC", "loss against 32 bits", "allowed", "verdict")
         for one in found.accuracy:
-            ccc, loss = str(one.ccc["mean"]), str(one.loss["mean"])
+            ccc, loss = str(one.ccc["mean"]), one.loss["mean"].words(3)
             table.add_row(one.format, one.precision, ccc, loss, f"{one.most:g}", _verdict(one.verdict))
         console.print(table)
         console.print(f"{found.accuracy[0].songs} {found.accuracy[0].split} songs; bootstrap 95% intervals over songs")

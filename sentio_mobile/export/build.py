@@ -15,15 +15,17 @@ from sentio_mobile.export.calibration import Calibration, calibration_of
 from sentio_mobile.export.card import CARD, model_card
 from sentio_mobile.export.figures import read_figures
 from sentio_mobile.export.judge import Judged, judge
+from sentio_mobile.export.layers import chosen_weights
 from sentio_mobile.export.licence import licence_id
 from sentio_mobile.export.make_golden import make_golden
 from sentio_mobile.export.protocol import get_format, require
+from sentio_mobile.export.rounding import KEEPING
 from sentio_mobile.export.worker import Made, Wanted, convert
 from sentio_mobile.files import new_folder, sha256, write_json, write_text
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import ExportRecipe
-from sentio_mobile.spec import Artifact
+from sentio_mobile.spec import PRECISIONS, Artifact, Precision
 from sentio_mobile.training.checkpoint import WEIGHTS, Checkpoint, package_versions
 
 AT_ONCE = 2
@@ -60,7 +62,8 @@ def build_bundle(
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
-        InputError: no chosen format has a chosen precision, or songs are needed and not given.
+        InputError: no chosen format has a chosen precision, songs are needed and not given, or there is no such layer
+            to keep.
         MissingExtraError: a format's packages are not installed.
         ConversionError: every conversion failed; nothing is written.
         PrecisionError: every artifact was refused; nothing is written.
@@ -75,9 +78,10 @@ def build_bundle(
     for split in ("val", "test"):
         read_figures(loaded.evaluation, split)  # one that is damaged is said before the work, not after it
     fold_norms(loaded.model)
+    chosen_weights(loaded.model, recipe.keep_float)
     calibration = None if data is None else calibration_of(data, loaded.spec)
     stem = _stem(recipe, loaded)
-    jobs = [_equipped(job, stem, calibration) for job in jobs]
+    jobs = [_equipped(job, stem, calibration, recipe.keep_float) for job in jobs]
     with new_folder(out, replace) as part:
         golden = make_golden(loaded.model, loaded.spec, progress)
         golden.save(part / GOLDEN)
@@ -88,7 +92,7 @@ def build_bundle(
         if not artifacts:
             raise ConversionError("no format could be converted; " + "; ".join(failed.values()))
         parameters = sum(p.numel() for p in loaded.model.parameters())
-        judged = judge(artifacts, loaded, golden, data, progress)
+        judged = judge(artifacts, loaded, golden, data, progress, recipe.keep_float)
         refused = {
             one.artifact.label: f"{one.artifact.label} is refused: {one.refusal}" for one in judged if one.refusal
         }
@@ -113,6 +117,7 @@ def build_bundle(
                 "recipe": loaded.recipe,
                 "data": loaded.data,
                 "calibration": None if calibration is None else calibration.origin,
+                "keep_float": list(recipe.keep_float),
             },
             "versions": package_versions(),
         }
@@ -125,6 +130,7 @@ def build_bundle(
 
 def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[Wanted]:
     """One conversion for each format and form that has any of the precisions."""
+    _check_kept(recipe)
     found = set()
     for name in recipe.formats:
         format_ = get_format(name)
@@ -138,13 +144,28 @@ def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[Wanted]:
             if precisions:
                 yield Wanted(name, form, precisions)
     if lacking := [p for p in recipe.precisions if p not in found]:
-        have = "; ".join(f"{name}: {', '.join(get_format(name).precisions['spectrogram'])}" for name in recipe.formats)
+        have = "; ".join(f"{name}: {', '.join(_precisions_of(name, recipe))}" for name in recipe.formats)
         raise InputError(f"no chosen format has {lacking[0]} in a chosen form ({have})")
 
 
-def _equipped(job: Wanted, stem: str, calibration: Calibration | None) -> Wanted:
+def _precisions_of(name: str, recipe: ExportRecipe) -> list[Precision]:
+    """What a format has in any of the chosen forms."""
+    precisions = get_format(name).precisions
+    return [p for p in PRECISIONS if any(p in precisions[form] for form in recipe.forms)]
+
+
+def _check_kept(recipe: ExportRecipe) -> None:
+    if not recipe.keep_float:
+        return
+    if "int8-full" in recipe.precisions:
+        raise InputError("int8-full leaves no layer in floating point: export it without --keep-float")
+    if not set(KEEPING).intersection(recipe.precisions):
+        raise InputError(f"--keep-float is for the precisions {' and '.join(KEEPING)}: choose one of them")
+
+
+def _equipped(job: Wanted, stem: str, calibration: Calibration | None, keep_float: tuple[str, ...]) -> Wanted:
     needs = any(p in get_format(job.format).calibrated for p in job.precisions)
-    return replace(job, stem=stem, calibration=calibration if needs else None)
+    return replace(job, stem=stem, calibration=calibration if needs else None, keep_float=keep_float)
 
 
 def _stem(recipe: ExportRecipe, loaded: Checkpoint) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sentio_mobile.errors import InputError
+from sentio_mobile.export.costs import cost_of
 from sentio_mobile.export.figures import Figures, read_coverage, read_figures, read_retention
 from sentio_mobile.export.leaves import leaves
 from sentio_mobile.export.licence import UNKNOWN, hub_fields, licence_id
@@ -53,6 +54,7 @@ def _view(manifest: Mapping[str, Any], evaluation: Mapping[str, Any], licence: s
     provenance = _table(manifest.get("provenance"))
     artifacts = [_artifact(entry, manifest["files"]) for entry in manifest["artifacts"]]
     fed = [form for form in FORMS if form in {artifact["form"] for artifact in artifacts}]
+    labels = {f"{one['format']} {one['form']} {one['precision']}" for one in artifacts}
     teacher = _table(evaluation.get("teacher"))
     return {
         "hub": hub_fields(licence),
@@ -63,7 +65,11 @@ def _view(manifest: Mapping[str, Any], evaluation: Mapping[str, Any], licence: s
         "parameters": _whole(manifest.get("parameters")),
         "artifacts": artifacts,
         "precisions": {name: _PRECISIONS[name] for name in _PRECISIONS if name in {a["precision"] for a in artifacts}},
+        "keep_float": [str(layer) for layer in provenance.get("keep_float") or ()],
         "failed": list(_table(manifest.get("failed"))),
+        "refused": [label for label in _table(manifest.get("refused")) if label not in labels],
+        "kept": [label for label in _table(manifest.get("refused")) if label in labels],
+        "judged": [artifact["cost"] for artifact in artifacts if artifact["cost"].songs],
         "splits": [(words, read_figures(evaluation, name)) for name, words in _SPLITS.items()],
         "measured": _measured,
         "retention": read_retention(evaluation),
@@ -95,6 +101,7 @@ def _artifact(entry: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) 
         "path": path,
         "bytes": sum(int(file["bytes"]) for file in own.values()),
         "hashes": {name: str(file["sha256"]) for name, file in own.items()},
+        "cost": cost_of(entry),
     }
 
 

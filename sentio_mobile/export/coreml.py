@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.export.artifacts import damaged
-from sentio_mobile.export.coreml_program import describe, plain_trace, settle_identifiers
+from sentio_mobile.export.coreml_program import PROGRAM, describe, plain_trace, settle_identifiers, settle_order
 from sentio_mobile.export.protocol import Runner
 from sentio_mobile.spec import Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from sentio_mobile.export.calibration import Calibration
+    from sentio_mobile.export.rounding import Rounding
 
 EVERY: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
@@ -77,7 +77,7 @@ class _Converted:
     def __init__(self, program: Any, spec: ModelSpec) -> None:
         self.program, self.spec = program, spec
 
-    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+    def write(self, precision: Precision, rounding: Rounding, path: Path) -> None:
         """Convert the trace, with descriptions that Xcode shows."""
         import coremltools as ct
 
@@ -96,9 +96,10 @@ class _Converted:
             skip_model_load=True,
         )
         if precision == "int8":
-            package = with_weights_of_8_bits(package)
+            package = with_weights_of_8_bits(package, rounding.kept)
         describe(package, self.spec)
         package.save(str(path))
+        settle_order(path / PROGRAM)
         settle_identifiers(path)
 
 

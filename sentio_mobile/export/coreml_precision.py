@@ -6,7 +6,13 @@ hold.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile.export.rounding import found_by_weights
 
 SMALLEST = 512
 """Numbers in a constant from which on it is kept in 8 bits: biases are not worth it, and cost accuracy."""
@@ -29,17 +35,26 @@ def after_first_convolution(operation: Any) -> bool:
     return False
 
 
-def with_weights_of_8_bits(package: Any) -> Any:
-    """The weights of the network in 8 bits, symmetric, with a scale for each output channel."""
+def with_weights_of_8_bits(package: Any, kept: Mapping[str, NDArray[np.float32]]) -> Any:
+    """The weights of the network in 8 bits, symmetric, with a scale for each output channel.
+
+    Those of `kept`, weights by the layers' names, stay in 16 bits, in which the network computes.
+    """
     import coremltools.optimize.coreml as cto
 
     narrow = cto.OpLinearQuantizerConfig(
         mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=SMALLEST
     )
-    front_end = {
-        operation.name: None
+    constants = {
+        operation.name: operation
         for operation in package._mil_program.functions["main"].operations
         if operation.op_type == "const"
-        and not any(after_first_convolution(user) for user in operation.outputs[0].child_ops)
     }
-    return cto.linear_quantize_weights(package, cto.OptimizationConfig(global_config=narrow, op_name_configs=front_end))
+    front_end = {
+        name
+        for name, operation in constants.items()
+        if not any(after_first_convolution(user) for user in operation.outputs[0].child_ops)
+    }
+    values = {name: np.asarray(operation.outputs[0].val) for name, operation in constants.items()}
+    left: dict[str, None] = dict.fromkeys(front_end | found_by_weights(kept, values))
+    return cto.linear_quantize_weights(package, cto.OptimizationConfig(global_config=narrow, op_name_configs=left))

@@ -14,6 +14,9 @@ from sentio_mobile.spec import ModelSpec
 if TYPE_CHECKING:
     from torch import nn
 
+PROGRAM = Path("Data", "com.apple.CoreML", "model.mlmodel")
+"""Where a package has its program."""
+
 _MANIFEST = "Manifest.json"
 
 
@@ -51,8 +54,19 @@ def describe(model: Any, spec: ModelSpec) -> None:
     model.user_defined_metadata[SPEC_KEY] = spec_json(spec)
 
 
+def settle_order(model: Path) -> None:
+    """Write a model's maps in the order of their keys; each process has another. The same model, the same bytes.
+
+    Args:
+        model: a file of Core ML's protocol buffer.
+    """
+    from coremltools.proto import Model_pb2
+
+    model.write_bytes(Model_pb2.Model.FromString(model.read_bytes()).SerializeToString(deterministic=True))
+
+
 def settle_identifiers(package: Path) -> None:
-    """Name the parts of a package after what is in them; coremltools draws names. The same model, the same bytes."""
+    """Name the parts of a package after what is in them; coremltools draws names."""
     place = package / _MANIFEST
     manifest = json.loads(place.read_text())
     names = {}

@@ -51,7 +51,7 @@ def read_figures(evaluation: Mapping[str, Any], split: str) -> Figures | None:
     if not entry:
         return None
     with _read_strictly(split):
-        return _figures(_table(entry))
+        return _figures(table(entry))
 
 
 def read_retention(evaluation: Mapping[str, Any]) -> Interval | None:
@@ -63,7 +63,7 @@ def read_retention(evaluation: Mapping[str, Any]) -> Interval | None:
     if not evaluation.get("retention"):
         return None
     with _read_strictly("retention"):
-        return _interval(evaluation["retention"])
+        return interval(evaluation["retention"])
 
 
 def read_coverage(evaluation: Mapping[str, Any]) -> dict[str, Interval]:
@@ -73,11 +73,11 @@ def read_coverage(evaluation: Mapping[str, Any]) -> dict[str, Interval]:
         BundleError: these are no figures with intervals.
     """
     with _read_strictly("coverage"):
-        found = _table(evaluation.get("test") or {}).get("coverage")
+        found = table(evaluation.get("test") or {}).get("coverage")
         if not found:
             return {}
-        shares = {name: _table(_table(found)[name]) for name in OUTPUTS}
-        return {name: _interval({**share, "value": share["share"]}) for name, share in shares.items()}
+        shares = {name: table(table(found)[name]) for name in OUTPUTS}
+        return {name: interval({**share, "value": share["share"]}) for name, share in shares.items()}
 
 
 @contextmanager
@@ -88,24 +88,39 @@ def _read_strictly(part: str) -> Iterator[None]:
         raise BundleError(f"evaluation.json: what it says of {part} is damaged ({error!r}); export again") from error
 
 
-def _interval(value: object) -> Interval:
-    low, figure, high = (_finite(_table(value)[name]) for name in ("low", "value", "high"))
+def interval(value: object) -> Interval:
+    """A figure with its interval; undefined where it lacks one.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no such figure.
+    """
+    low, figure, high = (finite(table(value)[name]) for name in ("low", "value", "high"))
     # A figure without its interval is not one that this project states.
     return UNDEFINED if figure is None or low is None or high is None else Interval(figure, low, high)
 
 
-def _finite(value: Any) -> float | None:
+def finite(value: Any) -> float | None:
+    """A number; None for what is none, and for what is NaN or infinite.
+
+    Raises:
+        TypeError: it is of another type.
+    """
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _table(value: object) -> Mapping[str, Any]:
+def table(value: object) -> Mapping[str, Any]:
+    """What must be a table.
+
+    Raises:
+        TypeError: it is something else.
+    """
     if not isinstance(value, Mapping):
         raise TypeError(f"a table is wanted, not {value!r:.40}")
     return value
 
 
 def _figures(entry: Mapping[str, Any]) -> Figures:
-    metrics, bootstrap = _table(entry["metrics"]), _table(entry.get("bootstrap") or {})
+    metrics, bootstrap = table(entry["metrics"]), table(entry.get("bootstrap") or {})
     songs = tuple(str(song) for song in entry.get("songs") or ())
     shape = (len(songs), len(OUTPUTS))
     truth, predicted = (
@@ -118,8 +133,8 @@ def _figures(entry: Mapping[str, Any]) -> Figures:
         raise ValueError("labels and answers must be finite")
     return Figures(
         n=n,
-        ccc={name: _interval(_table(metrics[name])["ccc"]) for name in DIMENSIONS},
-        mae={name: _finite(metrics[name].get("mae")) for name in OUTPUTS},
+        ccc={name: interval(table(metrics[name])["ccc"]) for name in DIMENSIONS},
+        mae={name: finite(metrics[name].get("mae")) for name in OUTPUTS},
         over=None if "over" not in bootstrap else str(bootstrap["over"]),
         seed=None if "seed" not in bootstrap else int(bootstrap["seed"]),
         songs=songs,

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
 
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.export.accuracy import Accuracy, accuracy_of, answers_on
 from sentio_mobile.export.golden import Golden
+from sentio_mobile.export.layers import answering_weights, chosen_weights, layers_of
 from sentio_mobile.export.parity import Answers, Parity, parity_here
 from sentio_mobile.export.promises import weights_that_stayed_wide
 from sentio_mobile.export.protocol import get_format
@@ -42,6 +42,7 @@ def judge(
     golden: Golden,
     data: PreparedData | None,
     progress: Progress,
+    keep_float: Sequence[str] = (),
 ) -> list[Judged]:
     """Run every artifact that can be run here.
 
@@ -54,10 +55,14 @@ def judge(
         golden: its golden vectors.
         data: prepared songs.
         progress: shown artifact by artifact.
+        keep_float: layers that 8 bits were to leave as they are.
     """
     targets = load_targets()
     wide = None if data is None else answers_on(_network(loaded), data, SPLIT, loaded.spec, progress, "PyTorch")
-    weights = weights_of(loaded.model)
+    weights = sum(layer.weight.numel() for layer in layers_of(loaded.model).values())
+    kept = chosen_weights(loaded.model, keep_float)
+    # In 8 bits with ranges, formats may leave these as they are.
+    spared = {"int8-dynamic": kept, "int8": {**answering_weights(loaded.model), **kept}}
     judged: list[Judged] = []
     for artifact in artifacts:
         parity = parity_here(artifact, golden, loaded.spec, targets)
@@ -65,7 +70,8 @@ def judge(
         accuracy, refusal = None, ""
         if ran and promises:
             numbers = get_format(artifact.format).numbers(artifact.path)
-            refusal = weights_that_stayed_wide(artifact, numbers, weights, targets) or parity.reason
+            promised = weights - sum(weight.size for weight in spared.get(artifact.precision, {}).values())
+            refusal = weights_that_stayed_wide(artifact, numbers, promised, targets) or parity.reason
         if data is not None and wide is not None and ran and artifact.form == "spectrogram" and not refusal:
             run = get_format(artifact.format).open(artifact.path, loaded.spec, 1)
             answers = answers_on(run, data, SPLIT, loaded.spec, progress, artifact.label)
@@ -73,13 +79,6 @@ def judge(
             refusal = accuracy.reason if promises else ""
         judged.append(Judged(artifact, parity, accuracy, refusal))
     return [_with_its_network(one, judged) for one in judged]
-
-
-def weights_of(model: nn.Module) -> int:
-    """How many numbers the matrices of a network's linear maps and convolutions have."""
-    return sum(
-        module.weight.numel() for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv1d)
-    )
 
 
 def _network(loaded: Checkpoint) -> Callable[[Answers], Answers]:
@@ -92,9 +91,11 @@ def _network(loaded: Checkpoint) -> Callable[[Answers], Answers]:
 
 
 def _with_its_network(one: Judged, judged: Sequence[Judged]) -> Judged:
-    """Refused, too, if its network was refused in the form that is fed pictures."""
-    who = (one.artifact.format, one.artifact.precision)
+    """Refused, too, if its network was refused in the form that is fed pictures; never the other way round."""
+    who = (one.artifact.format, one.artifact.precision, "spectrogram")
+    if one.refusal:
+        return one
     for other in judged:
-        if (other.artifact.format, other.artifact.precision) == who and other.refusal and not one.refusal:
+        if (other.artifact.format, other.artifact.precision, other.artifact.form) == who and other.refusal:
             return replace(one, refusal=f"the same network, fed pictures: {other.refusal}")
     return one

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from sentio_mobile.export.artifacts import damaged
 from sentio_mobile.export.coreml import open_with_core_ml
-from sentio_mobile.export.coreml_program import describe, plain_trace
+from sentio_mobile.export.coreml_program import describe, plain_trace, settle_order
 from sentio_mobile.export.protocol import Runner
+from sentio_mobile.export.quiet import quietly
 from sentio_mobile.spec import Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from sentio_mobile.export.calibration import Calibration
+    from sentio_mobile.export.rounding import Rounding
 
 EVERY: tuple[Precision, ...] = ("fp32", "fp16")
 
@@ -53,7 +54,8 @@ class MlModel:
 
     def numbers(self, path: Path) -> Mapping[str, int]:
         """As of the layers' weights."""
-        from coremltools.models.utils import load_spec
+        with quietly():
+            from coremltools.models.utils import load_spec
 
         try:
             network = load_spec(str(path)).neuralNetwork
@@ -70,7 +72,7 @@ class _Converted:
     def __init__(self, program: Any, spec: ModelSpec) -> None:
         self.program, self.spec = program, spec
 
-    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+    def write(self, precision: Precision, rounding: Rounding, path: Path) -> None:
         """Convert the trace, with descriptions that Xcode shows."""
         import coremltools as ct
         from coremltools.models.neural_network.quantization_utils import quantize_weights
@@ -87,6 +89,7 @@ class _Converted:
             model = quantize_weights(model, nbits=16, selector=_after_first_convolution())
         describe(model, self.spec)
         model.save(str(path))
+        settle_order(path)
 
 
 def _after_first_convolution() -> Any:

@@ -17,7 +17,7 @@ from sentio_mobile.spec import Form, ModelSpec, Precision
 if TYPE_CHECKING:
     from torch import nn
 
-    from sentio_mobile.export.calibration import Calibration
+    from sentio_mobile.export.rounding import Rounding
 
 OPSET = 18
 """The oldest operator set that PyTorch's exporter writes without translating back; old runtimes read it."""
@@ -76,13 +76,13 @@ class OnnxConverted:
     def __init__(self, network: Any, front_end: Any, spec: ModelSpec) -> None:
         self.network, self.front_end, self.spec = network, front_end, spec
 
-    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+    def write(self, precision: Precision, rounding: Rounding, path: Path) -> None:
         """The network is rounded by itself, joined to the front end after it, and given its spec as metadata."""
         import onnx
 
         from sentio_mobile.export.onnx_quantize import quantize
 
-        proto = quantize(self.network, precision, calibration, self.spec.in_form("spectrogram"))
+        proto = quantize(self.network, precision, rounding, self.spec.in_form("spectrogram"))
         if self.front_end is not None:
             proto = _joined(self.front_end, proto)
         del proto.metadata_props[:]
@@ -147,7 +147,25 @@ def _convert(model: nn.Module, spec: ModelSpec, output_name: str, free: bool) ->
         del item.metadata_props[:]
         item.doc_string = ""
     del graph.metadata_props[:]
+    _share_constants(graph)
     return proto
+
+
+def _share_constants(graph: Any) -> None:
+    """Keep constants of the same content once: a front end that works in pieces has those of each piece."""
+    kept: dict[bytes, str] = {}
+    names, constants = {}, []
+    for constant in graph.initializer:
+        name, constant.name = constant.name, ""
+        content = constant.SerializeToString(deterministic=True)
+        if content not in kept:
+            kept[content] = constant.name = name
+            constants.append(constant)
+        names[name] = kept[content]
+    del graph.initializer[:]
+    graph.initializer.extend(constants)
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
 
 
 def _joined(front: Any, network: Any) -> Any:

@@ -1,33 +1,33 @@
 """An ONNX network in fewer bits, by ONNX Runtime's own tools.
 
-Products of two activations, softmax and the answer stay in 32 bits: rounding them costs accuracy and, on CPUs, time.
+Products of two activations, sums, softmax and the layers that make the answer stay in 32 bits: rounding them costs
+accuracy, and gains no time worth it.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.export.calibration import Calibration
+from sentio_mobile.export.rounding import Rounding, found_by_weights
 from sentio_mobile.spec import ModelSpec, Precision
 
-_ROUNDED = ("MatMul", "Gemm", "Conv", "Add", "Relu", "Reshape", "Transpose", "Slice", "Split", "Concat")
-"""Operations whose activations are 8-bit. Those that only move numbers are among them, so that nothing is rounded back
-and forth around them."""
+_ROUNDED = ("MatMul", "Gemm", "Conv")
+"""Operations that have weights."""
 
 
-def quantize(network: Any, precision: Precision, calibration: Calibration | None, spec: ModelSpec) -> Any:
+def quantize(network: Any, precision: Precision, rounding: Rounding, spec: ModelSpec) -> Any:
     """A model in 32 bits, in another precision.
 
     Args:
         network: takes the form `spectrogram`; stays as it is.
         precision: what is wanted.
-        calibration: songs for the ranges, where the precision has such.
+        rounding: songs for the ranges, where the precision has such, and layers to leave as they are.
         spec: of the network.
     """
     import onnx
@@ -50,31 +50,55 @@ def quantize(network: Any, precision: Precision, calibration: Calibration | None
         # Shapes that the exporter noted are of weights that the quantizer turns around.
         del bare.graph.value_info[:]
         onnx.save(bare, given)
-        products = _products_of_activations(bare.graph)
-        if calibration is None:
+        left = [*_products_of_activations(bare.graph), *_nodes_of(bare.graph, {**rounding.kept, **rounding.answering})]
+        if rounding.calibration is None:
             quantize_dynamic(
                 given,
                 made,
                 op_types_to_quantize=["MatMul", "Gemm"],
                 per_channel=True,
                 weight_type=QuantType.QInt8,
-                nodes_to_exclude=products,
+                nodes_to_exclude=left,
             )
         else:
             quantize_static(
                 given,
                 made,
-                _Reader(calibration.inputs(spec), spec.input_name),
+                _Reader(rounding.calibration.inputs(spec), spec.input_name),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=list(_ROUNDED),
                 per_channel=True,
                 # Unsigned activations are what the fast kernels of x86 and ARM take; signed ones are slower than fp32.
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
-                nodes_to_exclude=products,
+                nodes_to_exclude=left,
                 calibrate_method=CalibrationMethod.MinMax,
+                # Products are added to something next, which stays wide.
+                extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
             )
-        return onnx.load(made)
+        rounded = onnx.load(made)
+    _spare_the_rest(rounded.graph, set(left))
+    return rounded
+
+
+def _spare_the_rest(graph: Any, left: set[str]) -> None:
+    """Give what is not rounded the numbers as they were: the quantizer rounds a tensor for all that take it.
+
+    On a residual path that would round the path itself, once in each branch.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    plain = {}
+    for node in graph.node:
+        before = makers.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if before is None or before.op_type != "QuantizeLinear":
+            continue
+        source = makers.get(before.input[0])
+        # What a rounded operation gives is 8-bit already.
+        if source is None or source.op_type not in _ROUNDED or source.name in left:
+            plain[node.output[0]] = before.input[0]
+    for node in graph.node:
+        if node.op_type not in (*_ROUNDED, "QuantizeLinear") or node.name in left:
+            node.input[:] = [plain.get(name, name) for name in node.input]
 
 
 class _Reader:
@@ -109,3 +133,14 @@ def _products_of_activations(graph: Any) -> list[str]:
     """Names of the matrix products that have no weights."""
     constants = {constant.name for constant in graph.initializer}
     return [node.name for node in graph.node if node.op_type == "MatMul" and not constants.intersection(node.input)]
+
+
+def _nodes_of(graph: Any, layers: Mapping[str, NDArray[np.float32]]) -> list[str]:
+    """Names of the operations that use the weights of these layers."""
+    from onnx import numpy_helper
+
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
+    weights = found_by_weights(layers, constants)
+    names = [node.name for node in graph.node if weights.intersection(node.input)]
+    # Dynamic rounding makes a product and an addition of a Gemm before it looks at names.
+    return [*names, *(f"{name}_MatMul" for name in names)]

@@ -15,7 +15,7 @@ from sentio_mobile.spec import Form, ModelSpec, Precision
 if TYPE_CHECKING:
     from torch import nn
 
-    from sentio_mobile.export.calibration import Calibration
+    from sentio_mobile.export.rounding import Rounding
 
 _IDENTIFIER = b"ORTM"
 
@@ -60,13 +60,13 @@ class _Converted:
     def __init__(self, converted: OnnxConverted) -> None:
         self.converted = converted
 
-    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+    def write(self, precision: Precision, rounding: Rounding, path: Path) -> None:
         """Let ONNX Runtime load the ONNX artifact, and save what it made of it."""
         import onnxruntime
 
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "model.onnx"
-            self.converted.write(precision, calibration, source)
+            self.converted.write(precision, rounding, source)
             options = onnxruntime.SessionOptions()
             options.optimized_model_filepath = str(path)
             options.add_session_config_entry("session.save_model_format", "ORT")

@@ -27,7 +27,8 @@ def weights_that_stayed_wide(
     Args:
         artifact: the artifact.
         numbers: how many numbers it keeps of each type; empty where its format does not tell.
-        weights: how many the network's matrices have; biases and positions may stay wide.
+        weights: how many the network's matrices have, but for those that are wide on purpose; biases and positions may
+            stay wide.
         targets: how many of them must be narrow.
     """
     if artifact.precision not in _NARROW or not numbers:

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from sentio_mobile.errors import ConversionError, InputError, MissingExtraError
 from sentio_mobile.export.artifacts import artifact_name
+from sentio_mobile.export.rounding import Rounding
 from sentio_mobile.spec import FORMATS, Artifact, Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from sentio_mobile.export.calibration import Calibration
 
 
 class Runner(Protocol):
@@ -31,12 +30,12 @@ class Runner(Protocol):
 class Converted(Protocol):
     """A model in a format's own terms: what its artifacts of all precisions are written from."""
 
-    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+    def write(self, precision: Precision, rounding: Rounding, path: Path) -> None:
         """Write one artifact to `path`.
 
         Args:
             precision: one that the format has for the form.
-            calibration: pictures to measure ranges on; given where `needs_calibration` says so.
+            rounding: has a calibration where the format says that the precision is calibrated.
             path: where it is to stand.
         """
 
@@ -119,7 +118,7 @@ def write_artifact(
     spec: ModelSpec,
     folder: Path,
     precision: Precision = "fp32",
-    calibration: Calibration | None = None,
+    rounding: Rounding | None = None,
     stem: str | None = None,
 ) -> Artifact:
     """One artifact in `folder`, under the name that `stem` (the architecture by default), form and precision give it.
@@ -129,8 +128,9 @@ def write_artifact(
     """
     if precision not in format_.precisions[spec.form]:
         raise ConversionError(f"{format_.name} has no {precision} for the form {spec.form}")
-    if precision in format_.calibrated and calibration is None:
+    rounding = (rounding or Rounding()).of(precision, format_.calibrated)
+    if precision in format_.calibrated and rounding.calibration is None:
         raise ConversionError(f"{format_.name} {precision} needs songs to measure ranges on; give them as --data")
     path = folder / artifact_name(stem or spec.architecture, spec, precision, format_.suffix)
-    converted.write(precision, calibration if precision in format_.calibrated else None, path)
+    converted.write(precision, rounding, path)
     return Artifact(format_.name, precision, spec.form, path)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.jit import ScriptModule
 
-    from sentio_mobile.export.calibration import Calibration
+    from sentio_mobile.export.rounding import Rounding
 
 
 class Ptl:
@@ -64,7 +64,7 @@ class _Converted:
     def __init__(self, program: ScriptModule, spec: ModelSpec) -> None:
         self.program, self.spec = program, spec
 
-    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+    def write(self, precision: Precision, rounding: Rounding, path: Path) -> None:
         """Write the program as bytecode, with its spec among the file's extra files, under `SPEC_KEY`."""
         extra = {SPEC_KEY: spec_json(self.spec)}
         self.program._save_for_lite_interpreter(str(path), _extra_files=extra)

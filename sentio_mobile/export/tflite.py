@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.export.artifacts import damaged, missing_name
+from sentio_mobile.export.artifacts import SPEC_KEY, damaged, missing_name, spec_json
 from sentio_mobile.export.protocol import Runner
+from sentio_mobile.export.quiet import quietly
 from sentio_mobile.spec import Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from sentio_mobile.export.calibration import Calibration
+    from sentio_mobile.export.rounding import Rounding
 
 
 class Tflite:
@@ -58,7 +56,7 @@ class Tflite:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            with _without_greeting():
+            with quietly():
                 interpreter = Interpreter(model_path=str(path), num_threads=threads)
                 interpreter.allocate_tensors()
         except (RuntimeError, ValueError, OSError) as error:
@@ -84,13 +82,14 @@ class _Converted:
     def __init__(self, network: bytes, front_end: bytes | None, spec: ModelSpec) -> None:
         self.network, self.front_end, self.spec = network, front_end, spec
 
-    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
-        """The network is rounded by itself, and joined to the front end after it."""
-        from sentio_mobile.export.tflite_file import join
+    def write(self, precision: Precision, rounding: Rounding, path: Path) -> None:
+        """The network is rounded by itself, joined to the front end after it, and given its spec as metadata."""
+        from sentio_mobile.export.tflite_file import finished, join
         from sentio_mobile.export.tflite_quantize import quantize
 
-        content = quantize(self.network, precision, calibration, self.spec.in_form("spectrogram"))
-        path.write_bytes(content if self.front_end is None else join(self.front_end, content))
+        content = quantize(self.network, precision, rounding, self.spec.in_form("spectrogram"))
+        whole = content if self.front_end is None else join(self.front_end, content)
+        path.write_bytes(finished(whole, SPEC_KEY, spec_json(self.spec)))
 
 
 class _Runner:
@@ -122,23 +121,6 @@ class _Scale:
         if self.is_plain:
             return values.astype(np.float32, copy=False)
         return ((values.astype(np.float32) - self.zero) * np.float32(self.scale)).astype(np.float32)
-
-
-@contextmanager
-def _without_greeting() -> Iterator[None]:
-    """Keep LiteRT's line about its delegate off the terminal: it has no setting for it, and writes past Python.
-
-    What it says of a fault comes as an exception too.
-    """
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _convert(model: nn.Module, spec: ModelSpec, output_name: str) -> bytes:

@@ -1,7 +1,8 @@
 """A TensorFlow Lite network in fewer bits, by Google's AI Edge Quantizer.
 
-What is rounded follows what was measured (`export/README.md`): 8-bit softmax and products of activations have no fast
-kernels on CPUs, so `int8` leaves them, and the answer itself, in floating point; `int8-full` leaves nothing.
+What is rounded follows what was measured (`export/README.md`). In `int8` that is linear maps and convolutions, nearly
+all of the work; those that make the answer have 8-bit weights and ranges as they come. Sums stay in floating point: one
+range for all tokens of a residual path drowns what the class token adds up over the blocks. `int8-full` leaves nothing.
 """
 
 from __future__ import annotations
@@ -9,34 +10,38 @@ from __future__ import annotations
 from typing import Any
 
 from sentio_mobile.export.calibration import Calibration
+from sentio_mobile.export.rounding import Rounding
+from sentio_mobile.export.tflite_layers import scopes_of
 from sentio_mobile.spec import ModelSpec, Precision
 
 SIGNATURE = "serving_default"
 _EVERYTHING = ".*"
-_LEFT = (
-    *("SOFTMAX", "BATCH_MATMUL", "TANH", "INPUT", "OUTPUT"),
-    # What layer normalization and GELU are made of, in networks that have them.
-    *("MEAN", "SQUARED_DIFFERENCE", "RSQRT", "SUB", "GELU"),
-)
-"""Operations that `int8` leaves in floating point."""
+_ROUNDED = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
+"""Operations that `int8` rounds."""
 
 
-def quantize(network: bytes, precision: Precision, calibration: Calibration | None, spec: ModelSpec) -> bytes:
+def quantize(network: bytes, precision: Precision, rounding: Rounding, spec: ModelSpec) -> bytes:
     """The content of a file in 32 bits, in another precision.
 
     Args:
         network: takes the form `spectrogram`.
         precision: what is wanted; fp32 is given back as it came.
-        calibration: songs for the ranges, where the precision has such.
+        rounding: songs for the ranges, where the precision has such, and layers to leave as they are.
         spec: of the network.
     """
     if precision == "fp32":
         return network
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import TFLOperationName
     from ai_edge_quantizer.quantizer import Quantizer
 
     recipes = _recipes(precision)
+    for scope in scopes_of(network, rounding.answering):
+        recipes.add_dynamic_config(scope, TFLOperationName.FULLY_CONNECTED, num_bits=8)
+    for scope in scopes_of(network, rounding.kept):
+        recipes.add_quantization_config(scope, TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
     quantizer = Quantizer(bytearray(network), recipes.get_quantization_recipe())
-    ranges = None if calibration is None else _ranges(network, recipes, calibration, spec)
+    ranges = None if rounding.calibration is None else _ranges(network, recipes, rounding.calibration, spec)
     result = quantizer.quantize(ranges, enable_progress_report=False)
     return bytes(result.quantized_model)
 
@@ -65,12 +70,8 @@ def _recipes(precision: Precision) -> Any:
     if precision == "int8-dynamic":
         recipes.add_dynamic_config(_EVERYTHING, every, num_bits=8)
         return recipes
-    recipes.add_static_config(_EVERYTHING, every, activation_num_bits=8, weight_num_bits=8)
-    if precision == "int8":
-        for left in _LEFT:
-            recipes.add_quantization_config(
-                _EVERYTHING, TFLOperationName(left), algorithm_key=AlgorithmName.NO_QUANTIZE
-            )
+    for operation in map(TFLOperationName, _ROUNDED) if precision == "int8" else [every]:
+        recipes.add_static_config(_EVERYTHING, operation, activation_num_bits=8, weight_num_bits=8)
     return recipes
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.jit import ScriptModule
 
-    from sentio_mobile.export.calibration import Calibration
+    from sentio_mobile.export.rounding import Rounding
 
 
 class TorchScript:
@@ -70,7 +70,7 @@ class _Converted:
     def __init__(self, program: ScriptModule, spec: ModelSpec) -> None:
         self.program, self.spec = program, spec
 
-    def write(self, precision: Precision, calibration: Calibration | None, path: Path) -> None:
+    def write(self, precision: Precision, rounding: Rounding, path: Path) -> None:
         """Write the program with its spec among the file's extra files, under `SPEC_KEY`."""
         import torch
 

@@ -24,6 +24,7 @@ from typing import Any
 from sentio_mobile.errors import CheckpointError, ConversionError, OutputError
 from sentio_mobile.export.calibration import Calibration
 from sentio_mobile.export.protocol import get_format, require, write_artifact
+from sentio_mobile.export.rounding import Rounding
 from sentio_mobile.files import write_json
 from sentio_mobile.processes import environment
 from sentio_mobile.spec import Artifact, Form, Precision
@@ -44,6 +45,7 @@ class Wanted:
         precisions: those that the format has for the form.
         stem: what the model is called in the names of files; None takes its architecture.
         calibration: songs to measure ranges on, where one of the precisions has such.
+        keep_float: layers that 8 bits leave as they are.
     """
 
     format: str
@@ -51,6 +53,7 @@ class Wanted:
     precisions: tuple[Precision, ...] = ("fp32",)
     stem: str | None = None
     calibration: Calibration | None = None
+    keep_float: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def convert(checkpoint: Path, wanted: Wanted, folder: Path, log: Path, timeout_s
         "form": wanted.form,
         "precisions": wanted.precisions,
         "stem": wanted.stem,
+        "keep_float": wanted.keep_float,
         "folder": str(folder.resolve()),
     }
     try:
@@ -202,6 +206,7 @@ def main() -> int:
 def _convert_here(job: dict[str, Any], result: dict[str, Any]) -> None:
     """Every precision from one conversion; `result` has what is done, also if the process dies in the middle."""
     from sentio_mobile.export.forms import in_form
+    from sentio_mobile.export.layers import answering_weights, chosen_weights
     from sentio_mobile.models.blocks import fold_norms
     from sentio_mobile.training.checkpoint import Checkpoint
 
@@ -211,10 +216,11 @@ def _convert_here(job: dict[str, Any], result: dict[str, Any]) -> None:
     part.mkdir()
     spec, format_ = loaded.spec.in_form(job["form"]), get_format(job["format"])
     calibration = Calibration.load(Path(PICTURES)) if Path(PICTURES).exists() else None
+    rounding = Rounding(calibration, chosen_weights(loaded.model, job["keep_float"]), answering_weights(loaded.model))
     converted = format_.convert(in_form(loaded.model, spec), spec)
     for precision in job["precisions"]:
         try:
-            made = write_artifact(format_, converted, spec, part, precision, calibration, job["stem"])
+            made = write_artifact(format_, converted, spec, part, precision, rounding, job["stem"])
             _move(made.path, Path(job["folder"]) / made.path.name)
             result["artifacts"][precision] = made.path.name
         except Exception as error:

@@ -7,6 +7,8 @@ is read from the traced tensor breaks converters.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
@@ -110,6 +112,9 @@ class MobileViT(nn.Module):
         settings: widths and depth.
         image_size: height and width of the picture, multiples of 16.
     """
+
+    answering: ClassVar[tuple[str, ...]] = ("hidden", "output")
+    """The layers that make the answer of one token: hardly any work, and every rounding in them is an error of it."""
 
     def __init__(self, settings: MobileViTSettings, image_size: tuple[int, int] = (224, 224)) -> None:
         super().__init__()

@@ -30,11 +30,15 @@ class Interval:
     high: float | None
 
     def __str__(self) -> str:
+        return self.words(2)
+
+    def words(self, digits: int) -> str:
+        """The figure and its interval, with so many digits after the point."""
         if self.value is None or self.low is None or self.high is None:
             return "undefined"
         # Adding zero takes the sign from what is rounded to nothing.
-        value, low, high = (round(x, 2) + 0.0 for x in (self.value, self.low, self.high))
-        return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+        value, low, high = (f"{round(x, digits) + 0.0:.{digits}f}" for x in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]"
 
     @property
     def excludes_zero(self) -> bool:

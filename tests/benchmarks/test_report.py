@@ -28,6 +28,8 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag in ("td", "th", "dd"):
+            self.words += " "
 
     def handle_data(self, data: str) -> None:
         self.words += data
@@ -59,6 +61,50 @@ def test_the_report_has_what_was_measured(bundle: Bundle, measured: Benchmark, w
     assert "f" * 64 in text
     assert "sentio-mobile verify bundle" in text
     assert measured.machine.cpu in text
+
+
+def test_times_are_held_against_those_of_32_bits(
+    bundle: Bundle, verification: Verification, measured: Benchmark, tmp_path: Path
+) -> None:
+    wide = measured.measured[1]
+    assert wide.latency is not None
+    half = dataclasses.replace(wide.latency, p50_ms=wide.latency.p50_ms * 0.43)
+    narrow = dataclasses.replace(wide, precision="int8", latency=half)
+    alone = dataclasses.replace(narrow, form="waveform")
+    found = dataclasses.replace(measured, measured=(*measured.measured, narrow, alone))
+    assert [found.ratio(one) for one in found.measured[1:]] == [1.0, pytest.approx(0.43), None]
+    write_report(tmp_path / "report.html", bundle, verification, found)
+    text = words((tmp_path / "report.html").read_text())
+    assert "onnx spectrogram int8" in text
+    assert "0.43 x" in text
+    lines = {line.label: line.latency for line in summarize(bundle, verification, found).artifacts}
+    assert lines["onnx spectrogram int8"].endswith("(desktop, not a phone), 0.43 x 32 bits")
+    assert lines["onnx spectrogram fp32"].endswith("(desktop, not a phone)")
+
+
+def test_what_fewer_bits_cost_is_told(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
+    text = words(write(bundle))
+    assert "What fewer bits cost in CCC is not known" in text
+    assert re.search(r"1\d\d dB pass", text), "PSNR stands beside the difference"
+    entries = [dict(entry) for entry in bundle.manifest["artifacts"]]
+    entries[1]["accuracy"] = {
+        "split": "val",
+        "songs": 16,
+        "ccc": {"mean": {"value": 0.51, "low": 0.4, "high": 0.6}},
+        "loss": {"mean": {"value": 0.0041, "low": -0.002, "high": 0.0102}},
+    }
+    refused = {"onnx waveform int8": "loses 0.034 of mean CCC"}
+    provenance = {"keep_float": ["blocks.0.up"]}
+    changed = saying(manifest={"artifacts": entries, "refused": refused, "provenance": provenance})
+    text = words(write(changed))
+    assert "mean CCC on 16 validation songs" in text
+    assert "onnx spectrogram fp32 0.51 [0.40, 0.60] 0.004 [-0.002, 0.010]" in text
+    assert "1 model file was refused for what fewer bits cost: onnx waveform int8" in text
+    assert "refused loses 0.034 of mean CCC" in text
+    assert "Layers that 8 bits leave as they are blocks.0.up" in text
+    entries[1]["accuracy"] = {"songs": 16}
+    with pytest.raises(BundleError, match="artifact's answers is damaged"):
+        write(saying(manifest={"artifacts": entries}))
 
 
 def test_generated_music_is_called_so(bundle: Bundle, write: Write) -> None:

@@ -74,6 +74,36 @@ def test_artifacts_have_precision_form_size_and_hash(manifest: dict[str, Any]) -
     assert "Could not be made: `tflite waveform`." in card
 
 
+def test_what_fewer_bits_cost_stands_beside_each_artifact(manifest: dict[str, Any]) -> None:
+    rounded = manifest["artifacts"][1]
+    card = model_card(manifest, {}, "MIT")
+    assert ["`coreml`", "`int8`", "`spectrogram`", *["not run"] * 2, *["not measured"] * 2] in rows(card)
+    assert "No songs were given to measure CCC on" in card
+    rounded["parity"] = {"verdict": "pass", "max_diff": 0.0123, "psnr": 38.4}
+    rounded["accuracy"] = {
+        "split": "val",
+        "songs": 12,
+        "ccc": {"mean": {"value": 0.51, "low": 0.4, "high": 0.6}},
+        "loss": {"mean": {"value": 0.0041, "low": -0.002, "high": 0.0102}},
+    }
+    manifest["provenance"]["keep_float"] = ["blocks.0.up", "output"]
+    manifest["refused"] = {"onnx waveform int8": "flat", "coreml spectrogram int8": "worse"}
+    card = model_card(manifest, {}, "MIT")
+    cells = ["1.2e-02", "38 dB", "0.51 [0.40, 0.60]", "0.004 [-0.002, 0.010]"]
+    assert ["`coreml`", "`int8`", "`spectrogram`", *cells] in rows(card)
+    assert "on 12 validation songs" in card
+    assert "leave in floating point: `blocks.0.up`, `output`." in card
+    assert "Left out, because they are not what their precision promises: `onnx waveform int8`." in card
+    assert "Here, though they are not what their precision promises: `coreml spectrogram int8`." in card
+
+
+@pytest.mark.parametrize("entry", [{"parity": 3}, {"accuracy": {"songs": 3}}, {"parity": {"psnr": "loud"}}])
+def test_damaged_costs_are_refused(entry: dict[str, Any], manifest: dict[str, Any]) -> None:
+    manifest["artifacts"][0].update(entry)
+    with pytest.raises(BundleError, match=r"manifest\.json: what it says of an artifact's answers is damaged"):
+        model_card(manifest, {}, "MIT")
+
+
 def test_figures_have_their_interval_and_songs(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
     mean = evaluation["test"]["metrics"]["mean"]["ccc"]
     words = f"{mean['value']:.2f} [{mean['low']:.2f}, {mean['high']:.2f}]"
@@ -167,7 +197,7 @@ def test_no_name_can_break_a_table_or_the_front_matter(manifest: dict[str, Any],
     assert "click" not in outside
     assert "img" not in outside
     wide = [row for row in rows(card) if "click" in "".join(row)]
-    assert sorted(len(row) for row in wide) == [2, 2, 6]
+    assert sorted(len(row) for row in wide) == [2, 2, 6, 7]
 
 
 @pytest.mark.parametrize("text", ["", "MIT OR Apache-2.0", "no\nlicence", "-MIT", "x" * 65, "MIT|", "ÄGPL"])
