@@ -31,7 +31,8 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8-dynamic", "int8", "in
 fp32 and fp16 say how wide weights are. In `int8-dynamic` weights are 8-bit, and each activation is rounded to 8 bits by
 what it holds at that moment. In `int8` activations are rounded by ranges that were measured on songs, wherever a
 runtime is faster for it, and the rest computes in floating point; Core ML has 8-bit weights alone under this name. In
-`int8-full` there is no floating point at all, input and output included: for processors that have none.
+`int8-full` there is no floating point at all, input and output included, and sums have 16 bits: for processors that
+have none.
 """
 
 Form = Literal["spectrogram", "waveform"]

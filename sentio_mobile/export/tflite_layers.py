@@ -39,6 +39,18 @@ def scopes_of(network: bytes, kept: Mapping[str, NDArray[np.float32]]) -> list[s
     ]
 
 
+def inputs_of(network: bytes, operation: str) -> set[str]:
+    """Names of the tensors that go into the operations of a kind, by the schema's name for it."""
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(network))
+    (graph,) = model.subgraphs
+    kind = getattr(BuiltinOperator, operation)
+    found = (o for o in graph.operators if model.operatorCodes[o.opcodeIndex].builtinCode == kind)
+    return {_name(graph.tensors[i]) for one in found for i in one.inputs}
+
+
 def _constants(model: Any, graph: Any) -> dict[str, NDArray[np.float32]]:
     """The 32-bit tensors that have content of their own."""
     found = {}
