@@ -87,7 +87,7 @@ _PRECISIONS = {
     "fp16": "weights of 16 bits",
     "int8-dynamic": "weights of 8 bits; activations are rounded to 8 bits by what they hold at that moment",
     "int8": "weights of 8 bits; activations are rounded by ranges measured on songs, where the runtime gains by it",
-    "int8-full": "integers throughout: 8 bits, input and output included (their scale and zero point are in the file), 16 for sums",
+    "int8-full": "integers throughout: 8 bits, input and output included, with their scale in the file; 16 for sums",
 }
 
 _SPLITS = {"test": "test songs, read once", "val": "validation songs, which chose the epoch"}
