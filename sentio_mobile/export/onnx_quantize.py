@@ -73,8 +73,6 @@ def quantize(network: Any, precision: Precision, rounding: Rounding, spec: Model
                 weight_type=QuantType.QInt8,
                 nodes_to_exclude=left,
                 calibrate_method=CalibrationMethod.MinMax,
-                # Products are added to something next, which stays wide.
-                extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
             )
         rounded = onnx.load(made)
     _spare_the_rest(rounded.graph, set(left))
