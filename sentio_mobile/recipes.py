@@ -198,6 +198,19 @@ class DistillRecipe:
 
 
 @dataclass(frozen=True)
+class QatRecipe:
+    """How a student learns to answer in 8 bits as it does in 32: `distill --qat`.
+
+    `response` is that of a distillation whose teacher is the student itself; by default it learns nothing else.
+    """
+
+    training: TrainingSettings
+    response: ResponseSettings = field(
+        default_factory=lambda: ResponseSettings(1.0, hard=0.0, soft=1.0, temperature=1.0)
+    )
+
+
+@dataclass(frozen=True)
 class ExportRecipe:
     """Which formats are made, in which forms and precisions, and how long one conversion may take.
 

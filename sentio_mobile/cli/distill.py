@@ -13,6 +13,8 @@ from sentio_mobile.errors import InputError
 if TYPE_CHECKING:
     from sentio_mobile.data.prepared import PreparedData
     from sentio_mobile.data.synthetic import Synthetic
+    from sentio_mobile.recipes import QatRecipe
+    from sentio_mobile.training.checkpoint import Checkpoint
 
 
 @click.command(epilog="Example: sentio-mobile distill --teacher teacher-ckpt --data prepared --out student-ckpt")
@@ -20,9 +22,13 @@ if TYPE_CHECKING:
 @data_option
 @click.option(
     "--recipe",
-    default="mobilevit",
-    show_default=True,
-    help="mobilevit (7.3 M parameters), mobilevit_xs (2.0 M), mobilevit_wide (112 patches), or a .toml file of yours.",
+    help="mobilevit (7.3 M parameters; the default), mobilevit_xs (2.0 M), mobilevit_wide (112 patches), or a .toml "
+    "file of yours. With --qat: a .toml file.",
+)
+@click.option(
+    "--qat",
+    is_flag=True,
+    help="Quantization-aware finetuning: TEACHER is a student, which learns to answer in 8 bits as it does in 32.",
 )
 @click.option(
     "--unlabelled",
@@ -53,7 +59,8 @@ if TYPE_CHECKING:
 def distill(
     teacher: Path,
     data_folder: Path,
-    recipe: str,
+    recipe: str | None,
+    qat: bool,
     unlabelled: tuple[Path, ...],
     synthetic: tuple[Path, ...],
     cache: Path | None,
@@ -68,6 +75,9 @@ def distill(
     The student learns from people's labels, from the teacher's answers, from what its blocks hold and from where they
     look. Both are compared on the same test songs. A run that was stopped goes on where it was when the same command is
     given again.
+
+    Where `export` refuses `int8-full` because a student loses too much, `--qat` brings its weights to where rounding
+    costs least: `distill --qat --teacher student-ckpt --data prepared --out student-8`.
     """
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_evaluation, show_retention
@@ -76,16 +86,25 @@ def distill(
     from sentio_mobile.data.sides import read_sides
     from sentio_mobile.data.synthetic import open_synthetic
     from sentio_mobile.files import require_free
-    from sentio_mobile.recipes import DistillRecipe, load_recipe
+    from sentio_mobile.recipes import DistillRecipe, QatRecipe, load_recipe
     from sentio_mobile.training.checkpoint import Checkpoint
 
     require_free(out, force)
     if answers is not None and not unlabelled:
         raise InputError("--answers are for music without labels: give it as --unlabelled")
-    settings = load_recipe(DistillRecipe, recipe, "distill")
+    if qat:
+        _refuse_with_qat(cache=cache, answers=answers, sides=sides, convert=convert)
+    settings = (
+        load_recipe(QatRecipe, recipe or "finetune", "distill/qat")
+        if qat
+        else load_recipe(DistillRecipe, recipe or "mobilevit", "distill")
+    )
     songs, known = open_data(data_folder), Checkpoint.load(teacher)
     extra: list[PreparedData | Synthetic] = [open_data(folder) for folder in unlabelled]
     extra += [open_synthetic(folder) for folder in synthetic]
+    if isinstance(settings, QatRecipe):
+        _finetune(known, songs, settings, out, force, extra)
+        return
     sided = [(open_data(folder), read_sides(place)) for folder, place in sides]
     known_answers = read_answers(answers) if answers else None
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
@@ -100,6 +119,40 @@ def distill(
     show_evaluation("teacher", student.evaluation["teacher"]["test"])
     show_evaluation("student", student.evaluation["test"])
     show_retention(student.evaluation["retention"])
+    _say_next(out, "--format all")
+
+
+def _finetune(
+    student: Checkpoint,
+    songs: PreparedData,
+    settings: QatRecipe,
+    out: Path,
+    force: bool,
+    extra: list[PreparedData | Synthetic],
+) -> None:
+    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.cli.results import show_evaluation
+    from sentio_mobile.distill.qat import finetune
+
+    with Bars() as bars:
+        made = finetune(student, songs, settings, out, bars, force, extra)
+    show_evaluation("before", made.evaluation["teacher"]["test"])
+    show_evaluation("after, 32 bits", made.evaluation["test"])
+    show_evaluation("after, 8 bits", made.evaluation["rounded"]["test"])
+    before, after = (made.evaluation["rounding"][when] for when in ("before", "after"))
+    console.print(f"Rounding moves an answer by {after:.3f}, before by {before:.3f} (RMS, validation songs, simulated)")
+    _say_next(out, "--format tflite --precision int8-full --data DATA")
+
+
+def _say_next(out: Path, options: str) -> None:
     console.print(
-        f"Checkpoint: {out}. Next: sentio-mobile export --checkpoint {out} --format all --out bundle", soft_wrap=True
+        f"Checkpoint: {out}. Next: sentio-mobile export --checkpoint {out} {options} --out bundle",
+        soft_wrap=True,
+        markup=False,
     )
+
+
+def _refuse_with_qat(**options: object) -> None:
+    for name, value in options.items():
+        if value:
+            raise InputError(f"--{name} has no meaning with --qat, where a student learns from its own answers alone")

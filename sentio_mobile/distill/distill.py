@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import replace as replace_fields
 from pathlib import Path
-from typing import Any
 
 import lightning
 
@@ -16,6 +15,7 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.sides import Sides
 from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.distill.cache import cached, fill, in_step
+from sentio_mobile.distill.judge import judge
 from sentio_mobile.distill.objective import Distillation
 from sentio_mobile.distill.plan import plan_of
 from sentio_mobile.errors import DataError
@@ -27,9 +27,8 @@ from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.conformal import with_uncertainty
 from sentio_mobile.training.dataset import TrainingClips
 from sentio_mobile.training.extra import extra_material, sided_material
-from sentio_mobile.training.fit import fit, predict
+from sentio_mobile.training.fit import fit
 from sentio_mobile.training.material import Extras
-from sentio_mobile.training.metrics import evaluate, retention
 
 
 def distill(
@@ -94,7 +93,7 @@ def distill(
     history = fit(
         model, spec, data, recipe.training, objective, work, shown, "distilling the student", extras=extras
     )  # fmt: skip
-    evaluation = _evaluate(Checkpoint(model, spec), teacher, data, recipe.training.seed)
+    evaluation = judge(Checkpoint(model, spec), teacher, data, recipe.training.seed)
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
     made_by = {**asdict(recipe), "plan": asdict(plan), "extra_clips": [len(songs) for songs in extras.material]}
     made_by["answers"] = None if answers is None else answers.digest
@@ -119,21 +118,3 @@ def _require_same_front_end(audio: AudioSpec, data: PreparedData, convert: bool)
             f"{data.folder}: was prepared for another front end than the teacher's, which has {words}; --convert gives "
             "the teacher its own, and the student that of the data"
         )
-
-
-def _evaluate(student: Checkpoint, teacher: Checkpoint, data: PreparedData, seed: int) -> dict[str, Any]:
-    test, val = data.split("test"), data.split("val")
-    answers = predict(student.model, student.spec, data, "test")
-    taught = predict(teacher.model.cpu(), teacher.spec, data, "test")
-    return {
-        "val": evaluate(val.song_ids, val.labels, predict(student.model, student.spec, data, "val"), seed),
-        "test": evaluate(test.song_ids, test.labels, answers, seed),
-        "retention": asdict(retention(test.labels, answers, taught, seed)),
-        "teacher": {
-            "test": evaluate(test.song_ids, test.labels, taught, seed),
-            "spec": teacher.spec.to_dict(),
-            "parameters": sum(p.numel() for p in teacher.model.parameters()),
-            "history": teacher.history,
-            "data": teacher.data,
-        },
-    }

@@ -15,14 +15,11 @@ import numpy as np
 from sentio_mobile.export.calibration import Calibration
 from sentio_mobile.export.rounding import Rounding
 from sentio_mobile.export.tflite_layers import inputs_of, scopes_of
+from sentio_mobile.models.settings import WIDEST_LOGIT
 from sentio_mobile.spec import ModelSpec, Precision
 
 SIGNATURE = "serving_default"
 _EVERYTHING = ".*"
-_WIDEST = np.float32(2.0)
-"""What goes into the last tanh may reach this, whatever it reached on the songs that ranges are measured on: stronger
-emotions than theirs would be cut off. The tanh of it is 0.96."""
-
 _ROUNDED = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
 """Operations that `int8` rounds."""
 
@@ -97,8 +94,9 @@ def _ranges(network: bytes, recipes: Any, calibration: Calibration, spec: ModelS
     clips = [{spec.input_name: given} for given in calibration.inputs(spec)]
     calibrator.calibrate({SIGNATURE: clips}, recipes)
     ranges: dict[str, Any] = calibrator.get_model_qsvs()
+    widest = np.float32(WIDEST_LOGIT)
     for name in inputs_of(network, "TANH"):
         if name in ranges:
             low, high = ranges[name]["min"], ranges[name]["max"]
-            ranges[name] = {"min": np.minimum(low, -_WIDEST), "max": np.maximum(high, _WIDEST)}
+            ranges[name] = {"min": np.minimum(low, -widest), "max": np.maximum(high, widest)}
     return ranges

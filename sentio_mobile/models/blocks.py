@@ -76,3 +76,37 @@ def fold_norms(module: nn.Module) -> None:
             setattr(module, name, fuse_conv_bn_eval(conv, norm))
         else:
             fold_norms(child)
+
+
+def unfold_norms(module: nn.Module, folded: nn.Module) -> None:
+    """Undo `fold_norms` for a network that learnt since: give `module`, in place, the weights of its `folded` double.
+
+    Its normalizations become ones that do nothing but add the biases, so that it answers as `folded` does.
+    """
+    for name, child in module.named_children():
+        other = folded.get_submodule(name)
+        if isinstance(child, LinearNorm):
+            _unfold(child.linear, child.norm, other)
+        elif isinstance(child, ConvNorm):
+            _unfold(child[0], child[1], other)
+        else:
+            unfold_norms(child, other)
+    own = dict(folded.named_parameters(recurse=False))
+    with torch.no_grad():
+        for name, weight in module.named_parameters(recurse=False):
+            weight.copy_(own[name])
+
+
+def _unfold(layer: nn.Module, norm: nn.Module, folded: nn.Module) -> None:
+    assert isinstance(layer, nn.Linear | nn.Conv2d)
+    assert isinstance(folded, nn.Linear | nn.Conv2d)
+    assert folded.bias is not None
+    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    with torch.no_grad():
+        layer.weight.copy_(folded.weight)
+        norm.bias.copy_(folded.bias)
+        norm.weight.fill_(1)
+        norm.running_mean.fill_(0)
+        norm.running_var.fill_(1 - norm.eps)

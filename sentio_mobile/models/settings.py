@@ -58,6 +58,11 @@ class CRNNSettings:
     dropout: float = 0.2
 
 
+WIDEST_LOGIT = 2.0
+"""What goes into a student's last tanh may reach this when it is rounded, whatever it reached on the songs that ranges
+are measured on: stronger emotions than theirs would be cut off. The tanh of it is 0.96."""
+
+
 @dataclass(frozen=True)
 class MobileViTSettings:
     """The student: a convolutional stem, then transformer blocks on a 14 x 14 grid. The defaults are 7.3 M parameters.

@@ -1,0 +1,35 @@
+"""What quantization-aware finetuning simulates is what a strictly integer file does: both err on the same songs."""
+
+import numpy as np
+import pytest
+import torch
+
+from sentio_mobile.audio.image import to_input
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.distill.rounded import measuring, rounded
+from sentio_mobile.export.bundle import Bundle
+from sentio_mobile.export.calibration import Calibration
+from sentio_mobile.export.protocol import get_format
+from sentio_mobile.house import ROOT
+from sentio_mobile.training.checkpoint import Checkpoint
+
+
+@pytest.mark.slow
+def test_rounding_is_simulated_as_integer_kernels_do_it(
+    bundle: Bundle, calibration: Calibration, data: PreparedData
+) -> None:
+    loaded = Checkpoint.load(ROOT / "export" / "golden" / "student")
+    network, plain = rounded(loaded.model)
+    pictures = [*bundle.golden().picture, *calibration.pictures]
+    given = [torch.from_numpy(to_input(picture, loaded.spec)) for picture in pictures]
+    with torch.inference_mode():
+        with measuring(network.eval()):
+            for picture in calibration.inputs(loaded.spec):
+                network(torch.from_numpy(picture))
+        whole, simulated = (torch.cat([net(one) for one in given]).numpy() for net in (plain, network))
+    artifact = bundle.artifact("tflite", "spectrogram", "int8-full")
+    run = get_format("tflite").open(artifact.path, loaded.spec, 1)
+    real = np.concatenate([run(one.numpy()) for one in given])
+    errors, told = (real - whole).ravel(), (simulated - whole).ravel()
+    assert np.corrcoef(errors, told)[0, 1] > 0.8
+    assert np.sqrt(np.mean(np.square(told))) == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=0.3)
