@@ -17,8 +17,10 @@ from sentio_mobile.cli import (
     doctor,
     evaluate,
     export,
+    package,
     predict,
     run,
+    serve,
     teacher,
     verify,
 )
@@ -45,6 +47,8 @@ for command in (
     bundle.bundle,
     benchmark.benchmark,
     predict.predict,
+    package.package,
+    serve.serve,
     arm64.arm64,
     doctor.doctor,
 ):

@@ -134,12 +134,15 @@ def evaluate(
         evaluation = evaluate_models(subjects, data, wanted, bars)
     write_evaluation(out, evaluation, made_up)
     show_models(evaluation)
-    _show_sides(evaluation)
+    _show_sides(evaluation, asked=len(sides))
     console.print(f"Report: {out / PAGE}")
 
 
-def _show_sides(evaluation: Evaluation) -> None:
+def _show_sides(evaluation: Evaluation, asked: int) -> None:
     for judged in evaluation.judged:
+        if len(judged.sides) < asked:
+            name = judged.subject.name
+            console.print(f"{name} is fed sound, and prepared music keeps none: not measured by --sides", markup=False)
         for one in judged.sides:
             areas = ", ".join(f"{name} {area}" for name, area in one.areas.items())
             music = f"{one.clips} clips of {one.name}"

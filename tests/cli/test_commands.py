@@ -41,6 +41,10 @@ COMMANDS = [
     ("bundle", "diff"),
     ("benchmark",),
     ("predict",),
+    ("package", "android"),
+    ("package", "ios"),
+    ("package", "web"),
+    ("serve",),
     ("arm64", "setup"),
     ("doctor",),
 ]

@@ -1,0 +1,160 @@
+"""`sentio-mobile package`: a bundle becomes a project that opens in its own IDE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from sentio_mobile.cli.words import Group, console, errors, force_option, json_option, out_option
+from sentio_mobile.package.android import ANDROID
+from sentio_mobile.package.ios import IOS
+from sentio_mobile.package.platform import App, Platform
+from sentio_mobile.package.web import WEB
+from sentio_mobile.spec import Form, Precision
+
+_Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+if TYPE_CHECKING:
+    from sentio_mobile.package.project import Packaged
+
+
+@click.group(cls=Group)
+def package() -> None:
+    """Write an app with a bundle's model inside: an Android, iOS or web project that opens in its own IDE."""
+
+
+def _command(platform: Platform, does: str, example: str) -> click.Command:
+    @click.command(platform.name, help=does, epilog=f"Example: sentio-mobile package {platform.name} {example}")
+    @click.argument("bundle", type=click.Path(path_type=Path))
+    @out_option
+    @click.option("--id", "app_id", default=App.id, show_default=True, help="Reverse-DNS, as both stores want it.")
+    @click.option("--name", default=App.name, show_default=True, help="What people read under the icon.")
+    @_only_for(
+        platform.formats,
+        click.option(
+            "--format",
+            "formats",
+            multiple=True,
+            type=click.Choice(platform.formats),
+            help="May be given more than once: an app runs the first that it can. By default the first of "
+            f"{', '.join(platform.formats)} that the bundle has.",
+        ),
+    )
+    @_only_for(
+        platform.forms,
+        click.option(
+            "--form",
+            type=click.Choice(platform.forms),
+            default=platform.forms[0],
+            show_default=True,
+            help="What the model is fed: PCM, or the picture of a log-mel, for which the app has a front end.",
+        ),
+    )
+    @click.option(
+        "--precision",
+        type=click.Choice(platform.precisions),
+        help=f"By default the first of {', '.join(platform.precisions)} that the bundle has.",
+    )
+    @force_option
+    @json_option
+    def command(
+        bundle: Path,
+        out: Path,
+        app_id: str,
+        name: str,
+        precision: Precision | None,
+        force: bool,
+        as_json: bool,
+        formats: tuple[str, ...] = (),
+        form: Form | None = None,
+    ) -> None:
+        import json
+
+        from sentio_mobile.export.bundle import open_bundle
+        from sentio_mobile.files import require_free
+        from sentio_mobile.package.project import package as package_bundle
+
+        app = App(app_id, name)
+        require_free(out, force)
+        opened = open_bundle(bundle)
+        made = package_bundle(opened, platform, out, app, formats, form, precision, force)
+        if as_json:
+            click.echo(json.dumps(_report(made, platform, out, app), indent=2))
+        else:
+            _show(made, out)
+
+    return command
+
+
+def _only_for(choices: Sequence[str], option: _Decorator) -> _Decorator:
+    """An option, where there is something to choose."""
+    return option if len(choices) > 1 else lambda function: function
+
+
+def _report(made: Packaged, platform: Platform, out: Path, app: App) -> dict[str, object]:
+    import dataclasses
+
+    return {
+        "platform": platform.name,
+        "out": str(out),
+        **dataclasses.asdict(app),
+        "artifacts": [
+            {"format": one.format, "form": one.form, "precision": one.precision, "path": one.path.name}
+            for one in made.artifacts
+        ],
+        "licence": made.licence,
+        "bytes": {**dataclasses.asdict(made.sizes), "app": made.sizes.app},
+        "notes": made.notes,
+        "next": made.next_steps,
+    }
+
+
+def _show(made: Packaged, out: Path) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    sizes = made.sizes
+    table = Table("part of the app", "size", "what it is")
+    table.columns[1].justify = "right"
+    front_end = "" if sizes.front_end is None else f", of which front end: {sizes.front_end:,} B"
+    rows = (
+        ("model", sizes.model, ", ".join(artifact.label for artifact in made.artifacts) + front_end),
+        ("golden vectors", sizes.golden, "what the app checks itself on"),
+        ("papers", sizes.papers, f"manifest and model card; the model's licence: {made.licence}"),
+        ("code", sizes.code, "of the SDK and the app, before it is compiled"),
+        ("resources", sizes.resources, "icons, texts, manifests"),
+    )
+    for part, size, what in rows:
+        table.add_row(part, f"{size:,} B", escape(what))
+    table.add_section()
+    table.add_row("together", f"{sizes.app:,} B", f"not counted: {sizes.runtime}")
+    console.print(table)
+    for line in made.notes:
+        errors.print("[yellow]Note:[/]", end=" ")
+        errors.print(line, markup=False, soft_wrap=True)
+    console.print(f"{out}: written. Next:", markup=False, soft_wrap=True)
+    for line in made.next_steps:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+for _one in (
+    _command(
+        ANDROID,
+        "Write an Android project (Gradle, Kotlin) with a bundle's model inside, and check the bundle's hashes first.",
+        "bundle --id org.example.moods --name Moods --out moods-android",
+    ),
+    _command(
+        IOS,
+        "Write an iOS project (Xcode, Swift) with a bundle's model inside, and check the bundle's hashes first.",
+        "bundle --id org.example.moods --name Moods --out moods-ios",
+    ),
+    _command(
+        WEB,
+        "Write a page (Vite, TypeScript) with a bundle's model inside, and check the bundle's hashes first.",
+        "bundle --name Moods --out moods-web",
+    ),
+):
+    package.add_command(_one)

@@ -1,0 +1,63 @@
+"""`sentio-mobile serve`: a bundle's model in the browser, on this machine alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from sentio_mobile.cli.words import console
+from sentio_mobile.package.web import WEB
+from sentio_mobile.spec import Precision
+
+if TYPE_CHECKING:
+    from sentio_mobile.package.server import Server
+
+
+@click.command(epilog="Example: sentio-mobile serve bundle --open")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free.")
+@click.option(
+    "--precision",
+    type=click.Choice(WEB.precisions),
+    help=f"By default the first of {', '.join(WEB.precisions)} that the bundle has.",
+)
+@click.option("--open", "open_it", is_flag=True, help="Open the page in your browser.")
+def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -> None:
+    """Try a bundle's model in the browser: drop a song on the page or use the microphone.
+
+    The page runs the bundle's ONNX waveform model; what is heard stays in the browser. It is served on 127.0.0.1 alone,
+    until Ctrl-C. Where it is not built yet, npm builds it, once.
+    """
+    import tempfile
+
+    from sentio_mobile.export.bundle import open_bundle
+    from sentio_mobile.house import ROOT
+    from sentio_mobile.package.carry import carry
+    from sentio_mobile.package.choose import choose
+    from sentio_mobile.package.page import built_page
+    from sentio_mobile.package.server import Server, read_headers
+
+    opened = open_bundle(bundle)
+    artifacts = choose(opened, WEB, precision=precision)
+    page = built_page(ROOT / WEB.name, say=lambda line: console.print(line, markup=False, soft_wrap=True))
+    with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as folder:
+        carry(opened, artifacts, Path(folder))
+        with Server(page, Path(folder), read_headers(ROOT / WEB.name), port) as server:
+            line = f"{artifacts[0].label} of {bundle}: {server.url}\nCtrl-C ends it."
+            console.print(line, markup=False, soft_wrap=True)
+            if open_it:
+                click.launch(server.url)
+            _serve(server)
+
+
+def _serve(server: Server) -> None:
+    """Until Ctrl-C, or until the process is asked to end: either way the folder with the model goes."""
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        console.print("Ended.")
