@@ -201,13 +201,15 @@ class DistillRecipe:
 class QatRecipe:
     """How a student learns to answer in 8 bits as it does in 32: `distill --qat`.
 
-    `response` is that of a distillation whose teacher is the student itself; by default it learns nothing else.
+    `whole` is the weight of its answers in 32 bits in the loss, beside 1 of those in 8.
     """
 
     training: TrainingSettings
-    response: ResponseSettings = field(
-        default_factory=lambda: ResponseSettings(1.0, hard=0.0, soft=1.0, temperature=1.0)
-    )
+    whole: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not self.whole >= 0:
+            raise RecipeError(f"whole must be 0 or more, not {self.whole!r}")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,12 @@ def unit_of_clip(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float
 
 def picture_of_clip(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
     """A clip of PCM [n_samples] as the resized picture [height, width], not yet standardized."""
-    return to_picture(normalize(unit_of_clip(clip, spec), spec), spec.image_size)
+    return picture_of_unit(unit_of_clip(clip, spec), spec)
+
+
+def picture_of_unit(unit: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """A log-mel in unit levels [n_mels, n_frames], as stores keep them, as the resized picture [height, width]."""
+    return to_picture(normalize(unit, spec), spec.image_size)
 
 
 def input_of_clip(clip: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
@@ -26,5 +31,5 @@ def input_of_clip(clip: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.floa
 
 
 def input_of_unit(unit: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
-    """A log-mel in unit levels [n_mels, n_frames], as stores keep them, as a model's input [1, 3, height, width]."""
-    return to_input(to_picture(normalize(unit, spec.audio), spec.audio.image_size), spec)
+    """A log-mel in unit levels [n_mels, n_frames] as a model's input [1, 3, height, width]."""
+    return to_input(picture_of_unit(unit, spec.audio), spec)

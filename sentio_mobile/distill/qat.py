@@ -20,18 +20,15 @@ from torch import nn
 
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.synthetic import Synthetic
-from sentio_mobile.distill.cache import in_step
+from sentio_mobile.distill.imitation import Imitation
 from sentio_mobile.distill.judge import judge
-from sentio_mobile.distill.objective import Distillation
-from sentio_mobile.distill.plan import plan_of
 from sentio_mobile.distill.rounded import measuring, rounded
-from sentio_mobile.distill.settings import AttentionSettings, FeatureSettings
 from sentio_mobile.errors import CheckpointError, DataError
 from sentio_mobile.models.blocks import unfold_norms
 from sentio_mobile.models.registry import settings_of
 from sentio_mobile.models.settings import MobileViTSettings
 from sentio_mobile.progress import Progress, Silent
-from sentio_mobile.recipes import DistillRecipe, QatRecipe
+from sentio_mobile.recipes import QatRecipe
 from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.training.conformal import with_uncertainty
 from sentio_mobile.training.extra import extra_material
@@ -85,14 +82,10 @@ def finetune(
     with measuring(network):
         predict(network.eval(), spec, data, "train")
     before = _distance(network, student, data)
-    off = FeatureSettings(weight=0.0), AttentionSettings(weight=0.0)
-    distillation = DistillRecipe(settings, recipe.training, recipe.response, *off, views=0)
-    plan = plan_of(student.model, network, *off)
+    was = copy.deepcopy(student.model).eval()
+    chosen_by = _with_answers(data, predict(was, spec, data, "val"))
+    work, objective = out.with_name(f"{out.name}.training"), Imitation(plain, was, recipe)
     extras = Extras(material=extra_material(data, extra))
-    source, taught_by = in_step(student, plan.signals, plan.grid), weights_digest(student.model)
-    objective = Distillation(plan, network, student.model, distillation, source, taught_by)
-    chosen_by = _with_answers(data, predict(student.model.eval(), spec, data, "val"))
-    work = out.with_name(f"{out.name}.training")
     history = fit(
         network.train(), spec, chosen_by, recipe.training, objective, work, shown, "finetuning in 8 bits", extras=extras
     )  # fmt: skip
@@ -105,7 +98,12 @@ def finetune(
     evaluation["rounded"] = {"test": evaluate(test.song_ids, test.labels, answers, recipe.training.seed)}
     evaluation["rounding"] = {"before": before, "after": _distance(network, student, data)}
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
-    made_by = {**asdict(recipe), "model": asdict(settings), "finetuned": student.recipe, "from_weights": taught_by}
+    made_by = {
+        **asdict(recipe),
+        "model": asdict(settings),
+        "finetuned": student.recipe,
+        "from_weights": weights_digest(was),
+    }
     checkpoint = Checkpoint(model, spec, made_by, history, evaluation, data.origin)
     checkpoint.save(out, replace)
     shutil.rmtree(work)

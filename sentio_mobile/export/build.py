@@ -12,13 +12,13 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import ConversionError, InputError, PrecisionError
 from sentio_mobile.export.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
 from sentio_mobile.export.calibration import Calibration, calibration_of
-from sentio_mobile.export.card import CARD, model_card
-from sentio_mobile.export.figures import read_figures
 from sentio_mobile.export.judge import Judged, judge
 from sentio_mobile.export.layers import chosen_weights
-from sentio_mobile.export.licence import licence_id
 from sentio_mobile.export.make_golden import make_golden
 from sentio_mobile.export.protocol import get_format, require
+from sentio_mobile.export.release.card import CARD, model_card
+from sentio_mobile.export.release.figures import read_figures
+from sentio_mobile.export.release.licence import licence_id
 from sentio_mobile.export.rounding import KEEPING
 from sentio_mobile.export.worker import Made, Wanted, convert
 from sentio_mobile.files import new_folder, sha256, write_json, write_text
@@ -204,6 +204,7 @@ def _entry(one: Judged, part: Path) -> dict[str, Any]:
         "precision": a.precision,
         "form": a.form,
         "path": a.path.relative_to(part).as_posix(),
+        "varies": get_format(a.format).varies,
         "parity": asdict(one.parity),
         "accuracy": None if one.accuracy is None else asdict(one.accuracy),
     }

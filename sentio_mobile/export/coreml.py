@@ -39,6 +39,7 @@ class CoreML:
     runtimes: tuple[str, ...] = ("coremltools",) if sys.platform == "darwin" else ()
     free_batch: tuple[Form, ...] = ()
     timed_here = sys.platform == "darwin"
+    varies: str | None = None
     precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": EVERY, "waveform": EVERY}
     calibrated: tuple[Precision, ...] = ()
 
@@ -62,7 +63,7 @@ class CoreML:
 
     def numbers(self, path: Path) -> Mapping[str, int]:
         """As of the constants, in the file of weights or written out."""
-        from sentio_mobile.export.mil_read import read_package
+        from sentio_mobile.export.interpreter.mil_read import read_package
 
         found: Counter[str] = Counter()
         for operation in read_package(path).operations:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentio_mobile.errors import BundleError
-from sentio_mobile.export.figures import finite, interval, table
+from sentio_mobile.export.release.figures import finite, interval, table
 from sentio_mobile.training.measures import Interval
 
 _KINDS = {"val": "validation song", "test": "test song"}

@@ -11,11 +11,11 @@ import numpy as np
 
 from sentio_mobile.errors import BundleError
 from sentio_mobile.export.artifacts import damaged, missing_name
-from sentio_mobile.export.mil_blob import Value
-from sentio_mobile.export.mil_math import Tensor
-from sentio_mobile.export.mil_ops import OPERATIONS, run_operation
-from sentio_mobile.export.mil_read import READER, Operation, read_package
-from sentio_mobile.export.protobuf import FAULTS
+from sentio_mobile.export.interpreter.mil_blob import Value
+from sentio_mobile.export.interpreter.mil_math import Tensor
+from sentio_mobile.export.interpreter.mil_ops import OPERATIONS, run_operation
+from sentio_mobile.export.interpreter.mil_read import READER, Operation, read_package
+from sentio_mobile.export.interpreter.protobuf import FAULTS
 
 
 class MilRunner:

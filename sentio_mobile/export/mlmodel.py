@@ -33,6 +33,7 @@ class MlModel:
     runtimes: tuple[str, ...] = ("coremltools",) if sys.platform == "darwin" else ()
     free_batch: tuple[Form, ...] = ()
     timed_here = sys.platform == "darwin"
+    varies: str | None = None
     precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": EVERY, "waveform": EVERY}
     calibrated: tuple[Precision, ...] = ()
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from sentio_mobile.errors import BundleError
 from sentio_mobile.export.artifacts import damaged, missing_name
-from sentio_mobile.export.mil_math import Tensor
-from sentio_mobile.export.nn_ops import LAYERS, Step
-from sentio_mobile.export.nn_read import READER, Layer, read_network
-from sentio_mobile.export.protobuf import FAULTS
+from sentio_mobile.export.interpreter.mil_math import Tensor
+from sentio_mobile.export.interpreter.nn_ops import LAYERS, Step
+from sentio_mobile.export.interpreter.nn_read import READER, Layer, read_network
+from sentio_mobile.export.interpreter.protobuf import FAULTS
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class Onnx:
     runtimes: tuple[str, ...] = ("onnxruntime",)
     free_batch: tuple[Form, ...] = ("spectrogram",)
     timed_here = True
+    varies: str | None = None
     precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": EVERY, "waveform": EVERY}
     calibrated: tuple[Precision, ...] = ("int8",)
 

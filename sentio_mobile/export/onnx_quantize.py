@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile.export.onnx_addends import round_addends
 from sentio_mobile.export.rounding import Rounding, found_by_weights
 from sentio_mobile.spec import ModelSpec, Precision
 
@@ -76,6 +77,7 @@ def quantize(network: Any, precision: Precision, rounding: Rounding, spec: Model
             )
         rounded = onnx.load(made)
     _spare_the_rest(rounded.graph, set(left))
+    round_addends(rounded.graph)
     return rounded
 
 

@@ -30,6 +30,9 @@ class Ort:
     runtimes: tuple[str, ...] = ("onnxruntime",)
     free_batch: tuple[Form, ...] = ("spectrogram",)
     timed_here = True
+    varies: str | None = (
+        "ONNX Runtime writes what it keeps in tables in the order of their hashes, which is another in each process"
+    )
     precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": EVERY, "waveform": EVERY}
     calibrated: tuple[Precision, ...] = ("int8",)
 

@@ -55,6 +55,8 @@ class Format(Protocol):
     """The forms whose artifacts take any number of clips at once; the others take one."""
     timed_here: bool
     """Whether `open` gives the format's own runtime on this machine, so that its speed means something."""
+    varies: str | None
+    """Why two conversions of one model on one machine may differ in their bytes; None where they do not."""
     precisions: Mapping[Form, tuple[Precision, ...]]
     """What can be written, for each form."""
     calibrated: tuple[Precision, ...]

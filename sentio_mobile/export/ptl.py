@@ -32,6 +32,7 @@ class Ptl:
     runtimes: tuple[str, ...] = ("torch",)
     free_batch: tuple[Form, ...] = ()
     timed_here = True
+    varies: str | None = None
     precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": ("fp32",), "waveform": ("fp32",)}
     calibrated: tuple[Precision, ...] = ()
 

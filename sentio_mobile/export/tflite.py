@@ -31,6 +31,7 @@ class Tflite:
     runtimes: tuple[str, ...] = ("ai_edge_litert",)
     free_batch: tuple[Form, ...] = ()
     timed_here = True
+    varies: str | None = None
     precisions: Mapping[Form, tuple[Precision, ...]] = {
         "spectrogram": ("fp32", "fp16", "int8-dynamic", "int8", "int8-full"),
         # PCM of 8 bits would be another sound.

@@ -14,6 +14,7 @@ import numpy as np
 
 from sentio_mobile.export.calibration import Calibration
 from sentio_mobile.export.rounding import Rounding
+from sentio_mobile.export.tflite_half import halved
 from sentio_mobile.export.tflite_layers import inputs_of, scopes_of
 from sentio_mobile.models.settings import WIDEST_LOGIT
 from sentio_mobile.spec import ModelSpec, Precision
@@ -47,7 +48,8 @@ def quantize(network: bytes, precision: Precision, rounding: Rounding, spec: Mod
     quantizer = Quantizer(bytearray(network), recipes.get_quantization_recipe())
     ranges = None if rounding.calibration is None else _ranges(network, recipes, rounding.calibration, spec)
     result = quantizer.quantize(ranges, enable_progress_report=False)
-    return bytes(result.quantized_model)
+    made = bytes(result.quantized_model)
+    return made if precision == "int8-full" else halved(made)
 
 
 def _recipes(precision: Precision) -> Any:

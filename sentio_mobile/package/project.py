@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from sentio_mobile.errors import InputError, OutputError
 from sentio_mobile.export.bundle import Bundle
-from sentio_mobile.export.licence import UNKNOWN
+from sentio_mobile.export.release.licence import UNKNOWN
 from sentio_mobile.files import new_folder, write_text
 from sentio_mobile.house import ROOT
 from sentio_mobile.package.carry import carry

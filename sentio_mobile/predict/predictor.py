@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.frontend import input_of_clip
-from sentio_mobile.audio.image import to_input, to_picture
-from sentio_mobile.audio.logmel import normalize
+from sentio_mobile.audio.frontend import input_of_clip, input_of_unit
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_units
 from sentio_mobile.audio.stream import check_pcm, likely_seconds, stream
 from sentio_mobile.errors import BundleError, InputError
@@ -155,10 +153,7 @@ class Predictor:
         audio = self.spec.audio
         if self.spec.form == "waveform":
             return ((clip, clip.pcm[None]) for clip in clips)
-        return (
-            (clip, to_input(to_picture(normalize(unit, audio), audio.image_size), self.spec))
-            for clip, unit in with_units(clips, audio)
-        )
+        return ((clip, input_of_unit(unit, self.spec)) for clip, unit in with_units(clips, audio))
 
     def _of_pcm(self, pcm: NDArray[np.float32], song: str) -> Emotion:
         """The answer for one clip, or for less than one."""

@@ -50,7 +50,7 @@ def wide_in(path: Path) -> Iterator[NDArray[Any]]:
             if tensor.type == 0 and content is not None:
                 yield np.frombuffer(bytes(content), dtype=np.float32)
     else:
-        from sentio_mobile.export.mil_read import read_package
+        from sentio_mobile.export.interpreter.mil_read import read_package
 
         for operation in read_package(path).operations:
             if operation.constant is not None:

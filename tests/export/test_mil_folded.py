@@ -15,9 +15,9 @@ import torch
 import torchvision  # noqa: F401 (after coremltools, which may import tensorflow, it crashes)
 from numpy.typing import NDArray
 
-from sentio_mobile.export.mil_blob import Value, read_blob, unpack
-from sentio_mobile.export.mil_ops import OPERATIONS, run_operation
-from sentio_mobile.export.mil_read import Operation, TensorType
+from sentio_mobile.export.interpreter.mil_blob import Value, read_blob, unpack
+from sentio_mobile.export.interpreter.mil_ops import OPERATIONS, run_operation
+from sentio_mobile.export.interpreter.mil_read import Operation, TensorType
 
 RANDOM = np.random.default_rng(7)
 

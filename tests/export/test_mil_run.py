@@ -4,8 +4,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from sentio_mobile.export.mil_ops import run_operation
-from sentio_mobile.export.mil_read import Operation, Value
+from sentio_mobile.export.interpreter.mil_ops import run_operation
+from sentio_mobile.export.interpreter.mil_read import Operation, Value
 
 RANDOM = np.random.default_rng(5)
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from sentio_mobile.audio.frontend import input_of_clip
 from sentio_mobile.errors import BundleError
 from sentio_mobile.export.forms import in_form
-from sentio_mobile.export.nn_ops import LAYERS
+from sentio_mobile.export.interpreter.nn_ops import LAYERS
 from sentio_mobile.export.nn_run import NnRunner
 from sentio_mobile.house import ROOT
 from sentio_mobile.models.blocks import fold_norms

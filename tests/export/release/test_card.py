@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from sentio_mobile.errors import BundleError, InputError
-from sentio_mobile.export.card import model_card
-from sentio_mobile.export.licence import hub_fields, licence_id
+from sentio_mobile.export.release.card import model_card
+from sentio_mobile.export.release.licence import hub_fields, licence_id
 
 NOTHING = {"value": None, "low": None, "high": None}
 

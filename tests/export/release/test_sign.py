@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sentio_mobile.errors import SentioError
-from sentio_mobile.export.sign import check
+from sentio_mobile.export.release.sign import check
 
 Sentio = Callable[..., Result]
 Refused = Callable[..., str]

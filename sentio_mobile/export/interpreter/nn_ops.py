@@ -10,9 +10,9 @@ from functools import reduce
 
 import numpy as np
 
-from sentio_mobile.export import mil_math
-from sentio_mobile.export.mil_math import Tensor
-from sentio_mobile.export.nn_read import Parameters
+from sentio_mobile.export.interpreter import mil_math
+from sentio_mobile.export.interpreter.mil_math import Tensor
+from sentio_mobile.export.interpreter.nn_read import Parameters
 
 Step = Callable[..., Tensor | list[Tensor]]
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from sentio_mobile.export import mil_math
-from sentio_mobile.export.mil_blob import Value
-from sentio_mobile.export.mil_inputs import Inputs
-from sentio_mobile.export.mil_math import Tensor
-from sentio_mobile.export.mil_quantized import QUANTIZED, cast, rounded
-from sentio_mobile.export.mil_read import Operation
+from sentio_mobile.export.interpreter import mil_math
+from sentio_mobile.export.interpreter.mil_blob import Value
+from sentio_mobile.export.interpreter.mil_inputs import Inputs
+from sentio_mobile.export.interpreter.mil_math import Tensor
+from sentio_mobile.export.interpreter.mil_quantized import QUANTIZED, cast, rounded
+from sentio_mobile.export.interpreter.mil_read import Operation
 
 
 def conv(inputs: Inputs) -> Tensor:

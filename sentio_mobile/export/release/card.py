@@ -13,9 +13,9 @@ from typing import Any
 
 from sentio_mobile.errors import InputError
 from sentio_mobile.export.costs import cost_of
-from sentio_mobile.export.figures import Figures, read_coverage, read_figures, read_retention
-from sentio_mobile.export.leaves import leaves
-from sentio_mobile.export.licence import UNKNOWN, hub_fields, licence_id
+from sentio_mobile.export.release.figures import Figures, read_coverage, read_figures, read_retention
+from sentio_mobile.export.release.leaves import leaves
+from sentio_mobile.export.release.licence import UNKNOWN, hub_fields, licence_id
 from sentio_mobile.spec import FORMS, OUTPUTS, ModelSpec
 from sentio_mobile.training.measures import Interval
 

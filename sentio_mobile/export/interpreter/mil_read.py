@@ -14,8 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from sentio_mobile.export.artifacts import damaged
-from sentio_mobile.export.mil_blob import Value, read_blob
-from sentio_mobile.export.protobuf import FAULTS, Field, Message, entries, fields, integers, number, raw, text
+from sentio_mobile.export.interpreter.mil_blob import Value, read_blob
+from sentio_mobile.export.interpreter.protobuf import (
+    FAULTS,
+    Field,
+    Message,
+    entries,
+    fields,
+    integers,
+    number,
+    raw,
+    text,
+)
 
 READER = "the Core ML reader"
 _ML_PROGRAM = 502

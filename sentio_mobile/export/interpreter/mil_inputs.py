@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sentio_mobile.export.mil_blob import Value
-from sentio_mobile.export.mil_math import Tensor
+from sentio_mobile.export.interpreter.mil_blob import Value
+from sentio_mobile.export.interpreter.mil_math import Tensor
 
 
 class Inputs:

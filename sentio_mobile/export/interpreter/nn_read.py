@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from sentio_mobile.export.artifacts import damaged
-from sentio_mobile.export.mil_math import Tensor
-from sentio_mobile.export.protobuf import FAULTS, Message, fields, floats, integers, number, raw, text
+from sentio_mobile.export.interpreter.mil_math import Tensor
+from sentio_mobile.export.interpreter.protobuf import FAULTS, Message, fields, floats, integers, number, raw, text
 
 READER = "the Core ML neural network reader"
 _DESCRIPTION, _NETWORK = 2, 500

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.export.mil_blob import Value, unpack
-from sentio_mobile.export.mil_inputs import Inputs
-from sentio_mobile.export.mil_math import Tensor
+from sentio_mobile.export.interpreter.mil_blob import Value, unpack
+from sentio_mobile.export.interpreter.mil_inputs import Inputs
+from sentio_mobile.export.interpreter.mil_math import Tensor
 
 _TYPES: Mapping[str, type[np.generic]] = {
     "bool": np.bool_,

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from sentio_mobile.export.bundle import EVALUATION, GOLDEN, Bundle
-from sentio_mobile.export.figures import Figures, read_figures
-from sentio_mobile.export.leaves import leaves
+from sentio_mobile.export.release.figures import Figures, read_figures
+from sentio_mobile.export.release.leaves import leaves
 from sentio_mobile.training.measures import DIMENSIONS, Interval
 from sentio_mobile.training.metrics import paired_difference
 

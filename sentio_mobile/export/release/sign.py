@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sentio_mobile.errors import BundleError, CheckFailedError, InputError
 from sentio_mobile.export.bundle import MANIFEST, Bundle, open_bundle
-from sentio_mobile.export.keys import fingerprint, read_private, read_public
+from sentio_mobile.export.release.keys import fingerprint, read_private, read_public
 from sentio_mobile.files import read_json, write_json
 from sentio_mobile.tables import read_table
 
