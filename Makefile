@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test lint arm64 clean
+.PHONY: quickstart test lint arm64 mobile-tools clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sentio-mobile quickstart --out runs/quickstart
@@ -21,6 +21,12 @@ lint: $(INSTALLED)
 # What `sentio-mobile verify BUNDLE --arm64` runs in; needs qemu-user-static, on Debian or Ubuntu.
 arm64: $(INSTALLED)
 	$(BIN)/sentio-mobile arm64 setup
+
+# What the apps' own tests need beside Node.js, npm and a JDK; without it they are skipped, and say so. The rest is Debian's:
+# apt-get install junit4 aapt android-framework-res chromium ffmpeg
+mobile-tools:
+	cd tests/mobile-tools && npm ci --no-fund --no-audit
+	cd web && npm ci --no-fund --no-audit
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'

@@ -1,0 +1,119 @@
+package org.sentiomobile.demo
+
+import android.net.Uri
+import androidx.activity.compose.rememberLauncherForActivityResult
+import androidx.activity.result.contract.ActivityResultContracts
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.rememberScrollState
+import androidx.compose.foundation.verticalScroll
+import androidx.compose.material3.Button
+import androidx.compose.material3.LinearProgressIndicator
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.OutlinedButton
+import androidx.compose.material3.Text
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.LiveRegionMode
+import androidx.compose.ui.semantics.liveRegion
+import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.unit.dp
+import org.sentiomobile.core.Emotion
+import org.sentiomobile.core.Quadrant
+
+/** Choose a song or the microphone, and see where on the plane the music is. */
+@Composable
+fun ListenScreen(
+    state: DemoState,
+    onSong: (Uri) -> Unit,
+    onMicrophone: () -> Unit,
+    onStop: () -> Unit,
+    modifier: Modifier = Modifier,
+) {
+    val picker = rememberLauncherForActivityResult(ActivityResultContracts.OpenDocument()) { it?.let(onSong) }
+    val microphone = rememberMicrophonePermission(onMicrophone)
+    Column(
+        modifier = modifier.fillMaxSize().verticalScroll(rememberScrollState()).padding(16.dp),
+        verticalArrangement = Arrangement.spacedBy(12.dp),
+    ) {
+        Row(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
+            if (state.doing == Doing.SONG || state.doing == Doing.MICROPHONE) {
+                Button(onClick = onStop) { Text(stringResource(R.string.stop)) }
+            } else {
+                val free = state.doing == Doing.NOTHING
+                Button(onClick = { picker.launch(arrayOf("audio/*")) }, enabled = free) {
+                    Text(stringResource(R.string.choose_song))
+                }
+                OutlinedButton(onClick = microphone.ask, enabled = free) {
+                    Text(stringResource(R.string.start_microphone))
+                }
+            }
+        }
+        if (microphone.refused) PermissionRefused()
+        Status(state)
+        val newest = state.answers.lastOrNull()
+        Plane(newest, state.answers, Modifier.fillMaxWidth())
+        newest?.let { Answer(it) }
+        if (state.answers.size > 1) Trajectory(state.answers, Modifier.fillMaxWidth())
+        if (state.runsOn.isNotEmpty()) {
+            Text(stringResource(R.string.runs_on, state.runsOn), style = MaterialTheme.typography.bodySmall)
+        }
+    }
+}
+
+@Composable
+private fun Status(state: DemoState) {
+    val line = when {
+        state.fault != null -> state.fault
+        state.doing == Doing.LOADING -> stringResource(R.string.loading)
+        state.doing == Doing.MICROPHONE && state.answers.isEmpty() -> stringResource(R.string.waiting)
+        state.doing == Doing.SONG && state.progress != null ->
+            stringResource(R.string.analyzing, state.title, (100 * state.progress).toInt())
+        state.title.isNotEmpty() && state.answers.isNotEmpty() -> state.title
+        state.answers.isEmpty() -> stringResource(R.string.hint, state.clipSeconds)
+        else -> return
+    }
+    val color = if (state.fault != null) MaterialTheme.colorScheme.error else MaterialTheme.colorScheme.onSurface
+    // Read out when it changes: what went wrong must not only be seen.
+    Text(line, color = color, modifier = Modifier.semantics { liveRegion = LiveRegionMode.Polite })
+    if (state.doing == Doing.SONG) {
+        state.progress?.let { share -> LinearProgressIndicator(progress = { share }, modifier = Modifier.fillMaxWidth()) }
+            ?: LinearProgressIndicator(modifier = Modifier.fillMaxWidth())
+    }
+}
+
+@Composable
+private fun Answer(answer: Emotion) {
+    Column {
+        Text(wordsOf(answer.quadrant), style = MaterialTheme.typography.headlineSmall)
+        Text(stringResource(R.string.answer, answer.valence, answer.arousal))
+        answer.interval?.let {
+            Text(
+                stringResource(
+                    R.string.interval, (100 * it.coverage).toInt(), it.valence.low, it.valence.high, it.arousal.low,
+                    it.arousal.high,
+                ),
+            )
+        }
+        Text(
+            stringResource(R.string.times, answer.start.toInt(), answer.end.toInt(), answer.inferenceMs),
+            style = MaterialTheme.typography.bodySmall,
+        )
+    }
+}
+
+/** A quadrant in the user's language. */
+@Composable
+fun wordsOf(quadrant: Quadrant): String = stringResource(
+    when (quadrant) {
+        Quadrant.PLEASANT_ENERGETIC -> R.string.pleasant_energetic
+        Quadrant.PLEASANT_CALM -> R.string.pleasant_calm
+        Quadrant.UNPLEASANT_ENERGETIC -> R.string.unpleasant_energetic
+        Quadrant.UNPLEASANT_CALM -> R.string.unpleasant_calm
+    },
+)

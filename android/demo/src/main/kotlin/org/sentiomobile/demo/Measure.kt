@@ -1,0 +1,51 @@
+package org.sentiomobile.demo
+
+import android.content.Context
+import android.os.Build
+import java.io.File
+import java.io.IOException
+import org.sentiomobile.android.openSentio
+import org.sentiomobile.core.Benchmark
+import org.sentiomobile.core.BenchmarkReport
+import org.sentiomobile.core.SentioOptions
+import org.sentiomobile.core.benchmark
+import org.sentiomobile.core.model.Processor
+
+/** Timed runs on each processor. */
+const val RUNS = 50
+
+/**
+ * Time the model on each processor that the phone has and that gives the golden answers.
+ *
+ * @param progress is told what is measured, and the share of its runs that is done, from 0 to 1.
+ */
+suspend fun measureAll(context: Context, progress: (String, Float) -> Unit): BenchmarkReport {
+    val measured = ArrayList<Benchmark>()
+    val passedOver = ArrayList<String>()
+    for (processor in Processor.entries) {
+        openSentio(context, options = SentioOptions(listOf(processor))).use { model ->
+            passedOver += model.runsOn.passedOver
+            // Where it was passed over, the CPU would be measured again under another name.
+            if (model.runsOn.processor == processor) {
+                measured += model.benchmark(RUNS) { share -> progress(model.runsOn.description, share) }
+            }
+        }
+    }
+    return BenchmarkReport(measured, passedOver)
+}
+
+/**
+ * Write a report as JSON among the app's own files, and say where.
+ *
+ * @throws IOException there is no room for it.
+ */
+fun writeReport(context: Context, report: BenchmarkReport): File {
+    val device = mapOf("maker" to Build.MANUFACTURER, "model" to Build.MODEL, "android" to Build.VERSION.RELEASE)
+    val folder = context.getExternalFilesDir(null) ?: context.filesDir
+    val file = File(folder, "benchmark.json")
+    // Written beside its place, so that a full disk leaves the last report whole.
+    val beside = File(folder, "benchmark.json.new")
+    beside.writeText(report.toJson(device))
+    if (!beside.renameTo(file)) throw IOException("$file cannot be replaced")
+    return file
+}

@@ -1,0 +1,105 @@
+package org.sentiomobile.core
+
+import kotlin.math.abs
+import kotlin.system.measureNanoTime
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertTrue
+import org.sentiomobile.core.frontend.FrontEnd
+import org.sentiomobile.core.frontend.LogMel
+import org.sentiomobile.core.model.AudioSpec
+import org.sentiomobile.core.model.FileModelFolder
+import org.sentiomobile.core.model.Form
+import org.sentiomobile.core.model.ModelSpec
+import org.sentiomobile.core.model.Normalization
+
+class FrontEndTest {
+    private val spec = ModelSpec()
+
+    @Test
+    fun `levels and pictures are those that every language must give`() {
+        val golden = GoldenFile.read()
+        val frames = golden.tensors.integers("frames")
+        val cells = golden.tensors.integers("cells")
+        val levels = golden.tensors.floats("levels")
+        val pictures = golden.tensors.floats("picture")
+        assertTrue(golden.count >= 9)
+        val logMel = LogMel(spec.audio)
+        val frontEnd = FrontEnd(spec)
+        var worstDb = 0f
+        var worstCell = 0f
+        for (sound in 0 until golden.count) {
+            val pcm = golden.clip(sound)
+            val found = logMel.levels(pcm)
+            for (band in 0 until spec.audio.mels) {
+                for ((column, frame) in frames.withIndex()) {
+                    val wanted = levels[(sound * spec.audio.mels + band) * frames.size + column]
+                    val level = found[band * spec.audio.frames + frame]
+                    assertTrue(level in -80f..0f)
+                    if (wanted > -79) worstDb = maxOf(worstDb, abs(level - wanted))
+                }
+            }
+            val picture = frontEnd.picture(pcm)
+            for ((i, row) in cells.withIndex()) {
+                for ((j, column) in cells.withIndex()) {
+                    val wanted = pictures[(sound * cells.size + i) * cells.size + j]
+                    worstCell = maxOf(worstCell, abs(picture[row * spec.audio.width + column] - wanted))
+                }
+            }
+        }
+        println("measured: worst level $worstDb dB, worst cell of a picture $worstCell")
+        assertTrue(worstDb < 0.01f, "off by $worstDb dB")
+        assertTrue(worstCell < 1e-4f, "off by $worstCell")
+    }
+
+    @Test
+    fun `whole pictures of the model's own golden vectors`() = testing {
+        val folder = FileModelFolder(beside("demo/src/main/assets/sentio"))
+        val sentio = Sentio.open(folder, factories = listOf(FakeFactory()))
+        val golden = sentio.golden()
+        val frontEnd = FrontEnd(sentio.spec)
+        for (vector in 0 until golden.count) {
+            val picture = frontEnd.picture(golden.clip(vector))
+            val wanted = golden.picture(vector)
+            assertTrue(picture.indices.all { abs(picture[it] - wanted[it]) < 1e-4f })
+            val input = golden.input(vector, Form.SPECTROGRAM)
+            assertEquals(3 * picture.size, input.size)
+            assertEquals((wanted[5] - 0.456f) / 0.224f, input[picture.size + 5], 1e-6f)
+        }
+    }
+
+    @Test
+    fun `silence is the floor everywhere`() {
+        assertTrue(LogMel(spec.audio).levels(FloatArray(spec.audio.samples)).all { it == -80f })
+    }
+
+    @Test
+    fun `a tone is loudest in its own band`() {
+        val rate = spec.audio.sampleRate
+        val levels = LogMel(spec.audio).levels(FloatArray(spec.audio.samples) { tone(440.0, it, rate) })
+        val middle = spec.audio.frames / 2
+        val column = (0 until spec.audio.mels).map { levels[it * spec.audio.frames + middle] }
+        // Slaney's bands up to 1000 Hz are 66.7 / (129 bands / 47.2 mel) apart: 440 Hz lies in the 18th.
+        assertEquals(17, column.indexOf(column.max()))
+    }
+
+    @Test
+    fun `zscore has mean 0 and deviation 1, and a flat clip is 0`() {
+        val audio = AudioSpec(normalization = Normalization.ZSCORE, height = 128, width = 1292)
+        val frontEnd = FrontEnd(ModelSpec(audio))
+        val picture = frontEnd.picture(FloatArray(audio.samples) { tone(300.0 + it / 100, it, audio.sampleRate) })
+        val mean = picture.average()
+        assertEquals(0.0, mean, 1e-3)
+        assertEquals(1.0, picture.sumOf { (it - mean) * (it - mean) } / picture.size, 1e-2)
+        assertTrue(frontEnd.picture(FloatArray(audio.samples)).all { it == 0f })
+    }
+
+    @Test
+    fun `the time that a clip takes is told`() {
+        val frontEnd = FrontEnd(spec)
+        val clip = FloatArray(spec.audio.samples) { tone(440.0, it, spec.audio.sampleRate) }
+        repeat(3) { frontEnd.input(clip) }
+        val times = (0 until 9).map { measureNanoTime { frontEnd.input(clip) } / 1e6 }
+        println("measured: front end ${"%.1f".format(times.sorted()[4])} ms a clip, the median of ${times.size} on this JVM")
+    }
+}

@@ -1,0 +1,5 @@
+package ai.onnxruntime;
+
+public class OrtException extends Exception {
+    public OrtException(String message) {}
+}
