@@ -1,0 +1,93 @@
+/** The page's side of the model's worker. */
+
+import { BrowserError, Damaged, reason } from "./errors.ts";
+import type { Bundle } from "./bundle.ts";
+import type { Reply, Request } from "./protocol.ts";
+
+/** What a model said, and how long it took. */
+export interface Answer {
+  /** Valence and arousal; may be anything, as a broken model says anything. */
+  readonly output: readonly number[];
+  readonly milliseconds: number;
+}
+
+/** A model that answers for clips, one at a time: a call must wait for the one before it. */
+export interface Inference {
+  /** How many threads it uses. */
+  readonly threads: number;
+  /** How long it took to be ready, in milliseconds: WebAssembly, the model, and a first run. */
+  readonly loadMs: number;
+  /**
+   * @param pcm one clip; transferred, so that the caller cannot use it afterwards.
+   */
+  run(pcm: Float32Array<ArrayBuffer>): Promise<Answer>;
+  /** Stop it, and give its memory back. */
+  close(): void;
+}
+
+/** Threads that are worth having: phones have few fast cores, and the model is small. */
+const MOST_THREADS = 4;
+
+/** How many threads the model gets where the caller does not say: one, unless the page is cross-origin isolated. */
+export function defaultThreads(): number {
+  return globalThis.crossOriginIsolated ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1)) : 1;
+}
+
+/**
+ * Start a worker and load a model in it.
+ *
+ * @param threads without cross-origin isolation there is one, whatever is asked for.
+ * @throws Damaged ONNX Runtime cannot load the model.
+ * @throws BrowserError WebAssembly or the worker did not start.
+ */
+export async function startInference(bundle: Bundle, threads = defaultThreads()): Promise<Inference> {
+  const allowed = globalThis.crossOriginIsolated ? Math.max(1, Math.floor(threads)) : 1;
+  const worker = new Worker(new URL("./inference.worker.ts", import.meta.url), { type: "module" });
+  const { path } = bundle.artifact;
+  let settle: { resolve(answer: Answer): void; reject(error: Error): void } | null = null;
+  let lost: Error | null = null;
+
+  worker.onmessage = ({ data }: MessageEvent<Reply>) => {
+    if (data.kind === "done") settle?.resolve(data);
+    else settle?.reject(failure(data.because, path, data.message));
+    settle = null;
+  };
+  worker.onerror = (event) =>
+    stop(`The model's worker stopped (${reason(event.message || "it did not start")}); load the page again`);
+
+  function stop(message: string): void {
+    worker.terminate();
+    lost = new BrowserError(message);
+    settle?.reject(lost);
+    settle = null;
+  }
+
+  function ask(request: Request, transfer: Transferable[]): Promise<Answer> {
+    if (lost) return Promise.reject(lost);
+    return new Promise((resolve, reject) => {
+      settle = { resolve, reject };
+      worker.postMessage(request, transfer);
+    });
+  }
+
+  const { model, manifest } = bundle;
+  const { audio, outputName } = manifest.spec;
+  try {
+    const loaded = await ask({ kind: "load", model, threads: allowed, samples: audio.samples, outputName }, [model]);
+    return {
+      threads: allowed,
+      loadMs: loaded.milliseconds,
+      run: (pcm) => ask({ kind: "run", pcm }, [pcm.buffer]),
+      close: () => stop("The model was closed; open it again"),
+    };
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+}
+
+function failure(because: "runtime" | "model", path: string, message: string): Error {
+  if (because === "model")
+    return new Damaged(`${path}: ONNX Runtime cannot use it (${reason(message)}); package the bundle again`);
+  return new BrowserError(`ONNX Runtime did not start in this browser (${reason(message)}); update the browser`);
+}

@@ -1,0 +1,25 @@
+/** What page and worker say to each other. One request is answered by one reply; the page sends them one at a time. */
+
+/** Load a model, before anything else. */
+export interface LoadRequest {
+  readonly kind: "load";
+  /** The ONNX file; transferred. */
+  readonly model: ArrayBuffer;
+  readonly threads: number;
+  /** Samples in a clip. */
+  readonly samples: number;
+  readonly outputName: string;
+}
+
+/** Answer for one clip. */
+export interface RunRequest {
+  readonly kind: "run";
+  /** PCM of one clip; transferred. */
+  readonly pcm: Float32Array<ArrayBuffer>;
+}
+
+export type Request = LoadRequest | RunRequest;
+
+export type Reply =
+  | { readonly kind: "done"; readonly output: readonly number[]; readonly milliseconds: number }
+  | { readonly kind: "failed"; readonly because: "runtime" | "model"; readonly message: string };
