@@ -96,7 +96,8 @@ export class Moments {
     this.#plane.show(answer);
     this.#plane.way(this.#answers, now === null ? -1 : this.#answers.indexOf(answer));
     this.#result.show(answer, this.#title);
-    this.#timeline.show(this.#answers, this.#seconds, now ?? answer.time);
+    // Of a sound that is one clip, and until the first moment is told, there is the answer for its beginning.
+    this.#timeline.show(this.#answers.length > 0 ? this.#answers : [answer], this.#seconds, now ?? answer.time);
     this.#scrub.value = String(now ?? answer.time);
     this.#scrub.setAttribute("aria-valuetext", `${clock(now ?? answer.time)}, ${answer.quadrant}`);
     byId("clock").textContent = `${clock(now ?? answer.time)} / ${clock(this.#seconds)}`;

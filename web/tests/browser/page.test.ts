@@ -119,6 +119,7 @@ test("an example needs no file", options, async () => {
     await page.locator("#result").waitFor();
     await done(page);
     assert.ok(Math.abs((await saved(page)).song!.valence - output[0]) < 1e-3);
+    assert.equal(await page.locator("#timeline .mark").count(), 2, "its one answer is in the plot");
   }
   assert.deepEqual(complaints, []);
   await context.close();
