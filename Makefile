@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test lint arm64 mobile-tools clean
+.PHONY: quickstart test lint arm64 mobile-tools swift clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sentio-mobile quickstart --out runs/quickstart
@@ -27,6 +27,10 @@ arm64: $(INSTALLED)
 mobile-tools:
 	cd tests/mobile-tools && npm ci --no-fund --no-audit
 	cd web && npm ci --no-fund --no-audit
+
+# A Swift compiler of 2.8 GB, for the tests of ios/; needs Debian or Ubuntu, root and debootstrap.
+swift:
+	sh tests/package/ios/install_swift.sh
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'

@@ -1,0 +1,61 @@
+import SentioKit
+import SwiftUI
+
+/// Does the model answer as it must on this device, and how fast? Both as JSON to share.
+struct ProofScreen: View {
+    @EnvironmentObject private var listener: Listener
+    @State private var json: String?
+    @State private var fault: String?
+    @State private var isRunning = false
+
+    var body: some View {
+        List {
+            if let model = listener.model {
+                Section("Model") {
+                    row("Name", "\(model.folder.manifest.name) \(model.folder.manifest.release)")
+                    row("Artifact", model.folder.artifact.label)
+                    row("Computes on", model.computing)
+                    row("Loaded in", String(format: "%.0f ms", model.loadMilliseconds))
+                    row("Licence", model.folder.manifest.licence)
+                }
+                Section {
+                    Button("Check the golden vectors") { run { try await model.check().sentioJSON() } }
+                    Button("Measure latency") { run { try await model.benchmark().sentioJSON() } }
+                }
+                .disabled(isRunning || listener.isBusy)
+            }
+            if isRunning { ProgressView("Computing") }
+            if let fault = fault { Text(fault).foregroundColor(.red) }
+            if let json = json {
+                Section("Result") {
+                    Text(json).font(.footnote.monospaced()).textSelection(.enabled)
+                    ShareLink("Share as JSON", item: json)
+                }
+            }
+        }
+        .navigationTitle("Proof")
+    }
+
+    private func row(_ name: String, _ value: String) -> some View {
+        HStack {
+            Text(name)
+            Spacer()
+            Text(value).foregroundColor(.secondary).multilineTextAlignment(.trailing)
+        }
+        .accessibilityElement(children: .combine)
+    }
+
+    private func run(_ work: @escaping @Sendable () async throws -> String) {
+        isRunning = true
+        json = nil
+        fault = nil
+        Task {
+            do {
+                json = try await work()
+            } catch {
+                fault = Listener.words(error)
+            }
+            isRunning = false
+        }
+    }
+}

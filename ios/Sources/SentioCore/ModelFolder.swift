@@ -1,0 +1,82 @@
+import Foundation
+
+/// A model folder whose chosen artifact was checked: what an app carries of a bundle.
+public struct ModelFolder: Sendable {
+    public let url: URL
+    public let manifest: Manifest
+    /// The first of the manifest's artifacts that this system runs.
+    public let artifact: Manifest.Artifact
+    /// What the artifact is fed.
+    public let form: Form
+
+    static let goldenName = "golden.safetensors"
+
+    public var spec: ModelSpec { manifest.spec }
+    /// Where the artifact lies: a file, or a folder.
+    public var artifactURL: URL { url.appendingPathComponent(artifact.path) }
+
+    /// One digest for the artifact's whole content, such as a cache can be named after.
+    public var artifactDigest: String {
+        let lines = manifest.files(of: artifact).map { "\($0) \(manifest.files[$0]?.sha256 ?? "")" }
+        return FileDigest.hex(of: Data(lines.joined(separator: "\n").utf8))
+    }
+
+    /// Opens a folder; each file of the chosen artifact is hashed before any of them is parsed.
+    ///
+    /// - Parameters:
+    ///   - url: the folder that `manifest.json` lies in.
+    ///   - formats: those that can be run here, such as `["coreml", "mlmodel"]`.
+    ///   - forms: what can be made here to feed a model with.
+    /// - Throws: `SentioError.missingFile`, `.damaged`, `.newerSchema`, `.noArtifact`, `.tampered`.
+    public init(_ url: URL, formats: [String], forms: [Form] = [.waveform, .spectrogram]) throws {
+        let place = url.appendingPathComponent(Manifest.fileName)
+        guard let data = try? Data(contentsOf: place) else {
+            throw SentioError.missingFile(
+                "\(url.lastPathComponent): has no \(Manifest.fileName); put a whole model folder there")
+        }
+        let manifest = try Manifest(json: data, place: "\(url.lastPathComponent)/\(Manifest.fileName)")
+        let usable = manifest.artifacts.first { candidate in
+            formats.contains(candidate.format) && forms.contains { $0.rawValue == candidate.form }
+        }
+        guard let artifact = usable, let form = Form(rawValue: artifact.form) else {
+            let have = manifest.artifacts.map { $0.label }.joined(separator: ", ")
+            throw SentioError.noArtifact(
+                "\(url.lastPathComponent): has no model that this system runs (it has \(have.isEmpty ? "none" : have), "
+                    + "this system takes \(formats.joined(separator: ", "))); package the app with another format")
+        }
+        let files = manifest.files(of: artifact)
+        if files.isEmpty {
+            throw SentioError.damaged(
+                "\(url.lastPathComponent)/\(Manifest.fileName): has no hash for \(artifact.path); do not use it")
+        }
+        self.url = url
+        self.manifest = manifest
+        self.artifact = artifact
+        self.form = form
+        for name in files { _ = try checkedData(name) }
+    }
+
+    /// The folder's own golden vectors; nil where it has none.
+    ///
+    /// - Throws: `SentioError.missingFile`, `.tampered`, `.damaged`.
+    public func golden() throws -> Golden? {
+        guard manifest.files[ModelFolder.goldenName] != nil else { return nil }
+        return try Golden(Safetensors(checkedData(ModelFolder.goldenName), name: ModelFolder.goldenName), spec: spec)
+    }
+
+    /// A file of the folder that is what the manifest says.
+    func checkedData(_ name: String) throws -> Data {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        if name.hasPrefix("/") || parts.contains(where: { $0 == ".." || $0.isEmpty }) {
+            throw SentioError.damaged("\(Manifest.fileName): names \(name), outside the model folder; do not use it")
+        }
+        guard let data = try? Data(contentsOf: url.appendingPathComponent(name), options: .mappedIfSafe) else {
+            throw SentioError.missingFile("\(name): is missing from the model folder; copy the whole folder again")
+        }
+        guard let entry = manifest.files[name], FileDigest.hex(of: data) == entry.sha256 else {
+            throw SentioError.tampered(
+                "\(name): is not the file that the manifest was written for; copy the model folder again")
+        }
+        return data
+    }
+}

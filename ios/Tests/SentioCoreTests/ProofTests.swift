@@ -1,0 +1,78 @@
+import XCTest
+
+@testable import SentioCore
+
+final class ProofTests: XCTestCase {
+    /// Knows the demo's golden answers by the sound; a stand-in for a runtime that is right, or off by `error`.
+    private struct Oracle: BackendFactory, Backend {
+        let clips: [[Float]]
+        let outputs: [[Float]]
+        var error: Float = 0
+        var formats: [String] { ["coreml"] }
+        var computing: String { "an oracle" }
+
+        func open(_ folder: ModelFolder) async throws -> any Backend { self }
+
+        func run(_ input: [Float]) throws -> [Float] {
+            guard let index = clips.firstIndex(of: input) else { return [0, 0] }
+            return [outputs[index][0] + error, outputs[index][1]]
+        }
+    }
+
+    private func oracle(error: Float = 0) throws -> Oracle {
+        let folder = try ModelFolder(Support.model, formats: ["coreml"])
+        let golden = try XCTUnwrap(folder.golden())
+        let clips = (0..<golden.count).map { golden.clip($0, spec: folder.spec.audio) }
+        return Oracle(clips: clips, outputs: golden.outputs, error: error)
+    }
+
+    func testTheGoldenVectorsDecide() async throws {
+        let right = try await Sentio.open(Support.model, backends: [oracle()]).check()
+        XCTAssertTrue(right.passed)
+        XCTAssertEqual(right.vectors, 4)
+        XCTAssertEqual(right.maximumDifference, 0)
+        let wrong = try await Sentio.open(Support.model, backends: [oracle(error: 0.05)]).check()
+        XCTAssertFalse(wrong.passed)
+        XCTAssertEqual(wrong.maximumDifference, 0.05, accuracy: 1e-6)
+        XCTAssertTrue(try wrong.sentioJSON().contains("\"maximum_difference\""))
+    }
+
+    func testGoldenOutputsAreSpread() throws {
+        let outputs = try oracle().outputs
+        for index in 0..<2 {
+            let values = outputs.map { $0[index] }
+            let least = try XCTUnwrap(values.min()), greatest = try XCTUnwrap(values.max())
+            XCTAssertGreaterThan(greatest - least, 0.2)
+        }
+    }
+
+    func testAFolderWithoutGoldenVectors() async throws {
+        let sentio = try await Support.sentio()
+        let error = await caught { _ = try await sentio.check() }
+        guard case .damaged? = error else { return XCTFail("\(String(describing: error))") }
+    }
+
+    func testTheBenchmarkTimesWhatItSays() async throws {
+        let backend = FakeBackend(pause: 0.002)
+        let sentio = try await Support.sentio(backend, audio: ["seconds": 0.1])
+        let report = try await sentio.benchmark(runs: 10, warmUp: 3)
+        XCTAssertEqual(backend.inputSizes.count, 13)
+        XCTAssertGreaterThanOrEqual(report.p50Ms, 2)
+        XCTAssertLessThanOrEqual(report.p50Ms, report.p90Ms)
+        XCTAssertLessThanOrEqual(report.p90Ms, report.p99Ms)
+        XCTAssertGreaterThan(report.peakMemoryBytes, 1_000_000)
+        XCTAssertFalse(report.machine.isEmpty)
+        let json = try report.sentioJSON()
+        for key in ["\"p50_ms\"", "\"load_ms\"", "\"peak_memory_bytes\"", "\"warm_up\" : 3"] {
+            XCTAssertTrue(json.contains(key), json)
+        }
+        let error = await caught { _ = try await sentio.benchmark(runs: 0) }
+        guard case .parameter? = error else { return XCTFail("\(String(describing: error))") }
+    }
+
+    func testPercentiles() {
+        let hundred = (1...100).map { Double($0) }
+        XCTAssertEqual([50, 90, 99, 100].map { Sentio.percentile(hundred, $0) }, [50, 90, 99, 100])
+        XCTAssertEqual(Sentio.percentile([7], 50), 7)
+    }
+}
