@@ -61,7 +61,9 @@ def test_left_over_children_are_killed(tmp_path: Path) -> None:
 
 def test_interrupt_leaves_no_orphan(tmp_path: Path) -> None:
     log = tmp_path / "log"
+    # As at a terminal: what a shell runs in the background is told to ignore interrupts, and so are these tests there.
     script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path; from sentio_mobile.export.worker import run_logged\n"
         f"run_logged(['sh', '-c', 'echo $$; exec sleep 60'], Path({str(log)!r}), 60, Path({str(tmp_path)!r}))"
     )

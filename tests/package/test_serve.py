@@ -249,7 +249,9 @@ def test_a_port_that_is_taken_is_named(bundle: Path, house: Path, refused: Refus
 
 
 SERVE = """
-import sys
+import signal, sys
+# As at a terminal: what a shell runs in the background is told to ignore interrupts, and so are these tests there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 import sentio_mobile.house
 sentio_mobile.house.ROOT = Path(sys.argv[1])

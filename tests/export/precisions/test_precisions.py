@@ -218,7 +218,7 @@ def test_a_network_is_rounded_and_the_front_end_before_it_is_not(
 ) -> None:
     artifact = short.write_joined(name, precision, tmp_path)
     network, joined = numbers(bundle.artifact(name, precision=precision)), numbers(artifact)
-    (kind,) = set(network) & {"float16", "int8"}
+    (kind,) = NARROW[precision]
     assert joined[kind] == network[kind]
     # Converters share some of its constants, and fold others into one.
     front_end = sum(constant.numel() for constant in FrontEnd(short.loaded.spec).buffers())

@@ -2,6 +2,7 @@ package org.sentiomobile.core
 
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
+import kotlin.math.roundToInt
 import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
@@ -150,7 +151,7 @@ class StreamTest {
             }
         }
         val answer = openFake(FakeFactory { _, input -> floatArrayOf(input[1000], 0f) }).stream(tones, 1.0, 3.0).toList().last()
-        val first = ((answer.end - 3.0) * RATE).toInt() + 1000
+        val first = ((answer.end - 3.0) * RATE).roundToInt() + 1000
         assertEquals(tone(100.0, first, RATE).toDouble(), answer.valence, 1e-3)
         val broken = flow { emit(PcmBlock(floatArrayOf(Float.NaN), RATE)) }
         assertFailsWith<AudioError> { openFake().stream(broken).collect() }
