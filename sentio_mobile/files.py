@@ -109,9 +109,12 @@ def new_folder(place: Path, replace: bool = False) -> Iterator[Path]:
         for path in part.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
         old = place.with_name(f".{place.name}.old-{os.getpid()}")
-        if place.exists():
+        if os.path.lexists(place):
             place.rename(old)
         part.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.unlink(missing_ok=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)
