@@ -15,6 +15,12 @@ from typing import Any
 from sentio_mobile.errors import InputError, OutputError
 
 
+def user_cache(name: str) -> Path:
+    """`sentio-mobile/<name>` in the user's cache folder, for what takes long to make and can be made again."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (cache if cache.is_absolute() else Path.home() / ".cache") / "sentio-mobile" / name
+
+
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file."""
     with path.open("rb") as file:

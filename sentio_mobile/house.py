@@ -1,7 +1,7 @@
 """Where the files stand that people decide on and read: recipes, targets, budgets.
 
-In a checkout they stand in the folders teacher/, distill/, export/ and benchmarks/; a wheel carries copies inside the
-package.
+In a checkout they stand in the folders teacher/, distill/, export/ and benchmarks/, and the projects of the apps in
+android/, ios/ and web/; a wheel carries copies inside the package.
 """
 
 from pathlib import Path

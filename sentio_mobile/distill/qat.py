@@ -16,7 +16,6 @@ from typing import Any
 import lightning
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.synthetic import Synthetic
@@ -78,12 +77,13 @@ def finetune(
         )
     shown, spec = progress or Silent(), student.spec
     lightning.seed_everything(recipe.training.seed, verbose=False)
-    network, plain = rounded(student.model)
+    was = copy.deepcopy(student.model).eval()
+    taught = predict(was, spec, data, "val")
+    network, plain = rounded(was)
     with measuring(network):
         predict(network.eval(), spec, data, "train")
-    before = _distance(network, student, data)
-    was = copy.deepcopy(student.model).eval()
-    chosen_by = _with_answers(data, predict(was, spec, data, "val"))
+    before = _distance(predict(network, spec, data, "val"), taught)
+    chosen_by = _with_answers(data, taught)
     work, objective = out.with_name(f"{out.name}.training"), Imitation(plain, was, recipe)
     extras = Extras(material=extra_material(data, extra))
     history = fit(
@@ -96,7 +96,7 @@ def finetune(
     test = data.split("test")
     answers = predict(network, spec, data, "test")
     evaluation["rounded"] = {"test": evaluate(test.song_ids, test.labels, answers, recipe.training.seed)}
-    evaluation["rounding"] = {"before": before, "after": _distance(network, student, data)}
+    evaluation["rounding"] = {"before": before, "after": _distance(predict(network, spec, data, "val"), taught)}
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
     made_by = {
         **asdict(recipe),
@@ -128,6 +128,5 @@ def _with_answers(data: PreparedData, answers: NDArray[np.float32]) -> PreparedD
     return replace_fields(data, splits={**data.splits, "val": val})
 
 
-def _distance(network: nn.Module, student: Checkpoint, data: PreparedData) -> float:
-    answers = predict(network, student.spec, data, "val") - predict(student.model.eval(), student.spec, data, "val")
-    return float(np.sqrt(np.mean(np.square(answers))))
+def _distance(answers: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(answers - others))))

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-FEWEST = 4096
-"""Numbers of a constant that is worth an operation."""
+from sentio_mobile.export.rounding import LONG_ADDEND
 
 
 def round_addends(graph: Any) -> None:
@@ -27,7 +26,7 @@ def round_addends(graph: Any) -> None:
             takers.setdefault(name, set()).add(node.op_type)
     for constant in list(graph.initializer):
         values, name = numpy_helper.to_array(constant), constant.name
-        if values.dtype != np.float32 or values.size < FEWEST or values.ndim != 3 or takers.get(name) != {"Add"}:
+        if values.dtype != np.float32 or values.size < LONG_ADDEND or values.ndim != 3 or takers.get(name) != {"Add"}:
             continue
         scale = np.maximum(np.abs(values).max(axis=(0, 2)) / 127, np.finfo(np.float32).tiny).astype(np.float32)
         narrow = np.rint(values / scale[:, None]).astype(np.int8)

@@ -17,6 +17,10 @@ from sentio_mobile.spec import Precision
 KEEPING: tuple[Precision, ...] = ("int8-dynamic", "int8")
 """The precisions in which a layer can be left as it is: the others are the same for all that a network has."""
 
+LONG_ADDEND = 4096
+"""Numbers of a constant that is only added, such as the positions of tokens, from which on it is worth an operation to
+store it narrow."""
+
 
 @dataclass(frozen=True)
 class Rounding:

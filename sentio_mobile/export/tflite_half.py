@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-FEWEST = 4096
-"""Numbers of a constant that is worth an operation."""
+from sentio_mobile.export.rounding import LONG_ADDEND
 
 _FLOAT32, _FLOAT16 = 0, 1
 """Of the schema's tensor types."""
@@ -53,7 +52,12 @@ def _addends(model: Any, graph: Any, add: int) -> list[int]:
     for index, tensor in enumerate(graph.tensors):
         content = model.buffers[tensor.buffer].data
         size = 0 if content is None else len(content)
-        if tensor.type == _FLOAT32 and size >= 4 * FEWEST and takers.get(index) == {add} and shared[tensor.buffer] == 1:
+        if (
+            tensor.type == _FLOAT32
+            and size >= 4 * LONG_ADDEND
+            and takers.get(index) == {add}
+            and shared[tensor.buffer] == 1
+        ):
             found.append(index)
     return found
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sentio_mobile.errors import InputError, OutputError
+from sentio_mobile.files import user_cache
 from sentio_mobile.package.server import MODEL
 from sentio_mobile.package.source import source_files
 
@@ -20,12 +21,6 @@ _COMMANDS = (("npm", "ci"), ("npm", "run", "build"))
 _QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
 _LIMIT = 900
 """Seconds that one of the commands may take; npm itself gives up on a network that does not answer."""
-
-
-def default_cache() -> Path:
-    """`sentio-mobile/web` in the user's cache folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (cache if cache.is_absolute() else Path.home() / ".cache") / "sentio-mobile" / "web"
 
 
 def built_page(project: Path, say: Callable[[str], None] = lambda line: None) -> Path:
@@ -42,7 +37,7 @@ def built_page(project: Path, say: Callable[[str], None] = lambda line: None) ->
     sources = source_files(project)
     if _is_new(project, sources):
         return project / BUILT
-    place = default_cache() / _digest(project, sources)
+    place = user_cache("web") / _digest(project, sources)
     if not (place / "index.html").is_file():
         if shutil.which("npm") is None:
             raise InputError(

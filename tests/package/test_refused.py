@@ -19,7 +19,6 @@ Sentio = Callable[..., Result]
 Refused = Callable[..., str]
 
 PLATFORMS = (ANDROID, IOS, WEB)
-FRONT_END = 300
 each_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
 
 

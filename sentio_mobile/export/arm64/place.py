@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from sentio_mobile.errors import InputError
-from sentio_mobile.files import read_json
+from sentio_mobile.files import read_json, user_cache
 
 STAMP = "sentio-mobile.json"
 """In the userland's root, with the versions in it. The root moves to its place when it is complete, stamp and all."""
@@ -24,8 +23,7 @@ _BROUGHT_BY = {EMULATORS[0]: "qemu-user-static", "dpkg-deb": "dpkg", "apt-get": 
 
 def default_place() -> Path:
     """`sentio-mobile/arm64` in the user's cache folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (cache if cache.is_absolute() else Path.home() / ".cache") / "sentio-mobile" / "arm64"
+    return user_cache("arm64")
 
 
 def find_tools(*tools: str) -> tuple[str, ...]:
