@@ -30,7 +30,7 @@ mobile-tools:
 
 # A Swift compiler of 2.8 GB, for the tests of ios/; needs Debian or Ubuntu, root and debootstrap.
 swift:
-	sh tests/package/ios/install_swift.sh
+	sh tests/packaging/ios/install_swift.sh
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'

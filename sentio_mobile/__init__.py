@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sentio_mobile.predict.predictor import Predictor
+    from sentio_mobile.inference.predictor import Predictor
     from sentio_mobile.spec import Form
 
 __version__ = "0.1.0"
@@ -41,6 +41,6 @@ def load(bundle: str | Path, format: str = "onnx", threads: int = 1, form: Form 
     """
     from pathlib import Path
 
-    from sentio_mobile.predict.predictor import Predictor
+    from sentio_mobile.inference.predictor import Predictor
 
     return Predictor.open(Path(bundle), format, threads, form)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentio_mobile import __version__
+from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.progress import Progress
 from sentio_mobile.audio.logmel import FRONT_END
 from sentio_mobile.errors import BundleError, CheckpointError, DataError, OutputError
-from sentio_mobile.files import read_json, write_json
-from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import GENERATED, RunRecipe
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STATE = "run.json"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run:
     """One run folder.
 
@@ -77,7 +77,7 @@ class Run:
     def _first_weights(self) -> str | None:
         if self.start is None:
             return None
-        from sentio_mobile.training.checkpoint import SHEET
+        from sentio_mobile.models.checkpoint import SHEET
 
         return str(read_json(self.start / SHEET, CheckpointError).get("weights_sha256"))
 
@@ -111,34 +111,51 @@ class Run:
     def _generate(self) -> None:
         import shutil
 
-        from sentio_mobile.data.synth import write_deam
+        from sentio_mobile.data.generated import write_deam
 
         shutil.rmtree(self.folder / "music", ignore_errors=True)
         settings = self.recipe.generated
-        write_deam(self.folder / "music", settings.songs, settings.seed, settings.audio_format, self.progress)
+        write_deam(
+            self.folder / "music",
+            settings.songs,
+            seed=settings.seed,
+            audio_format=settings.audio_format,
+            progress=self.progress,
+        )
 
     def _prepare(self, source: Path) -> None:
         from sentio_mobile.data.prepare import prepare
 
         out = self.folder / "data"
-        self.skipped = prepare(source, out, self.recipe.data, self.recipe.audio, self.progress, replace=True)
+        self.skipped = prepare(
+            source, out, recipe=self.recipe.data, audio=self.recipe.audio, progress=self.progress, overwrite=True
+        )
 
     def _train(self) -> None:
         from sentio_mobile.data.prepared import open_data
+        from sentio_mobile.models.checkpoint import Checkpoint
         from sentio_mobile.teacher.train import train_teacher
-        from sentio_mobile.training.checkpoint import Checkpoint
 
         data = open_data(self.folder / "data")
         start = Checkpoint.load(self.start) if self.start else None
-        train_teacher(data, self.recipe.teacher, self.folder / "teacher", self.progress, replace=True, start=start)
+        train_teacher(
+            data, self.recipe.teacher, out=self.folder / "teacher", progress=self.progress, overwrite=True, start=start
+        )
 
     def _distill(self) -> None:
         from sentio_mobile.data.prepared import open_data
         from sentio_mobile.distill.distill import distill
-        from sentio_mobile.training.checkpoint import Checkpoint
+        from sentio_mobile.models.checkpoint import Checkpoint
 
         data, teacher = open_data(self.folder / "data"), Checkpoint.load(self.folder / "teacher")
-        distill(teacher, data, self.recipe.distill, self.folder / "student", self.progress, replace=True)
+        distill(
+            teacher,
+            data,
+            recipe=self.recipe.distill,
+            out=self.folder / "student",
+            progress=self.progress,
+            overwrite=True,
+        )
 
     def _export(self) -> None:
         from sentio_mobile.data.prepared import open_data
@@ -146,11 +163,11 @@ class Run:
 
         student, out = self.folder / "student", self.folder / "bundle"
         data = open_data(self.folder / "data")
-        build_bundle(student, self.recipe.export, out, data, self.progress, replace=True)
+        build_bundle(student, self.recipe.export, out=out, data=data, progress=self.progress, overwrite=True)
 
     def _report(self) -> None:
         from sentio_mobile.benchmarks.publish import publish
-        from sentio_mobile.export.bundle import open_bundle
+        from sentio_mobile.bundle.bundle import open_bundle
 
         publish(open_bundle(self.folder / "bundle"), self.folder, progress=self.progress)
 
@@ -158,7 +175,7 @@ class Run:
     def broken(self) -> bool:
         """Whether a conversion failed, or an artifact was refused or is wrong. A missed gate is neither."""
         from sentio_mobile.benchmarks.publish import VERIFICATION
-        from sentio_mobile.export.bundle import MANIFEST
+        from sentio_mobile.bundle.bundle import MANIFEST
 
         verification = read_json(self.folder / VERIFICATION, BundleError)
         manifest = read_json(self.folder / "bundle" / MANIFEST, BundleError)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from sentio_mobile.distill.settings import AttentionSettings, FeatureSettings, ResponseSettings
+from sentio_mobile._internal.resources import ROOT
+from sentio_mobile._internal.tables import read_table
+from sentio_mobile.distill.config import AttentionSettings, FeatureSettings, ResponseSettings
 from sentio_mobile.errors import InputError, RecipeError
-from sentio_mobile.house import ROOT
-from sentio_mobile.models.settings import ASTSettings, CRNNSettings, MobileViTSettings, ViTSettings
+from sentio_mobile.models.config import ASTSettings, CRNNSettings, MobileViTSettings, ViTSettings
 from sentio_mobile.spec import FORMS, MAIN_FORMATS, AudioSpec, Form, Precision
-from sentio_mobile.tables import read_table
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class GeneratedRecipe:
     audio_format: Literal["mp3", "flac", "ogg", "wav"] = "mp3"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataRecipe:
     """How audio is prepared.
 
@@ -57,7 +57,7 @@ class DataRecipe:
             raise InputError(f"windows must be 1 or more, not {self.windows}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AugmentSettings:
     """SpecAugment's masks (Park et al. 2019), a turn around the time axis and more, for training clips alone.
 
@@ -90,7 +90,7 @@ class Unfreeze:
 
 
 @dataclass(frozen=True)
-class SideSettings:
+class WeakLabelSettings:
     """How songs are learnt from of which only the side of neutral is known: `--sides`. See `side_loss`."""
 
     weight: float = 0.3
@@ -102,7 +102,7 @@ class SideSettings:
                 raise RecipeError(f"sides.{name} must be above 0, not {value!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How any network here is trained: AdamW, one cosine cycle with warm-up, best epoch by validation CCC.
 
@@ -127,7 +127,7 @@ class TrainingSettings:
     seed: int = 0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     unfreeze: tuple[Unfreeze, ...] = ()
-    sides: SideSettings = field(default_factory=SideSettings)
+    sides: WeakLabelSettings = field(default_factory=WeakLabelSettings)
 
     def __post_init__(self) -> None:
         epochs = [step.epoch for step in self.unfreeze]
@@ -140,7 +140,7 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
-class SyntheticSettings:
+class GanSampleSettings:
     """How made-up clips take the place of real ones, where `teacher train` is given some: `--synthetic`.
 
     In the first `until` of the epochs, each turn of a training song is taken by a made-up clip with probability
@@ -156,7 +156,7 @@ class SyntheticSettings:
                 raise RecipeError(f"synthetic.{name} must be above 0 and at most 1, not {value!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TeacherRecipe:
     """A teacher and how it is trained.
 
@@ -167,12 +167,12 @@ class TeacherRecipe:
 
     model: ViTSettings | ASTSettings | CRNNSettings
     training: TrainingSettings
-    synthetic: SyntheticSettings = field(default_factory=SyntheticSettings)
+    synthetic: GanSampleSettings = field(default_factory=GanSampleSettings)
     audio: AudioSpec | None = None
     pooling: Literal["mean"] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DistillRecipe:
     """A student and how it is taught.
 
@@ -212,7 +212,7 @@ class QatRecipe:
             raise RecipeError(f"whole must be 0 or more, not {self.whole!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportRecipe:
     """Which formats are made, in which forms and precisions, and how long one conversion may take.
 
@@ -236,7 +236,7 @@ class ExportRecipe:
                 raise RecipeError(f"export.{field_} is part of file names: letters, digits, dots and _, not {text!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunRecipe:
     """The whole way. `source` is `generated`, a DEAM folder or a manifest CSV, relative to the recipe's file."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sentio_mobile.tables import read_table
+from sentio_mobile._internal.tables import read_table
 
 OUTPUTS: tuple[str, str] = ("valence", "arousal")
 """The two answers, always in this order, each in [-1, 1]."""
@@ -40,7 +40,7 @@ FORMS: tuple[Form, ...] = ("spectrogram", "waveform")
 """What a model is fed: the picture of a log-mel, or PCM, with the front end part of its graph."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AudioSpec:
     """The front end: from PCM to the picture that a model looks at.
 
@@ -106,7 +106,7 @@ class Uncertainty:
     songs: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """One model: which architecture, what goes in, what comes out.
 

@@ -9,10 +9,10 @@ import pytest
 # waits by spinning, which made a test of two seconds take a hundred.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from sentio_mobile.data.generated import write_deam
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
-from sentio_mobile.data.synth import write_deam
-from sentio_mobile.models.settings import MobileViTSettings, ViTSettings
+from sentio_mobile.models.config import MobileViTSettings, ViTSettings
 from sentio_mobile.recipes import DataRecipe, DistillRecipe, TeacherRecipe, TrainingSettings
 from sentio_mobile.spec import AudioSpec
 
@@ -31,7 +31,7 @@ def deam(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(deam: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     """The same, prepared."""
     out = tmp_path_factory.mktemp("prepared") / "data"
-    assert prepare(deam, out, DataRecipe(fractions=(0.6, 0.2, 0.2)), AudioSpec()) == []
+    assert prepare(deam, out, recipe=DataRecipe(fractions=(0.6, 0.2, 0.2)), audio=AudioSpec()) == []
     return open_data(out)
 
 
@@ -39,7 +39,7 @@ def data(deam: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
 def tiny_teacher() -> TeacherRecipe:
     """A ViT of few weights."""
     model = ViTSettings(layers=2, heads=2, width=32, mlp_width=64, head_widths=(16,), head_dropout=(0.0, 0.0))
-    return TeacherRecipe(model, TrainingSettings(epochs=3, batch_size=8, learning_rate=2e-3))
+    return TeacherRecipe(model=model, training=TrainingSettings(epochs=3, batch_size=8, learning_rate=2e-3))
 
 
 @pytest.fixture(scope="session")
@@ -48,4 +48,4 @@ def tiny_student() -> DistillRecipe:
     model = MobileViTSettings(
         stem_widths=(8, 16, 32), layers=2, heads=2, head_width=16, width=64, mlp_width=128, output_width=32
     )
-    return DistillRecipe(model, TrainingSettings(epochs=3, batch_size=8, learning_rate=2e-3))
+    return DistillRecipe(model=model, training=TrainingSettings(epochs=3, batch_size=8, learning_rate=2e-3))

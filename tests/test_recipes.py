@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.errors import RecipeError
-from sentio_mobile.house import ROOT
-from sentio_mobile.models.settings import ASTSettings, ViTSettings
+from sentio_mobile.models.config import ASTSettings, ViTSettings
 from sentio_mobile.recipes import DistillRecipe, TeacherRecipe, load_recipe, load_run_recipe, with_seed
 
 

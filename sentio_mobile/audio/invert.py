@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import write_bytes
 from sentio_mobile.audio.logmel import mel_bank
 from sentio_mobile.errors import MissingExtraError
-from sentio_mobile.files import write_bytes
 from sentio_mobile.spec import AudioSpec
 
 PEAK_DB = -1.0

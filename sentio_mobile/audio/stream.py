@@ -48,7 +48,7 @@ _TAG = 128
 """Bytes of an ID3v1 tag, at the end of a file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sound:
     """An open audio file and how long it states to be.
 
@@ -153,7 +153,7 @@ def open_sound(path: Path) -> Iterator[Sound]:
                     f"{path}: states {file.samplerate} samples a second, no rate of music; decode it again"
                 )
             likely = None if file.frames >= _UNKNOWN else round(file.frames * length.factor)
-            yield Sound(path, file, likely if length.states else None, likely, length.cut)
+            yield Sound(path=path, file=file, frames=likely if length.states else None, likely=likely, cut=length.cut)
 
 
 def _open(path: Path) -> BinaryIO:

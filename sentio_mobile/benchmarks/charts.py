@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from sentio_mobile._internal.charts import LIGHT, Chart, make_chart
 from sentio_mobile.benchmarks.scores import DIMENSIONS, History, Scores, SetScores
-from sentio_mobile.pages.chart import LIGHT, Chart, make_chart
 from sentio_mobile.spec import OUTPUTS
 
 COLOURS = {"student": LIGHT.first, "teacher": LIGHT.second}
@@ -56,9 +56,18 @@ def plane_chart(scores: SetScores) -> Chart:
             text = axes.text(x * 0.97, y * 0.97, word, ha=align, va="top" if y > 0 else "bottom", color=LIGHT.faint)
             text.set_path_effects([withStroke(linewidth=3, foreground=LIGHT.paper)])
         axes.quiver(
-            *start.T, *(end - start).T, angles="xy", scale_units="xy", scale=1, width=0.0032, headwidth=5,
-            headlength=5, headaxislength=4.5, color=LIGHT.first, alpha=0.55,
-        )  # fmt: skip
+            *start.T,
+            *(end - start).T,
+            angles="xy",
+            scale_units="xy",
+            scale=1,
+            width=0.0032,
+            headwidth=5,
+            headlength=5,
+            headaxislength=4.5,
+            color=LIGHT.first,
+            alpha=0.55,
+        )
         axes.plot(*start.T, linestyle="", marker="o", markersize=3, color=LIGHT.ink)
         _square(axes, "valence", "arousal")
 
@@ -77,9 +86,15 @@ def scatter_chart(scores: SetScores, output: int) -> Chart:
     def draw(axes: Axes) -> None:
         axes.plot([-1, 1], [-1, 1], color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.plot(
-            scores.truth[shown, output], scores.predicted[shown, output], linestyle="", marker="o", markersize=3.5,
-            markeredgewidth=0, color=LIGHT.first, alpha=0.7,
-        )  # fmt: skip
+            scores.truth[shown, output],
+            scores.predicted[shown, output],
+            linestyle="",
+            marker="o",
+            markersize=3.5,
+            markeredgewidth=0,
+            color=LIGHT.first,
+            alpha=0.7,
+        )
         _square(axes, f"{name}: label", f"{name}: answer")
 
     alt = (

@@ -19,17 +19,17 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.subprocesses import environment
+from sentio_mobile._internal.tables import read_table
 from sentio_mobile.errors import CheckFailedError, InputError, SentioError
-from sentio_mobile.export.protocol import get_format
-from sentio_mobile.files import read_json, write_json
-from sentio_mobile.processes import environment
+from sentio_mobile.formats.base import get_format
 from sentio_mobile.spec import Artifact, ModelSpec
-from sentio_mobile.tables import read_table
 
 JOB, GIVEN, RESULT = "job.json", "input.npy", "result.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ColdStart:
     """Medians over fresh processes.
 
@@ -47,7 +47,7 @@ class ColdStart:
 
 
 def measure_cold(
-    artifact: Artifact, spec: ModelSpec, given: NDArray[np.float32], threads: int, starts: int, limit_s: float
+    artifact: Artifact, spec: ModelSpec, *, given: NDArray[np.float32], threads: int, starts: int, limit_s: float
 ) -> ColdStart:
     """Start an artifact in fresh processes, one after another.
 
@@ -62,11 +62,13 @@ def measure_cold(
     Raises:
         CheckFailedError: a process could not load or run the artifact, died, or took longer than the limit.
     """
-    measured = [_start(artifact, spec, given, threads, limit_s) for _ in range(starts)]
+    measured = [_start(artifact, spec, given=given, threads=threads, limit_s=limit_s) for _ in range(starts)]
     return ColdStart(**{name: statistics.median(getattr(m, name) for m in measured) for name in asdict(measured[0])})
 
 
-def _start(artifact: Artifact, spec: ModelSpec, given: NDArray[np.float32], threads: int, limit_s: float) -> ColdStart:
+def _start(
+    artifact: Artifact, spec: ModelSpec, *, given: NDArray[np.float32], threads: int, limit_s: float
+) -> ColdStart:
     with tempfile.TemporaryDirectory(prefix="sentio-cold-") as place:
         folder = Path(place)
         job = {"format": artifact.format, "path": str(artifact.path.resolve()), "threads": threads}

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.errors import InputError
-from sentio_mobile.export.protocol import Runner
-from sentio_mobile.progress import Progress, Silent
-from sentio_mobile.training.measures import RESAMPLES, Interval, interval_of
+from sentio_mobile.formats.base import Runner
+from sentio_mobile.metrics.bootstrap import RESAMPLES, Interval, interval_of
 
 FEWEST_RUNS = 50
 """With fewer runs p99 is not even the slowest of them."""
@@ -41,6 +41,7 @@ def check_runs(runs: int) -> None:
 def measure_latency(
     runners: Mapping[str, Runner],
     inputs: Mapping[str, Sequence[NDArray[np.float32]]],
+    *,
     runs: int,
     warm_up: int,
     progress: Progress | None = None,
@@ -50,13 +51,14 @@ def measure_latency(
     Raises:
         InputError: `runs` is too small.
     """
-    times = time_in_turns(runners, inputs, runs, warm_up, progress)
+    times = time_in_turns(runners, inputs, runs=runs, warm_up=warm_up, progress=progress)
     return {name: _percentiles(values) for name, values in times.items()}
 
 
 def time_in_turns(
     runners: Mapping[str, Runner],
     inputs: Mapping[str, Sequence[NDArray[np.float32]]],
+    *,
     runs: int,
     warm_up: int,
     progress: Progress | None = None,
@@ -77,7 +79,7 @@ def time_in_turns(
         InputError: `runs` is too small.
     """
     check_runs(runs)
-    progress = progress or Silent()
+    progress = progress or NoProgress()
     order, names = np.random.default_rng(0), list(runners)
     times: dict[str, list[float]] = {name: [] for name in names}
     progress.start("latency", warm_up + runs)

@@ -15,7 +15,7 @@ import psutil
 RUNTIMES = ("torch", "onnxruntime", "ai-edge-litert", "coremltools", "numpy")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Machine:
     """What was measured on. `memory_gb` is in 10^9 bytes; `load` is the mean number of busy tasks in the last minute.
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.tables import read_table
 from sentio_mobile.benchmarks.report import write_report
 from sentio_mobile.benchmarks.run import benchmark
 from sentio_mobile.benchmarks.summary import Summary, summarize
+from sentio_mobile.bundle.bundle import Bundle
+from sentio_mobile.bundle.verify import verify
 from sentio_mobile.errors import InputError
-from sentio_mobile.export.bundle import Bundle
-from sentio_mobile.export.verify import verify
-from sentio_mobile.files import read_json, write_json
-from sentio_mobile.progress import Progress
-from sentio_mobile.tables import read_table
 
 REPORT, BENCHMARK, VERIFICATION, SUMMARY = "report.html", "benchmark.json", "verification.json", "summary.json"
 
 
 def publish(
-    bundle: Bundle, out: Path, threads: int | None = None, runs: int | None = None, progress: Progress | None = None
+    bundle: Bundle, out: Path, *, threads: int | None = None, runs: int | None = None, progress: Progress | None = None
 ) -> Summary:
     """Write `verification.json`, `benchmark.json`, `summary.json` and `report.html` to the folder `out`.
 

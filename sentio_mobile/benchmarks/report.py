@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sentio_mobile._internal.pages import write_page
 from sentio_mobile.benchmarks import charts
+from sentio_mobile.benchmarks.formatting import DESKTOP, megabytes, milliseconds, share, times
 from sentio_mobile.benchmarks.run import Benchmark
 from sentio_mobile.benchmarks.scores import Scores, SetScores, read_scores
 from sentio_mobile.benchmarks.summary import data_origin, failed_conversions, refused_artifacts, summarize
-from sentio_mobile.benchmarks.words import DESKTOP, megabytes, milliseconds, share, times
-from sentio_mobile.export.costs import Cost, cost_of, psnr_words
-from sentio_mobile.pages.write import write_page
+from sentio_mobile.bundle.costs import PrecisionCost, cost_of, psnr_words
 from sentio_mobile.spec import OUTPUTS
 
 if TYPE_CHECKING:
-    from sentio_mobile.export.bundle import Bundle
-    from sentio_mobile.export.verify import Verification
+    from sentio_mobile.bundle.bundle import Bundle
+    from sentio_mobile.bundle.verify import Verification
 
 WORST_SONGS = 10
 
@@ -107,7 +107,7 @@ def _artifacts(verification: Verification, benchmark: Benchmark) -> list[dict[st
     return [{"measured": m, "parity": parity.get(m.label), "ratio": benchmark.ratio(m)} for m in benchmark.measured]
 
 
-def _costs(bundle: Bundle) -> list[tuple[str, Cost]]:
+def _costs(bundle: Bundle) -> list[tuple[str, PrecisionCost]]:
     """What was measured on songs when the bundle was made, with the artifacts' labels."""
     found = [
         (artifact.label, cost_of(entry))

@@ -9,23 +9,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.benchmarks.cold import ColdStart, measure_cold
-from sentio_mobile.benchmarks.gates import Gate, judge_latency, judge_retention, judge_size, load_budgets
+from sentio_mobile.benchmarks.gates import Gate, check_latency, check_retention, check_size, load_budgets
 from sentio_mobile.benchmarks.latency import Latency, check_runs, measure_latency
 from sentio_mobile.benchmarks.machine import Machine, describe_machine
 from sentio_mobile.benchmarks.scores import read_scores
 from sentio_mobile.errors import InputError, SentioError
-from sentio_mobile.export.protocol import Runner, get_format, require
-from sentio_mobile.files import write_json
-from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.formats.base import Runner, get_format, require
 from sentio_mobile.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from sentio_mobile.export.bundle import Bundle
+    from sentio_mobile.bundle.bundle import Bundle
     from sentio_mobile.spec import Artifact
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """One artifact. `size` is in bytes; where a figure is None, `reason` says why it could not be measured here."""
 
@@ -43,7 +43,7 @@ class Measured:
         return f"{self.format} {self.form} {self.precision}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Benchmark:
     """Every figure that was measured of a bundle, how, where and when (UTC), and the verdicts."""
 
@@ -104,7 +104,7 @@ def benchmark(
         InputError: `threads` is below 1, or `runs` below 50.
         BundleError: the bundle's golden vectors or evaluation are damaged.
     """
-    progress = progress or Silent()
+    progress = progress or NoProgress()
     budgets = load_budgets()
     plan, limits = budgets.measurement, budgets.gates
     threads = plan.threads if threads is None else threads
@@ -124,29 +124,31 @@ def benchmark(
         try:
             spec, given = bundle.spec.in_form(artifact.form), inputs[artifact.label][0]
             runners[artifact.label] = _open(artifact, spec, threads)
-            cold[artifact.label] = measure_cold(artifact, spec, given, threads, plan.cold_starts, plan.cold_limit_s)
+            cold[artifact.label] = measure_cold(
+                artifact, spec, given=given, threads=threads, starts=plan.cold_starts, limit_s=plan.cold_limit_s
+            )
         except SentioError as error:
             reasons[artifact.label] = str(error)
         progress.advance()
     progress.finish()
-    latencies = measure_latency(runners, inputs, runs, plan.warm_up, progress)
+    latencies = measure_latency(runners, inputs, runs=runs, warm_up=plan.warm_up, progress=progress)
 
     measured = tuple(
         Measured(
-            a.format,
-            a.form,
-            a.precision,
-            bundle.size(a),
-            latencies.get(a.label),
-            cold.get(a.label),
-            reasons.get(a.label, ""),
+            format=a.format,
+            form=a.form,
+            precision=a.precision,
+            size=bundle.size(a),
+            latency=latencies.get(a.label),
+            cold=cold.get(a.label),
+            reason=reasons.get(a.label, ""),
         )
         for a in bundle.artifacts
     )
     gates = (
-        judge_retention(retention, limits),
-        *(judge_size(m.label, m.size, limits) for m in measured),
-        *(judge_latency(m.label, m.latency, m.reason, limits) for m in measured),
+        check_retention(retention, limits),
+        *(check_size(m.label, m.size, limits) for m in measured),
+        *(check_latency(m.label, m.latency, m.reason, limits) for m in measured),
     )
     return Benchmark(
         machine=machine,

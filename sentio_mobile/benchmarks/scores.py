@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.errors import BundleError
+from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.spec import OUTPUTS
-from sentio_mobile.training.measures import Interval
 
 if TYPE_CHECKING:
-    from sentio_mobile.export.bundle import Bundle
+    from sentio_mobile.bundle.bundle import Bundle
 
 DIMENSIONS = (*OUTPUTS, "mean")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SetScores:
     """One model on one set of songs: CCC for each of `DIMENSIONS`, mean absolute error for each output.
 
@@ -51,7 +51,7 @@ class History:
     terms: Mapping[str, tuple[float | None, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scores:
     """How right the student and its teacher are on the test songs. None is what the bundle does not say."""
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sentio_mobile.benchmarks.formatting import DESKTOP, count, interval, megabytes, milliseconds, times
 from sentio_mobile.benchmarks.gates import Gate
 from sentio_mobile.benchmarks.run import Benchmark, Measured
 from sentio_mobile.benchmarks.scores import DIMENSIONS, Scores, read_scores
-from sentio_mobile.benchmarks.words import DESKTOP, count, interval, megabytes, milliseconds, times
 
 if TYPE_CHECKING:
-    from sentio_mobile.export.bundle import Bundle
-    from sentio_mobile.export.verify import Verification
+    from sentio_mobile.bundle.bundle import Bundle
+    from sentio_mobile.bundle.verify import Verification
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ArtifactLine:
     latency: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """What a run came to. `ready` is true when no check failed and at least one artifact was verified.
 

@@ -24,7 +24,7 @@ from sentio_mobile.cli import (
     teacher,
     verify,
 )
-from sentio_mobile.cli.words import Group
+from sentio_mobile.cli.options import Group
 
 EPILOG = "Start here: sentio-mobile quickstart --out runs/quickstart"
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, data_option, force_option, json_option, out_option, start_option
+from sentio_mobile.cli.options import console, data_option, force_option, json_option, out_option, start_option
 
 if TYPE_CHECKING:
-    from sentio_mobile.teacher.ablate import Outcome
+    from sentio_mobile.teacher.gan.ablation import Outcome
 
 
 @click.command(
@@ -46,10 +46,10 @@ def ablate(
     """
     import json
 
+    from sentio_mobile._internal.files import new_folder, require_free, write_json
     from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.data.synthetic import open_synthetic
-    from sentio_mobile.files import new_folder, require_free, write_json
     from sentio_mobile.recipes import TeacherRecipe, load_recipe
 
     require_free(out, force)
@@ -58,16 +58,24 @@ def ablate(
     except ValueError as error:
         raise click.UsageError(f"--seeds must be whole numbers with commas between them, not {seeds!r}") from error
     settings = load_recipe(TeacherRecipe, recipe, "teacher")
-    songs, made_up = open_data(data_folder), open_synthetic(synthetic)
-    from sentio_mobile.teacher.ablate import ablate as compare
-    from sentio_mobile.teacher.ablate import record_of
-    from sentio_mobile.teacher.ablation_chart import draw_ablation
-    from sentio_mobile.training.checkpoint import Checkpoint
+    songs, made_up = open_data(data_folder), open_gan_samples(synthetic)
+    from sentio_mobile.models.checkpoint import Checkpoint
+    from sentio_mobile.teacher.gan.ablation import ablate as compare
+    from sentio_mobile.teacher.gan.ablation import record_of
+    from sentio_mobile.teacher.gan.ablation_chart import draw_ablation
 
     first = Checkpoint.load(start) if start else None
     with Bars() as bars:
-        outcomes = compare(songs, made_up, settings, chosen, out.with_name(f"{out.name}.runs"), bars, first)
-    record = record_of(outcomes, songs, made_up, settings, chosen)
+        outcomes = compare(
+            songs,
+            made_up,
+            recipe=settings,
+            seeds=chosen,
+            work=out.with_name(f"{out.name}.runs"),
+            progress=bars,
+            start=first,
+        )
+    record = record_of(outcomes, songs, synthetic=made_up, recipe=settings, seeds=chosen)
     with new_folder(out, force) as part:
         write_json(part / "ablation.json", record)
         draw_ablation(part / "ablation.png", outcomes, len(songs.split("test")))

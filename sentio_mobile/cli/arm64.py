@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import Group, console
+from sentio_mobile.cli.options import Group, console
 
 
 @click.group(cls=Group)
@@ -25,9 +25,9 @@ def setup(place: Path | None) -> None:
     fetch, 230 MB on disk, a minute. Installs nothing and needs no root, only the packages qemu-user-static, dpkg and
     apt. One that stands already is left alone; one that was interrupted goes on where it was.
     """
+    from sentio_mobile.bundle.arm64.place import default_place
+    from sentio_mobile.bundle.arm64.setup import setup as make
     from sentio_mobile.cli.bars import Bars
-    from sentio_mobile.export.arm64.place import default_place
-    from sentio_mobile.export.arm64.setup import setup as make
 
     place = place or default_place()
     with Bars() as bars:

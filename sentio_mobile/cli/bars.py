@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from sentio_mobile.cli.words import errors
+from sentio_mobile.cli.options import errors
 
 
 class Bars:

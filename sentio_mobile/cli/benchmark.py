@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console
+from sentio_mobile.cli.options import console
 
 
 @click.command(epilog="Example: sentio-mobile benchmark bundle --out measured")
@@ -28,13 +28,13 @@ def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None) ->
     phone's.
     """
     from sentio_mobile.benchmarks.publish import REPORT, publish
+    from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_summary
-    from sentio_mobile.export.bundle import open_bundle
 
     opened = open_bundle(bundle)
     with Bars() as bars:
-        summary = publish(opened, out, threads, runs, bars)
+        summary = publish(opened, out, threads=threads, runs=runs, progress=bars)
     show_summary(summary)
     console.print(f"Report: {out / REPORT}")
     if not summary.ready:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sentio_mobile.cli.words import Group, console, json_option
+from sentio_mobile.cli.options import Group, console, json_option
 
 if TYPE_CHECKING:
-    from sentio_mobile.export.release.diff import Agreement, Change, Difference, FileChange
+    from sentio_mobile.bundle.diff import Agreement, Change, Difference, FileChange
 
 _LONGEST = 70
 """Characters of a value that a table shows; JSON has all of them."""
@@ -32,7 +32,7 @@ def key(out: Path) -> None:
     Apps and users need the public one. The private one has no password: keep it where your other secrets are, and
     never inside a bundle. A key that is there already is left alone.
     """
-    from sentio_mobile.export.release.keys import make_key
+    from sentio_mobile.bundle.keys import make_key
 
     public, digest = make_key(out)
     console.print(f"Private key: {out}\nPublic key:  {public}\nFingerprint: {digest}", markup=False, soft_wrap=True)
@@ -46,7 +46,7 @@ def sign(folder: Path, key_file: Path) -> None:
 
     The bundle is checked first: one that was changed, or has files that its manifest does not list, is not signed.
     """
-    from sentio_mobile.export.release.sign import sign as sign_bundle
+    from sentio_mobile.bundle.sign import sign as sign_bundle
 
     digest = sign_bundle(folder, key_file)
     console.print(f"Signed: {folder}\nFingerprint of the key: {digest}", markup=False, soft_wrap=True)
@@ -64,7 +64,7 @@ def check(folder: Path, key_file: Path, as_json: bool) -> None:
     """
     import json
 
-    from sentio_mobile.export.release.sign import check as check_bundle
+    from sentio_mobile.bundle.sign import check as check_bundle
 
     found = check_bundle(folder, key_file)
     if as_json:
@@ -83,8 +83,8 @@ def diff(before: Path, after: Path, as_json: bool) -> None:
     import dataclasses
     import json
 
-    from sentio_mobile.export.bundle import open_bundle
-    from sentio_mobile.export.release.diff import compare
+    from sentio_mobile.bundle.bundle import open_bundle
+    from sentio_mobile.bundle.diff import compare
 
     found = compare(open_bundle(before), open_bundle(after))
     if as_json:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import Group, console, errors, force_option, json_option, out_option, show_skipped
+from sentio_mobile.cli.options import Group, console, errors, force_option, json_option, out_option, show_skipped
 
 if TYPE_CHECKING:
-    from sentio_mobile.data.check import DataFacts
+    from sentio_mobile.data.checks.report import DataFacts
 
 _MOST_LINES = 20
 """Findings of a kind that are printed; a program gets them all."""
@@ -39,10 +39,10 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     that is said about human listeners.
     """
     from sentio_mobile.cli.bars import Bars
-    from sentio_mobile.data.synth import write_deam
+    from sentio_mobile.data.generated import write_deam
 
     with Bars() as bars:
-        write_deam(out, songs, seed, audio_format, bars)
+        write_deam(out, songs, seed=seed, audio_format=audio_format, progress=bars)
     console.print(
         f"{songs} songs in {out}. Next: sentio-mobile data prepare {out} --out {out}-prepared", soft_wrap=True
     )
@@ -130,15 +130,15 @@ def prepare(
     valence_mean and arousal_mean, and, if you like, group (songs of one group stay together) and song_id, with paths
     relative to the CSV; or a folder of audio without labels. A run that was stopped goes on when it is given again.
     """
+    from sentio_mobile._internal.files import read_json
+    from sentio_mobile._internal.tables import read_table
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.given_splits import read_splits
     from sentio_mobile.data.prepare import prepare as prepare_data
     from sentio_mobile.data.prepared import SHEET
     from sentio_mobile.errors import DataError
-    from sentio_mobile.files import read_json
     from sentio_mobile.recipes import DataRecipe, TeacherRecipe, load_recipe
     from sentio_mobile.spec import AudioSpec
-    from sentio_mobile.tables import read_table
 
     options = {
         "scale": scale,
@@ -152,7 +152,9 @@ def prepare(
     audio = (load_recipe(TeacherRecipe, teacher, "teacher").audio if teacher else None) or AudioSpec()
     with Bars() as bars:
         given = read_splits(splits) if splits else None
-        skipped = prepare_data(source, out, recipe, audio, bars, replace=force, store=store, splits=given)
+        skipped = prepare_data(
+            source, out, recipe=recipe, audio=audio, progress=bars, overwrite=force, store=store, splits=given
+        )
     show_skipped(skipped)
     sheet = read_json(out / SHEET, DataError)
     for line in sheet["notes"]:
@@ -180,8 +182,8 @@ def check(folder: Path, out: Path | None, as_json: bool) -> None:
     import json
 
     from sentio_mobile.cli.bars import Bars
-    from sentio_mobile.data.check import check_data
-    from sentio_mobile.data.check_page import PAGE, write_check
+    from sentio_mobile.data.checks.page import PAGE, write_check
+    from sentio_mobile.data.checks.report import check_data
     from sentio_mobile.data.prepared import open_data
 
     songs = open_data(folder)

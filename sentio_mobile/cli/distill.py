@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, data_option, errors, force_option, out_option, sides_option
+from sentio_mobile.cli.options import console, data_option, errors, force_option, out_option, sides_option
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
+    from sentio_mobile.data.gan_samples import GanSamples
     from sentio_mobile.data.prepared import PreparedData
-    from sentio_mobile.data.synthetic import Synthetic
+    from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.recipes import QatRecipe
-    from sentio_mobile.training.checkpoint import Checkpoint
 
 
 @click.command(epilog="Example: sentio-mobile distill --teacher teacher-ckpt --data prepared --out student-ckpt")
@@ -79,15 +79,15 @@ def distill(
     Where `export` refuses `int8-full` because a student loses too much, `--qat` brings its weights to where rounding
     costs least: `distill --qat --teacher student-ckpt --data prepared --out student-8`.
     """
+    from sentio_mobile._internal.files import require_free
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_evaluation, show_retention
-    from sentio_mobile.data.answers import read_answers
+    from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.data.sides import read_sides
-    from sentio_mobile.data.synthetic import open_synthetic
-    from sentio_mobile.files import require_free
+    from sentio_mobile.data.pseudo_labels import read_pseudo_labels
+    from sentio_mobile.data.weak_labels import read_weak_labels
+    from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.recipes import DistillRecipe, QatRecipe, load_recipe
-    from sentio_mobile.training.checkpoint import Checkpoint
 
     require_free(out, force)
     if answers is not None and not unlabelled:
@@ -100,18 +100,30 @@ def distill(
         else load_recipe(DistillRecipe, recipe or "mobilevit", "distill")
     )
     songs, known = open_data(data_folder), Checkpoint.load(teacher)
-    extra: list[PreparedData | Synthetic] = [open_data(folder) for folder in unlabelled]
-    extra += [open_synthetic(folder) for folder in synthetic]
+    extra: list[PreparedData | GanSamples] = [open_data(folder) for folder in unlabelled]
+    extra += [open_gan_samples(folder) for folder in synthetic]
     if isinstance(settings, QatRecipe):
         _finetune(known, songs, settings, out, force, extra)
         return
-    sided = [(open_data(folder), read_sides(place)) for folder, place in sides]
-    known_answers = read_answers(answers) if answers else None
+    sided = [(open_data(folder), read_weak_labels(place)) for folder, place in sides]
+    known_answers = read_pseudo_labels(answers) if answers else None
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.distill.distill import distill as distill_student
 
     with Bars() as bars:
-        student = distill_student(known, songs, settings, out, bars, force, extra, cache, convert, known_answers, sided)
+        student = distill_student(
+            known,
+            songs,
+            recipe=settings,
+            out=out,
+            progress=bars,
+            overwrite=force,
+            extra=extra,
+            cache=cache,
+            convert=convert,
+            answers=known_answers,
+            sides=sided,
+        )
     if off := student.recipe["plan"]["off"]:
         errors.print(
             f"[yellow]The teacher has no attention blocks: {' and '.join(off)} were off, only its answers were learnt."
@@ -128,14 +140,14 @@ def _finetune(
     settings: QatRecipe,
     out: Path,
     force: bool,
-    extra: list[PreparedData | Synthetic],
+    extra: list[PreparedData | GanSamples],
 ) -> None:
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_evaluation
     from sentio_mobile.distill.qat import finetune
 
     with Bars() as bars:
-        made = finetune(student, songs, settings, out, bars, force, extra)
+        made = finetune(student, songs, recipe=settings, out=out, progress=bars, overwrite=force, extra=extra)
     show_evaluation("before", made.evaluation["teacher"]["test"])
     show_evaluation("after, 32 bits", made.evaluation["test"])
     show_evaluation("after, 8 bits", made.evaluation["rounded"]["test"])

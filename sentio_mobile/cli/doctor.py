@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, json_option
+from sentio_mobile.cli.options import console, json_option
 
 
 @click.command(epilog="Example: sentio-mobile doctor")
@@ -15,9 +15,9 @@ def doctor(as_json: bool) -> None:
 
     from rich.table import Table
 
-    from sentio_mobile.export.protocol import get_format, missing
+    from sentio_mobile.formats.base import get_format, missing
+    from sentio_mobile.models.checkpoint import package_versions
     from sentio_mobile.spec import FORMATS
-    from sentio_mobile.training.checkpoint import package_versions
 
     formats = {}
     for name in FORMATS:

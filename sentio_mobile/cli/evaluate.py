@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, data_option, sides_option
+from sentio_mobile.cli.options import console, data_option, sides_option
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,9 +105,9 @@ def evaluate(
 
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_models
+    from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.data.synthetic import open_synthetic
-    from sentio_mobile.evaluation.evaluate import Over, Part, Wanted, evaluate_models
+    from sentio_mobile.evaluation.evaluate import EvaluationOptions, Over, Part, evaluate_models
     from sentio_mobile.evaluation.page import PAGE, write_evaluation
 
     if not models and not baselines:
@@ -116,20 +116,29 @@ def evaluate(
         raise InputError("--baselines compute features from the audio itself: give its folder as --music")
     data = open_data(data_folder)
     # Opened before any work: what is wrong with the arguments is said at once.
-    made_up = None if synthetic is None else open_synthetic(synthetic)
+    made_up = None if synthetic is None else open_gan_samples(synthetic)
     played = _others(others, other_music)
-    from sentio_mobile.data.sides import read_sides
+    from sentio_mobile.data.weak_labels import read_weak_labels
 
-    sided = [(open_data(folder), read_sides(place)) for folder, place in sides]
-    from sentio_mobile.evaluation.subject import open_subject
+    sided = [(open_data(folder), read_weak_labels(place)) for folder, place in sides]
+    from sentio_mobile.evaluation.evaluated_model import open_model
 
-    subjects = [open_subject(path, name, format_name) for name, path in map(_named, models)]
-    wanted = Wanted(split, cast(Over, over), tolerance, seed, cast(tuple[Part, ...], skip), music, played, sided)
+    subjects = [open_model(path, name, format_name) for name, path in map(_named, models)]
+    wanted = EvaluationOptions(
+        split=split,
+        over=cast(Over, over),
+        tolerance=tolerance,
+        seed=seed,
+        skip=cast(tuple[Part, ...], skip),
+        music=music,
+        others=played,
+        sides=sided,
+    )
     with Bars() as bars:
         if baselines and music is not None:
-            from sentio_mobile.evaluation.baselines.rows import baseline_subjects
+            from sentio_mobile.evaluation.baselines import baseline_models
 
-            subjects += baseline_subjects(data, music, out / "baselines", seed, bars)
+            subjects += baseline_models(data, music, work=out / "baselines", seed=seed, progress=bars)
         _require_different([subject.name for subject in subjects])
         evaluation = evaluate_models(subjects, data, wanted, bars)
     write_evaluation(out, evaluation, made_up)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, json_option
+from sentio_mobile.cli.options import console, json_option
 from sentio_mobile.errors import InputError
 
 
@@ -28,14 +28,14 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
     from the patches to the class token. Rollout follows attention: it says where a model looks, not why it answers as
     it does.
     """
-    from sentio_mobile.predict.write import PICTURES, check_place
+    from sentio_mobile.inference.write import PICTURES, check_place
 
     check_place(out, PICTURES)
     chosen = _numbers(blocks)
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
+    from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.teacher.explain import explain as explain_song
     from sentio_mobile.teacher.explain_chart import plot_explanation
-    from sentio_mobile.training.checkpoint import Checkpoint
 
     found = explain_song(Checkpoint.load(checkpoint), song, start, chosen)
     plot_explanation(out, found)
@@ -45,9 +45,10 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
         click.echo(json.dumps(found.to_dict(), indent=2))
         return
     console.print(
-        f"{out}: valence {found.valence:+.2f}, arousal {found.arousal:+.2f} from {start:g} s on", markup=False,
+        f"{out}: valence {found.valence:+.2f}, arousal {found.arousal:+.2f} from {start:g} s on",
+        markup=False,
         soft_wrap=True,
-    )  # fmt: skip
+    )
 
 
 def _numbers(blocks: str | None) -> tuple[int, ...] | None:

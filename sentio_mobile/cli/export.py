@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, errors, out_option
+from sentio_mobile.cli.options import console, errors, out_option
 from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, PRECISIONS
 
 
@@ -101,12 +101,12 @@ def export(
     status 3: weights that stayed wide, answers that collapsed, or a CCC that fell on validation songs. TorchScript and
     ptl are deprecated upstream; they are here for apps that have them.
     """
+    from sentio_mobile._internal.files import require_free
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.sensitivity import rank
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.errors import InputError
     from sentio_mobile.export.build import build_bundle
-    from sentio_mobile.files import require_free
     from sentio_mobile.recipes import ExportRecipe
 
     require_free(out, force)
@@ -129,7 +129,7 @@ def export(
     )
     data = open_data(data_folder) if data_folder else None
     with Bars() as bars:
-        built = build_bundle(checkpoint, recipe, out, data, bars, replace=force, keep_refused=force)
+        built = build_bundle(checkpoint, recipe, out=out, data=data, progress=bars, overwrite=force, keep_refused=force)
     for reason in built.failed.values():
         errors.print("[red]failed:[/]", end=" ")
         errors.print(reason, markup=False, soft_wrap=True)

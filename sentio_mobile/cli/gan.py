@@ -9,7 +9,7 @@ import rich_click as click
 
 from sentio_mobile.cli.gan_judge import judge
 from sentio_mobile.cli.gan_render import render
-from sentio_mobile.cli.words import accelerator_option, console, force_option, out_option
+from sentio_mobile.cli.options import accelerator_option, console, force_option, out_option
 
 
 @click.group()
@@ -58,10 +58,10 @@ def train(
     A run that was stopped goes on where it was when the same command is given again. One that collapses stops, and
     keeps what it had learnt beside --out.
     """
+    from sentio_mobile._internal.files import require_free
     from sentio_mobile.cli.bars import Bars
-    from sentio_mobile.files import require_free
     from sentio_mobile.recipes import load_recipe
-    from sentio_mobile.teacher.gan.recipe import STAGE, GanRecipe
+    from sentio_mobile.teacher.gan.config import STAGE, GanRecipe
 
     require_free(out, force)
     settings = load_recipe(GanRecipe, recipe, STAGE)
@@ -82,7 +82,7 @@ def train(
             examples = songs(prepared)
         from sentio_mobile.teacher.gan.train import train_gan
 
-        checkpoint = train_gan(examples, settings, out, bars, force, accelerator)
+        checkpoint = train_gan(examples, settings, out=out, progress=bars, overwrite=force, accelerator=accelerator)
     last = checkpoint.history[-1]
     console.print(
         f"Discriminator {last['discriminator_accuracy']:.0%} right at the end; samples of one label differ "
@@ -126,8 +126,8 @@ def sample(
     force: bool,
 ) -> None:
     """Make samples of the network CHECKPOINT for `teacher train --synthetic`."""
+    from sentio_mobile._internal.files import require_free
     from sentio_mobile.cli.bars import Bars
-    from sentio_mobile.files import require_free
 
     require_free(out, force)
     from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
@@ -135,7 +135,17 @@ def sample(
 
     network = GanCheckpoint.load(checkpoint)
     with Bars() as bars:
-        made = write_samples(network, checkpoint.name, count, out, labels, threshold, seed, bars, force)
+        made = write_samples(
+            network,
+            checkpoint.name,
+            n=count,
+            out=out,
+            labels=labels,
+            threshold=threshold,
+            seed=seed,
+            progress=bars,
+            overwrite=force,
+        )
     console.print(
         f"{count} samples in {out}, {made['kept']:.0%} of those made. "
         f"Next: sentio-mobile teacher train --data ... --synthetic {out} --out teacher-ckpt",

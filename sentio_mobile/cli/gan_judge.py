@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, data_option, json_option
+from sentio_mobile.cli.options import console, data_option, json_option
 
 if TYPE_CHECKING:
-    from sentio_mobile.teacher.gan.judge.judgement import Judgement
+    from sentio_mobile.teacher.gan.evaluation.evaluation import GanEvaluation
 
 _COLOURS = {"good": "green", "usable": "yellow", "poor": "red"}
 
@@ -46,21 +46,21 @@ def judge(
 
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.predict.write import check_place
-    from sentio_mobile.teacher.gan.judge.judgement import judge as judge_clips
-    from sentio_mobile.teacher.gan.judge.listener import open_teacher
-    from sentio_mobile.teacher.gan.judge.page import write_judgement
-    from sentio_mobile.teacher.gan.judge.subject import open_subject
+    from sentio_mobile.inference.write import check_place
+    from sentio_mobile.teacher.gan.evaluation.emotion_model import open_teacher
+    from sentio_mobile.teacher.gan.evaluation.evaluated import open_subject
+    from sentio_mobile.teacher.gan.evaluation.evaluation import evaluate_gan as judge_clips
+    from sentio_mobile.teacher.gan.evaluation.page import write_gan_evaluation
 
     if out is not None:
         check_place(out, (".html",))
     songs = open_data(data_folder)
     listener = open_teacher(regressor, songs) if regressor is not None else None
     with Bars() as bars:
-        made = open_subject(subject, songs, n, seed, bars)
-        found = judge_clips(made, songs, listener, seed, bars)
+        made = open_subject(subject, songs, n=n, seed=seed, progress=bars)
+        found = judge_clips(made, songs, listener=listener, seed=seed, progress=bars)
     if out is not None:
-        write_judgement(out, found, made, songs)
+        write_gan_evaluation(out, found, made, songs)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
         return
@@ -69,11 +69,11 @@ def judge(
         console.print(f"Page: {out} (open it in a browser)", soft_wrap=True)
 
 
-def _show(found: Judgement) -> None:
+def _show(found: GanEvaluation) -> None:
     from rich.table import Table
 
     from sentio_mobile.spec import OUTPUTS
-    from sentio_mobile.teacher.gan.judge.words import PART_NAMES
+    from sentio_mobile.teacher.gan.evaluation.score_parts import PART_NAMES
 
     colour, scored = _COLOURS[found.score.tier], found.score
     console.print(f"[{colour}]Looks: {scored.total:.0f} of 100, {scored.tier}[/] ({found.n} samples)")

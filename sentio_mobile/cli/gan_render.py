@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console
+from sentio_mobile.cli.options import console
 
 
 @click.command(
@@ -37,7 +37,7 @@ def render(
     spectrogram is a real song's. The loudest sample is at -1 dB. Needs librosa: pip install 'sentio-mobile\\[render]'.
     """
     from sentio_mobile.errors import InputError
-    from sentio_mobile.predict.write import PICTURES, check_place
+    from sentio_mobile.inference.write import PICTURES, check_place
 
     check_place(out, (".wav",))
     if plot is not None:
@@ -58,8 +58,8 @@ def render(
         pcm = pcm[: round(seconds * audio.sample_rate)]
         mel = mel[:, : 1 + len(pcm) // audio.hop_length]
     if plot is not None:
-        from sentio_mobile.pages.picture import write_picture
-        from sentio_mobile.teacher.gan.picture import draw_spectrogram
+        from sentio_mobile._internal.picture import write_picture
+        from sentio_mobile.teacher.gan.image import draw_spectrogram
 
         write_picture(plot, (8, 3.2), lambda axes: draw_spectrogram(axes, mel, audio))
     write_wav(out, pcm, audio.sample_rate)

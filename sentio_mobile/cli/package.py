@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import Group, console, errors, force_option, json_option, out_option
-from sentio_mobile.package.android import ANDROID
-from sentio_mobile.package.ios import IOS
-from sentio_mobile.package.platform import App, Platform
-from sentio_mobile.package.web import WEB
+from sentio_mobile.cli.options import Group, console, errors, force_option, json_option, out_option
+from sentio_mobile.packaging.android import ANDROID
+from sentio_mobile.packaging.ios import IOS
+from sentio_mobile.packaging.platform import App, Platform
+from sentio_mobile.packaging.web import WEB
 from sentio_mobile.spec import Form, Precision
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 if TYPE_CHECKING:
-    from sentio_mobile.package.project import Packaged
+    from sentio_mobile.packaging.project import Packaged
 
 
 @click.group(cls=Group)
@@ -73,14 +73,16 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
     ) -> None:
         import json
 
-        from sentio_mobile.export.bundle import open_bundle
-        from sentio_mobile.files import require_free
-        from sentio_mobile.package.project import package as package_bundle
+        from sentio_mobile._internal.files import require_free
+        from sentio_mobile.bundle.bundle import open_bundle
+        from sentio_mobile.packaging.project import package as package_bundle
 
         app = App(app_id, name)
         require_free(out, force)
         opened = open_bundle(bundle)
-        made = package_bundle(opened, platform, out, app, formats, form, precision, force)
+        made = package_bundle(
+            opened, platform, out=out, app=app, formats=formats, form=form, precision=precision, overwrite=force
+        )
         if as_json:
             click.echo(json.dumps(_report(made, platform, out, app), indent=2))
         else:

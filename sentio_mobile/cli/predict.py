@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, errors, json_option, threads_option
+from sentio_mobile.cli.options import console, errors, json_option, threads_option
 from sentio_mobile.errors import AudioError, InputError
 from sentio_mobile.spec import FORMS, Form
 
 if TYPE_CHECKING:
-    from sentio_mobile.predict.emotion import Emotion
+    from sentio_mobile.inference.emotion import Emotion
 
 
 @click.command(epilog="Example: sentio-mobile predict bundle song.mp3 --every 1 --plot song.png")
@@ -61,9 +61,9 @@ def predict(
     """
     from sentio_mobile.audio.sliding import check_every
     from sentio_mobile.cli.bars import Bars
-    from sentio_mobile.predict.predictor import Predictor
-    from sentio_mobile.predict.songs import find_songs, predict_songs
-    from sentio_mobile.predict.write import PICTURES, TABLES, check_place, write_answers
+    from sentio_mobile.inference.predictor import Predictor
+    from sentio_mobile.inference.songs import find_songs, predict_songs
+    from sentio_mobile.inference.write import PICTURES, TABLES, check_place, write_answers
 
     if out:
         check_place(out, TABLES)
@@ -99,14 +99,14 @@ def predict(
 
 
 def _plot(place: Path, answers: list[Emotion], every: float | None) -> None:
-    from sentio_mobile.predict.chart import plot_plane, plot_trajectory
+    from sentio_mobile.inference.chart import plot_plane, plot_trajectory
 
     (plot_plane if every is None else plot_trajectory)(place, answers)
 
 
 def _show(answers: list[Emotion]) -> None:
     """A table whose last column is the song: names are of any length."""
-    from sentio_mobile.predict.songs import clock
+    from sentio_mobile.inference.songs import clock
 
     console.print("[dim]valence: unpleasant -1 to 1 pleasant; arousal: calm -1 to 1 energetic[/]", soft_wrap=True)
     known = answers[0].uncertainty

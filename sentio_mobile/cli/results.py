@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from sentio_mobile.cli.words import console
+from sentio_mobile.cli.options import console
 
 if TYPE_CHECKING:
     from sentio_mobile.benchmarks.summary import Summary
@@ -18,7 +18,7 @@ _COLOURS = {"pass": "green", "fail": "red", "not measured": "yellow"}
 
 def show_evaluation(who: str, evaluation: Mapping[str, Any]) -> None:
     """CCC of one model with its interval, each dimension and the mean."""
-    from sentio_mobile.training.measures import Interval
+    from sentio_mobile.metrics.bootstrap import Interval
 
     parts = [f"{name} {Interval(**values['ccc'])}" for name, values in evaluation["metrics"].items()]
     console.print(f"{who}: CCC on {evaluation['n']} test songs (95% interval): {', '.join(parts)}", markup=False)
@@ -34,7 +34,7 @@ def show_evaluation(who: str, evaluation: Mapping[str, Any]) -> None:
 
 def show_retention(values: Mapping[str, Any]) -> None:
     """Student over teacher."""
-    from sentio_mobile.training.measures import Interval
+    from sentio_mobile.metrics.bootstrap import Interval
 
     console.print(f"retention (student / teacher, mean CCC): {Interval(**values)}", markup=False)
 

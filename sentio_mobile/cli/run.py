@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, errors, out_option, show_skipped, start_option
+from sentio_mobile.cli.options import console, errors, out_option, show_skipped, start_option
 
 
 @click.command(epilog="Example: sentio-mobile run small_library --source songs.csv --out runs/mine")
@@ -46,7 +46,13 @@ def _go(recipe: str, out: Path, source: Path | None, seed: int | None, start: Pa
     if seed is not None:
         settings = with_seed(settings, seed)
     with Bars() as bars:
-        whole = Run(out, settings, bars, lambda line: errors.print(f"[dim]{line}[/]"), start)
+        whole = Run(
+            folder=out,
+            recipe=settings,
+            progress=bars,
+            announce=lambda line: errors.print(f"[dim]{line}[/]"),
+            start=start,
+        )
         whole.go()
     show_skipped(whole.skipped)
     show_summary(read_summary(out))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio_mobile.cli.words import console
+from sentio_mobile.cli.options import console
 
 if TYPE_CHECKING:
-    from sentio_mobile.export.sensitivity import Sensitivity
+    from sentio_mobile.quantization.sensitivity import Sensitivity
 
 RECORD, PICTURE = "sensitivity.json", "sensitivity.png"
 
@@ -17,14 +17,14 @@ def rank(checkpoint: Path, data_folder: Path, out: Path, force: bool) -> None:
     """Rank a checkpoint's layers, write the ranking and its picture to the folder `out`, and show it."""
     import dataclasses
 
+    from sentio_mobile._internal.files import new_folder, sha256, write_json
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.export.calibration import calibration_of
-    from sentio_mobile.export.sensitivity import CLIPS, rank_layers
-    from sentio_mobile.export.sensitivity_chart import draw_sensitivity
-    from sentio_mobile.files import new_folder, sha256, write_json
     from sentio_mobile.models.blocks import fold_norms
-    from sentio_mobile.training.checkpoint import WEIGHTS, Checkpoint
+    from sentio_mobile.models.checkpoint import WEIGHTS, Checkpoint
+    from sentio_mobile.quantization.calibration import calibration_of
+    from sentio_mobile.quantization.sensitivity import CLIPS, rank_layers
+    from sentio_mobile.quantization.sensitivity_chart import draw_sensitivity
 
     data, loaded = open_data(data_folder), Checkpoint.load(checkpoint)
     fold_norms(loaded.model.eval())

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console
-from sentio_mobile.package.web import WEB
+from sentio_mobile.cli.options import console
+from sentio_mobile.packaging.web import WEB
 from sentio_mobile.spec import Precision
 
 if TYPE_CHECKING:
-    from sentio_mobile.package.server import Server
+    from sentio_mobile.packaging.server import Server
 
 
 @click.command(epilog="Example: sentio-mobile serve bundle --open")
@@ -32,18 +32,18 @@ def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -
     """
     import tempfile
 
-    from sentio_mobile.export.bundle import open_bundle
-    from sentio_mobile.house import ROOT
-    from sentio_mobile.package.carry import carry
-    from sentio_mobile.package.choose import choose
-    from sentio_mobile.package.page import built_page
-    from sentio_mobile.package.server import Server, read_headers
+    from sentio_mobile._internal.resources import ROOT
+    from sentio_mobile.bundle.bundle import open_bundle
+    from sentio_mobile.packaging.built_page import built_page
+    from sentio_mobile.packaging.select_artifacts import select_artifacts
+    from sentio_mobile.packaging.server import Server, read_headers
+    from sentio_mobile.packaging.trim_bundle import trim_bundle
 
     opened = open_bundle(bundle)
-    artifacts = choose(opened, WEB, precision=precision)
+    artifacts = select_artifacts(opened, WEB, precision=precision)
     page = built_page(ROOT / WEB.name, say=lambda line: console.print(line, markup=False, soft_wrap=True))
     with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as folder:
-        carry(opened, artifacts, Path(folder))
+        trim_bundle(opened, artifacts, Path(folder))
         with Server(page, Path(folder), read_headers(ROOT / WEB.name), port) as server:
             line = f"{artifacts[0].label} of {bundle}: {server.url}\nCtrl-C ends it."
             console.print(line, markup=False, soft_wrap=True)

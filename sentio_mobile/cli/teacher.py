@@ -9,9 +9,7 @@ import rich_click as click
 from sentio_mobile.cli.ablate import ablate
 from sentio_mobile.cli.explain import explain
 from sentio_mobile.cli.gan import gan
-from sentio_mobile.cli.teacher_classic import classic
-from sentio_mobile.cli.teacher_import import import_
-from sentio_mobile.cli.words import (
+from sentio_mobile.cli.options import (
     Group,
     accelerator_option,
     console,
@@ -21,6 +19,8 @@ from sentio_mobile.cli.words import (
     sides_option,
     start_option,
 )
+from sentio_mobile.cli.teacher_classic import classic
+from sentio_mobile.cli.teacher_import import import_
 
 
 @click.group(cls=Group)
@@ -73,12 +73,12 @@ def train(
     where it was when the same command is given again. With few songs, start from a teacher that has heard others: the
     one that the quickstart trains on generated music, say.
     """
+    from sentio_mobile._internal.files import require_free
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_evaluation
+    from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.data.sides import read_sides
-    from sentio_mobile.data.synthetic import open_synthetic
-    from sentio_mobile.files import require_free
+    from sentio_mobile.data.weak_labels import read_weak_labels
     from sentio_mobile.recipes import TeacherRecipe, load_recipe
 
     require_free(out, force)
@@ -86,11 +86,11 @@ def train(
         raise click.UsageError("--start and --weights both give the first weights; give one of them")
     settings = load_recipe(TeacherRecipe, recipe, "teacher")
     songs = open_data(data_folder)
-    made_up = open_synthetic(synthetic) if synthetic else None
-    sided = [(open_data(folder), read_sides(place)) for folder, place in sides]
+    made_up = open_gan_samples(synthetic) if synthetic else None
+    sided = [(open_data(folder), read_weak_labels(place)) for folder, place in sides]
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
+    from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.teacher.train import train_teacher
-    from sentio_mobile.training.checkpoint import Checkpoint
     from sentio_mobile.training.trainer import Hardware
 
     first = Checkpoint.load(start) if start else None
@@ -101,7 +101,18 @@ def train(
         backbone = pretrained_backbone(weights, settings.model, songs.audio.image_size)
     hardware = Hardware(devices, nodes, strategy, accelerator)
     with Bars() as bars:
-        checkpoint = train_teacher(songs, settings, out, bars, force, first, backbone, hardware, made_up, sided)
+        checkpoint = train_teacher(
+            songs,
+            settings,
+            out=out,
+            progress=bars,
+            overwrite=force,
+            start=first,
+            backbone=backbone,
+            hardware=hardware,
+            synthetic=made_up,
+            sides=sided,
+        )
     show_evaluation("teacher", checkpoint.evaluation["test"])
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt"

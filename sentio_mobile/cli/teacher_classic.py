@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, data_option, force_option, out_option
+from sentio_mobile.cli.options import console, data_option, force_option, out_option
 
 
 @click.command(
@@ -41,17 +41,17 @@ def classic(
     """
     import tempfile
 
+    from sentio_mobile._internal.files import require_free
     from sentio_mobile.cli.bars import Bars
-    from sentio_mobile.data.answers import write_answers
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.evaluation.baselines.committee import answers_on, train_committee
-    from sentio_mobile.files import require_free
+    from sentio_mobile.data.pseudo_labels import write_pseudo_labels
+    from sentio_mobile.teacher.ensemble.ensemble import answers_on, train_ensemble
 
     require_free(out, force)
     data = open_data(data_folder)
     asked = [(open_data(folder), place) for folder, place in others]
     with Bars() as bars, tempfile.TemporaryDirectory() as work:
-        committee = train_committee(data, music, Path(work), seed, bars)
+        committee = train_ensemble(data, music, work=Path(work), seed=seed, progress=bars)
         answers = [answer for folder, place in asked for answer in answers_on(committee, folder, place, bars)]
-    write_answers(out, answers)
+    write_pseudo_labels(out, answers)
     console.print(f"{len(answers)} answers in {out}", soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, force_option, out_option
+from sentio_mobile.cli.options import console, force_option, out_option
 
 
 @click.command("import", epilog="Example: sentio-mobile teacher import model.safetensors --out teacher-ckpt")
@@ -36,10 +36,10 @@ def import_(
     ViT, torchvision's, timm's, or the original notebook's. It is read as data: code in it is not run, the file is
     refused. Tensors without a place on either side are listed.
     """
-    from sentio_mobile.files import require_free
+    from sentio_mobile._internal.files import require_free
 
     require_free(out, force)
-    from sentio_mobile.teacher.foreign import import_teacher
+    from sentio_mobile.teacher.import_weights import import_teacher
 
     found = import_teacher(file, normalization, heads, seed)
     found.checkpoint.save(out, force)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.words import console, json_option, threads_option
+from sentio_mobile.cli.options import console, json_option, threads_option
 
 if TYPE_CHECKING:
-    from sentio_mobile.export.verify import Verification
+    from sentio_mobile.bundle.verify import Verification
 
 
 @click.command(epilog="Example: sentio-mobile verify bundle --songs prepared")
@@ -38,16 +38,16 @@ def verify(bundle: Path, songs: Path | None, emulate: bool, threads: int, as_jso
     import dataclasses
     import json
 
+    from sentio_mobile.bundle.arm64.run import Arm64
+    from sentio_mobile.bundle.bundle import open_bundle
+    from sentio_mobile.bundle.verify import verify as verify_bundle
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.export.arm64.run import Arm64
-    from sentio_mobile.export.bundle import open_bundle
-    from sentio_mobile.export.verify import verify as verify_bundle
 
     data = open_data(songs) if songs else None
     arm64 = Arm64.at() if emulate else None
     with Bars() as bars:
-        found = verify_bundle(open_bundle(bundle), threads, data, arm64, bars)
+        found = verify_bundle(open_bundle(bundle), threads, songs=data, arm64=arm64, progress=bars)
     if as_json:
         click.echo(json.dumps({**dataclasses.asdict(found), "passed": found.passed}, indent=2, allow_nan=False))
     else:

@@ -13,12 +13,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import sha256
 from sentio_mobile.audio.decode import decode, fit
 from sentio_mobile.audio.frontend import unit_of_clip
 from sentio_mobile.audio.stream import likely_seconds, stream
 from sentio_mobile.data.journal import Clip, FileState, Index
 from sentio_mobile.errors import AudioError
-from sentio_mobile.files import sha256
 from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import AudioSpec
 
@@ -77,7 +77,7 @@ def clips_of_file(path: Path, audio: AudioSpec, recipe: DataRecipe, index: Index
         if index.row_of_clip(digest, start) is None:
             level = np.abs(pcm)
             peak, clipped = float(level.max()), float((level >= FULL_SCALE).mean())
-            clip = Clip(digest, start, seconds, round(peak, 6), round(clipped, 6))
+            clip = Clip(sha256=digest, start=start, seconds=seconds, peak=round(peak, 6), clipped=round(clipped, 6))
             mels[clip] = unit_of_clip(fit(pcm, audio), audio)
     if not path.is_file() or FileState.of(path) != state:
         raise AudioError(f"{path}: changed while it was read; prepare it when it is complete")

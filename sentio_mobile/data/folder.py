@@ -38,7 +38,11 @@ def read_folder(root: Path) -> list[Song]:
     for file in files:
         song_id = (file.with_suffix("") if names_of[file.with_suffix("")] == 1 else file).as_posix()
         album = file.parent.as_posix()
-        songs.append(Song(song_id, root / file, None, None, song_id if album == "." else album))
+        songs.append(
+            Song(
+                song_id=song_id, path=root / file, valence=None, arousal=None, group=song_id if album == "." else album
+            )
+        )
     return songs
 
 

@@ -40,7 +40,7 @@ class FileState:
         return hashlib.blake2b(repr(self).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
     """One window of one audio file.
 
@@ -132,7 +132,13 @@ class Index:
     def clip(self, row: int) -> Clip:
         """What is stored at a row."""
         start, seconds, peak, clipped = self._numbers[4 * row : 4 * row + 4]
-        return Clip(self._hashes[32 * row : 32 * row + 32].hex(), int(start), seconds, peak, clipped)
+        return Clip(
+            sha256=self._hashes[32 * row : 32 * row + 32].hex(),
+            start=int(start),
+            seconds=seconds,
+            peak=peak,
+            clipped=clipped,
+        )
 
     def row_of_clip(self, sha256: str, start: int | None = None) -> int | None:
         """The row of a window, or, without `start`, that of any window of the file; None where there is none."""

@@ -10,7 +10,7 @@ from sentio_mobile.data.prepared import COLUMNS
 from sentio_mobile.errors import DataError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """One window of a song; `window` 0 is the one that is evaluated.
 

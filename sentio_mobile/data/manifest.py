@@ -41,7 +41,9 @@ def read_manifest(path: Path, scale: str) -> list[Song]:
         if (first := row_of_path.setdefault(audio, number)) != number:
             raise LabelError(f"{where}: {row['path']} is the audio of row {first} too; remove one")
         valence, arousal = (read_label(row[name], scale, f"{where}, {name}") if labelled else None for name in LABELS)
-        songs[song_id] = Song(song_id, audio, valence, arousal, row.get("group") or song_id)
+        songs[song_id] = Song(
+            song_id=song_id, path=audio, valence=valence, arousal=arousal, group=row.get("group") or song_id
+        )
     return list(songs.values())
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sentio_mobile._internal.files import require_free, sha256, write_json
+from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.data.clips import FileClips, clips_of_file, in_order
 from sentio_mobile.data.given_splits import GivenSplits
 from sentio_mobile.data.journal import Index
@@ -23,8 +25,6 @@ from sentio_mobile.data.sources import Source, read_source
 from sentio_mobile.data.splits import SPLITS, split_songs
 from sentio_mobile.data.store import StoreWriter, is_store, key_of, remove_store
 from sentio_mobile.errors import AudioError, DataError, OutputError
-from sentio_mobile.files import require_free, sha256, write_json
-from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import AudioSpec
 
@@ -35,10 +35,11 @@ MOST_UNUSABLE = 0.05
 def prepare(
     source: Path,
     out: Path,
+    *,
     recipe: DataRecipe,
     audio: AudioSpec,
     progress: Progress | None = None,
-    replace: bool = False,
+    overwrite: bool = False,
     store: Path | None = None,
     splits: GivenSplits | None = None,
 ) -> list[str]:
@@ -50,7 +51,7 @@ def prepare(
         recipe: windows, labels, scale and splits.
         audio: the front end.
         progress: shown as songs are done.
-        replace: an existing `out` gives way, at the moment the new state is complete; clips that its store has are
+        overwrite: an existing `out` gives way, at the moment the new state is complete; clips that its store has are
             used again, and stores of other front ends in it are removed.
         store: where the clips are kept; `out`/store by default. One place can serve several prepared folders, with
             other splits for example, and is never cleared up.
@@ -70,10 +71,10 @@ def prepare(
     if splits is not None:
         listed, notes = splits.apply(found.songs)
         found = dataclasses.replace(found, songs=listed, notes=(*found.notes, *notes))
-    _require_room(out, replace, found)
+    _require_room(out, overwrite, found)
     folder = (store or out / STORE) / key_of(audio)
     with StoreWriter(folder, audio) as writer:
-        kept, faults = _store_clips(found.songs, writer, recipe, audio, progress or Silent())
+        kept, faults = _store_clips(found.songs, writer, recipe=recipe, audio=audio, progress=progress or NoProgress())
         writer.sync()
         songs = [found.songs[number] for number, _ in kept]
         if found.labels == "none":
@@ -83,7 +84,7 @@ def prepare(
         else:
             names = split_songs(songs, recipe.fractions, recipe.seed)
         rows = [rows for _, rows in kept]
-        write_songs(out / SONGS, _lines(songs, names, rows, writer.index, found.root, audio))
+        write_songs(out / SONGS, _lines(songs, names, rows=rows, index=writer.index, root=found.root, audio=audio))
         checksums = np.array([writer.index.checksums[row] for song in rows for row in song], dtype=np.uint64)
         songs_sha256 = sha256(out / SONGS)
         sheet = {
@@ -112,7 +113,7 @@ def prepare(
 
 
 def _store_clips(
-    songs: Sequence[Song], writer: StoreWriter, recipe: DataRecipe, audio: AudioSpec, progress: Progress
+    songs: Sequence[Song], writer: StoreWriter, *, recipe: DataRecipe, audio: AudioSpec, progress: Progress
 ) -> tuple[list[tuple[int, tuple[int, ...]]], list[str]]:
     """Number and rows of each usable song, the evaluated window first; and a line for each of the others."""
 
@@ -154,6 +155,7 @@ def _keep(clips: FileClips, writer: StoreWriter) -> tuple[int, ...]:
 def _lines(
     songs: Sequence[Song],
     splits: Sequence[str],
+    *,
     rows: Sequence[tuple[int, ...]],
     index: Index,
     root: Path,
@@ -171,16 +173,16 @@ def _lines(
             yield song.song_id, window, f"{start:.6f}", row, split, song.group, *labels, path, *facts
 
 
-def _require_room(out: Path, replace: bool, source: Source) -> None:
+def _require_room(out: Path, overwrite: bool, source: Source) -> None:
     """Refuse what stands at `out`, unless it may give way or is what an unfinished run left."""
-    require_free(out, replace=True)
+    require_free(out, overwrite=True)
     place = out.resolve()
     if source.root.resolve().is_relative_to(place) or any(song.path.is_relative_to(place) for song in source.songs):
         raise OutputError(f"{out} holds the songs themselves; choose another place")
     if not out.exists():
         return
     unfinished = out.is_dir() and not (out / SHEET).exists() and all(_is_ours(path) for path in out.iterdir())
-    if not out.is_dir() or not (replace or unfinished):
+    if not out.is_dir() or not (overwrite or unfinished):
         raise OutputError(f"{out} exists already; choose another place or remove it")
 
 

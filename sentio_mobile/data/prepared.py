@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import read_json, sha256, write_text
 from sentio_mobile.data.splits import SPLITS
 from sentio_mobile.data.store import Store, open_store
 from sentio_mobile.errors import DataError, InputError
-from sentio_mobile.files import read_json, sha256, write_text
 from sentio_mobile.spec import AudioSpec
 
 SONGS, STORE, SHEET = "songs.csv", "store", "data.json"
@@ -36,7 +36,7 @@ UNLABELLED = "unlabelled"
 """The one split of songs without labels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Split:
     """The songs of one split. Labels are in [-1, 1], and NaN where there are none.
 
@@ -62,7 +62,7 @@ class Split:
         return len(self.song_ids)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PreparedData:
     """A prepared data folder, opened; the store's clips stay on disk until rows of them are read."""
 

@@ -31,7 +31,7 @@ class Moments:
     values: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Song:
     """One song. Valence and arousal are in [-1, 1], and None where nobody labelled it.
 

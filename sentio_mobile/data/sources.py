@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+from sentio_mobile._internal.files import read_json
 from sentio_mobile.audio.decode import SUFFIXES
 from sentio_mobile.data.deam import GENERATED_NOTE, find_deam, read_deam
 from sentio_mobile.data.folder import read_folder
 from sentio_mobile.data.manifest import read_manifest
 from sentio_mobile.data.songs import Song
 from sentio_mobile.errors import LabelError
-from sentio_mobile.files import read_json
 from sentio_mobile.recipes import DataRecipe
 
 Layout = Literal["deam", "manifest", "folder"]
 Labels = Literal["rated", "generated", "none"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """Songs and what is known of them as a whole.
 
@@ -56,16 +56,16 @@ def read_source(source: Path, recipe: DataRecipe) -> Source:
             songs, notes = read_deam(deam, dynamic)
             # The note lies in the root of the music, which may be below the folder that was given.
             places = [place for place in (source, *deam.audio.parents) if place.is_relative_to(source)]
-            return Source(songs, source, "deam", _labels(*places), "1-9", notes)
+            return Source(songs=songs, root=source, layout="deam", labels=_labels(*places), scale="1-9", notes=notes)
         _refuse_dynamic(dynamic, source)
-        return Source(read_folder(source), source, "folder", "none", "")
+        return Source(songs=read_folder(source), root=source, layout="folder", labels="none", scale="")
     if source.suffix.lower() in SUFFIXES:
         raise LabelError(f"{source}: is one audio file; give the folder that it lies in, or a CSV that names it")
     _refuse_dynamic(dynamic, source)
     songs = read_manifest(source, recipe.scale)
     if songs[0].valence is None:
-        return Source(songs, source.parent, "manifest", "none", "")
-    return Source(songs, source.parent, "manifest", _labels(source.parent), recipe.scale)
+        return Source(songs=songs, root=source.parent, layout="manifest", labels="none", scale="")
+    return Source(songs=songs, root=source.parent, layout="manifest", labels=_labels(source.parent), scale=recipe.scale)
 
 
 def _refuse_dynamic(dynamic: bool, source: Path) -> None:

@@ -26,10 +26,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import read_json, write_json
 from sentio_mobile.audio.logmel import FRONT_END
 from sentio_mobile.data.journal import Clip, FileState, Index, Line, read_journal
 from sentio_mobile.errors import DataError, OutputError
-from sentio_mobile.files import read_json, write_json
 from sentio_mobile.spec import AudioSpec
 
 META, RECORDS, JOURNAL, LOCK = "meta.json", "mels.f16", "journal.jsonl", "lock"

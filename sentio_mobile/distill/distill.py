@@ -10,39 +10,40 @@ from pathlib import Path
 
 import lightning
 
-from sentio_mobile.data.answers import KnownAnswers
+from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.data.sides import Sides
-from sentio_mobile.data.synthetic import Synthetic
-from sentio_mobile.distill.cache import cached, fill, in_step
-from sentio_mobile.distill.judge import judge
+from sentio_mobile.data.pseudo_labels import PseudoLabels
+from sentio_mobile.data.weak_labels import WeakLabels
+from sentio_mobile.distill.layer_mapping import map_layers
 from sentio_mobile.distill.objective import Distillation
-from sentio_mobile.distill.plan import plan_of
+from sentio_mobile.distill.student_evaluation import evaluate_student
+from sentio_mobile.distill.teacher_outputs import cached_outputs, fill_cache, online_teacher
 from sentio_mobile.errors import DataError
+from sentio_mobile.metrics.conformal import with_uncertainty
+from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import DistillRecipe
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
-from sentio_mobile.training.conformal import with_uncertainty
-from sentio_mobile.training.dataset import TrainingClips
-from sentio_mobile.training.extra import extra_material, sided_material
+from sentio_mobile.training.datamodule import TrainingClips
+from sentio_mobile.training.extra_data import extra_sources, weakly_labelled_sources
 from sentio_mobile.training.fit import fit
-from sentio_mobile.training.material import Extras
+from sentio_mobile.training.sources import ExtraData
 
 
 def distill(
     teacher: Checkpoint,
     data: PreparedData,
+    *,
     recipe: DistillRecipe,
     out: Path,
     progress: Progress | None = None,
-    replace: bool = False,
-    extra: Sequence[PreparedData | Synthetic] = (),
+    overwrite: bool = False,
+    extra: Sequence[PreparedData | GanSamples] = (),
     cache: Path | None = None,
     convert: bool = False,
-    answers: KnownAnswers | None = None,
-    sides: Sequence[tuple[PreparedData, Sides]] = (),
+    answers: PseudoLabels | None = None,
+    sides: Sequence[tuple[PreparedData, WeakLabels]] = (),
 ) -> Checkpoint:
     """Distill, keep the best epoch by validation CCC, compare with the teacher on the test songs, and save.
 
@@ -54,7 +55,7 @@ def distill(
         recipe: the student, its schedule, and the shares of the loss.
         out: the checkpoint folder to write.
         progress: shown step by step.
-        replace: an existing `out` gives way.
+        overwrite: an existing `out` gives way.
         extra: music without labels, and made-up clips: the student learns from what the teacher says of them.
         cache: folder where the teacher's signals are kept for other runs; by default they are deleted in the end.
         convert: whether the teacher may hear the songs through a normalization or a picture of its own.
@@ -70,20 +71,22 @@ def distill(
         OutputError: `out` or the cache cannot be written.
     """
     _require_same_front_end(teacher.spec.audio, data, convert)
-    shown = progress or Silent()
+    shown = progress or NoProgress()
     audio = replace_fields(data.audio, image_size=recipe.image_size or data.audio.image_size)
     spec = spec_of(recipe.model, audio)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)
     teacher.model.eval()
-    plan = plan_of(teacher.model, model, recipe.features, recipe.attention)
-    extras = Extras(material=(*extra_material(data, extra, answers), *sided_material(data, sides)), views=recipe.views)
+    plan = map_layers(teacher.model, model, recipe.features, recipe.attention)
+    extras = ExtraData(
+        material=(*extra_sources(data, extra, answers), *weakly_labelled_sources(data, sides)), views=recipe.views
+    )
     kept = cache or out.with_name(f"{out.name}.signals")
-    source = in_step(teacher, plan.signals, plan.grid)
+    source = online_teacher(teacher, plan.signals, plan.grid)
     if recipe.views:
         clips = TrainingClips(data, recipe.training, extras)
-        signals = fill(teacher, clips, plan.signals, plan.grid, kept, shown)
-        extras, source = replace_fields(extras, signals=signals), cached
+        signals = fill_cache(teacher, clips, names=plan.signals, grid=plan.grid, folder=kept, progress=shown)
+        extras, source = replace_fields(extras, signals=signals), cached_outputs
     # Again, for loaders draw too: projections start alike, whether the teacher was asked now, before, or not yet.
     lightning.seed_everything(recipe.training.seed, verbose=False)
     objective = Distillation(
@@ -91,14 +94,24 @@ def distill(
     )
     work = out.with_name(f"{out.name}.training")
     history = fit(
-        model, spec, data, recipe.training, objective, work, shown, "distilling the student", extras=extras
-    )  # fmt: skip
-    evaluation = judge(Checkpoint(model, spec), teacher, data, recipe.training.seed)
+        model,
+        spec,
+        data=data,
+        settings=recipe.training,
+        objective=objective,
+        work=work,
+        progress=shown,
+        what="distilling the student",
+        extras=extras,
+    )
+    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), teacher, data, recipe.training.seed)
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
     made_by = {**asdict(recipe), "plan": asdict(plan), "extra_clips": [len(songs) for songs in extras.material]}
     made_by["answers"] = None if answers is None else answers.digest
-    checkpoint = Checkpoint(model, spec, made_by, history, evaluation, data.origin)
-    checkpoint.save(out, replace)
+    checkpoint = Checkpoint(
+        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=data.origin
+    )
+    checkpoint.save(out, overwrite)
     shutil.rmtree(work)
     if recipe.views and cache is None:
         shutil.rmtree(kept)

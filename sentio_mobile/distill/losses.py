@@ -65,7 +65,7 @@ def attention_loss(attention: torch.Tensor, taught: torch.Tensor, kind: Literal[
     return kl_div(attention.clamp_min(1e-8).log(), taught, reduction="sum") / rows
 
 
-def between(attention: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
+def gather_attention(attention: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
     """Attention [batch, all, all] between the tokens in `places` [batch, tokens] alone; rows sum to 1 again."""
     if places is None:
         return attention
@@ -74,7 +74,7 @@ def between(attention: torch.Tensor, places: torch.Tensor | None) -> torch.Tenso
     return kept / kept.sum(dim=-1, keepdim=True).clamp_min(1e-8)
 
 
-def at(features: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
+def gather_tokens(features: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
     """Features [batch, all, width] of the tokens in `places` [batch, tokens]."""
     if places is None:
         return features

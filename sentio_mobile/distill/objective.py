@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from sentio_mobile.distill.losses import at, attention_loss, between, feature_loss, tempered
-from sentio_mobile.distill.plan import ANSWERS, Plan, Source, attention_name, features_name
-from sentio_mobile.models.observe import Observable, observe
+from sentio_mobile.distill.layer_mapping import ANSWERS, LayerMapping, Source, attention_name, features_name
+from sentio_mobile.distill.losses import attention_loss, feature_loss, gather_attention, gather_tokens, tempered
+from sentio_mobile.models.capture import Observable, observe
 from sentio_mobile.recipes import DistillRecipe
-from sentio_mobile.training.dataset import Batch
-from sentio_mobile.training.objectives import regression_loss, side_loss
+from sentio_mobile.training.datamodule import Batch
+from sentio_mobile.training.objectives import regression_loss, weak_label_loss
 
 
 class Distillation(nn.Module):
@@ -36,7 +36,7 @@ class Distillation(nn.Module):
 
     def __init__(
         self,
-        plan: Plan,
+        plan: LayerMapping,
         student: nn.Module,
         teacher: nn.Module,
         recipe: DistillRecipe,
@@ -75,22 +75,26 @@ class Distillation(nn.Module):
             )
             terms = self._response(seen.output, batch, taught[ANSWERS])
             if self.plan.features:
-                terms["features"] = torch.stack([
-                    feature_loss(
-                        self.projections[str(pair.student)](seen.hidden[pair.student]),
-                        at(taught[features_name(pair.teacher)], seen.places),
-                    )
-                    for pair in self.plan.features
-                ]).mean()  # fmt: skip
+                terms["features"] = torch.stack(
+                    [
+                        feature_loss(
+                            self.projections[str(pair.student)](seen.hidden[pair.student]),
+                            gather_tokens(taught[features_name(pair.teacher)], seen.places),
+                        )
+                        for pair in self.plan.features
+                    ]
+                ).mean()
             if self.plan.attention:
-                terms["attention"] = torch.stack([
-                    attention_loss(
-                        seen.attention[pair.student].mean(dim=1),
-                        between(taught[attention_name(pair.teacher)], seen.places),
-                        self.recipe.attention.loss,
-                    )
-                    for pair in self.plan.attention
-                ]).mean()  # fmt: skip
+                terms["attention"] = torch.stack(
+                    [
+                        attention_loss(
+                            seen.attention[pair.student].mean(dim=1),
+                            gather_attention(taught[attention_name(pair.teacher)], seen.places),
+                            self.recipe.attention.loss,
+                        )
+                        for pair in self.plan.attention
+                    ]
+                ).mean()
         else:
             terms = self._response(model(images), batch, taught[ANSWERS])
         loss = torch.stack([share * terms[name] for name, share in self.shares.items()]).sum()
@@ -105,5 +109,5 @@ class Distillation(nn.Module):
         )
         terms = {"hard": hard, "soft": soft}
         if "sides" in self.shares:
-            terms["sides"] = side_loss(answers, batch.sides, self.recipe.training.sides.sharpness)
+            terms["sides"] = weak_label_loss(answers, batch.sides, self.recipe.training.sides.sharpness)
         return terms

@@ -17,33 +17,34 @@ import lightning
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.data.synthetic import Synthetic
-from sentio_mobile.distill.imitation import Imitation
-from sentio_mobile.distill.judge import judge
-from sentio_mobile.distill.rounded import measuring, rounded
+from sentio_mobile.distill.self_distillation import SelfDistillation
+from sentio_mobile.distill.student_evaluation import evaluate_student
 from sentio_mobile.errors import CheckpointError, DataError
+from sentio_mobile.metrics.agreement import evaluate
+from sentio_mobile.metrics.conformal import with_uncertainty
 from sentio_mobile.models.blocks import unfold_norms
+from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
+from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import settings_of
-from sentio_mobile.models.settings import MobileViTSettings
-from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.quantization.fake_quant import fake_quantize, observing_ranges
 from sentio_mobile.recipes import QatRecipe
-from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
-from sentio_mobile.training.conformal import with_uncertainty
-from sentio_mobile.training.extra import extra_material
+from sentio_mobile.training.extra_data import extra_sources
 from sentio_mobile.training.fit import fit, predict
-from sentio_mobile.training.material import Extras
-from sentio_mobile.training.metrics import evaluate
+from sentio_mobile.training.sources import ExtraData
 
 
 def finetune(
     student: Checkpoint,
     data: PreparedData,
+    *,
     recipe: QatRecipe,
     out: Path,
     progress: Progress | None = None,
-    replace: bool = False,
-    extra: Sequence[PreparedData | Synthetic] = (),
+    overwrite: bool = False,
+    extra: Sequence[PreparedData | GanSamples] = (),
 ) -> Checkpoint:
     """Finetune a student with every number of it rounded, and save it; it is exported like any other.
 
@@ -56,13 +57,13 @@ def finetune(
         recipe: the schedule.
         out: the checkpoint folder to write.
         progress: shown step by step.
-        replace: an existing `out` gives way.
+        overwrite: an existing `out` gives way.
         extra: more music to answer as before.
 
     Returns:
         The checkpoint. Its evaluation compares it, in 32 bits, with the student that it was; `rounding` has the root
         mean square by which answers in 8 bits differ from that student's in 32, on validation songs, before and after,
-        and `rounded` the metrics of the answers in 8 bits.
+        and `fake_quantize` the metrics of the answers in 8 bits.
 
     Raises:
         CheckpointError: it is no such student.
@@ -75,24 +76,34 @@ def finetune(
         raise DataError(
             f"{data.folder}: was prepared for another front end than the student's; prepare the songs for it"
         )
-    shown, spec = progress or Silent(), student.spec
+    shown, spec = progress or NoProgress(), student.spec
     lightning.seed_everything(recipe.training.seed, verbose=False)
     was = copy.deepcopy(student.model).eval()
     taught = predict(was, spec, data, "val")
-    network, plain = rounded(was)
-    with measuring(network):
+    network, plain = fake_quantize(was)
+    with observing_ranges(network):
         predict(network.eval(), spec, data, "train")
     before = _distance(predict(network, spec, data, "val"), taught)
     chosen_by = _with_answers(data, taught)
-    work, objective = out.with_name(f"{out.name}.training"), Imitation(plain, was, recipe)
-    extras = Extras(material=extra_material(data, extra))
+    work, objective = out.with_name(f"{out.name}.training"), SelfDistillation(plain, was, recipe)
+    extras = ExtraData(material=extra_sources(data, extra))
     history = fit(
-        network.train(), spec, chosen_by, recipe.training, objective, work, shown, "finetuning in 8 bits", extras=extras
-    )  # fmt: skip
+        network.train(),
+        spec,
+        data=chosen_by,
+        settings=recipe.training,
+        objective=objective,
+        work=work,
+        progress=shown,
+        what="finetuning in 8 bits",
+        extras=extras,
+    )
     model = copy.deepcopy(student.model)
     unfold_norms(model, plain)
     model.requires_grad_(True).eval()
-    evaluation: dict[str, Any] = judge(Checkpoint(model, spec), student, data, recipe.training.seed)
+    evaluation: dict[str, Any] = evaluate_student(
+        Checkpoint(model=model, spec=spec), student, data, recipe.training.seed
+    )
     test = data.split("test")
     answers = predict(network, spec, data, "test")
     evaluation["rounded"] = {"test": evaluate(test.song_ids, test.labels, answers, recipe.training.seed)}
@@ -104,8 +115,10 @@ def finetune(
         "finetuned": student.recipe,
         "from_weights": weights_digest(was),
     }
-    checkpoint = Checkpoint(model, spec, made_by, history, evaluation, data.origin)
-    checkpoint.save(out, replace)
+    checkpoint = Checkpoint(
+        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=data.origin
+    )
+    checkpoint.save(out, overwrite)
     shutil.rmtree(work)
     return checkpoint
 

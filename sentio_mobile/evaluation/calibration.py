@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.evaluation.subject import Answers
+from sentio_mobile.evaluation.evaluated_model import Answers
+from sentio_mobile.metrics.conformal import coverage_on, uncertainty_of
 from sentio_mobile.spec import Uncertainty
-from sentio_mobile.training.conformal import coverage_on, uncertainty_of
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -31,6 +31,7 @@ class Calibration:
 def calibration(
     val_truth: NDArray[np.floating],
     val_predicted: Answers,
+    *,
     truth: NDArray[np.floating],
     predicted: Answers,
     shipped: Uncertainty | None,

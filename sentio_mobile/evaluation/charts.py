@@ -9,18 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.charts import LIGHT, Chart, draw_cells, make_chart
 from sentio_mobile.data.splits import GRID
 from sentio_mobile.evaluation.calibration import Calibration
-from sentio_mobile.evaluation.evaluate import Judged
-from sentio_mobile.evaluation.stability import Disturbed
-from sentio_mobile.pages.chart import LIGHT, Chart, draw_cells, make_chart
+from sentio_mobile.evaluation.evaluate import ModelEvaluation
+from sentio_mobile.evaluation.robustness import Disturbed
+from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.spec import OUTPUTS
-from sentio_mobile.training.measures import Interval
 
 _MARKS = ((LIGHT.first, "o", "-"), (LIGHT.second, "s", (0, (4, 2))))
 
 
-def forest_chart(judged: Sequence[Judged]) -> Chart:
+def forest_chart(judged: Sequence[ModelEvaluation]) -> Chart:
     """CCC of every model with its interval: valence, arousal and, in ink, the mean."""
     names = [one.subject.name for one in judged]
 
@@ -29,7 +29,14 @@ def forest_chart(judged: Sequence[Judged]) -> Chart:
     def draw(axes: Axes) -> None:
         for row, one in enumerate(judged):
             for offset, (name, (colour, mark, _)) in zip((-0.22, 0.0, 0.22), looks, strict=True):
-                _interval(axes, one.table[name]["ccc"], row + offset, colour, mark, name if row == 0 else None)
+                _interval(
+                    axes,
+                    one.table[name]["ccc"],
+                    y=row + offset,
+                    colour=colour,
+                    mark=mark,
+                    label=name if row == 0 else None,
+                )
         axes.axvline(0, color=LIGHT.line, linewidth=0.8, zorder=0)
         axes.set(ylim=(len(judged) - 0.5, -0.5), xlabel="CCC (1 is perfect)")
         axes.set_yticks(range(len(judged)), [name if len(name) < 24 else f"{name[:22]}…" for name in names])
@@ -49,9 +56,15 @@ def residual_chart(truth: NDArray[np.floating], predicted: NDArray[np.floating],
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.plot(
-            truth[:, output], error, linestyle="", marker="o", markersize=3.5, markeredgewidth=0, color=LIGHT.first,
+            truth[:, output],
+            error,
+            linestyle="",
+            marker="o",
+            markersize=3.5,
+            markeredgewidth=0,
+            color=LIGHT.first,
             alpha=0.6,
-        )  # fmt: skip
+        )
         if varied:
             line = np.polyfit(truth[:, output], error, 1)
             ends = np.array([truth[:, output].min(), truth[:, output].max()])
@@ -99,9 +112,13 @@ def calibration_chart(found: Calibration) -> Chart:
             asked = [level["asked"] for level in found.levels]
             share = [level[name]["share"] for level in found.levels]
             axes.vlines(
-                asked, [level[name]["low"] for level in found.levels], [level[name]["high"] for level in found.levels],
-                color=colour, linewidth=1, alpha=0.6,
-            )  # fmt: skip
+                asked,
+                [level[name]["low"] for level in found.levels],
+                [level[name]["high"] for level in found.levels],
+                color=colour,
+                linewidth=1,
+                alpha=0.6,
+            )
             axes.plot(asked, share, marker=mark, markersize=4.5, linestyle=dash, color=colour, label=name)
         axes.set(xlim=(0.45, 1), ylim=(0, 1.03), xlabel="asked for", ylabel="held")
         axes.legend(loc="lower right", frameon=False, labelcolor=LIGHT.ink)
@@ -120,7 +137,9 @@ def stability_chart(found: Sequence[Disturbed]) -> Chart:
         axes.axvline(0, color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
         for row, one in enumerate(found):
             for offset, name, (colour, mark, _) in zip((-0.13, 0.13), OUTPUTS, _MARKS, strict=True):
-                _interval(axes, one.gain[name], row + offset, colour, mark, name if row == 0 else None)
+                _interval(
+                    axes, one.gain[name], y=row + offset, colour=colour, mark=mark, label=name if row == 0 else None
+                )
         axes.set(ylim=(len(found) - 0.5, -0.5), xlabel="change of CCC")
         axes.set_yticks(range(len(found)), [one.name for one in found])
         axes.tick_params(axis="y", length=0)
@@ -131,7 +150,7 @@ def stability_chart(found: Sequence[Disturbed]) -> Chart:
     return make_chart(draw, (4.6, 1.0 + 0.34 * len(found)), f"Change of the mean CCC: {said}.")
 
 
-def _interval(axes: Axes, figure: Interval, y: float, colour: str, mark: str, label: str | None) -> None:
+def _interval(axes: Axes, figure: Interval, *, y: float, colour: str, mark: str, label: str | None) -> None:
     if figure.value is None or figure.low is None or figure.high is None:
         return
     axes.plot([figure.low, figure.high], [y, y], color=colour, linewidth=1.3)

@@ -10,33 +10,33 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.benchmarks.latency import Latency
 from sentio_mobile.data.listing import Listed
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.data.sides import Sides
+from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.errors import DataError
 from sentio_mobile.evaluation.calibration import Calibration, calibration
-from sentio_mobile.evaluation.listen import Sound, answers_from_sound, answers_from_store, listed, sounds_of
-from sentio_mobile.evaluation.misses import Misses, misses, traits_of
-from sentio_mobile.evaluation.pairs import Pair, pairs
+from sentio_mobile.evaluation.evaluated_model import Answers, EvaluatedModel
+from sentio_mobile.evaluation.latency import speed
+from sentio_mobile.evaluation.predictions import Sound, answers_from_sound, answers_from_store, listed, sounds_of
 from sentio_mobile.evaluation.published import Published, published_for
-from sentio_mobile.evaluation.sides import Sided, sided
+from sentio_mobile.evaluation.robustness import Disturbed, other_sound, robustness
 from sentio_mobile.evaluation.slices import Slice, slices
-from sentio_mobile.evaluation.speed import speed
-from sentio_mobile.evaluation.stability import Disturbed, other_sound, stability
-from sentio_mobile.evaluation.subject import Answers, Subject
-from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.evaluation.weak_labels import Sided, sided
+from sentio_mobile.evaluation.worst_songs import WorstSongs, error_factors, worst_songs
+from sentio_mobile.metrics.bootstrap import RESAMPLES, Interval, Metric, Resampling, measure, resample, table_of
+from sentio_mobile.metrics.significance import ModelComparison, compare_models
+from sentio_mobile.models.checkpoint import package_versions
 from sentio_mobile.spec import OUTPUTS
-from sentio_mobile.training.checkpoint import package_versions
-from sentio_mobile.training.dataset import FEWEST
-from sentio_mobile.training.measures import RESAMPLES, Interval, Metric, Resampling, measure, resample, table_of
+from sentio_mobile.training.datamodule import FEWEST
 
 Over = Literal["songs", "groups"]
 Part = Literal["stability", "latency"]
 
 
-@dataclass(frozen=True)
-class Judged:
+@dataclass(frozen=True, kw_only=True)
+class ModelEvaluation:
     """One model on the songs.
 
     Attributes:
@@ -51,18 +51,18 @@ class Judged:
         sides: on music of which only the sides are known; empty where it was not asked for.
     """
 
-    subject: Subject
+    subject: EvaluatedModel
     predicted: Answers
     table: dict[str, dict[Metric, Interval]]
     slices: list[Slice]
-    misses: Misses
+    misses: WorstSongs
     calibration: Calibration | None
     stability: list[Disturbed]
     latency: Latency | None
     sides: list[Sided]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Several models on the same songs. `notes` are what a reader must know to read the figures."""
 
@@ -70,8 +70,8 @@ class Evaluation:
     split: str
     songs: tuple[str, ...]
     truth: NDArray[np.float32]
-    judged: list[Judged]
-    pairs: list[Pair]
+    judged: list[ModelEvaluation]
+    pairs: list[ModelComparison]
     published: tuple[Published, ...]
     over: Over
     seed: int
@@ -79,7 +79,7 @@ class Evaluation:
     notes: list[str]
 
     @property
-    def best(self) -> Judged:
+    def best(self) -> ModelEvaluation:
         """The model with the highest mean CCC; the first where none is defined."""
         return max(self.judged, key=lambda one: -9.0 if (ccc := one.table["mean"]["ccc"].value) is None else ccc)
 
@@ -101,8 +101,8 @@ class Evaluation:
         }
 
 
-@dataclass(frozen=True)
-class Wanted:
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
     """What is asked of an evaluation.
 
     Attributes:
@@ -125,11 +125,11 @@ class Wanted:
     skip: Collection[Part] = ()
     music: Path | None = None
     others: Mapping[str, tuple[PreparedData, Path | None]] = field(default_factory=dict)
-    sides: Sequence[tuple[PreparedData, Sides]] = ()
+    sides: Sequence[tuple[PreparedData, WeakLabels]] = ()
 
 
 def evaluate_models(
-    subjects: Sequence[Subject], data: PreparedData, wanted: Wanted, progress: Progress | None = None
+    subjects: Sequence[EvaluatedModel], data: PreparedData, wanted: EvaluationOptions, progress: Progress | None = None
 ) -> Evaluation:
     """Let every model hear the same songs, and say how right it is, where it fails, and which is better.
 
@@ -143,7 +143,7 @@ def evaluate_models(
         DataError: too few songs, or audio that is wanted is missing.
         InputError: a model's answers are no numbers.
     """
-    progress = progress or Silent()
+    progress = progress or NoProgress()
     songs = data.split(wanted.split)
     if len(songs) < FEWEST:
         raise DataError(
@@ -153,8 +153,8 @@ def evaluate_models(
     sounds = {} if wanted.music is None else {name: sounds_of(data, name, wanted.music) for name in ("val", "test")}
     resampling = resample(len(songs), wanted.seed, songs.groups if wanted.over == "groups" else None)
     clips = listed(data, wanted.split)
-    traits = traits_of(clips, songs.labels, data.mels[songs.rows])
-    facts = _Facts(data, wanted, sounds, resampling, clips, traits)
+    traits = error_factors(clips, songs.labels, data.mels[songs.rows])
+    facts = _Facts(data=data, wanted=wanted, sounds=sounds, resampling=resampling, listed=clips, traits=traits)
     judged = [_judge(subject, facts, progress) for subject in subjects]
     if wanted.music is not None and "latency" not in wanted.skip:
         times = speed(subjects, sounds[wanted.split], progress)
@@ -165,7 +165,9 @@ def evaluate_models(
         songs=songs.song_ids,
         truth=songs.labels,
         judged=judged,
-        pairs=pairs(songs.labels, {one.subject.name: one.predicted for one in judged}, resampling, wanted.tolerance),
+        pairs=compare_models(
+            songs.labels, {one.subject.name: one.predicted for one in judged}, resampling, wanted.tolerance
+        ),
         published=published_for(data),
         over=wanted.over,
         seed=wanted.seed,
@@ -174,19 +176,19 @@ def evaluate_models(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Facts:
     """What every model is judged by."""
 
     data: PreparedData
-    wanted: Wanted
+    wanted: EvaluationOptions
     sounds: Mapping[str, list[Sound]]
     resampling: Resampling
     listed: list[Listed]
     traits: Mapping[str, NDArray[np.float64]]
 
 
-def _judge(subject: Subject, facts: _Facts, progress: Progress) -> Judged:
+def _judge(subject: EvaluatedModel, facts: _Facts, progress: Progress) -> ModelEvaluation:
     data, wanted, resampling = facts.data, facts.wanted, facts.resampling
     songs = data.split(wanted.split)
     truth, predicted = songs.labels, _answers(subject, facts, wanted.split, progress)
@@ -194,33 +196,49 @@ def _judge(subject: Subject, facts: _Facts, progress: Progress) -> Judged:
     if wanted.split == "test":
         val = data.split("val")
         calibrated = calibration(
-            val.labels, _answers(subject, facts, "val", progress), truth, predicted, subject.uncertainty
+            val.labels,
+            _answers(subject, facts, "val", progress),
+            truth=truth,
+            predicted=predicted,
+            shipped=subject.uncertainty,
         )
     found = []
     if "stability" not in wanted.skip:
         if wanted.music is not None:
-            found = stability(subject, facts.sounds[wanted.split], truth, resampling, progress)
+            found = robustness(
+                subject, facts.sounds[wanted.split], truth=truth, resampling=resampling, progress=progress
+            )
         for name, (other, place) in wanted.others.items():
-            one = other_sound(subject, data, other, name, wanted.split, predicted, resampling, progress, place)
+            one = other_sound(
+                subject,
+                data,
+                other=other,
+                name=name,
+                split=wanted.split,
+                before=predicted,
+                resampling=resampling,
+                progress=progress,
+                music=place,
+            )
             found += [one] if one else []
-    return Judged(
-        subject,
-        predicted,
-        table_of(measure(truth, predicted, resampling)),
-        slices(truth, predicted, songs.groups, resampling),
-        misses(facts.listed, truth, predicted, facts.traits, wanted.seed),
-        calibrated,
-        found,
-        None,
-        [
+    return ModelEvaluation(
+        subject=subject,
+        predicted=predicted,
+        table=table_of(measure(truth, predicted, resampling)),
+        slices=slices(truth, predicted, songs.groups, resampling),
+        misses=worst_songs(facts.listed, truth, predicted=predicted, traits=facts.traits, seed=wanted.seed),
+        calibration=calibrated,
+        stability=found,
+        latency=None,
+        sides=[
             told
             for music, sides in wanted.sides
-            if (told := sided(subject, music, sides, wanted.seed, by_group, progress))
+            if (told := sided(subject, music, sides=sides, seed=wanted.seed, over_groups=by_group, progress=progress))
         ],
     )
 
 
-def _answers(subject: Subject, facts: _Facts, split: str, progress: Progress) -> Answers:
+def _answers(subject: EvaluatedModel, facts: _Facts, split: str, progress: Progress) -> Answers:
     answers = answers_from_store(subject, facts.data, split, progress)
     if answers is not None:
         return answers
@@ -232,7 +250,7 @@ def _answers(subject: Subject, facts: _Facts, split: str, progress: Progress) ->
     return answers_from_sound(subject, facts.sounds[split], progress)
 
 
-def _notes(subjects: Sequence[Subject], facts: _Facts) -> list[str]:
+def _notes(subjects: Sequence[EvaluatedModel], facts: _Facts) -> list[str]:
     data, wanted = facts.data, facts.wanted
     songs = data.split(wanted.split)
     notes = []
@@ -254,7 +272,7 @@ def _notes(subjects: Sequence[Subject], facts: _Facts) -> list[str]:
     return notes
 
 
-def _heard_before(subject: Subject, data: PreparedData) -> str | None:
+def _heard_before(subject: EvaluatedModel, data: PreparedData) -> str | None:
     """A model of other songs may have learnt from these: nobody can tell from a fingerprint."""
     if subject.learnt_from is None:
         return f"{subject.name} does not say what it learnt from: it may have heard these songs"
@@ -266,7 +284,7 @@ def _heard_before(subject: Subject, data: PreparedData) -> str | None:
     return None
 
 
-def _plain(judged: Judged) -> dict[str, Any]:
+def _plain(judged: ModelEvaluation) -> dict[str, Any]:
     subject = judged.subject
     return {
         "name": subject.name,

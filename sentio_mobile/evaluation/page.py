@@ -8,28 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.charts import Chart
+from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.pages import write_page
 from sentio_mobile.benchmarks import charts as report_charts
+from sentio_mobile.benchmarks.formatting import DESKTOP, milliseconds
 from sentio_mobile.benchmarks.scores import SetScores, history_of
-from sentio_mobile.benchmarks.words import DESKTOP, milliseconds
+from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.data.synthetic import Synthetic
 from sentio_mobile.errors import DataError
 from sentio_mobile.evaluation import charts
-from sentio_mobile.evaluation.disturb import DISTURBANCES
-from sentio_mobile.evaluation.evaluate import Evaluation, Judged
+from sentio_mobile.evaluation.evaluate import Evaluation, ModelEvaluation
+from sentio_mobile.evaluation.perturbations import DISTURBANCES
 from sentio_mobile.evaluation.slices import FEWEST, FEWEST_FOR_CCC
-from sentio_mobile.files import write_json
-from sentio_mobile.pages.chart import Chart
-from sentio_mobile.pages.write import write_page
+from sentio_mobile.metrics.bootstrap import METRICS
 from sentio_mobile.spec import OUTPUTS
-from sentio_mobile.teacher.gan.judge.charts import spectrogram_chart
-from sentio_mobile.training.measures import METRICS
+from sentio_mobile.teacher.gan.evaluation.charts import spectrogram_chart
 
 PAGE, FIGURES = "evaluation.html", "evaluation.json"
 _CORNERS = ((0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5), (0.5, -0.5))
 
 
-def write_evaluation(folder: Path, evaluation: Evaluation, made_up: Synthetic | None = None) -> None:
+def write_evaluation(folder: Path, evaluation: Evaluation, made_up: GanSamples | None = None) -> None:
     """Write evaluation.html and evaluation.json.
 
     Args:
@@ -69,7 +69,7 @@ def _headline(evaluation: Evaluation) -> str:
     return said if len(evaluation.judged) == 1 else f"Best of {len(evaluation.judged)}, {said}"
 
 
-def _model(judged: Judged, evaluation: Evaluation) -> dict[str, Any]:
+def _model(judged: ModelEvaluation, evaluation: Evaluation) -> dict[str, Any]:
     """What is shown of one model; a baseline has figures alone."""
     if judged.subject.is_baseline:
         return {"judged": judged, "pictures": None}
@@ -111,7 +111,7 @@ def _disturbances(evaluation: Evaluation) -> list[dict[str, Any]]:
     ]
 
 
-def _corners(made_up: Synthetic, data: PreparedData) -> list[tuple[tuple[str, Chart], tuple[str, Chart]]]:
+def _corners(made_up: GanSamples, data: PreparedData) -> list[tuple[tuple[str, Chart], tuple[str, Chart]]]:
     """For each quadrant a real training song and a made-up one, each the nearest to the middle of it."""
     train = data.split("train")
     pairs = []

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.evaluation.subject import Answers
+from sentio_mobile.evaluation.evaluated_model import Answers
+from sentio_mobile.metrics.bootstrap import UNDEFINED, Interval, Resampling, by_dimension, interval_of, measure
 from sentio_mobile.spec import OUTPUTS
-from sentio_mobile.training.measures import UNDEFINED, Interval, Resampling, by_dimension, interval_of, measure
 
 FEWEST = 5
 """Songs that a part needs to stand in a table."""
@@ -20,7 +20,7 @@ QUADRANTS = ("joyful (V+ A+)", "tense (V- A+)", "sad (V- A-)", "peaceful (V+ A-)
 THIRDS = ("mild", "middling", "extreme")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Slice:
     """Some of the songs.
 
@@ -73,23 +73,23 @@ def slices(
     names, sizes = np.unique(group, return_counts=True)
     chosen += [("group", str(names[i]), group == names[i]) for i in np.argsort(-sizes, kind="stable")]
     return [
-        _slice(by, name, truth[own], predicted[own], resampling.of(own))
+        _slice(by, name, truth=truth[own], predicted=predicted[own], resampling=resampling.of(own))
         for by, name, own in chosen
         if own.sum() >= FEWEST
     ]
 
 
-def _slice(by: str, name: str, truth: NDArray[np.floating], predicted: Answers, resampling: Resampling) -> Slice:
+def _slice(by: str, name: str, *, truth: NDArray[np.floating], predicted: Answers, resampling: Resampling) -> Slice:
     measured = measure(truth, predicted, resampling)
     enough = len(truth) >= FEWEST_FOR_CCC
     return Slice(
-        by,
-        name,
-        len(truth),
-        by_dimension(measured["mae"]),
-        {key: value for key, value in by_dimension(measured["bias"]).items() if key in OUTPUTS},
-        by_dimension(measured["ccc"]) if enough else dict.fromkeys((*OUTPUTS, "mean"), UNDEFINED),
-        _outward(truth, predicted, resampling),
+        by=by,
+        name=name,
+        songs=len(truth),
+        mae=by_dimension(measured["mae"]),
+        bias={key: value for key, value in by_dimension(measured["bias"]).items() if key in OUTPUTS},
+        ccc=by_dimension(measured["ccc"]) if enough else dict.fromkeys((*OUTPUTS, "mean"), UNDEFINED),
+        outward=_outward(truth, predicted, resampling),
     )
 
 

@@ -8,25 +8,25 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sentio_mobile._internal.files import new_folder, sha256, write_json, write_text
+from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
+from sentio_mobile.bundle.figures import read_figures
+from sentio_mobile.bundle.licence import licence_id
+from sentio_mobile.bundle.make_golden import make_golden
+from sentio_mobile.bundle.model_card import CARD, model_card
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import ConversionError, InputError, PrecisionError
-from sentio_mobile.export.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
-from sentio_mobile.export.calibration import Calibration, calibration_of
-from sentio_mobile.export.judge import Judged, judge
-from sentio_mobile.export.layers import chosen_weights
-from sentio_mobile.export.make_golden import make_golden
-from sentio_mobile.export.protocol import get_format, require
-from sentio_mobile.export.release.card import CARD, model_card
-from sentio_mobile.export.release.figures import read_figures
-from sentio_mobile.export.release.licence import licence_id
-from sentio_mobile.export.rounding import KEEPING
-from sentio_mobile.export.worker import Made, Wanted, convert
-from sentio_mobile.files import new_folder, sha256, write_json, write_text
+from sentio_mobile.export.gates import GateResult, run_gates
+from sentio_mobile.export.worker import ConversionJob, ConversionResult, convert
+from sentio_mobile.formats.base import get_format, require
 from sentio_mobile.models.blocks import fold_norms
-from sentio_mobile.progress import Progress, Silent
+from sentio_mobile.models.checkpoint import WEIGHTS, Checkpoint, package_versions
+from sentio_mobile.quantization.calibration import Calibration, calibration_of
+from sentio_mobile.quantization.layer_choice import chosen_weights
+from sentio_mobile.quantization.settings import KEEPING
 from sentio_mobile.recipes import ExportRecipe
 from sentio_mobile.spec import PRECISIONS, Artifact, Precision
-from sentio_mobile.training.checkpoint import WEIGHTS, Checkpoint, package_versions
 
 AT_ONCE = 2
 """Conversions that run side by side: each takes up to 2 GB."""
@@ -43,10 +43,11 @@ class Built:
 def build_bundle(
     checkpoint: Path,
     recipe: ExportRecipe,
+    *,
     out: Path,
     data: PreparedData | None = None,
     progress: Progress | None = None,
-    replace: bool = False,
+    overwrite: bool = False,
     keep_refused: bool = False,
 ) -> Built:
     """Export a checkpoint to a new bundle. A conversion that fails costs itself and leaves the others.
@@ -57,7 +58,7 @@ def build_bundle(
         out: the bundle to write; conversion logs go to the folder `<out>-logs` beside it.
         data: prepared songs: ranges are measured on training songs, and what fewer bits cost on validation songs.
         progress: shown as conversions are done.
-        replace: an existing `out` gives way.
+        overwrite: an existing `out` gives way.
         keep_refused: artifacts that are not what their precision promises get into the bundle, too, and it says so.
 
     Raises:
@@ -69,7 +70,7 @@ def build_bundle(
         PrecisionError: every artifact was refused; nothing is written.
         OutputError: `out` cannot be written.
     """
-    progress = progress or Silent()
+    progress = progress or NoProgress()
     licence_id(recipe.licence)
     jobs = list(_jobs(recipe, data is not None))
     for job in jobs:
@@ -82,17 +83,19 @@ def build_bundle(
     calibration = None if data is None else calibration_of(data, loaded.spec)
     stem = _stem(recipe, loaded)
     jobs = [_equipped(job, stem, calibration, recipe.keep_float) for job in jobs]
-    with new_folder(out, replace) as part:
+    with new_folder(out, overwrite) as part:
         golden = make_golden(loaded.model, loaded.spec, progress)
         golden.save(part / GOLDEN)
         evaluation = {**loaded.evaluation, "history": loaded.history}
         write_json(part / EVALUATION, evaluation)
         logs = out.with_name(f"{out.name}-logs")
-        artifacts, failed = _converted(checkpoint, jobs, part, logs, recipe.timeout_s, progress)
+        artifacts, failed = _converted(
+            checkpoint, jobs, part=part, logs=logs, timeout_s=recipe.timeout_s, progress=progress
+        )
         if not artifacts:
             raise ConversionError("no format could be converted; " + "; ".join(failed.values()))
         parameters = sum(p.numel() for p in loaded.model.parameters())
-        judged = judge(artifacts, loaded, golden, data, progress, recipe.keep_float)
+        judged = run_gates(artifacts, loaded, golden=golden, data=data, progress=progress, keep_float=recipe.keep_float)
         refused = {
             one.artifact.label: f"{one.artifact.label} is refused: {one.refusal}" for one in judged if one.refusal
         }
@@ -128,7 +131,7 @@ def build_bundle(
     return Built(failed, refused)
 
 
-def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[Wanted]:
+def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[ConversionJob]:
     """One conversion for each format and form that has any of the precisions."""
     _check_kept(recipe)
     found = set()
@@ -142,7 +145,7 @@ def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[Wanted]:
                 )
             found |= set(precisions)
             if precisions:
-                yield Wanted(name, form, precisions)
+                yield ConversionJob(format=name, form=form, precisions=precisions)
     if lacking := [p for p in recipe.precisions if p not in found]:
         have = "; ".join(f"{name}: {', '.join(_precisions_of(name, recipe))}" for name in recipe.formats)
         raise InputError(f"no chosen format has {lacking[0]} in a chosen form ({have})")
@@ -163,7 +166,9 @@ def _check_kept(recipe: ExportRecipe) -> None:
         raise InputError(f"--keep-float is for the precisions {' and '.join(KEEPING)}: choose one of them")
 
 
-def _equipped(job: Wanted, stem: str, calibration: Calibration | None, keep_float: tuple[str, ...]) -> Wanted:
+def _equipped(
+    job: ConversionJob, stem: str, calibration: Calibration | None, keep_float: tuple[str, ...]
+) -> ConversionJob:
     needs = any(p in get_format(job.format).calibrated for p in job.precisions)
     return replace(job, stem=stem, calibration=calibration if needs else None, keep_float=keep_float)
 
@@ -176,16 +181,16 @@ def _stem(recipe: ExportRecipe, loaded: Checkpoint) -> str:
 
 
 def _converted(
-    checkpoint: Path, jobs: list[Wanted], part: Path, logs: Path, timeout_s: float, progress: Progress
+    checkpoint: Path, jobs: list[ConversionJob], *, part: Path, logs: Path, timeout_s: float, progress: Progress
 ) -> tuple[list[Artifact], dict[str, str]]:
     """Artifacts in the order of the jobs, and the reasons of those that failed, by their labels."""
     progress.start("converting", sum(len(job.precisions) for job in jobs))
 
-    def one(job: Wanted) -> Made:
+    def one(job: ConversionJob) -> ConversionResult:
         try:
-            made = convert(checkpoint, job, part, logs / f"{job.format}-{job.form}.log", timeout_s)
+            made = convert(checkpoint, job, folder=part, log=logs / f"{job.format}-{job.form}.log", timeout_s=timeout_s)
         except ConversionError as error:
-            made = Made((), dict.fromkeys(job.precisions, str(error)))
+            made = ConversionResult((), dict.fromkeys(job.precisions, str(error)))
         progress.advance(len(job.precisions), note=f"{job.format} {job.form}")
         return made
 
@@ -196,7 +201,7 @@ def _converted(
     return [artifact for _, made in found for artifact in made.artifacts], failed
 
 
-def _entry(one: Judged, part: Path) -> dict[str, Any]:
+def _entry(one: GateResult, part: Path) -> dict[str, Any]:
     """What the manifest says of an artifact."""
     a = one.artifact
     return {

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.subprocesses import environment
 from sentio_mobile.errors import CheckpointError, ConversionError, OutputError
-from sentio_mobile.export.calibration import Calibration
-from sentio_mobile.export.protocol import get_format, require, write_artifact
-from sentio_mobile.export.rounding import Rounding
-from sentio_mobile.files import write_json
-from sentio_mobile.processes import environment
+from sentio_mobile.formats.base import get_format, require, write_artifact
+from sentio_mobile.quantization.calibration import Calibration
+from sentio_mobile.quantization.settings import QuantizationOptions
 from sentio_mobile.spec import Artifact, Form, Precision
 
 RESULT = "result.json"
@@ -35,8 +35,8 @@ RESULT = "result.json"
 JOB, PICTURES = "job.json", "calibration.npy"
 
 
-@dataclass(frozen=True)
-class Wanted:
+@dataclass(frozen=True, kw_only=True)
+class ConversionJob:
     """What is asked of one conversion.
 
     Attributes:
@@ -57,14 +57,14 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Made:
+class ConversionResult:
     """What came of it: artifacts, and for precisions that failed the reason in one line."""
 
     artifacts: tuple[Artifact, ...]
     failures: Mapping[Precision, str]
 
 
-def convert(checkpoint: Path, wanted: Wanted, folder: Path, log: Path, timeout_s: float) -> Made:
+def convert(checkpoint: Path, wanted: ConversionJob, *, folder: Path, log: Path, timeout_s: float) -> ConversionResult:
     """Convert a checkpoint to one format in one form, in another process.
 
     Args:
@@ -121,7 +121,7 @@ def convert(checkpoint: Path, wanted: Wanted, folder: Path, log: Path, timeout_s
     if not artifacts:
         words = next(iter(told.values())) if told else cause
         raise ConversionError(f"{wanted.format} {wanted.form} conversion failed: {words}; the log is {log}")
-    return Made(artifacts, failures)
+    return ConversionResult(artifacts, failures)
 
 
 def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> int | None:
@@ -205,10 +205,10 @@ def main() -> int:
 
 def _convert_here(job: dict[str, Any], result: dict[str, Any]) -> None:
     """Every precision from one conversion; `result` has what is done, also if the process dies in the middle."""
-    from sentio_mobile.export.forms import in_form
-    from sentio_mobile.export.layers import answering_weights, chosen_weights
+    from sentio_mobile.formats.forms import in_form
     from sentio_mobile.models.blocks import fold_norms
-    from sentio_mobile.training.checkpoint import Checkpoint
+    from sentio_mobile.models.checkpoint import Checkpoint
+    from sentio_mobile.quantization.layer_choice import answering_weights, chosen_weights
 
     loaded = Checkpoint.load(Path(job["checkpoint"]))
     fold_norms(loaded.model.eval())
@@ -216,11 +216,15 @@ def _convert_here(job: dict[str, Any], result: dict[str, Any]) -> None:
     part.mkdir()
     spec, format_ = loaded.spec.in_form(job["form"]), get_format(job["format"])
     calibration = Calibration.load(Path(PICTURES)) if Path(PICTURES).exists() else None
-    rounding = Rounding(calibration, chosen_weights(loaded.model, job["keep_float"]), answering_weights(loaded.model))
+    rounding = QuantizationOptions(
+        calibration, chosen_weights(loaded.model, job["keep_float"]), answering_weights(loaded.model)
+    )
     converted = format_.convert(in_form(loaded.model, spec), spec)
     for precision in job["precisions"]:
         try:
-            made = write_artifact(format_, converted, spec, part, precision, rounding, job["stem"])
+            made = write_artifact(
+                format_, converted, spec=spec, folder=part, precision=precision, rounding=rounding, stem=job["stem"]
+            )
             _move(made.path, Path(job["folder"]) / made.path.name)
             result["artifacts"][precision] = made.path.name
         except Exception as error:

@@ -10,8 +10,8 @@ from torch.nn.functional import pad
 from torchvision.models.vision_transformer import Encoder
 
 from sentio_mobile.models.blocks import PatchDropout
-from sentio_mobile.models.encoder import EmotionHead, EncoderNetwork
-from sentio_mobile.models.settings import ASTSettings
+from sentio_mobile.models.config import ASTSettings
+from sentio_mobile.models.transformer import EmotionHead, EncoderNetwork
 
 
 class AST(EncoderNetwork):
@@ -48,7 +48,7 @@ class AST(EncoderNetwork):
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder; as in `sentio_mobile.models.observe`."""
+        """The encoder; as in `sentio_mobile.models.capture`."""
         return self.transformer
 
     @property

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import interpolate, leaky_relu, pad, scaled_dot_product_attention, silu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sentio_mobile.models.settings import GanSettings
+from sentio_mobile.models.config import GanSettings
 
 _GROUPS = 8
 _SLOPE = 0.2

@@ -7,7 +7,7 @@ import itertools
 import torch
 from torch import nn
 
-from sentio_mobile.models.settings import CRNNSettings
+from sentio_mobile.models.config import CRNNSettings
 from sentio_mobile.spec import OUTPUTS
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from sentio_mobile.models.blocks import ConvNorm, LinearNorm, PatchDropout
-from sentio_mobile.models.settings import MobileViTSettings
+from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.spec import OUTPUTS
 
 
@@ -106,7 +106,7 @@ def _norm(settings: MobileViTSettings) -> nn.Module:
 class MobileViT(nn.Module):
     """Stem, class token and position embedding, blocks, and a head that reads the class token.
 
-    Its forward is one that `sentio_mobile.models.observe` can walk through.
+    Its forward is one that `sentio_mobile.models.capture` can walk through.
 
     Args:
         settings: widths and depth.

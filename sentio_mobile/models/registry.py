@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sentio_mobile._internal.tables import read_table
 from sentio_mobile.errors import InputError
-from sentio_mobile.models.settings import ASTSettings, CRNNSettings, MobileViTSettings, ViTSettings
+from sentio_mobile.models.config import ASTSettings, CRNNSettings, MobileViTSettings, ViTSettings
 from sentio_mobile.spec import AudioSpec, ModelSpec
-from sentio_mobile.tables import read_table
 
 if TYPE_CHECKING:
     from torch import nn

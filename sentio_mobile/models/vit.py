@@ -11,8 +11,8 @@ from torchvision.models.vision_transformer import Encoder
 
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.blocks import PatchDropout
-from sentio_mobile.models.encoder import EmotionHead, EncoderNetwork
-from sentio_mobile.models.settings import ViTSettings
+from sentio_mobile.models.config import ViTSettings
+from sentio_mobile.models.transformer import EmotionHead, EncoderNetwork
 
 
 class ViT(EncoderNetwork):
@@ -46,7 +46,7 @@ class ViT(EncoderNetwork):
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder; as in `sentio_mobile.models.observe`."""
+        """The encoder; as in `sentio_mobile.models.capture`."""
         return self.backbone.encoder
 
     @property

@@ -16,13 +16,13 @@ from sentio_mobile.audio.decode import decode, fit
 from sentio_mobile.audio.frontend import input_of_clip
 from sentio_mobile.audio.logmel import log_mel
 from sentio_mobile.errors import InputError
-from sentio_mobile.models.observe import check_blocks, observe, require_observable
+from sentio_mobile.models.capture import check_blocks, observe, require_observable
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.teacher.rollout import patches_to_class, rollout
-from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.teacher.attention_rollout import patches_to_class, rollout
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """What a model answers for a clip, and where it looks.
 

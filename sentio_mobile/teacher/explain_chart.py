@@ -10,9 +10,9 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.charts import LIGHT
+from sentio_mobile._internal.picture import write_picture
 from sentio_mobile.audio.logmel import mel_bank
-from sentio_mobile.pages.chart import LIGHT
-from sentio_mobile.pages.picture import write_picture
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.explain import Explanation
 
@@ -46,16 +46,25 @@ def plot_explanation(place: Path, explanation: Explanation) -> None:
         audio, found = explanation.audio, explanation
         first, last = found.start, found.start + audio.seconds
         axes.imshow(
-            found.levels, cmap=_between("white", _GREY), origin="lower", extent=(first, last, 0, audio.n_mels),
-            aspect="auto", interpolation="antialiased",
-        )  # fmt: skip
+            found.levels,
+            cmap=_between("white", _GREY),
+            origin="lower",
+            extent=(first, last, 0, audio.n_mels),
+            aspect="auto",
+            interpolation="antialiased",
+        )
         height, width = found.covered
         shares = relative(found.rollout)
         overlay = axes.imshow(
-            shares, cmap=_between(to_rgba(LIGHT.second, 0), to_rgba(LIGHT.second, _STRONGEST)), origin="lower",
-            extent=(first, first + width * audio.seconds, 0, height * audio.n_mels), aspect="auto",
-            interpolation="bilinear", vmin=1, vmax=max(float(shares.max()), 1.01),
-        )  # fmt: skip
+            shares,
+            cmap=_between(to_rgba(LIGHT.second, 0), to_rgba(LIGHT.second, _STRONGEST)),
+            origin="lower",
+            extent=(first, first + width * audio.seconds, 0, height * audio.n_mels),
+            aspect="auto",
+            interpolation="bilinear",
+            vmin=1,
+            vmax=max(float(shares.max()), 1.01),
+        )
         heights = band_of(np.array(_HERTZ, dtype=np.float64), audio)
         ticks = [(y, hz) for y, hz in zip(heights, _HERTZ, strict=True) if np.isfinite(y)]
         axes.set_yticks([y for y, _ in ticks], [f"{hz:,}" for _, hz in ticks])

@@ -9,8 +9,8 @@ import torch
 from torchvision.models import ViT_B_16_Weights
 
 from sentio_mobile.errors import CheckpointError
-from sentio_mobile.models.settings import ASTSettings, CRNNSettings, ViTSettings
-from sentio_mobile.teacher.foreign import read_backbone
+from sentio_mobile.models.config import ASTSettings, CRNNSettings, ViTSettings
+from sentio_mobile.teacher.import_weights import read_backbone
 
 IMAGENET = "imagenet"
 _SIZES = ("patch_size", "layers", "heads", "width", "mlp_width")

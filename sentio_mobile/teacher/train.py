@@ -13,36 +13,37 @@ import lightning
 import torch
 from torch import nn
 
+from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.data.sides import Sides
-from sentio_mobile.data.synthetic import Synthetic
+from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.errors import CheckpointError, DataError, LossError
+from sentio_mobile.metrics.agreement import evaluate
+from sentio_mobile.metrics.conformal import with_uncertainty
+from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.registry import build, settings_of, spec_of
 from sentio_mobile.models.vit import ViT
-from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import TeacherRecipe
 from sentio_mobile.spec import ModelSpec
-from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
-from sentio_mobile.training.conformal import with_uncertainty
-from sentio_mobile.training.extra import sided_material
+from sentio_mobile.training.extra_data import weakly_labelled_sources
 from sentio_mobile.training.fit import fit, predict
-from sentio_mobile.training.material import Extras, Mixture
-from sentio_mobile.training.metrics import evaluate
 from sentio_mobile.training.objectives import Supervised
+from sentio_mobile.training.sources import ExtraData, GanMixture
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
 
 
 def train_teacher(
     data: PreparedData,
     recipe: TeacherRecipe,
+    *,
     out: Path,
     progress: Progress | None = None,
-    replace: bool = False,
+    overwrite: bool = False,
     start: Checkpoint | None = None,
     backbone: Mapping[str, torch.Tensor] | None = None,
     hardware: Hardware = ONE_DEVICE,
-    synthetic: Synthetic | None = None,
-    sides: Sequence[tuple[PreparedData, Sides]] = (),
+    synthetic: GanSamples | None = None,
+    sides: Sequence[tuple[PreparedData, WeakLabels]] = (),
 ) -> Checkpoint:
     """Train, keep the best epoch by validation CCC, read the test split once, and save.
 
@@ -53,7 +54,7 @@ def train_teacher(
         recipe: the network and its schedule.
         out: the checkpoint folder to write.
         progress: shown step by step.
-        replace: an existing `out` gives way.
+        overwrite: an existing `out` gives way.
         start: a teacher of the same architecture whose weights are the first ones, in place of random ones.
         backbone: weights for the backbone alone, such as `pretrained_backbone` gives, in place of `start`.
         hardware: where it runs.
@@ -89,8 +90,9 @@ def train_teacher(
     if backbone is not None:
         _load_backbone(model, backbone)
         first_weights = weights_digest(model)
-    extras = Extras(
-        mixture=None if synthetic is None else _mixture(synthetic, data, recipe), material=sided_material(data, sides)
+    extras = ExtraData(
+        mixture=None if synthetic is None else _mixture(synthetic, data, recipe),
+        material=weakly_labelled_sources(data, sides),
     )
     work = out.with_name(f"{out.name}.training")
     objective = Supervised(
@@ -102,20 +104,22 @@ def train_teacher(
         history = fit(
             model,
             spec,
-            data,
-            recipe.training,
-            objective,
-            work,
-            progress or Silent(),
-            "training the teacher",
-            hardware,
-            extras,
+            data=data,
+            settings=recipe.training,
+            objective=objective,
+            work=work,
+            progress=progress or NoProgress(),
+            what="training the teacher",
+            hardware=hardware,
+            extras=extras,
         )
     except LossError as error:
         if not error.history:
             raise
         kept = out.with_name(f"{out.name}.stopped")
-        Checkpoint(model, spec, made_by, error.history, {}, data.origin).save(kept, replace=True)
+        Checkpoint(model=model, spec=spec, recipe=made_by, history=error.history, evaluation={}, data=data.origin).save(
+            kept, overwrite=True
+        )
         raise LossError(f"{error}; the best epoch before it is kept in {kept}", error.history) from error
     evaluation = {
         name: evaluate(split.song_ids, split.labels, predict(model, spec, data, name), recipe.training.seed)
@@ -123,8 +127,10 @@ def train_teacher(
         if name != "train"
     }
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
-    checkpoint = Checkpoint(model, spec, made_by, history, evaluation, data.origin)
-    checkpoint.save(out, replace)
+    checkpoint = Checkpoint(
+        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=data.origin
+    )
+    checkpoint.save(out, overwrite)
     shutil.rmtree(work)
     return checkpoint
 
@@ -139,16 +145,16 @@ def _require_same_sums(start: Checkpoint, spec: ModelSpec) -> None:
             )
 
 
-def _mixture(synthetic: Synthetic, data: PreparedData, recipe: TeacherRecipe) -> Mixture:
+def _mixture(synthetic: GanSamples, data: PreparedData, recipe: TeacherRecipe) -> GanMixture:
     if synthetic.audio.log_mel != data.audio.log_mel:
         raise DataError(
             f"{synthetic.folder}: follows another front end than {data.folder} was prepared with; make clips "
             "with a GAN that learnt from these songs"
         )
-    return Mixture(synthetic, recipe.synthetic.share, round(recipe.synthetic.until * recipe.training.epochs))
+    return GanMixture(synthetic, recipe.synthetic.share, round(recipe.synthetic.until * recipe.training.epochs))
 
 
-def _made_up(synthetic: Synthetic | None) -> dict[str, Any] | None:
+def _made_up(synthetic: GanSamples | None) -> dict[str, Any] | None:
     return None if synthetic is None else {"clips": len(synthetic), "fingerprint": synthetic.fingerprint}
 
 

@@ -11,8 +11,8 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
+from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.errors import TrainingError
-from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.recipes import Unfreeze
 
 
@@ -27,7 +27,7 @@ class ShowProgress(Callback):
     def __init__(
         self, progress: Progress, what: str, metric: str = "val_ccc", words: str = "validation CCC {:.2f}"
     ) -> None:
-        self.what, self.progress = what, progress if is_first_process() else Silent()
+        self.what, self.progress = what, progress if is_first_process() else NoProgress()
         self.metric, self.words = metric, words
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -76,7 +76,7 @@ class History(Callback):
         self.rows = list(state_dict["rows"])
 
 
-class LivingTerms(Callback):
+class DeadLossTermGuard(Callback):
     """Stops a run in which a term of the loss teaches nothing, from the beginning on.
 
     A term that has taught once may fall silent: it has been learnt.
@@ -130,7 +130,7 @@ class Stacked(Protocol):
         """What stands above them."""
 
 
-class Unfreezing(Callback):
+class GradualUnfreezing(Callback):
     """Trains the head and the last blocks alone, more of them as the schedule says (Howard & Ruder 2018, section 3.3).
 
     Weights are frozen when an epoch starts and not before: optimizer and processes know all of them from the beginning.

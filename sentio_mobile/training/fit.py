@@ -15,22 +15,29 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAverag
 from numpy.typing import NDArray
 from torch import nn
 
+from sentio_mobile._internal.progress import Progress
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import LossError, TrainingError
-from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import ModelSpec
-from sentio_mobile.training.callbacks import History, LivingTerms, ShowProgress, Unfreezing, is_first_process
-from sentio_mobile.training.dataset import Songs, of_songs, ordered_loader
-from sentio_mobile.training.material import NOTHING_ELSE, Extras
+from sentio_mobile.training.callbacks import (
+    DeadLossTermGuard,
+    GradualUnfreezing,
+    History,
+    ShowProgress,
+    is_first_process,
+)
+from sentio_mobile.training.datamodule import SongDataModule, ordered_loader, song_predictions
+from sentio_mobile.training.lightning_module import EmotionTask
 from sentio_mobile.training.objectives import Objective
-from sentio_mobile.training.task import EmotionTask
-from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, claim, quiet
+from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, claim_work_folder, quiet_lightning
 
 
 def fit(
     model: nn.Module,
     spec: ModelSpec,
+    *,
     data: PreparedData,
     settings: TrainingSettings,
     objective: Objective,
@@ -38,7 +45,7 @@ def fit(
     progress: Progress,
     what: str,
     hardware: Hardware = ONE_DEVICE,
-    extras: Extras = NOTHING_ELSE,
+    extras: ExtraData = NO_EXTRA_DATA,
 ) -> list[dict[str, float]]:
     """Train `model` in place and leave it with the weights of the best epoch, in evaluation mode.
 
@@ -70,7 +77,7 @@ def fit(
         spec.to_dict(), asdict(settings), data.sheet["fingerprint"], objective.signature, *extras.signature
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()
-    songs = Songs(data, settings, extras, spec.pooling)
+    songs = SongDataModule(data, settings, extras, spec.pooling)
     history = History()
     best = ModelCheckpoint(
         work, filename="best", monitor="val_ccc", mode="max", save_last=True, enable_version_counter=False
@@ -82,13 +89,13 @@ def fit(
         EarlyStopping("val_ccc", mode="max", patience=settings.patience),
         history,
         ShowProgress(progress, what),
-        *([LivingTerms(objective.shares)] if objective.shares else []),
-        *([Unfreezing(model, settings.unfreeze)] if settings.unfreeze else []),
+        *([DeadLossTermGuard(objective.shares)] if objective.shares else []),
+        *([GradualUnfreezing(model, settings.unfreeze)] if settings.unfreeze else []),
     ]
     if is_first_process():
-        claim(work, key)
+        claim_work_folder(work, key)
     last = work / "last.ckpt"
-    with quiet():
+    with quiet_lightning():
         lightning.seed_everything(settings.seed, verbose=False)
         trainer = _trainer(settings, hardware, callbacks, work)
         try:
@@ -147,5 +154,5 @@ def _restore(model: nn.Module, path: str) -> None:
 def predict(model: nn.Module, spec: ModelSpec, data: PreparedData, split: str) -> NDArray[np.float32]:
     """A model's answers [songs, 2] for the songs of one split, in the order of the file."""
     with torch.inference_mode():
-        answers = [of_songs(model, clips, spec) for clips, _ in ordered_loader(data, split, spec.pooling)]
+        answers = [song_predictions(model, clips, spec) for clips, _ in ordered_loader(data, split, spec.pooling)]
     return torch.cat(answers).numpy()

@@ -10,8 +10,8 @@ from torch import distributed, nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn.functional import mse_loss, softplus
 
-from sentio_mobile.recipes import SideSettings
-from sentio_mobile.training.dataset import Batch
+from sentio_mobile.recipes import WeakLabelSettings
+from sentio_mobile.training.datamodule import Batch
 
 
 class Objective(Protocol):
@@ -67,7 +67,7 @@ def regression_loss(predicted: torch.Tensor, target: torch.Tensor, ccc_share: fl
     return (1 - ccc_share) * squared + ccc_share * (1 - concordance).mean()
 
 
-def side_loss(predicted: torch.Tensor, sides: torch.Tensor, sharpness: float) -> torch.Tensor:
+def weak_label_loss(predicted: torch.Tensor, sides: torch.Tensor, sharpness: float) -> torch.Tensor:
     """Logistic loss of answers that should be on a given side of neutral, over what is known.
 
     An answer a is read as a probability 1 / (1 + exp(-sharpness a)) that people would call the song high. A side that
@@ -96,7 +96,7 @@ class Supervised:
         sides: how sides are learnt from; None where there are none.
     """
 
-    def __init__(self, ccc_share: float, first_weights: str, sides: SideSettings | None = None) -> None:
+    def __init__(self, ccc_share: float, first_weights: str, sides: WeakLabelSettings | None = None) -> None:
         self.ccc_share, self._sides = ccc_share, sides
         self.shares: Mapping[str, float] = {} if sides is None else {"labels": 1.0, "sides": sides.weight}
         self.signature = f"supervised {ccc_share}, first weights {first_weights}{'' if sides is None else f', {sides}'}"
@@ -107,5 +107,5 @@ class Supervised:
         labels = regression_loss(answers, batch.labels, self.ccc_share)
         if self._sides is None:
             return {"loss": labels}
-        sides = side_loss(answers, batch.sides, self._sides.sharpness)
+        sides = weak_label_loss(answers, batch.sides, self._sides.sharpness)
         return {"loss": labels + self._sides.weight * sides, "labels": labels, "sides": sides}

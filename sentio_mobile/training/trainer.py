@@ -26,7 +26,7 @@ class Hardware:
 ONE_DEVICE = Hardware()
 
 
-def claim(work: Path, key: str) -> None:
+def claim_work_folder(work: Path, key: str) -> None:
     """Make `work` the folder of the run that `key` tells from any other; another run's state gives way.
 
     Raises:
@@ -42,7 +42,7 @@ def claim(work: Path, key: str) -> None:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet_lightning() -> Iterator[None]:
     """Keep Lightning's advice off the terminal: loaders read a memory map, and workers would only copy it about."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level

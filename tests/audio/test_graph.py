@@ -13,12 +13,12 @@ from sentio_mobile.audio.dft import band_groups, transform
 from sentio_mobile.audio.frontend import input_of_clip
 from sentio_mobile.audio.graph import FrontEnd, multiply_accumulates
 from sentio_mobile.audio.logmel import mel_bank
-from sentio_mobile.data.synth import draw_songs, render
+from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
 AUDIO = AudioSpec()
-SPEC = ModelSpec("mobilevit")
+SPEC = ModelSpec(architecture="mobilevit")
 N = AUDIO.n_samples
 
 CLOSE_DB = 5e-3

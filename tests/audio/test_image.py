@@ -9,7 +9,7 @@ from sentio_mobile.spec import AudioSpec, ModelSpec
 
 
 def test_numpy_and_torch_give_torchs_bilinear_resize() -> None:
-    spec = ModelSpec("vit")
+    spec = ModelSpec(architecture="vit")
     mel = np.random.default_rng(0).random((128, 1292), dtype=np.float32)
     image = to_input(to_picture(mel, (224, 224)), spec)
     batch = to_input_batch(torch.from_numpy(mel)[None], spec)
@@ -22,7 +22,7 @@ def test_numpy_and_torch_give_torchs_bilinear_resize() -> None:
 
 
 def test_zscore_in_torch_is_that_of_numpy() -> None:
-    spec = ModelSpec("vit", audio=AudioSpec(normalization="zscore"))
+    spec = ModelSpec(architecture="vit", audio=AudioSpec(normalization="zscore"))
     units = np.random.default_rng(0).random((2, 128, 1292), dtype=np.float32) ** 2
     units[1] = 0.25
     batch = to_input_batch(torch.from_numpy(units), spec)

@@ -13,27 +13,27 @@ import pytest
 import torch
 from torch import nn
 
+from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.progress import Progress
 from sentio_mobile.audio.frontend import picture_of_clip
 from sentio_mobile.audio.image import to_input
 from sentio_mobile.benchmarks.gates import load_budgets
 from sentio_mobile.benchmarks.run import Benchmark, benchmark
+from sentio_mobile.bundle.bundle import EVALUATION, Bundle, open_bundle
+from sentio_mobile.bundle.golden import Golden, clip_of_excerpt
+from sentio_mobile.bundle.verify import Verification, verify
 from sentio_mobile.errors import BundleError
 from sentio_mobile.export.build import build_bundle
-from sentio_mobile.export.bundle import EVALUATION, Bundle, open_bundle
-from sentio_mobile.export.forms import in_form
-from sentio_mobile.export.golden import Golden, clip_of_excerpt
-from sentio_mobile.export.protocol import get_format, write_artifact
-from sentio_mobile.export.verify import Verification, verify
-from sentio_mobile.export.worker import Made, Wanted
-from sentio_mobile.files import read_json, write_json
+from sentio_mobile.export.worker import ConversionJob, ConversionResult
+from sentio_mobile.formats.base import get_format, write_artifact
+from sentio_mobile.formats.forms import in_form
+from sentio_mobile.metrics.agreement import evaluate, retention
 from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.models.settings import MobileViTSettings
-from sentio_mobile.progress import Progress
 from sentio_mobile.recipes import ExportRecipe
 from sentio_mobile.spec import AudioSpec, Form, ModelSpec
-from sentio_mobile.training.checkpoint import Checkpoint
-from sentio_mobile.training.metrics import evaluate, retention
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -75,7 +75,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_bundle(tmp_path_factory.mktemp("benchmarks"), ("torchscript", "onnx"))
 
 
-def convert_here(checkpoint: Path, wanted: Wanted, folder: Path, log: Path, timeout_s: float) -> Made:
+def convert_here(
+    checkpoint: Path, wanted: ConversionJob, folder: Path, log: Path, timeout_s: float
+) -> ConversionResult:
     """Convert in this process: one of its own takes seconds to import torch."""
     loaded = Checkpoint.load(checkpoint)
     fold_norms(loaded.model)
@@ -83,7 +85,10 @@ def convert_here(checkpoint: Path, wanted: Wanted, folder: Path, log: Path, time
         warnings.simplefilter("ignore")
         spec, format_ = loaded.spec.in_form(wanted.form), get_format(wanted.format)
         converted = format_.convert(in_form(loaded.model, spec), spec)
-        return Made(tuple(write_artifact(format_, converted, spec, folder, p) for p in wanted.precisions), {})
+        return ConversionResult(
+            tuple(write_artifact(format_, converted, spec=spec, folder=folder, precision=p) for p in wanted.precisions),
+            {},
+        )
 
 
 def quick_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = None) -> Golden:
@@ -122,13 +127,18 @@ def make_bundle(
         "split_seed": 0,
     }
     checkpoint = Checkpoint(
-        model, spec, {"seed": 7, "epochs": 12}, made_up_history(0.8, 12), made_up_evaluation(songs), origin
+        model=model,
+        spec=spec,
+        recipe={"seed": 7, "epochs": 12},
+        history=made_up_history(0.8, 12),
+        evaluation=made_up_evaluation(songs),
+        data=origin,
     )
     checkpoint.save(place / "checkpoint")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sentio_mobile.export.build.make_golden", quick_golden)
         patch.setattr("sentio_mobile.export.build.convert", convert_here)
-        built = build_bundle(place / "checkpoint", ExportRecipe(formats=formats, forms=forms), place / "bundle")
+        built = build_bundle(place / "checkpoint", ExportRecipe(formats=formats, forms=forms), out=place / "bundle")
     assert not built.failed
     return open_bundle(place / "bundle")
 

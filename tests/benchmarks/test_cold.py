@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from sentio_mobile.benchmarks.cold import measure_cold
+from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.errors import CheckFailedError
-from sentio_mobile.export.bundle import Bundle
 
 ALONE = """
 import json, sys
@@ -33,10 +33,10 @@ def test_a_damaged_artifact_says_what_is_wrong(bundle: Bundle, tmp_path) -> None
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     bad = dataclasses.replace(bundle.artifact("onnx"), path=tmp_path / "bad.onnx")
     with pytest.raises(CheckFailedError, match=r"ended with status 1: ONNX Runtime cannot load .*bad\.onnx"):
-        measure_cold(bad, bundle.spec, bundle.golden().inputs(bundle.spec)[0], threads=1, starts=1, limit_s=60)
+        measure_cold(bad, bundle.spec, given=bundle.golden().inputs(bundle.spec)[0], threads=1, starts=1, limit_s=60)
 
 
 def test_a_process_that_does_not_end_is_ended(bundle: Bundle) -> None:
     image = bundle.golden().inputs(bundle.spec)[0]
     with pytest.raises(CheckFailedError, match="more than 0 s"):
-        measure_cold(bundle.artifact("onnx"), bundle.spec, image, threads=1, starts=1, limit_s=0.01)
+        measure_cold(bundle.artifact("onnx"), bundle.spec, given=image, threads=1, starts=1, limit_s=0.01)

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from sentio_mobile.benchmarks import gates
-from sentio_mobile.benchmarks.gates import Limits, judge_latency, judge_retention, judge_size, load_budgets
+from sentio_mobile.benchmarks.gates import Limits, check_latency, check_retention, check_size, load_budgets
 from sentio_mobile.benchmarks.latency import FEWEST_RUNS, Latency
 from sentio_mobile.errors import InputError
-from sentio_mobile.training.measures import Interval
+from sentio_mobile.metrics.bootstrap import Interval
 
 LIMITS = Limits(latency_ms=50.0, size_mb=50.0, retention=0.85)
 
@@ -29,18 +29,18 @@ def test_an_unknown_budget_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(("size", "verdict"), [(50_000_000, "pass"), (50_000_001, "fail")])
 def test_size(size: int, verdict: str) -> None:
-    assert judge_size("onnx fp32", size, LIMITS).verdict == verdict
+    assert check_size("onnx fp32", size, LIMITS).verdict == verdict
 
 
 @pytest.mark.parametrize(("p90", "verdict"), [(50.0, "pass"), (50.1, "fail")])
 def test_latency_is_judged_on_p90(p90: float, verdict: str) -> None:
-    gate = judge_latency("onnx fp32", Latency(p50_ms=1.0, p90_ms=p90, p99_ms=900.0, runs=50), "", LIMITS)
+    gate = check_latency("onnx fp32", Latency(p50_ms=1.0, p90_ms=p90, p99_ms=900.0, runs=50), "", LIMITS)
     assert (gate.verdict, gate.value) == (verdict, p90)
     assert "desktop, not a phone" in gate.note
 
 
 def test_no_latency_is_no_verdict() -> None:
-    gate = judge_latency("coreml fp32", None, "no such runtime here", LIMITS)
+    gate = check_latency("coreml fp32", None, "no such runtime here", LIMITS)
     assert (gate.verdict, gate.value, gate.note) == ("not measured", None, "no such runtime here")
 
 
@@ -54,7 +54,7 @@ def test_no_latency_is_no_verdict() -> None:
     ],
 )
 def test_retention_tells_what_its_interval_allows(figure: Interval, verdict: str, both_sides: bool) -> None:
-    gate = judge_retention(figure, LIMITS)
+    gate = check_retention(figure, LIMITS)
     assert gate.verdict == verdict
     assert ("both sides of the gate" in gate.note) == both_sides
 
@@ -63,6 +63,6 @@ def test_retention_tells_what_its_interval_allows(figure: Interval, verdict: str
     ("figure", "words"), [(None, "no teacher's evaluation"), (Interval(None, None, None), "undefined")]
 )
 def test_unknown_retention_is_no_verdict(figure: Interval | None, words: str) -> None:
-    gate = judge_retention(figure, LIMITS)
+    gate = check_retention(figure, LIMITS)
     assert gate.verdict == "not measured"
     assert words in gate.note

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from sentio_mobile._internal.files import read_json
 from sentio_mobile.benchmarks.report import write_report
 from sentio_mobile.benchmarks.run import Benchmark
 from sentio_mobile.benchmarks.summary import summarize
+from sentio_mobile.bundle.bundle import Bundle
+from sentio_mobile.bundle.verify import Verification
 from sentio_mobile.errors import BundleError
-from sentio_mobile.export.bundle import Bundle
-from sentio_mobile.export.verify import Verification
-from sentio_mobile.files import read_json
 
 Write = Callable[[Bundle], str]
 

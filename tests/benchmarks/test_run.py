@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from sentio_mobile.benchmarks.run import Benchmark, benchmark
+from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.errors import BundleError, InputError
-from sentio_mobile.export.bundle import Bundle
-from sentio_mobile.export.onnx import Onnx
+from sentio_mobile.formats.onnx import Onnx
 
 
 def test_every_artifact_is_measured_and_judged(bundle: Bundle, measured: Benchmark) -> None:

@@ -24,7 +24,7 @@ def lists(folder: Path, ids: dict[str, list[str]]) -> Path:
 
 
 def songs(*ids: str) -> list[Song]:
-    return [Song(name, Path(), 0.0, 0.0, name) for name in ids]
+    return [Song(song_id=name, path=Path(), valence=0.0, arousal=0.0, group=name) for name in ids]
 
 
 def test_lists_of_a_study_are_read(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import sha256
 from sentio_mobile.audio.decode import decode, fit
 from sentio_mobile.audio.frontend import unit_of_clip
 from sentio_mobile.data import clips
@@ -23,10 +24,9 @@ from sentio_mobile.data.songs import Moments
 from sentio_mobile.data.sources import Source, read_source
 from sentio_mobile.data.store import key_of
 from sentio_mobile.errors import DataError, LabelError, OutputError
-from sentio_mobile.files import sha256
 from sentio_mobile.recipes import DataRecipe, TrainingSettings
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.training.dataset import Songs
+from sentio_mobile.training.datamodule import SongDataModule
 
 SHORT = AudioSpec(seconds=1.0)
 FEW = (0.6, 0.2, 0.2)
@@ -90,7 +90,7 @@ def test_the_store_holds_the_reference_log_mel(data: PreparedData, deam: Path) -
 
 def test_groups_stay_together_and_every_split_has_songs(tmp_path: Path) -> None:
     manifest = library(tmp_path, 60)
-    assert prepare(manifest, tmp_path / "out", DataRecipe(), SHORT) == []
+    assert prepare(manifest, tmp_path / "out", recipe=DataRecipe(), audio=SHORT) == []
     data = open_data(tmp_path / "out")
     groups = [set(split.groups) for split in data.splits.values()]
     assert not groups[0] & groups[1]
@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another(tmp_path: P
     manifest = library(tmp_path, 40)
     texts = []
     for i, seed in enumerate((0, 0, 1)):
-        prepare(manifest, tmp_path / f"out{i}", DataRecipe(seed=seed), SHORT)
+        prepare(manifest, tmp_path / f"out{i}", recipe=DataRecipe(seed=seed), audio=SHORT)
         texts.append((tmp_path / f"out{i}" / "songs.csv").read_text())
     assert texts[0] == texts[1]
     assert texts[0] != texts[2]
@@ -116,7 +116,7 @@ def test_a_few_corrupt_clips_are_skipped_and_named(tmp_path: Path) -> None:
     manifest = library(tmp_path, 40)
     (tmp_path / "7.wav").write_bytes(b"not audio")
     (tmp_path / "9.wav").unlink()
-    skipped = prepare(manifest, tmp_path / "out", DataRecipe(), SHORT)
+    skipped = prepare(manifest, tmp_path / "out", recipe=DataRecipe(), audio=SHORT)
     assert len(skipped) == 2
     assert "7.wav" in skipped[0]
     assert "9.wav" in skipped[1]
@@ -132,12 +132,12 @@ def test_more_than_five_percent_corrupt_stops_at_once(tmp_path: Path) -> None:
         (tmp_path / f"{i}.wav").write_bytes(b"not audio")
     progress = Steps()
     with pytest.raises(DataError, match=r"3 of 40 clips are unusable, more than 5%; the first: .*0\.wav"):
-        prepare(manifest, tmp_path / "out", DataRecipe(), SHORT, progress)
+        prepare(manifest, tmp_path / "out", recipe=DataRecipe(), audio=SHORT, progress=progress)
     assert progress.steps == 4
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["store"]
     for i, content in kept.items():
         (tmp_path / f"{i}.wav").write_bytes(content)
-    assert prepare(manifest, tmp_path / "out", DataRecipe(), SHORT) == []
+    assert prepare(manifest, tmp_path / "out", recipe=DataRecipe(), audio=SHORT) == []
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_wrong_manifests_are_refused_in_one_line(tmp_path: Path, text: str, faul
     manifest = tmp_path / "songs.csv"
     manifest.write_text(text)
     with pytest.raises(LabelError, match=fault) as caught:
-        prepare(manifest, tmp_path / "out", DataRecipe(), SHORT)
+        prepare(manifest, tmp_path / "out", recipe=DataRecipe(), audio=SHORT)
     assert str(manifest) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -163,7 +163,7 @@ def test_a_source_of_no_kind_is_refused_and_leaves_nothing(tmp_path: Path) -> No
     (tmp_path / "music").mkdir()
     for source in (tmp_path / "none.csv", tmp_path / "music"):
         with pytest.raises(LabelError):
-            prepare(source, tmp_path / "out", DataRecipe(), SHORT)
+            prepare(source, tmp_path / "out", recipe=DataRecipe(), audio=SHORT)
     assert not (tmp_path / "out").exists()
 
 
@@ -172,7 +172,7 @@ def test_unit_scale_labels_are_taken_as_they_are(tmp_path: Path) -> None:
     rows = manifest.read_text().splitlines()
     scaled = [rows[0]] + [f"{i}.wav,{i / 15 - 1:.3f},{1 - i / 15:.3f},g{i}" for i in range(30)]
     manifest.write_text("\n".join(scaled))
-    prepare(manifest, tmp_path / "out", DataRecipe(scale="-1-1", fractions=FEW), SHORT)
+    prepare(manifest, tmp_path / "out", recipe=DataRecipe(scale="-1-1", fractions=FEW), audio=SHORT)
     labels = np.concatenate([split.labels for split in open_data(tmp_path / "out").splits.values()])
     assert labels[:, 0].min() == -1
     np.testing.assert_allclose(labels[:, 0], -labels[:, 1], atol=1e-6)
@@ -183,7 +183,7 @@ def test_the_middle_window_is_the_middle(tmp_path: Path) -> None:
     pcm = np.concatenate([np.zeros(22050), 0.5 * np.sin(np.arange(22050)), np.zeros(22050)])
     soundfile.write(tmp_path / "0.wav", pcm, 22050)
     for window in ("start", "middle"):
-        prepare(manifest, tmp_path / window, DataRecipe(window=window, fractions=FEW), SHORT)
+        prepare(manifest, tmp_path / window, recipe=DataRecipe(window=window, fractions=FEW), audio=SHORT)
     start, middle = (open_data(tmp_path / window).mels[0] for window in ("start", "middle"))
     assert start[:, :40].max() == 0
     assert middle[:, :40].max() > 0.9
@@ -191,14 +191,14 @@ def test_the_middle_window_is_the_middle(tmp_path: Path) -> None:
 
 def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     manifest = library(tmp_path, 30)
-    prepare(manifest, tmp_path / "out", DataRecipe(fractions=FEW), SHORT)
+    prepare(manifest, tmp_path / "out", recipe=DataRecipe(fractions=FEW), audio=SHORT)
     (tmp_path / "theirs" / "store").mkdir(parents=True)
     (tmp_path / "theirs" / "store" / "thesis.txt").write_text("x")
     (tmp_path / "file").write_text("x")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     for out in ("out", "theirs", "file"):
         with pytest.raises(OutputError, match=f"{out} exists already"):
-            prepare(manifest, tmp_path / out, DataRecipe(seed=1, fractions=FEW), SHORT)
+            prepare(manifest, tmp_path / out, recipe=DataRecipe(seed=1, fractions=FEW), audio=SHORT)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
@@ -209,23 +209,23 @@ def test_the_songs_themselves_never_give_way(tmp_path: Path) -> None:
     outside.write_text(manifest.read_text().replace("\n", f"\n{tmp_path}/music/").rsplit("\n", 1)[0])
     for source in (manifest, manifest.parent, outside):
         with pytest.raises(OutputError, match="holds the songs themselves"):
-            prepare(source, tmp_path / "music", DataRecipe(fractions=FEW), SHORT, replace=True)
+            prepare(source, tmp_path / "music", recipe=DataRecipe(fractions=FEW), audio=SHORT, overwrite=True)
     assert len(list((tmp_path / "music").iterdir())) == 31
 
 
 def test_what_gives_way_gives_way_at_the_end(tmp_path: Path) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
-    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT)
+    prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
     (out / "mels.npy").write_text("of an earlier version")
     old = open_data(out)
     longer = dataclasses.replace(SHORT, seconds=1.5)
     for i in range(3):
         (tmp_path / f"{i}.wav").unlink()
     with pytest.raises(DataError, match="unusable"):
-        prepare(manifest, out, DataRecipe(fractions=FEW), longer, replace=True)
+        prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=longer, overwrite=True)
     assert open_data(out).sheet == old.sheet
     library(tmp_path, 30)
-    prepare(manifest, out, DataRecipe(fractions=FEW), longer, replace=True)
+    prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=longer, overwrite=True)
     assert open_data(out).audio == longer
     assert sorted(path.name for path in out.iterdir()) == ["data.json", "songs.csv", "store"]
     assert [path.name for path in (out / "store").iterdir()] == [key_of(longer)]
@@ -270,7 +270,7 @@ def exchange(out: Path) -> None:
     """Another store of the same front end, with as many clips."""
     shutil.rmtree(out / "store")
     noise = library(out.parent, 30, seed=1)
-    prepare(noise, out.parent / "other", DataRecipe(fractions=FEW), SHORT)
+    prepare(noise, out.parent / "other", recipe=DataRecipe(fractions=FEW), audio=SHORT)
     shutil.copytree(out.parent / "other" / "store", out / "store")
 
 
@@ -293,7 +293,7 @@ def exchange(out: Path) -> None:
 )
 def test_a_damaged_folder_is_refused_in_one_line(tmp_path: Path, damage: Callable[[Path], None], fault: str) -> None:
     out = tmp_path / "out"
-    prepare(library(tmp_path, 30), out, DataRecipe(fractions=FEW), SHORT)
+    prepare(library(tmp_path, 30), out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
     open_data(out)
     damage(out)
     with pytest.raises(DataError, match=fault) as caught:
@@ -304,32 +304,32 @@ def test_a_damaged_folder_is_refused_in_one_line(tmp_path: Path, damage: Callabl
 
 def test_a_store_of_an_older_reference_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
-    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT)
+    prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
     monkeypatch.setattr("sentio_mobile.data.store.FRONT_END", 1000)
     with pytest.raises(DataError, match="another front end"):
         open_data(out)
     counter = count_decodes(monkeypatch)
-    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT, replace=True)
+    prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT, overwrite=True)
     assert len(counter) == 30
     open_data(out)
 
 
 def test_normalization_and_image_size_leave_the_store_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, store = library(tmp_path, 30), tmp_path / "store"
-    prepare(manifest, tmp_path / "a", DataRecipe(fractions=FEW), SHORT, store=store)
+    prepare(manifest, tmp_path / "a", recipe=DataRecipe(fractions=FEW), audio=SHORT, store=store)
     counter = count_decodes(monkeypatch)
     zscore = dataclasses.replace(SHORT, normalization="zscore", image_size=(64, 64))
-    prepare(manifest, tmp_path / "b", DataRecipe(fractions=FEW), zscore, store=store)
+    prepare(manifest, tmp_path / "b", recipe=DataRecipe(fractions=FEW), audio=zscore, store=store)
     assert counter == []
     assert open_data(tmp_path / "b").audio == zscore
 
 
 def test_other_seeds_share_a_store_and_decode_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, store = library(tmp_path, 30), tmp_path / "shared"
-    prepare(manifest, tmp_path / "a", DataRecipe(fractions=FEW), SHORT, store=store)
+    prepare(manifest, tmp_path / "a", recipe=DataRecipe(fractions=FEW), audio=SHORT, store=store)
     journal = (store / key_of(SHORT) / "journal.jsonl").read_bytes()
     counter = count_decodes(monkeypatch)
-    prepare(manifest, tmp_path / "b", DataRecipe(fractions=FEW, seed=1), SHORT, store=store)
+    prepare(manifest, tmp_path / "b", recipe=DataRecipe(fractions=FEW, seed=1), audio=SHORT, store=store)
     assert counter == []
     assert (store / key_of(SHORT) / "journal.jsonl").read_bytes() == journal
     a, b = open_data(tmp_path / "a"), open_data(tmp_path / "b")
@@ -342,7 +342,7 @@ def test_a_changed_file_is_stored_anew_and_an_unchanged_one_is_not_even_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
-    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT)
+    prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
     song, times = tmp_path / "4.wav", (tmp_path / "4.wav").stat()
     other = song.read_bytes()[:44] + song.read_bytes()[44:][::-1]
     song.write_bytes(other)
@@ -351,7 +351,7 @@ def test_a_changed_file_is_stored_anew_and_an_unchanged_one_is_not_even_read(
     os.utime(tmp_path / "5.wav")
     decoded, hashed = count_decodes(monkeypatch), []
     monkeypatch.setattr(clips, "sha256", lambda path: hashed.append(path.name) or sha256(path))
-    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT, replace=True)
+    prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT, overwrite=True)
     assert sorted(hashed) == ["4.wav", "5.wav"]
     assert decoded == ["4.wav"]
     row = next(line for line in (out / "songs.csv").read_text().splitlines() if line.startswith("4,"))
@@ -362,7 +362,7 @@ def test_a_changed_file_is_stored_anew_and_an_unchanged_one_is_not_even_read(
 def test_the_same_content_under_two_names_is_stored_once(tmp_path: Path) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
     shutil.copy(tmp_path / "3.wav", tmp_path / "20.wav")
-    prepare(manifest, out, DataRecipe(fractions=FEW), SHORT)
+    prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
     data = open_data(out)
     assert len(data.mels) == 29
     rows = {song: row for split in data.splits.values() for song, row in zip(split.song_ids, split.rows, strict=True)}
@@ -373,7 +373,7 @@ def test_songs_without_labels_are_one_split(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     library(tmp_path / "music", 5)
     (tmp_path / "music" / "songs.csv").unlink()
-    prepare(tmp_path / "music", tmp_path / "out", DataRecipe(), SHORT)
+    prepare(tmp_path / "music", tmp_path / "out", recipe=DataRecipe(), audio=SHORT)
     data = open_data(tmp_path / "out")
     assert list(data.splits) == ["unlabelled"]
     split = data.split("unlabelled")
@@ -382,7 +382,7 @@ def test_songs_without_labels_are_one_split(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"out: has no train songs, only unlabelled"):
         data.split("train")
     with pytest.raises(DataError, match="has no train songs"):
-        Songs(data, TrainingSettings(epochs=1, batch_size=2, learning_rate=1e-3))
+        SongDataModule(data, TrainingSettings(epochs=1, batch_size=2, learning_rate=1e-3))
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_songs_have_as_many_windows_as_fit_and_their_labels(tmp_path: Path) -> N
     rng = np.random.default_rng(7)
     loud = np.concatenate([0.05 * rng.standard_normal(3 * 22050), np.clip(rng.standard_normal(22050), -1, 1)])
     soundfile.write(tmp_path / "0.wav", loud, 22050, subtype="FLOAT")
-    prepare(manifest, out, DataRecipe(windows=3, fractions=FEW), SHORT)
+    prepare(manifest, out, recipe=DataRecipe(windows=3, fractions=FEW), audio=SHORT)
     data = open_data(out)
     assert len(data.mels) == 32
     table = [line.split(",") for line in (out / "songs.csv").read_text().splitlines()]
@@ -450,7 +450,7 @@ def test_each_window_has_the_label_of_its_moments(tmp_path: Path, monkeypatch: p
         )
 
     monkeypatch.setattr("sentio_mobile.data.prepare.read_source", dynamic)
-    prepare(manifest, tmp_path / "out", DataRecipe(windows=3, window="middle", fractions=FEW), SHORT)
+    prepare(manifest, tmp_path / "out", recipe=DataRecipe(windows=3, window="middle", fractions=FEW), audio=SHORT)
     for split in open_data(tmp_path / "out").splits.values():
         if "0" in split.song_ids:
             labels = split.window_labels[split.song_ids.index("0")]
@@ -485,7 +485,7 @@ def test_a_file_that_changes_while_it_is_read_is_skipped(tmp_path: Path, monkeyp
         return pcm
 
     monkeypatch.setattr(clips, "decode", slow)
-    skipped = prepare(manifest, tmp_path / "out", DataRecipe(fractions=FEW), SHORT)
+    skipped = prepare(manifest, tmp_path / "out", recipe=DataRecipe(fractions=FEW), audio=SHORT)
     assert len(skipped) == 1
     assert "6.wav: changed while it was read" in skipped[0]
 

@@ -85,7 +85,7 @@ def test_deam_goes_all_the_way_with_an_mp3_and_a_label_missing(tmp_path: Path) -
     soundfile.write(audio / "77.mp3", 0.1 * rng.standard_normal(44100 // 2), 44100, format="MP3")
     (audio / "._3.mp3").write_bytes(b"a shadow")
     assert read(tmp_path / "deam").notes == ("1 audio files have no label and are left out: 77.mp3",)
-    skipped = prepare(tmp_path / "deam", tmp_path / "out", DataRecipe(fractions=FEW), SHORT)
+    skipped = prepare(tmp_path / "deam", tmp_path / "out", recipe=DataRecipe(fractions=FEW), audio=SHORT)
     assert len(skipped) == 1
     assert "2.mp3" in skipped[0]
     data = open_data(tmp_path / "out")

@@ -16,7 +16,13 @@ SHARES = (0.6, 0.15, 0.25)
 def library(sizes: list[int]) -> list[Song]:
     random = np.random.default_rng(0)
     return [
-        Song(f"{group}-{i}", Path(), *random.uniform(-1, 1, 2).tolist(), f"g{group}")
+        Song(
+            song_id=f"{group}-{i}",
+            path=Path(),
+            valence=random.uniform(-1, 1),
+            arousal=random.uniform(-1, 1),
+            group=f"g{group}",
+        )
         for group, size in enumerate(sizes)
         for i in range(size)
     ]
@@ -44,7 +50,9 @@ def test_every_cell_is_shared_out() -> None:
 
 
 def test_the_edge_of_the_square_is_inside_the_grid() -> None:
-    corners = [Song("a", Path(), v, a, "a") for v in (-1.0, 1.0) for a in (-1.0, 1.0)]
+    corners = [
+        Song(song_id="a", path=Path(), valence=v, arousal=a, group="a") for v in (-1.0, 1.0) for a in (-1.0, 1.0)
+    ]
     assert [cell_of(song) for song in corners] == [0, 4, 20, 24]
 
 

@@ -23,7 +23,7 @@ from sentio_mobile.data.store import JOURNAL, META, RECORDS, StoreWriter, key_of
 from sentio_mobile.errors import DataError, OutputError
 from sentio_mobile.recipes import AugmentSettings, DataRecipe, TrainingSettings
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.training.dataset import EvaluatedClips, TrainingClips
+from sentio_mobile.training.datamodule import EvaluatedClips, TrainingClips
 
 SHORT = AudioSpec(seconds=1.0)
 TINY = AudioSpec(seconds=0.1, n_mels=4)
@@ -84,7 +84,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library prepared by a run that nothing befell."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    prepare(manifest, out, RECIPE, SHORT)
+    prepare(manifest, out, recipe=RECIPE, audio=SHORT)
     return out
 
 
@@ -99,7 +99,7 @@ def mel(i: int, audio: AudioSpec = TINY) -> NDArray[np.float32]:
 
 
 def clip(i: int) -> Clip:
-    return Clip(f"{i:064x}", 0, 1.0, 0.5, 0.0)
+    return Clip(sha256=f"{i:064x}", start=0, seconds=1.0, peak=0.5, clipped=0.0)
 
 
 def state(i: int) -> FileState:
@@ -279,11 +279,11 @@ def test_a_second_writer_is_refused_in_one_line(manifest: Path, tmp_path: Path) 
     assert holder.stdout.readline() == "held\n"
     try:
         with pytest.raises(OutputError, match="another process is writing to this store") as caught:
-            prepare(manifest, tmp_path / "out", RECIPE, SHORT, store=tmp_path / "store")
+            prepare(manifest, tmp_path / "out", recipe=RECIPE, audio=SHORT, store=tmp_path / "store")
         assert "\n" not in str(caught.value)
     finally:
         holder.communicate("")
-    assert prepare(manifest, tmp_path / "out", RECIPE, SHORT, store=tmp_path / "store") == []
+    assert prepare(manifest, tmp_path / "out", recipe=RECIPE, audio=SHORT, store=tmp_path / "store") == []
 
 
 def test_a_flipped_byte_is_found_and_nothing_else(whole: Path) -> None:
@@ -356,7 +356,7 @@ def test_workers_share_the_map_and_get_a_path_instead_of_clips(whole: Path) -> N
 
 
 def test_training_draws_windows_and_validation_does_not(manifest: Path, tmp_path: Path) -> None:
-    prepare(manifest, tmp_path / "out", dataclasses.replace(RECIPE, windows=3), SHORT)
+    prepare(manifest, tmp_path / "out", recipe=dataclasses.replace(RECIPE, windows=3), audio=SHORT)
     data = open_data(tmp_path / "out")
     name, place = next(
         (split.name, split.song_ids.index(song))

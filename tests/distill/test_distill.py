@@ -10,20 +10,20 @@ import pytest
 import torch
 from torch import nn
 
+from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile.audio.decode import SUFFIXES
+from sentio_mobile.data.gan_samples import GanSamples, open_gan_samples, write_gan_samples
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
-from sentio_mobile.data.synthetic import Synthetic, open_synthetic, write_synthetic
 from sentio_mobile.distill import objective
+from sentio_mobile.distill.config import AttentionSettings, FeatureSettings, ResponseSettings
 from sentio_mobile.distill.distill import distill
-from sentio_mobile.distill.settings import AttentionSettings, FeatureSettings, ResponseSettings
 from sentio_mobile.errors import DataError, OutputError, RecipeError, TrainingError
+from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
+from sentio_mobile.models.config import ViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.models.settings import ViTSettings
-from sentio_mobile.progress import Silent
 from sentio_mobile.recipes import AugmentSettings, DataRecipe, DistillRecipe
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.training.checkpoint import Checkpoint, weights_digest
 
 TERMS = ("hard", "soft", "features", "attention")
 
@@ -40,7 +40,7 @@ def teacher(data: PreparedData) -> Checkpoint:
             block.self_attention.in_proj_weight.mul_(2)
         last = model.head[-2]
         last.weight.mul_(5)
-    return Checkpoint(model, spec)
+    return Checkpoint(model=model, spec=spec)
 
 
 def weighted(recipe: DistillRecipe, **shares: float) -> DistillRecipe:
@@ -68,7 +68,7 @@ def test_each_term_alone_falls_by_half(
     plain = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
     shares = {"hard": 0.01, term: 1.0}
     recipe = of_epochs(weighted(tiny_student, **shares), 40, augment=plain, learning_rate=4e-3)
-    student = distill(teacher, data, recipe, tmp_path / "student")
+    student = distill(teacher, data, recipe=recipe, out=tmp_path / "student")
     values = [row[f"train_{term}"] for row in student.history]
     gradients = [row[f"gradient_{term}"] for row in student.history]
     assert min(values) < values[0] / 2
@@ -86,7 +86,7 @@ def test_a_planted_dead_term_stops_the_run(
     # The term of the original work: squares averaged over all cells, of maps that gradients do not reach.
     monkeypatch.setattr(objective, "attention_loss", lambda ours, theirs, _: real(ours.detach(), theirs, "mse") / 197)
     with pytest.raises(TrainingError, match=r"the term 'attention' of the loss teaches nothing: after 2 epochs it is"):
-        distill(teacher, data, of_epochs(tiny_student, 4), tmp_path / "student")
+        distill(teacher, data, recipe=of_epochs(tiny_student, 4), out=tmp_path / "student")
     assert not (tmp_path / "student").exists()
 
 
@@ -96,15 +96,15 @@ def test_what_the_cache_gives_is_what_the_teacher_says_in_each_step(
     # In one epoch, the first view of each clip is also the epoch's own.
     cached = of_epochs(dataclasses.replace(tiny_student, views=1), 1)
     live = dataclasses.replace(cached, views=0)
-    ours = distill(teacher, data, cached, tmp_path / "cached").history[0]
-    theirs = distill(teacher, data, live, tmp_path / "live").history[0]
+    ours = distill(teacher, data, recipe=cached, out=tmp_path / "cached").history[0]
+    theirs = distill(teacher, data, recipe=live, out=tmp_path / "live").history[0]
     assert set(ours) == set(theirs)
     for name in (*(f"train_{term}" for term in TERMS), *(f"gradient_{term}" for term in TERMS)):
         assert ours[name] == pytest.approx(theirs[name], rel=2e-3), name
     assert not (tmp_path / "cached.signals").exists()
 
 
-class Asked(Silent):
+class Asked(NoProgress):
     """Counts how often the teacher was asked, and may break off."""
 
     def __init__(self, stop_after: int = -1) -> None:
@@ -127,17 +127,17 @@ def test_a_kept_cache_is_used_again_and_grows_by_what_is_missing(
     batches = -(-len(data.split("train")) // 16)
     stopped = Asked(stop_after=batches + 1)
     with pytest.raises(InterruptedError):
-        distill(teacher, data, recipe, tmp_path / "a", stopped, cache=tmp_path / "cache")
+        distill(teacher, data, recipe=recipe, out=tmp_path / "a", progress=stopped, cache=tmp_path / "cache")
     rest = Asked()
-    first = distill(teacher, data, recipe, tmp_path / "a", rest, cache=tmp_path / "cache")
+    first = distill(teacher, data, recipe=recipe, out=tmp_path / "a", progress=rest, cache=tmp_path / "cache")
     assert rest.count == batches
     again = Asked()
-    second = distill(teacher, data, recipe, tmp_path / "b", again, cache=tmp_path / "cache")
+    second = distill(teacher, data, recipe=recipe, out=tmp_path / "b", progress=again, cache=tmp_path / "cache")
     assert again.count == 0
     assert weights_digest(first.model) == weights_digest(second.model)
     other = dataclasses.replace(recipe, features=FeatureSettings(blocks=(0,), teacher_blocks=(0,)))
     more = Asked()
-    distill(teacher, data, other, tmp_path / "c", more, cache=tmp_path / "cache")
+    distill(teacher, data, recipe=other, out=tmp_path / "c", progress=more, cache=tmp_path / "cache")
     assert more.count == 2 * batches
     (folder,) = (tmp_path / "cache").iterdir()
     names = {path.name for path in folder.iterdir()}
@@ -154,22 +154,22 @@ def test_music_without_labels_and_made_up_songs_are_labelled_by_the_teacher(
     for path in songs:
         if path.stem in learnt:
             (tmp_path / "music" / path.name).symlink_to(path)
-    prepare(tmp_path / "music", tmp_path / "more", DataRecipe(), data.audio)
+    prepare(tmp_path / "music", tmp_path / "more", recipe=DataRecipe(), audio=data.audio)
     more, made_up = open_data(tmp_path / "more"), flat(tmp_path / "made", data)
     recipe = of_epochs(dataclasses.replace(tiny_student, views=1), 1)
-    student = distill(teacher, data, recipe, tmp_path / "student", extra=[more, made_up])
+    student = distill(teacher, data, recipe=recipe, out=tmp_path / "student", extra=[more, made_up])
     assert student.recipe["extra_clips"] == [len(learnt), 6]
-    alone = distill(teacher, data, recipe, tmp_path / "alone")
+    alone = distill(teacher, data, recipe=recipe, out=tmp_path / "alone")
     assert weights_digest(student.model) != weights_digest(alone.model)
     assert np.isfinite([list(row.values()) for row in student.history]).all()
 
 
-def flat(place: Path, data: PreparedData, audio: AudioSpec | None = None) -> Synthetic:
+def flat(place: Path, data: PreparedData, audio: AudioSpec | None = None) -> GanSamples:
     shape = (6, data.audio.n_mels, data.audio.n_frames)
     mels = np.random.default_rng(0).random(shape, dtype=np.float32)
     made = (mels, np.zeros((6, 2), dtype=np.float32), np.ones(6, dtype=np.float32))
-    write_synthetic(place, audio or data.audio, [made], {"generator": "noise"})
-    return open_synthetic(place)
+    write_gan_samples(place, audio or data.audio, batches=[made], made_by={"generator": "noise"})
+    return open_gan_samples(place)
 
 
 def test_songs_that_judge_are_not_learnt_from(
@@ -180,14 +180,14 @@ def test_songs_that_judge_are_not_learnt_from(
     for path in deam.rglob("*"):
         if path.suffix in SUFFIXES and path.stem in (judged, data.split("train").song_ids[0]):
             (tmp_path / "music" / path.name).symlink_to(path)
-    prepare(tmp_path / "music", tmp_path / "more", DataRecipe(), data.audio)
+    prepare(tmp_path / "music", tmp_path / "more", recipe=DataRecipe(), audio=data.audio)
     with pytest.raises(DataError, match=rf"1 of its songs, such as '{judged}', are validation or test songs"):
-        distill(teacher, data, tiny_student, tmp_path / "student", extra=[open_data(tmp_path / "more")])
+        distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[open_data(tmp_path / "more")])
     with pytest.raises(DataError, match="has labels, and splits of its own"):
-        distill(teacher, data, tiny_student, tmp_path / "student", extra=[data])
+        distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[data])
     other = flat(tmp_path / "made", data, dataclasses.replace(data.audio, f_min=30.0))
     with pytest.raises(DataError, match="follows another front end"):
-        distill(teacher, data, tiny_student, tmp_path / "student", extra=[other])
+        distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[other])
     assert not (tmp_path / "student").exists()
 
 
@@ -195,7 +195,7 @@ def test_a_student_of_another_shape_learns_the_same_attention(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     wide = of_epochs(dataclasses.replace(tiny_student, image_size=(128, 224), views=1), 2)
-    student = distill(teacher, data, wide, tmp_path / "student")
+    student = distill(teacher, data, recipe=wide, out=tmp_path / "student")
     assert student.spec.audio.image_size == (128, 224)
     assert student.spec.audio.log_mel == data.audio.log_mel
     assert student.model.grid == (8, 14)
@@ -210,14 +210,14 @@ def test_another_normalization_is_refused_or_converted(
     foreign = dataclasses.replace(teacher, spec=dataclasses.replace(teacher.spec, audio=audio))
     recipe = of_epochs(dataclasses.replace(tiny_student, views=1), 1)
     with pytest.raises(DataError, match=r"which has normalization zscore and not db80; --convert"):
-        distill(foreign, data, recipe, tmp_path / "student")
-    student = distill(foreign, data, recipe, tmp_path / "student", convert=True)
+        distill(foreign, data, recipe=recipe, out=tmp_path / "student")
+    student = distill(foreign, data, recipe=recipe, out=tmp_path / "student", convert=True)
     assert student.spec.audio == data.audio
-    ordinary = distill(teacher, data, recipe, tmp_path / "ordinary")
+    ordinary = distill(teacher, data, recipe=recipe, out=tmp_path / "ordinary")
     assert student.evaluation["teacher"]["test"]["predicted"] != ordinary.evaluation["teacher"]["test"]["predicted"]
     lower = dataclasses.replace(teacher, spec=dataclasses.replace(teacher.spec, audio=AudioSpec(f_min=30.0)))
     with pytest.raises(DataError, match=r"which has f_min 30\.0 and not 20\.0$"):
-        distill(lower, data, recipe, tmp_path / "lower", convert=True)
+        distill(lower, data, recipe=recipe, out=tmp_path / "lower", convert=True)
 
 
 class Plain(nn.Module):
@@ -235,7 +235,7 @@ def test_a_teacher_without_attention_leaves_its_answers(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     plain = dataclasses.replace(teacher, model=Plain().eval())
-    student = distill(plain, data, of_epochs(tiny_student, 1), tmp_path / "student")
+    student = distill(plain, data, recipe=of_epochs(tiny_student, 1), out=tmp_path / "student")
     assert student.recipe["plan"]["off"] == ("features", "attention")
     terms = {name.removeprefix("train_") for name in student.history[0] if name.startswith("train_")}
     assert terms == {"loss", "hard", "soft"}
@@ -253,7 +253,7 @@ def test_a_block_that_is_not_there_is_named(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     with pytest.raises(RecipeError, match=words):
-        distill(teacher, data, dataclasses.replace(tiny_student, features=features), tmp_path / "student")
+        distill(teacher, data, recipe=dataclasses.replace(tiny_student, features=features), out=tmp_path / "student")
 
 
 def test_a_disk_that_is_too_small_is_known_beforehand(
@@ -265,15 +265,15 @@ def test_a_disk_that_is_too_small_is_known_beforehand(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
     with pytest.raises(OutputError, match=r"the teacher's signals need [\d.]+ GB, and the disk has"):
-        distill(teacher, data, tiny_student, tmp_path / "student")
+        distill(teacher, data, recipe=tiny_student, out=tmp_path / "student")
 
 
 def test_averaged_weights_are_those_that_are_validated_and_kept(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     recipe = dataclasses.replace(tiny_student, views=1)
-    averaged = distill(teacher, data, of_epochs(recipe, 6, ema=0.5), tmp_path / "averaged")
-    plain = distill(teacher, data, of_epochs(recipe, 6), tmp_path / "plain")
+    averaged = distill(teacher, data, recipe=of_epochs(recipe, 6, ema=0.5), out=tmp_path / "averaged")
+    plain = distill(teacher, data, recipe=of_epochs(recipe, 6), out=tmp_path / "plain")
     assert averaged.history[0]["train_loss"] == plain.history[0]["train_loss"]
     assert [row["val_ccc"] for row in averaged.history] != [row["val_ccc"] for row in plain.history]
     # The kept weights answer as the best epoch's validation said.

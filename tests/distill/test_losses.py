@@ -5,7 +5,14 @@ from typing import Literal
 import pytest
 import torch
 
-from sentio_mobile.distill.losses import at, attention_loss, between, feature_loss, standardized, tempered
+from sentio_mobile.distill.losses import (
+    attention_loss,
+    feature_loss,
+    gather_attention,
+    gather_tokens,
+    standardized,
+    tempered,
+)
 
 
 def test_a_temperature_of_one_leaves_answers_and_a_high_one_gives_what_the_tanh_was_given() -> None:
@@ -58,11 +65,11 @@ def test_large_channels_do_not_drown_the_others() -> None:
 def test_of_the_kept_tokens_rows_sum_to_one_again() -> None:
     attention = torch.softmax(torch.randn(2, 9, 9), dim=-1)
     places = torch.tensor([[0, 3, 8], [0, 1, 2]])
-    kept = between(attention, places)
+    kept = gather_attention(attention, places)
     torch.testing.assert_close(kept.sum(dim=-1), torch.ones(2, 3))
     wanted = attention[0][[0, 3, 8]][:, [0, 3, 8]]
     torch.testing.assert_close(kept[0], wanted / wanted.sum(dim=-1, keepdim=True))
     features = torch.randn(2, 9, 5)
-    assert torch.equal(at(features, places)[0], features[0][[0, 3, 8]])
-    assert between(attention, None) is attention
-    assert at(features, None) is features
+    assert torch.equal(gather_tokens(features, places)[0], features[0][[0, 3, 8]])
+    assert gather_attention(attention, None) is attention
+    assert gather_tokens(features, None) is features

@@ -10,16 +10,16 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.cli import main
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.distill.qat import finetune
-from sentio_mobile.distill.rounded import Rounded, RoundedWeight, measuring, rounded
-from sentio_mobile.house import ROOT
 from sentio_mobile.models.blocks import unfold_norms
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.config import WIDEST_LOGIT, MobileViTSettings, ViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.models.settings import WIDEST_LOGIT, MobileViTSettings, ViTSettings
+from sentio_mobile.quantization.fake_quant import FakeQuant, FakeQuantWeight, fake_quantize, observing_ranges
 from sentio_mobile.recipes import DistillRecipe, QatRecipe, load_recipe
-from sentio_mobile.training.checkpoint import Checkpoint
 from sentio_mobile.training.fit import predict
 
 STUDENT = ROOT / "export" / "golden" / "student"
@@ -43,12 +43,12 @@ def pictures(count: int = 3) -> torch.Tensor:
 
 
 def test_eight_bits_are_eight_bits(student: Checkpoint) -> None:
-    network, _ = rounded(student.model)
+    network, _ = fake_quantize(student.model)
     given: dict[str, torch.Tensor] = {}
-    parts = {name: part for name, part in network.named_modules() if isinstance(part, Rounded)}
+    parts = {name: part for name, part in network.named_modules() if isinstance(part, FakeQuant)}
     for name, part in parts.items():
         part.register_forward_hook(lambda _, __, y, name=name: given.__setitem__(name, y.detach()))
-    with torch.inference_mode(), measuring(network.eval()):
+    with torch.inference_mode(), observing_ranges(network.eval()):
         whole = network(pictures())
     with torch.inference_mode():
         answers = network(pictures())
@@ -66,7 +66,7 @@ def test_weights_have_a_scale_for_each_channel() -> None:
     layer = nn.Linear(50, 2, bias=False)
     with torch.no_grad():
         layer.weight[1] *= 1e-3
-    given = RoundedWeight(layer)(torch.eye(50)).T.detach()
+    given = FakeQuantWeight(layer)(torch.eye(50)).T.detach()
     for row, whole in zip(given, layer.weight.detach(), strict=True):
         step = whole.abs().max() / 127
         assert float((row - whole).abs().max()) <= float(step) / 2 * 1.001
@@ -74,12 +74,12 @@ def test_weights_have_a_scale_for_each_channel() -> None:
 
 
 def test_ranges_leave_room_for_stronger_emotions_and_follow_training(student: Checkpoint) -> None:
-    network, _ = rounded(student.model)
-    (wide,) = (part for part in network.modules() if isinstance(part, Rounded) and part.widest)
-    with torch.inference_mode(), measuring(network.eval()):
+    network, _ = fake_quantize(student.model)
+    (wide,) = (part for part in network.modules() if isinstance(part, FakeQuant) and part.widest)
+    with torch.inference_mode(), observing_ranges(network.eval()):
         network(pictures())
     assert float(wide.low) <= -WIDEST_LOGIT < WIDEST_LOGIT <= float(wide.high)
-    part = Rounded().train()
+    part = FakeQuant().train()
     for _ in range(400):
         part(torch.tensor([-1.0, 3.0]))
     assert (float(part.low), float(part.high)) == pytest.approx((-1, 3), abs=0.01)
@@ -87,7 +87,7 @@ def test_ranges_leave_room_for_stronger_emotions_and_follow_training(student: Ch
 
 
 def test_gradients_pass_within_the_range_alone() -> None:
-    part = Rounded((-1.0, 1.0))
+    part = FakeQuant((-1.0, 1.0))
     x = torch.tensor([-2.0, 0.3, 2.0], requires_grad=True)
     part(x).sum().backward()
     assert x.grad is not None
@@ -95,7 +95,7 @@ def test_gradients_pass_within_the_range_alone() -> None:
 
 
 def test_a_student_and_its_folded_double_share_weights_and_come_back(student: Checkpoint) -> None:
-    network, plain = rounded(student.model)
+    network, plain = fake_quantize(student.model)
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(0.01 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
@@ -112,7 +112,7 @@ def test_finetuning_brings_rounded_answers_back(
     student: Checkpoint, data: PreparedData, recipe: QatRecipe, tmp_path: Path
 ) -> None:
     was = copy.deepcopy(student.model).eval()
-    made = finetune(student, data, recipe, tmp_path / "out")
+    made = finetune(student, data, recipe=recipe, out=tmp_path / "out")
     before, after = (made.evaluation["rounding"][when] for when in ("before", "after"))
     assert after < 0.8 * before
     again = Checkpoint.load(tmp_path / "out")
@@ -129,7 +129,7 @@ def test_finetuning_brings_rounded_answers_back(
 
 def save(settings: ViTSettings | MobileViTSettings, data: PreparedData, place: Path) -> Path:
     spec = spec_of(settings, data.audio)
-    Checkpoint(build(spec), spec).save(place)
+    Checkpoint(model=build(spec), spec=spec).save(place)
     return place
 
 

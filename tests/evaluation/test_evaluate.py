@@ -13,16 +13,16 @@ from sentio_mobile.cli import main
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, Split, open_data
 from sentio_mobile.errors import DataError, InputError
-from sentio_mobile.evaluation.evaluate import Wanted, evaluate_models
+from sentio_mobile.evaluation.evaluate import EvaluationOptions, evaluate_models
+from sentio_mobile.evaluation.evaluated_model import EvaluatedModel, open_model, seconds_of
 from sentio_mobile.evaluation.page import write_evaluation
 from sentio_mobile.evaluation.published import published_for
-from sentio_mobile.evaluation.subject import Subject, open_subject, seconds_of
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.config import CRNNSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.models.settings import CRNNSettings
 from sentio_mobile.recipes import DataRecipe, ExportRecipe, TeacherRecipe, load_recipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.train import train_teacher
-from sentio_mobile.training.checkpoint import Checkpoint
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -30,7 +30,7 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def teacher(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("teacher") / "ckpt"
-    train_teacher(data, tiny_teacher, place)
+    train_teacher(data, tiny_teacher, out=place)
     return place
 
 
@@ -38,11 +38,13 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["evaluate", *map(str, arguments)], env={"COLUMNS": "250"})
 
 
-def constant(name: str, data: PreparedData, values: tuple[float, float] = (0.2, -0.1)) -> Subject:
+def constant(name: str, data: PreparedData, values: tuple[float, float] = (0.2, -0.1)) -> EvaluatedModel:
     def answer(clips: np.ndarray) -> np.ndarray:
         return np.tile(np.float32(values), (len(clips), 1))
 
-    return Subject(name, "always the same", data.audio, answer, answer, learnt_from=data.origin)
+    return EvaluatedModel(
+        name=name, kind="always the same", audio=data.audio, of_clips=answer, of_units=answer, learnt_from=data.origin
+    )
 
 
 def with_labels(data: PreparedData, change: dict[str, np.ndarray]) -> PreparedData:
@@ -107,9 +109,9 @@ def test_a_bundle_is_evaluated_and_agrees_with_its_checkpoint(
 ) -> None:
     from sentio_mobile.export.build import build_bundle
 
-    build_bundle(teacher, ExportRecipe(formats=("onnx",), forms=("spectrogram",)), tmp_path / "bundle")
-    subjects = [open_subject(teacher), open_subject(tmp_path / "bundle")]
-    found = evaluate_models(subjects, data, Wanted())
+    build_bundle(teacher, ExportRecipe(formats=("onnx",), forms=("spectrogram",)), out=tmp_path / "bundle")
+    subjects = [open_model(teacher), open_model(tmp_path / "bundle")]
+    found = evaluate_models(subjects, data, EvaluationOptions())
     assert np.abs(found.judged[0].predicted - found.judged[1].predicted).max() < 1e-4
     assert found.judged[1].subject.kind == "vit bundle, onnx spectrogram fp32"
     assert found.judged[1].subject.learnt_from == data.origin
@@ -123,11 +125,11 @@ def test_a_model_of_another_front_end_hears_the_files_and_needs_them(
         CRNNSettings(conv_widths=(8,), lstm_layers=1, lstm_width=8), AudioSpec(seconds=5.0, image_size=(64, 64))
     )
     spec = dataclasses.replace(spec, pooling="mean")
-    Checkpoint(build(spec), spec).save(tmp_path / "other")
-    subject = open_subject(tmp_path / "other")
+    Checkpoint(model=build(spec), spec=spec).save(tmp_path / "other")
+    subject = open_model(tmp_path / "other")
     with pytest.raises(DataError, match="give the folder of the audio as --music"):
-        evaluate_models([subject], data, Wanted(skip=("stability", "latency")))
-    found = evaluate_models([subject], data, Wanted(skip=("stability", "latency"), music=deam))
+        evaluate_models([subject], data, EvaluationOptions(skip=("stability", "latency")))
+    found = evaluate_models([subject], data, EvaluationOptions(skip=("stability", "latency"), music=deam))
     assert found.judged[0].predicted.std() > 0
     assert any("other does not say what it learnt from" in note for note in found.notes)
 
@@ -135,7 +137,7 @@ def test_a_model_of_another_front_end_hears_the_files_and_needs_them(
 def test_the_same_songs_played_otherwise_are_compared_song_by_song(
     data: PreparedData, teacher: Path, tmp_path: Path
 ) -> None:
-    found = evaluate_models([open_subject(teacher)], data, Wanted(others={"again": (data, None)}))
+    found = evaluate_models([open_model(teacher)], data, EvaluationOptions(others={"again": (data, None)}))
     (again,) = found.judged[0].stability
     assert again.name == "again"
     assert again.gain["mean"].value == 0
@@ -143,13 +145,15 @@ def test_the_same_songs_played_otherwise_are_compared_song_by_song(
     unnamed = {name: dataclasses.replace(split, song_ids=("x",) * len(split)) for name, split in data.splits.items()}
     fewer = dataclasses.replace(data, splits=unnamed)
     with pytest.raises(DataError, match="so that fewer cannot be compared"):
-        evaluate_models([open_subject(teacher)], data, Wanted(others={"fewer": (fewer, None)}))
+        evaluate_models([open_model(teacher)], data, EvaluationOptions(others={"fewer": (fewer, None)}))
 
 
 def test_labels_that_are_all_alike_are_said_to_be_and_no_nan_is_written(data: PreparedData, tmp_path: Path) -> None:
     labels = data.split("test").labels.copy()
     labels[:, 0] = 0.5
-    found = evaluate_models([constant("same", data)], with_labels(data, {"test": labels}), Wanted(skip=("latency",)))
+    found = evaluate_models(
+        [constant("same", data)], with_labels(data, {"test": labels}), EvaluationOptions(skip=("latency",))
+    )
     assert "All songs have the same valence: its CCC, R2 and correlation are undefined" in found.notes
     write_evaluation(tmp_path, found)
     text = (tmp_path / "evaluation.json").read_text()
@@ -160,7 +164,7 @@ def test_labels_that_are_all_alike_are_said_to_be_and_no_nan_is_written(data: Pr
 
 
 def test_song_names_are_text_on_the_page(data: PreparedData, tmp_path: Path) -> None:
-    found = evaluate_models([constant(HOSTILE, data)], data, Wanted(skip=("stability", "latency")))
+    found = evaluate_models([constant(HOSTILE, data)], data, EvaluationOptions(skip=("stability", "latency")))
     write_evaluation(tmp_path, found)
     page = (tmp_path / "evaluation.html").read_text()
     assert HOSTILE not in page
@@ -171,7 +175,7 @@ def test_published_figures_stand_beside_deam_with_peoples_labels_alone(data: Pre
     assert published_for(data) == ()
     rated = dataclasses.replace(data, sheet={**data.sheet, "labels": "rated"})
     assert [one.name for one in published_for(rated)] == ["Music2Emo", "ceiling"]
-    found = evaluate_models([constant("same", data)], rated, Wanted(skip=("stability", "latency")))
+    found = evaluate_models([constant("same", data)], rated, EvaluationOptions(skip=("stability", "latency")))
     assert found.to_dict()["published"][0]["r2"] == (0.51, 0.60)
 
 
@@ -200,17 +204,17 @@ def test_audio_that_is_not_what_was_prepared_is_refused(data: PreparedData, deam
         if other != song:
             shutil.copyfile(song, other)
     with pytest.raises(DataError, match="is not the file that"):
-        evaluate_models([constant("same", data)], data, Wanted(music=tmp_path / "deam"))
+        evaluate_models([constant("same", data)], data, EvaluationOptions(music=tmp_path / "deam"))
 
 
 def test_answers_that_are_no_numbers_and_too_few_songs_are_refused(data: PreparedData) -> None:
     with pytest.raises(InputError, match="answers that are not two numbers"):
-        evaluate_models([constant("broken", data, (float("nan"), 0.0))], data, Wanted())
+        evaluate_models([constant("broken", data, (float("nan"), 0.0))], data, EvaluationOptions())
     test = data.split("test")
     two = dataclasses.replace(test, song_ids=test.song_ids[:2], rows=test.rows[:2], labels=test.labels[:2])
     fewer = dataclasses.replace(data, splits={**data.splits, "test": two})
     with pytest.raises(DataError, match="has 2 test songs, and a CCC needs 3"):
-        evaluate_models([constant("same", data)], fewer, Wanted())
+        evaluate_models([constant("same", data)], fewer, EvaluationOptions())
 
 
 def test_training_time_is_known_where_every_epoch_says_it() -> None:
@@ -225,7 +229,7 @@ def test_the_baselines_learn_from_training_songs_and_are_not_made_twice(
 ) -> None:
     recipe = load_recipe(TeacherRecipe, "crnn", "teacher")
     quick = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=2))
-    monkeypatch.setattr("sentio_mobile.evaluation.baselines.rows.load_recipe", lambda *_: quick)
+    monkeypatch.setattr("sentio_mobile.evaluation.baselines.load_recipe", lambda *_: quick)
     arguments = ("--baselines", "--data", data.folder, "--music", deam, "--out", tmp_path / "out")
     arguments = (*arguments, "--skip", "stability", "--skip", "latency")
     result = run(*arguments)
@@ -264,9 +268,9 @@ def test_a_store_of_another_front_end_is_no_other_way_to_play_songs(
     deam: Path, data: PreparedData, tmp_path: Path
 ) -> None:
     shorter = AudioSpec(seconds=5.0)
-    prepare(deam, tmp_path / "short", DataRecipe(fractions=(0.6, 0.2, 0.2)), shorter)
+    prepare(deam, tmp_path / "short", recipe=DataRecipe(fractions=(0.6, 0.2, 0.2)), audio=shorter)
     other = open_data(tmp_path / "short")
-    found = evaluate_models([constant("same", data)], data, Wanted(others={"short": (other, None)}))
+    found = evaluate_models([constant("same", data)], data, EvaluationOptions(others={"short": (other, None)}))
     assert found.judged[0].stability == []
-    heard = evaluate_models([constant("same", data)], data, Wanted(others={"short": (other, deam)}))
+    heard = evaluate_models([constant("same", data)], data, EvaluationOptions(others={"short": (other, deam)}))
     assert [one.name for one in heard.judged[0].stability] == ["short"]

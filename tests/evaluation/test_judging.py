@@ -6,11 +6,11 @@ from scipy.stats import binomtest
 
 from sentio_mobile.data.listing import Listed
 from sentio_mobile.evaluation.calibration import LEVELS, calibration
-from sentio_mobile.evaluation.misses import misses, traits_of
-from sentio_mobile.evaluation.pairs import holm, pairs
 from sentio_mobile.evaluation.slices import QUADRANTS, THIRDS, quadrant_of, slices, third_of
+from sentio_mobile.evaluation.worst_songs import error_factors, worst_songs
+from sentio_mobile.metrics.bootstrap import resample
+from sentio_mobile.metrics.significance import compare_models, holm
 from sentio_mobile.spec import Uncertainty
-from sentio_mobile.training.measures import resample
 
 SONGS = 120
 RNG = np.random.default_rng(0)
@@ -22,14 +22,30 @@ DRAWS = resample(SONGS, 0)
 
 def songs(peaks: np.ndarray) -> list[Listed]:
     return [
-        Listed(f"song {i}", 0, 0.0, i, "test", "group", 0.0, 0.0, "", "", 30.0, float(peak), 0.0)
+        Listed(
+            song_id=f"song {i}",
+            window=0,
+            start=0.0,
+            row=i,
+            split="test",
+            group="group",
+            valence=0.0,
+            arousal=0.0,
+            path="",
+            sha256="",
+            seconds=30.0,
+            peak=float(peak),
+            clipped=0.0,
+        )
         for i, peak in enumerate(peaks)
     ]
 
 
 def test_the_better_of_two_models_is_found_and_of_three_each_pair_is_compared() -> None:
     alike = GOOD[:, ::1] + np.float32(1e-4)
-    found = {(p.first, p.second): p for p in pairs(TRUTH, {"good": GOOD, "bad": BAD, "alike": alike}, DRAWS, 0.2)}
+    found = {
+        (p.first, p.second): p for p in compare_models(TRUTH, {"good": GOOD, "bad": BAD, "alike": alike}, DRAWS, 0.2)
+    }
     assert list(found) == [("good", "bad"), ("good", "alike"), ("bad", "alike")]
     worse = found["good", "bad"]
     assert worse.verdict == "good is better"
@@ -39,7 +55,7 @@ def test_the_better_of_two_models_is_found_and_of_three_each_pair_is_compared() 
 
 
 def test_mcnemar_counts_the_songs_that_one_model_alone_hits() -> None:
-    pair = pairs(TRUTH, {"good": GOOD, "bad": BAD}, DRAWS, 0.2)[0]
+    pair = compare_models(TRUTH, {"good": GOOD, "bad": BAD}, DRAWS, 0.2)[0]
     for i, name in enumerate(("valence", "arousal")):
         one, other = (np.abs(given[:, i] - TRUTH[:, i]) <= 0.2 for given in (GOOD, BAD))
         hits = pair.hits[name]
@@ -49,7 +65,7 @@ def test_mcnemar_counts_the_songs_that_one_model_alone_hits() -> None:
 
 
 def test_models_that_hit_the_same_songs_are_not_told_apart() -> None:
-    pair = pairs(TRUTH, {"one": GOOD, "other": GOOD.copy()}, DRAWS, 0.2)[0]
+    pair = compare_models(TRUTH, {"one": GOOD, "other": GOOD.copy()}, DRAWS, 0.2)[0]
     assert pair.hits["valence"].p == 1.0
     assert pair.verdict == "no difference shown"
 
@@ -88,7 +104,7 @@ def test_what_the_missed_songs_have_in_common_is_found() -> None:
     predicted = np.where(loud[:, None], -TRUTH, GOOD).astype(np.float32)
     units = RNG.uniform(0, 1, (SONGS, 8, 40))
     listed = songs(np.where(loud, 1.0, 0.3))
-    found = misses(listed, TRUTH, predicted, traits_of(listed, TRUTH, units))
+    found = worst_songs(listed, TRUTH, predicted=predicted, traits=error_factors(listed, TRUTH, units))
     assert "peak level of the clip" in {trait.name for trait in found.traits if trait.is_shown}
     assert all(int(miss.song_id.split()[1]) % 4 == 0 for miss in found.songs)
     assert [miss.distance for miss in found.songs] == sorted((m.distance for m in found.songs), reverse=True)
@@ -97,14 +113,14 @@ def test_what_the_missed_songs_have_in_common_is_found() -> None:
 def test_nothing_is_found_where_songs_are_missed_at_random() -> None:
     listed = songs(RNG.uniform(0.2, 1, SONGS))
     traits = {f"chance {i}": RNG.normal(size=SONGS) for i in range(12)}
-    assert not any(trait.is_shown for trait in misses(listed, TRUTH, BAD, traits).traits)
+    assert not any(trait.is_shown for trait in worst_songs(listed, TRUTH, predicted=BAD, traits=traits).traits)
 
 
 def test_intervals_from_like_songs_hold_and_those_of_a_model_that_got_worse_do_not() -> None:
-    fair = calibration(TRUTH, BAD, TRUTH[::-1], BAD[::-1], None)
+    fair = calibration(TRUTH, BAD, truth=TRUTH[::-1], predicted=BAD[::-1], shipped=None)
     assert [level["asked"] for level in fair.levels] == list(LEVELS)
     assert all(abs(level["valence"]["share"] - level["asked"]) < 0.03 for level in fair.levels)
-    spoilt = calibration(TRUTH, GOOD, TRUTH, BAD, Uncertainty(0.9, (0.2, 0.2), 50))
+    spoilt = calibration(TRUTH, GOOD, truth=TRUTH, predicted=BAD, shipped=Uncertainty(0.9, (0.2, 0.2), 50))
     assert spoilt.levels[-2]["valence"]["high"] < 0.9
     assert spoilt.shipped["arousal"]["high"] < 0.9
-    assert calibration(TRUTH[:5], BAD[:5], TRUTH, BAD, None).levels[-1]["asked"] < 0.9
+    assert calibration(TRUTH[:5], BAD[:5], truth=TRUTH, predicted=BAD, shipped=None).levels[-1]["asked"] < 0.9

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sentio_mobile.export.protocol import get_format, missing
-from sentio_mobile.export.worker import Wanted, convert
+from sentio_mobile.export.worker import ConversionJob, convert
+from sentio_mobile.formats.base import get_format, missing
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.models.settings import MobileViTSettings
 from sentio_mobile.spec import FORMATS, Artifact, AudioSpec, Form
-from sentio_mobile.training.checkpoint import Checkpoint
 
 SMALL = MobileViTSettings(
     layers=2, heads=2, head_width=16, width=64, mlp_width=128, output_width=32, stem_widths=(8, 16, 32)
@@ -54,7 +54,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, images: NDArray[np.floa
         bias.copy_((bias - raw.mean(dim=0)) * gain)
     torch.random.set_rng_state(generator)
     folder = tmp_path_factory.mktemp("export") / "checkpoint"
-    Checkpoint(model, spec).save(folder)
+    Checkpoint(model=model, spec=spec).save(folder)
     return folder
 
 
@@ -89,6 +89,13 @@ def converted(checkpoint: Path, form: Form, folder: Path) -> dict[str, Artifact]
     names = [name for name in FORMATS if not missing(get_format(name).converters)]
     with ThreadPoolExecutor(2) as pool:
         made = pool.map(
-            lambda name: convert(checkpoint, Wanted(name, form), folder, folder / f"{name}.log", 280), names
+            lambda name: convert(
+                checkpoint,
+                ConversionJob(format=name, form=form),
+                folder=folder,
+                log=folder / f"{name}.log",
+                timeout_s=280,
+            ),
+            names,
         )
         return {name: one.artifacts[0] for name, one in zip(names, made, strict=True)}

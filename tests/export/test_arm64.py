@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
+from sentio_mobile.bundle.arm64 import inside, place, setup
+from sentio_mobile.bundle.arm64.run import Arm64
 from sentio_mobile.cli.arm64 import arm64 as command
 from sentio_mobile.errors import BundleError, ConversionError, InputError, OutputError
-from sentio_mobile.export.arm64 import inside, place, setup
-from sentio_mobile.export.arm64.run import Arm64
 from sentio_mobile.spec import Artifact, ModelSpec
 
-SPEC = ModelSpec("tiny")
+SPEC = ModelSpec(architecture="tiny")
 SHAPE = (1, 3, 4, 4)
 INPUTS = [np.random.default_rng(seed).uniform(-2, 2, SHAPE).astype(np.float32) for seed in range(5)]
 

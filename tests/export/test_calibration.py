@@ -11,10 +11,10 @@ import pytest
 from sentio_mobile.audio.image import to_input
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
-from sentio_mobile.export.calibration import Calibration, calibration_of, spread_over_plane
+from sentio_mobile.quantization.calibration import Calibration, calibration_of, spread_over_plane
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
-SPEC = ModelSpec("mobilevit")
+SPEC = ModelSpec(architecture="mobilevit")
 
 
 def drawn(labels: list[tuple[float, float]], count: int, seed: int = 0) -> list[int]:

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from sentio_mobile.errors import BundleError
-from sentio_mobile.export.artifacts import SPEC_KEY
-from sentio_mobile.export.protocol import get_format
+from sentio_mobile.formats.artifacts import SPEC_KEY
+from sentio_mobile.formats.base import get_format
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.spec import FORMATS, Artifact, ModelSpec
-from sentio_mobile.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.frontend import picture_of_clip
 from sentio_mobile.audio.graph import FrontEnd
 from sentio_mobile.audio.image import to_input
 from sentio_mobile.audio.logmel import log_mel
-from sentio_mobile.house import ROOT
-from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.models.checkpoint import Checkpoint
 
 GOLDEN = ROOT / "export" / "golden"
 TYPES = {"I16": np.dtype("<i2"), "I32": np.dtype("<i4"), "F32": np.dtype("<f4")}

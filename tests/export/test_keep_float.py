@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from sentio_mobile.errors import ConversionError, InputError
 from sentio_mobile.export.build import build_bundle
-from sentio_mobile.export.calibration import Calibration
-from sentio_mobile.export.coreml_precision import SMALLEST
-from sentio_mobile.export.layers import chosen_weights, layers_of
-from sentio_mobile.export.protocol import get_format, missing
-from sentio_mobile.export.rounding import Rounding, found_by_weights
-from sentio_mobile.export.tflite_file import read
-from sentio_mobile.export.worker import Wanted, convert
+from sentio_mobile.export.worker import ConversionJob, convert
+from sentio_mobile.formats.base import get_format, missing
+from sentio_mobile.formats.coreml_precision import SMALLEST
+from sentio_mobile.formats.tflite_file import read
 from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.mobilevit import MobileViT
+from sentio_mobile.quantization.calibration import Calibration
+from sentio_mobile.quantization.layer_choice import chosen_weights, layers_of
+from sentio_mobile.quantization.settings import QuantizationOptions, found_by_weights
 from sentio_mobile.recipes import ExportRecipe
 from sentio_mobile.spec import Precision
-from sentio_mobile.training.checkpoint import Checkpoint
 
 KEPT = ("stem.layers.2", "stem.layers.8", "blocks.1.up", "blocks.0.attention.qkv", "output")
 """A depthwise convolution and one of a single point, a map with a ReLU after it, one without, and the last."""
@@ -50,7 +50,7 @@ def wide_in(path: Path) -> Iterator[NDArray[Any]]:
             if tensor.type == 0 and content is not None:
                 yield np.frombuffer(bytes(content), dtype=np.float32)
     else:
-        from sentio_mobile.export.interpreter.mil_read import read_package
+        from sentio_mobile.formats.coreml_interpreter.mil_read import read_package
 
         for operation in read_package(path).operations:
             if operation.constant is not None:
@@ -90,8 +90,10 @@ def test_these_layers_stay_and_no_others(
     spec = loaded.spec
     mean, sd = (np.array(values, dtype=np.float32)[0] for values in (spec.image_mean, spec.image_sd))
     calibration = Calibration(images[:, 0] * sd + mean, {})
-    wanted = Wanted(name, "spectrogram", precisions, calibration=calibration, keep_float=KEPT)
-    made = convert(checkpoint, wanted, tmp_path, tmp_path / "log", 280)
+    wanted = ConversionJob(
+        format=name, form="spectrogram", precisions=precisions, calibration=calibration, keep_float=KEPT
+    )
+    made = convert(checkpoint, wanted, folder=tmp_path, log=tmp_path / "log", timeout_s=280)
     assert not made.failures
     for artifact in made.artifacts:
         left = set(KEPT)
@@ -118,10 +120,10 @@ def test_layers_are_found_by_their_weights() -> None:
 
 
 def test_only_8_bits_leave_layers(images: NDArray[np.float32]) -> None:
-    whole = Rounding(Calibration(images[:, 0], {}), {"output": images})
+    whole = QuantizationOptions(Calibration(images[:, 0], {}), {"output": images})
     for precision in ("fp32", "fp16", "int8-full"):
-        assert whole.of(precision, ("int8",)) == Rounding()
-    assert whole.of("int8-dynamic", ("int8",)) == Rounding(kept=whole.kept)
+        assert whole.of(precision, ("int8",)) == QuantizationOptions()
+    assert whole.of("int8-dynamic", ("int8",)) == QuantizationOptions(kept=whole.kept)
     assert whole.of("int8", ("int8",)) == whole
 
 
@@ -136,9 +138,9 @@ def test_only_8_bits_leave_layers(images: NDArray[np.float32]) -> None:
 def test_what_cannot_be_kept_is_said_at_once(
     precisions: tuple[Precision, ...], layer: str, words: str, checkpoint: Path, tmp_path: Path
 ) -> None:
-    recipe = ExportRecipe(("tflite",), ("spectrogram",), precisions, keep_float=(layer,))
+    recipe = ExportRecipe(formats=("tflite",), forms=("spectrogram",), precisions=precisions, keep_float=(layer,))
     # No songs are given: this must be said before that.
     with pytest.raises(InputError, match=words) as caught:
-        build_bundle(checkpoint, recipe, tmp_path / "bundle")
+        build_bundle(checkpoint, recipe, out=tmp_path / "bundle")
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

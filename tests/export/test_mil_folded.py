@@ -15,9 +15,9 @@ import torch
 import torchvision  # noqa: F401 (after coremltools, which may import tensorflow, it crashes)
 from numpy.typing import NDArray
 
-from sentio_mobile.export.interpreter.mil_blob import Value, read_blob, unpack
-from sentio_mobile.export.interpreter.mil_ops import OPERATIONS, run_operation
-from sentio_mobile.export.interpreter.mil_read import Operation, TensorType
+from sentio_mobile.formats.coreml_interpreter.mil_blob import Value, read_blob, unpack
+from sentio_mobile.formats.coreml_interpreter.mil_ops import OPERATIONS, run_operation
+from sentio_mobile.formats.coreml_interpreter.mil_read import Operation, TensorType
 
 RANDOM = np.random.default_rng(7)
 
@@ -39,7 +39,7 @@ def run(kind: str, **inputs: object) -> list[Value]:
     given: dict[str, list[str | Value]] = {}
     for name, value in inputs.items():
         given[name] = [np.asarray(v) for v in value] if isinstance(value, tuple) else [np.asarray(value)]
-    return run_operation(Operation(kind, given, ["answer"]), {})
+    return run_operation(Operation(kind=kind, inputs=given, outputs=["answer"]), {})
 
 
 def folded(ct: ModuleType, kind: str, **inputs: object) -> list[Value]:
@@ -190,11 +190,11 @@ def test_conv_in_16_bits() -> None:
 def test_types_are_what_the_program_announced() -> None:
     given: dict[str, list[str | Value]] = {"x": [X]}
     announced = [TensorType(np.dtype(np.float32), (2, None, 4))]
-    assert run_operation(Operation("relu", given, ["answer"], types=announced), {})
+    assert run_operation(Operation(kind="relu", inputs=given, outputs=["answer"], types=announced), {})
     for dtype, shape in ((np.float16, (2, 3, 4)), (np.float32, (2, 3, 5)), (np.float32, (2, 3))):
         wrong = [TensorType(np.dtype(dtype), shape)]
         with pytest.raises(TypeError, match="announced"):
-            run_operation(Operation("relu", given, ["answer"], types=wrong), {})
+            run_operation(Operation(kind="relu", inputs=given, outputs=["answer"], types=wrong), {})
     with pytest.raises(TypeError, match="int8"):
         run("relu", x=INT8)
     with pytest.raises(TypeError, match="float16 and float32"):

@@ -15,14 +15,14 @@ import torchvision  # noqa: F401 (after coremltools, which may import tensorflow
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.frontend import input_of_clip
 from sentio_mobile.errors import BundleError
-from sentio_mobile.export.forms import in_form
-from sentio_mobile.export.mil_run import MilRunner
-from sentio_mobile.house import ROOT
+from sentio_mobile.formats.coreml_interpreter.mil_run import MilRunner
+from sentio_mobile.formats.forms import in_form
 from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.spec import Form
-from sentio_mobile.training.checkpoint import Checkpoint
 
 GOLDEN = ROOT / "export" / "golden"
 RANDOM = np.random.default_rng(7)

@@ -4,8 +4,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from sentio_mobile.export.interpreter.mil_ops import run_operation
-from sentio_mobile.export.interpreter.mil_read import Operation, Value
+from sentio_mobile.formats.coreml_interpreter.mil_ops import run_operation
+from sentio_mobile.formats.coreml_interpreter.mil_read import Operation, Value
 
 RANDOM = np.random.default_rng(5)
 
@@ -18,7 +18,7 @@ def run(kind: str, **inputs: object) -> list[NDArray[np.float32]]:
     given: dict[str, list[str | Value]] = {}
     for name, value in inputs.items():
         given[name] = [np.asarray(v) for v in value] if isinstance(value, tuple) else [np.asarray(value)]
-    return run_operation(Operation(kind, given, ["answer"]), {})
+    return run_operation(Operation(kind=kind, inputs=given, outputs=["answer"]), {})
 
 
 def close(found: NDArray[np.float32], wanted: torch.Tensor) -> None:

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from torch.nn import functional
 
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.frontend import input_of_clip
 from sentio_mobile.errors import BundleError
-from sentio_mobile.export.forms import in_form
-from sentio_mobile.export.interpreter.nn_ops import LAYERS
-from sentio_mobile.export.nn_run import NnRunner
-from sentio_mobile.house import ROOT
+from sentio_mobile.formats.coreml_interpreter.nn_ops import LAYERS
+from sentio_mobile.formats.coreml_interpreter.nn_run import NnRunner
+from sentio_mobile.formats.forms import in_form
 from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.spec import Form
-from sentio_mobile.training.checkpoint import Checkpoint
 
 GOLDEN = ROOT / "export" / "golden"
 RANDOM = np.random.default_rng(11)

@@ -13,15 +13,15 @@ from torch import nn
 from sentio_mobile.cli import main
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import InputError
-from sentio_mobile.export.calibration import Calibration
-from sentio_mobile.export.layers import chosen_weights, layers_of
-from sentio_mobile.export.ranges import ranges_of
-from sentio_mobile.export.sensitivity import change_of, rank_layers, round_activation, round_weight
 from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.quantization.activation_ranges import ranges_of
+from sentio_mobile.quantization.calibration import Calibration
+from sentio_mobile.quantization.layer_choice import chosen_weights, layers_of
+from sentio_mobile.quantization.sensitivity import change_of, rank_layers, round_activation, round_weight
 from sentio_mobile.spec import AudioSpec, ModelSpec
-from sentio_mobile.training.checkpoint import Checkpoint
 
-SPEC = ModelSpec("mobilevit", {}, AudioSpec(image_size=(8, 8)))
+SPEC = ModelSpec(architecture="mobilevit", settings={}, audio=AudioSpec(image_size=(8, 8)))
 LINEARS = ("1", "3", "5", "7")
 
 
@@ -88,8 +88,10 @@ def test_nothing_rounded_changes_nothing(network: Callable[[], nn.Sequential], c
     model, clips = network(), clips_of(calibration)
     with torch.no_grad():
         answers, ranges = model(clips), ranges_of(model, layers_of(model), clips)
-        assert change_of(model, clips, answers, [], ranges) == change_of(model, clips, answers, [], {})
-        change = change_of(model, clips, answers, [], ranges)
+        assert change_of(model, clips, answers=answers, layers=[], ranges=ranges) == change_of(
+            model, clips, answers=answers, layers=[], ranges={}
+        )
+        change = change_of(model, clips, answers=answers, layers=[], ranges=ranges)
     assert (change.rms, change.largest) == (0.0, 0.0)
 
 

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 import torch
 
+from sentio_mobile._internal.files import sha256
+from sentio_mobile.bundle.bundle import open_bundle
+from sentio_mobile.bundle.verify import verify
 from sentio_mobile.errors import BundleError, ConversionError, MissingExtraError, OutputError
 from sentio_mobile.export import build as build_module
 from sentio_mobile.export.build import Built, build_bundle
-from sentio_mobile.export.bundle import open_bundle
-from sentio_mobile.export.forms import Waveform
-from sentio_mobile.export.protocol import get_format, require, write_artifact
-from sentio_mobile.export.verify import verify
-from sentio_mobile.export.worker import Made, Wanted
-from sentio_mobile.files import sha256
+from sentio_mobile.export.worker import ConversionJob, ConversionResult
+from sentio_mobile.formats.base import get_format, require, write_artifact
+from sentio_mobile.formats.forms import Waveform
 from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.recipes import ExportRecipe
-from sentio_mobile.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ PICTURES = ExportRecipe(formats=("torchscript",), forms=("spectrogram",))
 @pytest.fixture(scope="module")
 def made(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bundles") / "bundle"
-    assert build_bundle(checkpoint, PICTURES, out) == Built({}, {})
+    assert build_bundle(checkpoint, PICTURES, out=out) == Built({}, {})
     return out
 
 
@@ -71,7 +71,7 @@ def test_a_good_bundle_passes_and_its_golden_outputs_are_spread(made: Path) -> N
 
 def test_a_model_that_answers_the_same_for_everything_fails(checkpoint: Path, tmp_path: Path) -> None:
     flat = changed(checkpoint, tmp_path / "flat", scale=0.0, swap=False)
-    build_bundle(flat, PICTURES, tmp_path / "bundle")
+    build_bundle(flat, PICTURES, out=tmp_path / "bundle")
     found = verify(open_bundle(tmp_path / "bundle"))
     assert found.results[0].verdict == "pass"
     assert not found.spread_ok
@@ -80,7 +80,7 @@ def test_a_model_that_answers_the_same_for_everything_fails(checkpoint: Path, tm
 
 def test_swapped_outputs_are_found(checkpoint: Path, copy: Path, tmp_path: Path) -> None:
     swapped = changed(checkpoint, tmp_path / "swapped", scale=1.0, swap=True)
-    build_bundle(swapped, PICTURES, tmp_path / "other")
+    build_bundle(swapped, PICTURES, out=tmp_path / "other")
     right, wrong = (open_bundle(place).artifact("torchscript").path for place in (copy, tmp_path / "other"))
     shutil.copy(wrong, right)
     rehash(copy)
@@ -99,7 +99,9 @@ def test_a_front_end_that_is_a_little_off_is_found(checkpoint: Path, copy: Path)
     for heard, verdict in ((spec, "pass"), (off, "fail")):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = write_artifact(torchscript, torchscript.convert(Waveform(loaded.model, heard), spec), spec, copy)
+            made = write_artifact(
+                torchscript, torchscript.convert(Waveform(loaded.model, heard), spec), spec=spec, folder=copy
+            )
         manifest["artifacts"] = [
             {"format": "torchscript", "precision": "fp32", "form": "waveform", "path": made.path.name}
         ]
@@ -148,27 +150,27 @@ def test_a_conversion_that_fails_costs_itself_alone(
 ) -> None:
     real = build_module.convert
 
-    def convert(checkpoint: Path, wanted: Wanted, folder: Path, log: Path, timeout_s: float) -> Made:
+    def convert(checkpoint: Path, wanted: ConversionJob, folder: Path, log: Path, timeout_s: float) -> ConversionResult:
         if wanted.format == "onnx":
             raise ConversionError("onnx spectrogram conversion failed: killed by signal 9; the log is onnx.log")
         return real(checkpoint, wanted, folder, log, timeout_s)
 
     monkeypatch.setattr(build_module, "convert", convert)
     both = dataclasses.replace(PICTURES, formats=("onnx", "torchscript"))
-    failed = build_bundle(checkpoint, both, tmp_path / "bundle").failed
+    failed = build_bundle(checkpoint, both, out=tmp_path / "bundle").failed
     assert list(failed) == ["onnx spectrogram fp32"]
     opened = open_bundle(tmp_path / "bundle")
     assert [artifact.format for artifact in opened.artifacts] == ["torchscript"]
     assert opened.manifest["failed"] == failed
     with pytest.raises(ConversionError, match="no format could be converted"):
-        build_bundle(checkpoint, dataclasses.replace(PICTURES, formats=("onnx",)), tmp_path / "none")
+        build_bundle(checkpoint, dataclasses.replace(PICTURES, formats=("onnx",)), out=tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
 def test_an_existing_bundle_is_left_alone(made: Path, checkpoint: Path) -> None:
     before = (made / "manifest.json").read_bytes()
     with pytest.raises(OutputError, match="exists already"):
-        build_bundle(checkpoint, PICTURES, made)
+        build_bundle(checkpoint, PICTURES, out=made)
     assert (made / "manifest.json").read_bytes() == before
 
 

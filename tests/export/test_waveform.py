@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from sentio_mobile.audio.frontend import picture_of_clip
 from sentio_mobile.audio.image import to_input
-from sentio_mobile.data.synth import draw_songs, render
+from sentio_mobile.bundle.golden import clip_of_excerpt, hard_sounds
+from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.errors import ConversionError
-from sentio_mobile.export.golden import clip_of_excerpt, hard_sounds
-from sentio_mobile.export.protocol import get_format
-from sentio_mobile.export.worker import Wanted, convert
+from sentio_mobile.export.worker import ConversionJob, convert
+from sentio_mobile.formats.base import get_format
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.spec import FORMATS, Artifact, AudioSpec, ModelSpec
-from sentio_mobile.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -98,8 +98,16 @@ def test_onnx_names_shapes_and_operations(waveforms: dict[str, Artifact]) -> Non
 
 
 def test_a_front_end_that_the_graph_cannot_hold_is_one_clear_line(loaded: Checkpoint, tmp_path: Path) -> None:
-    odd = ModelSpec("mobilevit", loaded.spec.settings, AudioSpec(n_fft=1000, hop_length=333))
-    Checkpoint(loaded.model, odd).save(tmp_path / "checkpoint")
+    odd = ModelSpec(
+        architecture="mobilevit", settings=loaded.spec.settings, audio=AudioSpec(n_fft=1000, hop_length=333)
+    )
+    Checkpoint(model=loaded.model, spec=odd).save(tmp_path / "checkpoint")
     with pytest.raises(ConversionError, match=r"onnx waveform conversion failed: .*n_fft") as caught:
-        convert(tmp_path / "checkpoint", Wanted("onnx", "waveform"), tmp_path / "out", tmp_path / "log", 200)
+        convert(
+            tmp_path / "checkpoint",
+            ConversionJob(format="onnx", form="waveform"),
+            folder=tmp_path / "out",
+            log=tmp_path / "log",
+            timeout_s=200,
+        )
     assert "\n" not in str(caught.value)

@@ -10,7 +10,7 @@ import pytest
 
 from sentio_mobile.errors import CheckpointError, ConversionError, InputError, MissingExtraError, OutputError
 from sentio_mobile.export import worker
-from sentio_mobile.export.worker import Wanted, convert, run_logged
+from sentio_mobile.export.worker import ConversionJob, convert, run_logged
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,7 +93,13 @@ def test_no_end_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(
         ConversionError, match=rf"^torchscript waveform conversion failed: no end after 0\.2 s; the log is {log}$"
     ):
-        convert(tmp_path / "checkpoint", Wanted("torchscript", "waveform"), tmp_path / "out", log, 0.2)
+        convert(
+            tmp_path / "checkpoint",
+            ConversionJob(format="torchscript", form="waveform"),
+            folder=tmp_path / "out",
+            log=log,
+            timeout_s=0.2,
+        )
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -112,7 +118,13 @@ def test_a_death_without_a_result(status: int, words: str, tmp_path: Path, monke
 
     monkeypatch.setattr(worker, "run_logged", dies)
     with pytest.raises(ConversionError, match=f"^torchscript waveform conversion failed: {words}; the log is "):
-        convert(tmp_path, Wanted("torchscript", "waveform"), tmp_path / "out", tmp_path / "log", 60)
+        convert(
+            tmp_path,
+            ConversionJob(format="torchscript", form="waveform"),
+            folder=tmp_path / "out",
+            log=tmp_path / "log",
+            timeout_s=60,
+        )
 
 
 def test_the_converters_own_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,32 +134,62 @@ def test_the_converters_own_error_is_told(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(worker, "run_logged", fails)
     with pytest.raises(ConversionError, match="failed: no such operation; the log is"):
-        convert(tmp_path, Wanted("torchscript", "waveform"), tmp_path / "out", tmp_path / "log", 60)
+        convert(
+            tmp_path,
+            ConversionJob(format="torchscript", form="waveform"),
+            folder=tmp_path / "out",
+            log=tmp_path / "log",
+            timeout_s=60,
+        )
 
 
 @pytest.mark.slow
 def test_bad_checkpoint_is_a_checkpoint_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is no checkpoint"):
-        convert(tmp_path, Wanted("torchscript", "waveform"), tmp_path / "out", tmp_path / "log", 200)
+        convert(
+            tmp_path,
+            ConversionJob(format="torchscript", form="waveform"),
+            folder=tmp_path / "out",
+            log=tmp_path / "log",
+            timeout_s=200,
+        )
     assert "Traceback" in (tmp_path / "log").read_text()
 
 
 def test_unknown_format_starts_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown format 'exe'"):
-        convert(tmp_path, Wanted("exe", "waveform"), tmp_path / "out", tmp_path / "log", 60)
+        convert(
+            tmp_path,
+            ConversionJob(format="exe", form="waveform"),
+            folder=tmp_path / "out",
+            log=tmp_path / "log",
+            timeout_s=60,
+        )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'sentio-mobile\[tflite\]'"):
-        convert(tmp_path, Wanted("tflite", "waveform"), tmp_path / "out", tmp_path / "log", 60)
+        convert(
+            tmp_path,
+            ConversionJob(format="tflite", form="waveform"),
+            folder=tmp_path / "out",
+            log=tmp_path / "log",
+            timeout_s=60,
+        )
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
-        convert(tmp_path, Wanted("torchscript", "waveform"), tmp_path / "file" / "out", tmp_path / "log", 60)
+        convert(
+            tmp_path,
+            ConversionJob(format="torchscript", form="waveform"),
+            folder=tmp_path / "file" / "out",
+            log=tmp_path / "log",
+            timeout_s=60,
+        )
 
 
 def test_a_new_artifact_replaces_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

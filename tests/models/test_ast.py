@@ -6,9 +6,9 @@ import torch
 from sentio_mobile.audio.graph import FrontEnd
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.ast import AST
-from sentio_mobile.models.observe import observe
+from sentio_mobile.models.capture import observe
+from sentio_mobile.models.config import ASTSettings, ViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.models.settings import ASTSettings, ViTSettings
 from sentio_mobile.recipes import TeacherRecipe, load_recipe
 from sentio_mobile.spec import AudioSpec, ModelSpec
 

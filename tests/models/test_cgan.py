@@ -5,7 +5,7 @@ import torch
 
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.cgan import Discriminator, Generator, coarsest
-from sentio_mobile.models.settings import GanSettings
+from sentio_mobile.models.config import GanSettings
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.checkpoint import build_gan
 

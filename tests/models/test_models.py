@@ -7,9 +7,9 @@ import torch
 from torchvision.models import vit_b_16
 
 from sentio_mobile.models.blocks import PatchDropout, fold_norms
+from sentio_mobile.models.config import MobileViTSettings, ViTSettings
 from sentio_mobile.models.mobilevit import MobileViT
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.models.settings import MobileViTSettings, ViTSettings
 from sentio_mobile.models.vit import ViT
 from sentio_mobile.spec import AudioSpec
 

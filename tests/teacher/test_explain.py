@@ -12,14 +12,14 @@ from torch import nn
 
 from sentio_mobile.cli import main
 from sentio_mobile.errors import AudioError, InputError
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.config import MobileViTSettings, ViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.models.settings import MobileViTSettings, ViTSettings
 from sentio_mobile.models.vit import ViT
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.attention_rollout import patches_to_class, rollout
 from sentio_mobile.teacher.explain import explain
 from sentio_mobile.teacher.explain_chart import band_of
-from sentio_mobile.teacher.rollout import patches_to_class, rollout
-from sentio_mobile.training.checkpoint import Checkpoint
 
 RATE = 22050
 PLANTED = (3, 8)
@@ -59,7 +59,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = build(spec)
     plant(model, *PLANTED)
     folder = tmp_path_factory.mktemp("teacher") / "ckpt"
-    Checkpoint(model, spec).save(folder)
+    Checkpoint(model=model, spec=spec).save(folder)
     return folder
 
 
@@ -140,7 +140,7 @@ def test_a_student_is_explained_too(song: Path, tmp_path: Path) -> None:
         stem_widths=(8, 16, 32), layers=1, heads=1, head_width=8, width=64, mlp_width=64, output_width=8
     )
     spec = spec_of(settings, AudioSpec())
-    Checkpoint(build(spec).eval(), spec).save(tmp_path / "student")
+    Checkpoint(model=build(spec).eval(), spec=spec).save(tmp_path / "student")
     result = CliRunner().invoke(
         main, ["teacher", "explain", str(tmp_path / "student"), str(song), "--out", str(tmp_path / "a.png"), "--json"]
     )

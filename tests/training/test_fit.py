@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 import torch
 
+from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile.data.prepared import PreparedData, open_data
+from sentio_mobile.distill.config import AttentionSettings, FeatureSettings
 from sentio_mobile.distill.distill import distill
-from sentio_mobile.distill.settings import AttentionSettings, FeatureSettings
 from sentio_mobile.errors import CheckpointError, DataError, LossError, RecipeError, TrainingError
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.progress import Silent
 from sentio_mobile.recipes import DistillRecipe, TeacherRecipe, Unfreeze
 from sentio_mobile.teacher.pretrained import pretrained_backbone
 from sentio_mobile.teacher.train import train_teacher
-from sentio_mobile.training.callbacks import Unfreezing
-from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.training.callbacks import GradualUnfreezing
 from sentio_mobile.training.fit import predict
 from sentio_mobile.training.trainer import Hardware
 
 
-class Stop(Silent):
+class Stop(NoProgress):
     """Breaks off after some steps, as a user would."""
 
     def __init__(self, after: int) -> None:
@@ -37,7 +37,7 @@ class Stop(Silent):
             raise InterruptedError
 
 
-class Count(Silent):
+class Count(NoProgress):
     """Counts the steps that are announced and done."""
 
     total = done = 0
@@ -52,7 +52,7 @@ class Count(Silent):
 @pytest.fixture(scope="module")
 def teacher(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("teacher") / "ckpt"
-    train_teacher(data, tiny_teacher, out)
+    train_teacher(data, tiny_teacher, out=out)
     return out
 
 
@@ -82,10 +82,10 @@ def test_a_run_that_was_stopped_goes_on_from_its_last_epoch(
 ) -> None:
     steps = len(data.splits["train"]) // tiny_teacher.training.batch_size
     with pytest.raises(InterruptedError):
-        train_teacher(data, tiny_teacher, tmp_path / "ckpt", Stop(after=2 * steps + 1))
+        train_teacher(data, tiny_teacher, out=tmp_path / "ckpt", progress=Stop(after=2 * steps + 1))
     assert not (tmp_path / "ckpt").exists()
     count = Count()
-    checkpoint = train_teacher(data, tiny_teacher, tmp_path / "ckpt", count)
+    checkpoint = train_teacher(data, tiny_teacher, out=tmp_path / "ckpt", progress=count)
     assert count.total == count.done == steps
     assert [row["epoch"] for row in checkpoint.history] == [0, 1, 2]
 
@@ -95,10 +95,10 @@ def test_a_stopped_run_with_other_settings_starts_anew(
 ) -> None:
     steps = len(data.splits["train"]) // tiny_teacher.training.batch_size
     with pytest.raises(InterruptedError):
-        train_teacher(data, tiny_teacher, tmp_path / "ckpt", Stop(after=2 * steps + 1))
+        train_teacher(data, tiny_teacher, out=tmp_path / "ckpt", progress=Stop(after=2 * steps + 1))
     other = dataclasses.replace(tiny_teacher, training=dataclasses.replace(tiny_teacher.training, learning_rate=1e-3))
     count = Count()
-    train_teacher(data, other, tmp_path / "ckpt", count)
+    train_teacher(data, other, out=tmp_path / "ckpt", progress=count)
     assert count.done == 3 * steps
 
 
@@ -109,7 +109,7 @@ def test_a_student_learns_from_its_teacher(
     answers_alone = dataclasses.replace(
         tiny_student, training=settings, features=FeatureSettings(weight=0), attention=AttentionSettings(weight=0)
     )
-    student = distill(Checkpoint.load(teacher), data, answers_alone, tmp_path / "student")
+    student = distill(Checkpoint.load(teacher), data, recipe=answers_alone, out=tmp_path / "student")
     soft = [row["train_soft"] for row in student.history]
     hard = [row["train_hard"] for row in student.history]
     assert min(soft[4:]) < 0.7 * soft[0]
@@ -126,13 +126,13 @@ def test_a_teacher_of_another_front_end_is_refused(
     audio = dataclasses.replace(loaded.spec.audio, normalization="zscore")
     foreign = dataclasses.replace(loaded, spec=dataclasses.replace(loaded.spec, audio=audio))
     with pytest.raises(DataError, match="another front end"):
-        distill(foreign, data, tiny_student, tmp_path / "student")
+        distill(foreign, data, recipe=tiny_student, out=tmp_path / "student")
 
 
 def test_fewer_songs_than_a_batch_are_refused(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
     large = dataclasses.replace(tiny_teacher, training=dataclasses.replace(tiny_teacher.training, batch_size=500))
     with pytest.raises(TrainingError, match="do not fill a batch of 500"):
-        train_teacher(data, large, tmp_path / "ckpt")
+        train_teacher(data, large, out=tmp_path / "ckpt")
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(
@@ -145,7 +145,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(
     mels.flush()
     level = logging.getLogger("lightning.pytorch").level
     with pytest.raises(TrainingError, match="the loss is nan in epoch 1, step 1"):
-        train_teacher(open_data(spoilt), tiny_teacher, tmp_path / "ckpt")
+        train_teacher(open_data(spoilt), tiny_teacher, out=tmp_path / "ckpt")
     assert logging.getLogger("lightning.pytorch").level == level
     assert not (tmp_path / "ckpt").exists()
 
@@ -156,14 +156,14 @@ def test_training_starts_from_another_teacher(
     once = dataclasses.replace(tiny_teacher, training=dataclasses.replace(tiny_teacher.training, epochs=1))
     still = dataclasses.replace(once, training=dataclasses.replace(once.training, learning_rate=1e-12))
     start = Checkpoint.load(teacher)
-    kept = train_teacher(data, still, tmp_path / "still", start=start)
+    kept = train_teacher(data, still, out=tmp_path / "still", start=start)
     for name, weight in start.model.state_dict().items():
         torch.testing.assert_close(kept.model.state_dict()[name], weight)
-    anew = train_teacher(data, still, tmp_path / "anew")
+    anew = train_teacher(data, still, out=tmp_path / "anew")
     assert anew.recipe["first_weights"] == "random" != kept.recipe["first_weights"]
     wider = dataclasses.replace(once, model=dataclasses.replace(once.model, width=64))
     with pytest.raises(CheckpointError, match="other widths or layers"):
-        train_teacher(data, wider, tmp_path / "wider", start=start)
+        train_teacher(data, wider, out=tmp_path / "wider", start=start)
     assert not (tmp_path / "wider").exists()
 
 
@@ -174,7 +174,7 @@ def test_only_what_the_schedule_says_is_trained(
         settings = dataclasses.replace(tiny_teacher.training, epochs=1, unfreeze=(Unfreeze(1, blocks),))
         out = tmp_path / f"{blocks}"
         start = Checkpoint.load(teacher)
-        ended = train_teacher(data, dataclasses.replace(tiny_teacher, training=settings), out, start=start)
+        ended = train_teacher(data, dataclasses.replace(tiny_teacher, training=settings), out=out, start=start)
         before, after = start.model.state_dict(), ended.model.state_dict()
         return {name for name in before if not torch.equal(before[name], after[name])}
 
@@ -189,7 +189,7 @@ def test_only_what_the_schedule_says_is_trained(
 def test_a_schedule_opens_more_blocks_when_its_epoch_comes(data: PreparedData, tiny_teacher: TeacherRecipe) -> None:
     schedule = (Unfreeze(1, 0), Unfreeze(3, 2))
     model = build(spec_of(tiny_teacher.model, data.audio))
-    callback = Unfreezing(model, schedule)
+    callback = GradualUnfreezing(model, schedule)
     seen = []
     for epoch in range(4):
         callback.on_train_epoch_start(SimpleNamespace(current_epoch=epoch), model)  # type: ignore[arg-type]
@@ -204,14 +204,14 @@ def test_a_schedule_that_does_not_fit_is_refused(
         return dataclasses.replace(tiny_teacher, training=dataclasses.replace(tiny_teacher.training, unfreeze=schedule))
 
     with pytest.raises(TrainingError, match="asks for 3 blocks; the network has 2"):
-        train_teacher(data, scheduled(Unfreeze(1, 3)), tmp_path / "ckpt")
+        train_teacher(data, scheduled(Unfreeze(1, 3)), out=tmp_path / "ckpt")
     with pytest.raises(RecipeError, match="must begin at epoch 1"):
         scheduled(Unfreeze(2, 1))
     with pytest.raises(RecipeError, match="0 or more"):
         scheduled(Unfreeze(1, -1))
 
 
-class Spoil(Silent):
+class Spoil(NoProgress):
     """Turns the memory-mapped clips into what is no number after some steps, as a broken disk might."""
 
     def __init__(self, mels: np.ndarray, after: int) -> None:
@@ -231,7 +231,7 @@ def test_the_best_epoch_before_a_loss_that_is_no_number_is_kept(
     mels = np.memmap(next(folder.rglob("mels.f16")), np.float16, "r+", shape=data.mels.shape)
     steps = len(data.splits["train"]) // tiny_teacher.training.batch_size
     with pytest.raises(LossError, match=r"epoch 2, step 2; .* kept in .*ckpt\.stopped"):
-        train_teacher(open_data(folder), tiny_teacher, tmp_path / "ckpt", Spoil(mels, steps + 1))
+        train_teacher(open_data(folder), tiny_teacher, out=tmp_path / "ckpt", progress=Spoil(mels, steps + 1))
     assert not (tmp_path / "ckpt").exists()
     kept = Checkpoint.load(tmp_path / "ckpt.stopped")
     assert [row["epoch"] for row in kept.history] == [0]
@@ -242,7 +242,7 @@ def test_a_strategy_that_lightning_does_not_know_is_one_line(
     data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match=r"cannot train on this hardware: .*telepathy"):
-        train_teacher(data, tiny_teacher, tmp_path / "ckpt", hardware=Hardware(strategy="telepathy"))
+        train_teacher(data, tiny_teacher, out=tmp_path / "ckpt", hardware=Hardware(strategy="telepathy"))
 
 
 def test_training_starts_from_a_foreign_backbone(
@@ -255,7 +255,7 @@ def test_training_starts_from_a_foreign_backbone(
     still = dataclasses.replace(
         tiny_teacher, training=dataclasses.replace(tiny_teacher.training, epochs=1, learning_rate=1e-12)
     )
-    kept = train_teacher(data, still, tmp_path / "still", backbone=backbone)
+    kept = train_teacher(data, still, out=tmp_path / "still", backbone=backbone)
     for name, weight in weights.items():
         torch.testing.assert_close(kept.model.state_dict()[f"backbone.{name}"], weight)
     assert kept.recipe["first_weights"] != "random"

@@ -12,13 +12,13 @@ from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import CheckpointError, DataError
 from sentio_mobile.export.build import build_bundle
-from sentio_mobile.models.settings import ASTSettings
-from sentio_mobile.predict.predictor import Predictor
+from sentio_mobile.inference.predictor import Predictor
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.config import ASTSettings
 from sentio_mobile.recipes import DataRecipe, ExportRecipe, TeacherRecipe, TrainingSettings
 from sentio_mobile.spec import FORMS, AudioSpec
 from sentio_mobile.teacher.explain import explain
 from sentio_mobile.teacher.train import train_teacher
-from sentio_mobile.training.checkpoint import Checkpoint
 from sentio_mobile.training.fit import predict
 
 SHORT = AudioSpec(seconds=3.0, image_size=(128, 130))
@@ -29,19 +29,21 @@ MODEL = ASTSettings(layers=2, heads=2, width=32, mlp_width=64, head_widths=(16,)
 def windowed(deam: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
     """Songs of four windows each."""
     out = tmp_path_factory.mktemp("windowed") / "data"
-    assert prepare(deam, out, DataRecipe(fractions=(0.6, 0.2, 0.2), windows=4), SHORT) == []
+    assert prepare(deam, out, recipe=DataRecipe(fractions=(0.6, 0.2, 0.2), windows=4), audio=SHORT) == []
     return open_data(out)
 
 
 @pytest.fixture(scope="module")
 def recipe() -> TeacherRecipe:
-    return TeacherRecipe(MODEL, TrainingSettings(2, 8, 2e-3), audio=SHORT, pooling="mean")
+    return TeacherRecipe(
+        model=MODEL, training=TrainingSettings(epochs=2, batch_size=8, learning_rate=2e-3), audio=SHORT, pooling="mean"
+    )
 
 
 @pytest.fixture(scope="module")
 def checkpoint(windowed: PreparedData, recipe: TeacherRecipe, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     out = tmp_path_factory.mktemp("ast") / "ckpt"
-    train_teacher(windowed, recipe, out)
+    train_teacher(windowed, recipe, out=out)
     return Checkpoint.load(out)
 
 
@@ -82,7 +84,7 @@ def test_a_song_on_disk_is_answered_like_its_windows(checkpoint: Checkpoint, dea
 @pytest.mark.slow
 def test_exported_it_answers_songs_as_before(checkpoint: Checkpoint, deam: Path, tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "ckpt")
-    assert not build_bundle(tmp_path / "ckpt", ExportRecipe(formats=("onnx",)), tmp_path / "bundle").failed
+    assert not build_bundle(tmp_path / "ckpt", ExportRecipe(formats=("onnx",)), out=tmp_path / "bundle").failed
     song = next(deam.rglob("*.wav"))
 
     def run(given: np.ndarray) -> np.ndarray:
@@ -106,7 +108,7 @@ def test_where_it_looks_is_drawn_in_its_own_shape(checkpoint: Checkpoint, deam: 
 
 def test_songs_of_another_front_end_are_refused(data: PreparedData, recipe: TeacherRecipe, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="prepare the songs with `data prepare --recipe`"):
-        train_teacher(data, recipe, tmp_path / "out")
+        train_teacher(data, recipe, out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,4 +118,4 @@ def test_a_start_that_computes_something_else_is_refused(
     for name, value in (("heads", 4), ("norm_eps", 1e-12)):
         other = replace(recipe, model=replace(MODEL, **{name: value}))
         with pytest.raises(CheckpointError, match=f"the teacher to start from has {name}"):
-            train_teacher(windowed, other, tmp_path / "out", start=checkpoint)
+            train_teacher(windowed, other, out=tmp_path / "out", start=checkpoint)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.models.checkpoint import Checkpoint
 
 RECIPE = """
 [model]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from sentio_mobile.teacher.gan.recipe import GanTraining
+from sentio_mobile.teacher.gan.config import GanTraining
 
 _MOST = 5
 """One network is updated at most this many times less than the other, but for one."""

@@ -15,14 +15,14 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.classes import ClassSounds
-from sentio_mobile.teacher.gan.recipe import GanTraining
+from sentio_mobile.teacher.gan.config import GanTraining
 from sentio_mobile.teacher.gan.vicinity import Exact, Near, vicinity_of
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Real clips in unit levels [batch, bands, frames], the labels that the discriminator is told, those asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Examples:
     """Clips with labels as the networks read them.
 
@@ -55,14 +55,21 @@ def songs(data: PreparedData) -> Examples:
     train = data.split("train")
     rows, first = np.unique(train.windows.reshape(-1), return_index=True)
     labels = train.window_labels.reshape(-1, 2)[first]
-    return Examples(data.mels, rows, labels, data.audio, (), data.origin)
+    return Examples(mels=data.mels, rows=rows, labels=labels, audio=data.audio, classes=(), origin=data.origin)
 
 
 def sounds(found: ClassSounds) -> Examples:
     """Every sound of every class."""
     labels = np.eye(len(found.names), dtype=np.float32)[found.labels]
     origin = {"labels": "classes", "source": str(found.paths[0].parents[1]), "fingerprint": found.fingerprint}
-    return Examples(found.mels, np.arange(len(found)), labels, found.audio, found.names, origin)
+    return Examples(
+        mels=found.mels,
+        rows=np.arange(len(found)),
+        labels=labels,
+        audio=found.audio,
+        classes=found.names,
+        origin=origin,
+    )
 
 
 class Batches(Dataset[Batch]):
@@ -84,7 +91,7 @@ class Batches(Dataset[Batch]):
         return torch.from_numpy(mels), torch.from_numpy(drawn.labels), torch.from_numpy(drawn.asked)
 
 
-class Places(Sampler[tuple[int, int]]):
+class StepSampler(Sampler[tuple[int, int]]):
     """The steps of one epoch."""
 
     def __init__(self, steps: int) -> None:
@@ -107,4 +114,4 @@ def loader(examples: Examples, settings: GanTraining) -> DataLoader[Batch]:
     Raises:
         TrainingError: there are fewer clips than a batch holds.
     """
-    return DataLoader(Batches(examples, settings), batch_size=None, sampler=Places(settings.steps))
+    return DataLoader(Batches(examples, settings), batch_size=None, sampler=StepSampler(settings.steps))

@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import new_folder, read_json, write_json
+from sentio_mobile._internal.tables import read_table
 from sentio_mobile.errors import CheckpointError, InputError
-from sentio_mobile.files import new_folder, read_json, write_json
 from sentio_mobile.models.cgan import Discriminator, Generator
-from sentio_mobile.models.settings import GanSettings
+from sentio_mobile.models.checkpoint import load_weights, package_versions, save_weights
+from sentio_mobile.models.config import GanSettings
 from sentio_mobile.spec import OUTPUTS, AudioSpec
-from sentio_mobile.tables import read_table
-from sentio_mobile.training.checkpoint import load_weights, package_versions, save_weights
 
 GENERATOR, DISCRIMINATOR, SHEET = "generator.safetensors", "discriminator.safetensors", "gan.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GanCheckpoint:
     """Two trained networks and everything that is known about them.
 
@@ -50,13 +50,13 @@ class GanCheckpoint:
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
-    def save(self, folder: Path, replace: bool = False) -> None:
+    def save(self, folder: Path, overwrite: bool = False) -> None:
         """Write the checkpoint, all of it or nothing.
 
         Raises:
-            OutputError: `folder` cannot be written, or exists and `replace` is false.
+            OutputError: `folder` cannot be written, or exists and `overwrite` is false.
         """
-        with new_folder(folder, replace) as part:
+        with new_folder(folder, overwrite) as part:
             sheet = {
                 "settings": dataclasses.asdict(self.settings),
                 "audio": self.audio.to_dict(),
@@ -103,7 +103,15 @@ class GanCheckpoint:
         except (InputError, TypeError, ValueError) as error:
             raise CheckpointError(f"{folder / SHEET}: {error}") from error
         rest = {name: sheet[name] for name in ("recipe", "history", "data", "versions") if name in sheet}
-        return cls(generator.eval(), discriminator.eval(), settings, audio, classes, labels, **rest)
+        return cls(
+            generator=generator.eval(),
+            discriminator=discriminator.eval(),
+            settings=settings,
+            audio=audio,
+            classes=classes,
+            labels=labels,
+            **rest,
+        )
 
     def sample(self, labels: NDArray[np.generic], seed: int, batch: int = 16) -> NDArray[np.float32]:
         """Make log-mels.

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.audio.decode import SUFFIXES, decode, fit
 from sentio_mobile.audio.logmel import POWER_FLOOR, mel_power
 from sentio_mobile.errors import DataError
-from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.spec import AudioSpec
 
 FEWEST = 2
@@ -31,7 +31,7 @@ GAIN = 1e4
 """How far the loudest cell stands above the power at which log1p bends from linear to logarithmic: 40 dB."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClassSounds:
     """Labelled sounds.
 
@@ -71,7 +71,7 @@ def read_classes(folder: Path, progress: Progress | None = None) -> ClassSounds:
         DataError: it is no folder, has fewer than two classes, or a class has fewer than `FEWEST` sounds.
         AudioError: a file cannot be decoded.
     """
-    progress = progress or Silent()
+    progress = progress or NoProgress()
     files = _files(folder)
     paths = [path for name in files for path in files[name]]
     mels = np.empty((len(paths), CLASS_AUDIO.n_mels, CLASS_AUDIO.n_frames), dtype=np.float32)
@@ -82,7 +82,7 @@ def read_classes(folder: Path, progress: Progress | None = None) -> ClassSounds:
         progress.advance(note=path.parent.name)
     progress.finish()
     labels = [i for i, name in enumerate(files) for _ in files[name]]
-    return ClassSounds(tuple(files), np.array(labels, dtype=np.int64), mels, tuple(paths))
+    return ClassSounds(names=tuple(files), labels=np.array(labels, dtype=np.int64), mels=mels, paths=tuple(paths))
 
 
 def class_mel(pcm: NDArray[np.float32]) -> NDArray[np.float32]:

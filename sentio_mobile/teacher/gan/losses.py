@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, pdist, relu
 
-from sentio_mobile.teacher.gan.recipe import GanTraining
+from sentio_mobile.teacher.gan.config import GanTraining
 
 
 class Adversarial(Protocol):

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.data.synthetic import Made, write_synthetic
+from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile.data.gan_samples import Made, write_gan_samples
 from sentio_mobile.errors import InputError
-from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
 from sentio_mobile.teacher.gan.vicinity import Near
 
@@ -25,13 +25,14 @@ _MOST_TRIES = 30
 def write_samples(
     gan: GanCheckpoint,
     name: str,
+    *,
     n: int,
     out: Path,
     labels: Labels = "density",
     threshold: float = 0.3,
     seed: int = 0,
     progress: Progress | None = None,
-    replace: bool = False,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Make samples, drop those that the discriminator does not believe, and write the others as a folder.
 
@@ -39,12 +40,12 @@ def write_samples(
         gan: what makes them.
         name: what the folder calls it.
         n: how many are kept.
-        out: the folder to write, see `sentio_mobile.data.synthetic`.
+        out: the folder to write, see `sentio_mobile.data.gan_samples`.
         labels: `uniform` over the square, or of the `density` of the songs that it learnt from.
         threshold: the least score that is kept, from 0 (all) to 1.
         seed: of labels and noise.
         progress: shown sample by sample.
-        replace: an existing `out` gives way.
+        overwrite: an existing `out` gives way.
 
     Returns:
         How they were made, as the folder says it.
@@ -63,13 +64,22 @@ def write_samples(
         "seed": seed,
         "n": n,
     }
-    batches = _batches(gan, n, labels, threshold, seed, progress or Silent(), made_by)
-    write_synthetic(out, gan.audio, batches, made_by, replace)
+    batches = _batches(
+        gan, n, labels=labels, threshold=threshold, seed=seed, progress=progress or NoProgress(), made_by=made_by
+    )
+    write_gan_samples(out, gan.audio, batches=batches, made_by=made_by, overwrite=overwrite)
     return made_by
 
 
 def _batches(
-    gan: GanCheckpoint, n: int, labels: Labels, threshold: float, seed: int, progress: Progress, made_by: dict[str, Any]
+    gan: GanCheckpoint,
+    n: int,
+    *,
+    labels: Labels,
+    threshold: float,
+    seed: int,
+    progress: Progress,
+    made_by: dict[str, Any],
 ) -> Iterator[Made]:
     random = np.random.default_rng(seed)
     progress.start("making samples", n)

@@ -15,9 +15,9 @@ from sentio_mobile.errors import LossError
 from sentio_mobile.models.cgan import Discriminator, Generator
 from sentio_mobile.teacher.gan.balance import Balance, Watch
 from sentio_mobile.teacher.gan.batches import Batch
+from sentio_mobile.teacher.gan.config import GanTraining
 from sentio_mobile.teacher.gan.diffaugment import diffaugment
 from sentio_mobile.teacher.gan.losses import loss_of, sameness, spread
-from sentio_mobile.teacher.gan.recipe import GanTraining
 
 _ALIKE_CLIPS = 8
 """Samples of one label that diversity is measured on."""

@@ -14,16 +14,16 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.errors import LossError, TrainingError
 from sentio_mobile.models.cgan import Discriminator, Generator
-from sentio_mobile.progress import Progress, Silent
 from sentio_mobile.teacher.gan.batches import Examples, loader
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint, build_gan
+from sentio_mobile.teacher.gan.config import GanRecipe
 from sentio_mobile.teacher.gan.losses import spread
-from sentio_mobile.teacher.gan.recipe import GanRecipe
 from sentio_mobile.teacher.gan.task import GanTask
 from sentio_mobile.training.callbacks import History, ShowProgress
-from sentio_mobile.training.trainer import claim, quiet
+from sentio_mobile.training.trainer import claim_work_folder, quiet_lightning
 
 _MOST_CLIPS = 64
 """Real clips among which distances are measured."""
@@ -32,9 +32,10 @@ _MOST_CLIPS = 64
 def train_gan(
     examples: Examples,
     recipe: GanRecipe,
+    *,
     out: Path,
     progress: Progress | None = None,
-    replace: bool = False,
+    overwrite: bool = False,
     accelerator: str = "auto",
 ) -> GanCheckpoint:
     """Train to the end of the schedule, and save the running average of the generator.
@@ -47,7 +48,7 @@ def train_gan(
         recipe: networks and schedule.
         out: the checkpoint folder to write.
         progress: shown step by step.
-        replace: an existing `out` gives way.
+        overwrite: an existing `out` gives way.
         accelerator: what to train on, in Lightning's words.
 
     Raises:
@@ -60,18 +61,22 @@ def train_gan(
     batches = loader(examples, settings)
     generator, discriminator = _fresh(examples, recipe)
     task = GanTask(
-        generator, discriminator, settings, recipe.model.noise, _real_spread(examples, settings.seed),
+        generator,
+        discriminator,
+        settings,
+        recipe.model.noise,
+        _real_spread(examples, settings.seed),
         torch.from_numpy(examples.labels[:1]),
-    )  # fmt: skip
+    )
     work = out.with_name(f"{out.name}.training")
     given = [asdict(recipe), examples.audio.to_dict(), list(examples.classes), examples.origin["fingerprint"]]
-    claim(work, hashlib.sha256(json.dumps(given).encode()).hexdigest())
+    claim_work_folder(work, hashlib.sha256(json.dumps(given).encode()).hexdigest())
     last = ModelCheckpoint(work, filename="epoch", save_last=True, enable_version_counter=False)
     history = History()
     shown = ShowProgress(
-        progress or Silent(), "training the GAN", "discriminator_accuracy", "discriminator {:.0%} right"
+        progress or NoProgress(), "training the GAN", "discriminator_accuracy", "discriminator {:.0%} right"
     )
-    with quiet():
+    with quiet_lightning():
         try:
             trainer = lightning.Trainer(
                 max_epochs=settings.epochs,
@@ -101,9 +106,9 @@ def train_gan(
     checkpoint = _checkpoint(task, examples, recipe, history)
     if fault:
         stopped = out.with_name(f"{out.name}.stopped")
-        checkpoint.save(stopped, replace=True)
+        checkpoint.save(stopped, overwrite=True)
         raise TrainingError(f"{fault}; what was learnt before is kept in {stopped}")
-    checkpoint.save(out, replace)
+    checkpoint.save(out, overwrite)
     shutil.rmtree(work)
     return checkpoint
 
@@ -112,9 +117,16 @@ def untrained(examples: Examples, recipe: GanRecipe) -> GanCheckpoint:
     """The networks as they are before their first step, to judge what training has brought."""
     generator, discriminator = _fresh(examples, recipe)
     return GanCheckpoint(
-        generator.eval(), discriminator.eval(), recipe.model, examples.audio, examples.classes, _labels(examples),
-        asdict(recipe), [], examples.origin,
-    )  # fmt: skip
+        generator=generator.eval(),
+        discriminator=discriminator.eval(),
+        settings=recipe.model,
+        audio=examples.audio,
+        classes=examples.classes,
+        labels=_labels(examples),
+        recipe=asdict(recipe),
+        history=[],
+        data=examples.origin,
+    )
 
 
 def _fresh(examples: Examples, recipe: GanRecipe) -> tuple[Generator, Discriminator]:
@@ -129,9 +141,16 @@ def _checkpoint(task: GanTask, examples: Examples, recipe: GanRecipe, history: H
     assert isinstance(average, Generator)
     discriminator = task.discriminator.cpu().requires_grad_(True).eval()
     return GanCheckpoint(
-        average, discriminator, recipe.model, examples.audio, examples.classes, _labels(examples), asdict(recipe),
-        history.rows, examples.origin,
-    )  # fmt: skip
+        generator=average,
+        discriminator=discriminator,
+        settings=recipe.model,
+        audio=examples.audio,
+        classes=examples.classes,
+        labels=_labels(examples),
+        recipe=asdict(recipe),
+        history=history.rows,
+        data=examples.origin,
+    )
 
 
 def _labels(examples: Examples) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from sentio_mobile.teacher.gan.recipe import Vicinity
+from sentio_mobile.teacher.gan.config import Vicinity
 
 _NEIGHBOURS = 5
 """Of how many nearest songs the farthest is still near: enough to choose from, on the average over songs."""

@@ -14,22 +14,22 @@ import pytest
 import torch
 import torchvision  # noqa: F401 (after coremltools, which may import tensorflow, it crashes)
 
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.frontend import picture_of_clip
 from sentio_mobile.audio.image import to_input
+from sentio_mobile.bundle.bundle import Bundle, open_bundle
+from sentio_mobile.bundle.golden import Golden, clip_of_excerpt
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.export.build import build_bundle
-from sentio_mobile.export.bundle import Bundle, open_bundle
-from sentio_mobile.export.calibration import Calibration, calibration_of
-from sentio_mobile.export.forms import in_form
-from sentio_mobile.export.golden import Golden, clip_of_excerpt
-from sentio_mobile.export.layers import answering_weights
-from sentio_mobile.export.protocol import Converted, get_format, missing, write_artifact
-from sentio_mobile.export.rounding import Rounding
-from sentio_mobile.house import ROOT
+from sentio_mobile.formats.base import ConvertedModel, get_format, missing, write_artifact
+from sentio_mobile.formats.forms import in_form
 from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.quantization.calibration import Calibration, calibration_of
+from sentio_mobile.quantization.layer_choice import answering_weights
+from sentio_mobile.quantization.settings import QuantizationOptions
 from sentio_mobile.recipes import ExportRecipe
 from sentio_mobile.spec import FORMATS, PRECISIONS, Artifact, Form, ModelSpec, Precision
-from sentio_mobile.training.checkpoint import Checkpoint
 
 STUDENT = ROOT / "export" / "golden" / "student"
 SHORT_S = 3.0
@@ -43,10 +43,12 @@ class Subject:
 
     loaded: Checkpoint
     golden: Golden
-    rounding: Rounding
-    converted: dict[tuple[str, Form], Converted]
+    rounding: QuantizationOptions
+    converted: dict[tuple[str, Form], ConvertedModel]
 
-    def write(self, name: str, precision: Precision, folder: Path, rounding: Rounding | None = None) -> Artifact:
+    def write(
+        self, name: str, precision: Precision, folder: Path, rounding: QuantizationOptions | None = None
+    ) -> Artifact:
         """An artifact that is fed pictures."""
         return self._write(name, "spectrogram", precision, folder, rounding)
 
@@ -54,13 +56,20 @@ class Subject:
         """An artifact that is fed PCM."""
         return self._write(name, "waveform", precision, folder, None)
 
-    def _write(self, name: str, form: Form, precision: Precision, folder: Path, rounding: Rounding | None) -> Artifact:
+    def _write(
+        self, name: str, form: Form, precision: Precision, folder: Path, rounding: QuantizationOptions | None
+    ) -> Artifact:
         spec, format_ = self.loaded.spec.in_form(form), get_format(name)
         with silence():
             if (name, form) not in self.converted:
                 self.converted[name, form] = format_.convert(in_form(self.loaded.model, spec), spec)
             return write_artifact(
-                format_, self.converted[name, form], spec, folder, precision, rounding or self.rounding
+                format_,
+                self.converted[name, form],
+                spec=spec,
+                folder=folder,
+                precision=precision,
+                rounding=rounding or self.rounding,
             )
 
 
@@ -84,7 +93,7 @@ def bundle(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> Bund
     """Every format in every precision that it has, fed pictures, by the real workers; nothing is left out."""
     out = tmp_path_factory.mktemp("bundles") / "bundle"
     recipe = ExportRecipe(formats=HERE, forms=("spectrogram",), precisions=PRECISIONS)
-    build_bundle(STUDENT, recipe, out, data, keep_refused=True)
+    build_bundle(STUDENT, recipe, out=out, data=data, keep_refused=True)
     return open_bundle(out)
 
 
@@ -126,12 +135,14 @@ def short(bundle: Bundle) -> Subject:
     pictures = np.stack([picture_of_clip(clip, audio) for clip in clips])
     golden = Golden(whole.excerpt, length, pictures, answers(loaded, pictures, spec))
     assert min(golden.spread) > 0.1, "answers that are all alike would prove nothing"
-    return Subject(Checkpoint(loaded.model, spec), golden, rounding_of(loaded, Calibration(pictures, {})), {})
+    return Subject(
+        Checkpoint(model=loaded.model, spec=spec), golden, rounding_of(loaded, Calibration(pictures, {})), {}
+    )
 
 
-def rounding_of(loaded: Checkpoint, calibration: Calibration) -> Rounding:
+def rounding_of(loaded: Checkpoint, calibration: Calibration) -> QuantizationOptions:
     """As a worker has it."""
-    return Rounding(calibration, answering=answering_weights(loaded.model))
+    return QuantizationOptions(calibration, answering=answering_weights(loaded.model))
 
 
 def answers(loaded: Checkpoint, pictures: np.ndarray, spec: ModelSpec) -> np.ndarray:

@@ -11,16 +11,16 @@ import pytest
 from torch import nn
 
 from sentio_mobile.audio.graph import FrontEnd
+from sentio_mobile.bundle.bundle import Bundle
+from sentio_mobile.bundle.parity import parity_here
+from sentio_mobile.bundle.targets import load_targets
+from sentio_mobile.bundle.verify import Verification, verify
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.export.artifacts import SPEC_KEY
-from sentio_mobile.export.bundle import Bundle
-from sentio_mobile.export.coreml_program import PROGRAM
-from sentio_mobile.export.layers import layers_of
-from sentio_mobile.export.parity import parity_here
-from sentio_mobile.export.protocol import get_format
-from sentio_mobile.export.targets import load_targets
-from sentio_mobile.export.tflite_file import metadata_of, read
-from sentio_mobile.export.verify import Verification, verify
+from sentio_mobile.formats.artifacts import SPEC_KEY
+from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.coreml_program import PROGRAM
+from sentio_mobile.formats.tflite_file import metadata_of, read
+from sentio_mobile.quantization.layer_choice import layers_of
 from sentio_mobile.spec import FORMATS, Artifact, ModelSpec, Precision
 
 Subject = Any
@@ -223,7 +223,7 @@ def test_a_network_is_rounded_and_the_front_end_before_it_is_not(
     # Converters share some of its constants, and fold others into one.
     front_end = sum(constant.numel() for constant in FrontEnd(short.loaded.spec).buffers())
     assert joined["float32"] - network["float32"] > 0.9 * front_end
-    parity = parity_here(artifact, short.golden, short.loaded.spec, load_targets())
+    parity = parity_here(artifact, short.golden, spec=short.loaded.spec, targets=load_targets())
     assert parity.verdict == "pass", parity
     if name == "tflite":
         assert operations_that_are_not_built_in(read(artifact.path)) == []

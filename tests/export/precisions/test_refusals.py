@@ -12,25 +12,25 @@ import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile._internal.resources import ROOT
+from sentio_mobile.bundle.accuracy import accuracy_of, answers_on
+from sentio_mobile.bundle.bundle import Bundle, open_bundle
+from sentio_mobile.bundle.check_quantized import weights_that_stayed_wide
+from sentio_mobile.bundle.targets import load_targets
+from sentio_mobile.bundle.verify import verify
 from sentio_mobile.cli import main
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import BundleError
-from sentio_mobile.export.accuracy import accuracy_of, answers_on
-from sentio_mobile.export.bundle import Bundle, open_bundle
-from sentio_mobile.export.calibration import Calibration
-from sentio_mobile.export.judge import judge
-from sentio_mobile.export.promises import weights_that_stayed_wide
-from sentio_mobile.export.protocol import get_format
-from sentio_mobile.export.targets import load_targets
-from sentio_mobile.export.verify import verify
-from sentio_mobile.export.worker import Made, Wanted
-from sentio_mobile.files import sha256
-from sentio_mobile.house import ROOT
-from sentio_mobile.progress import Silent
+from sentio_mobile.export.gates import run_gates
+from sentio_mobile.export.worker import ConversionJob, ConversionResult
+from sentio_mobile.formats.base import get_format
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import Artifact, Precision
-from sentio_mobile.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -40,11 +40,11 @@ Subject = Any
 STUDENT = ROOT / "export" / "golden" / "student"
 
 UNTOUCHED: dict[tuple[str, Precision], tuple[str, str]] = {
-    ("onnx", "int8"): ("sentio_mobile.export.onnx_quantize.quantize", "int8 or uint8"),
-    ("onnx", "fp16"): ("sentio_mobile.export.onnx_quantize.quantize", "float16"),
-    ("tflite", "int8"): ("sentio_mobile.export.tflite_quantize.quantize", "int8 or uint8"),
-    ("tflite", "int8-dynamic"): ("sentio_mobile.export.tflite_quantize.quantize", "int8 or uint8"),
-    ("coreml", "int8"): ("sentio_mobile.export.coreml_precision.with_weights_of_8_bits", "int8 or uint8"),
+    ("onnx", "int8"): ("sentio_mobile.formats.onnx_quantize.quantize", "int8 or uint8"),
+    ("onnx", "fp16"): ("sentio_mobile.formats.onnx_quantize.quantize", "float16"),
+    ("tflite", "int8"): ("sentio_mobile.formats.tflite_quantize.quantize", "int8 or uint8"),
+    ("tflite", "int8-dynamic"): ("sentio_mobile.formats.tflite_quantize.quantize", "int8 or uint8"),
+    ("coreml", "int8"): ("sentio_mobile.formats.coreml_precision.with_weights_of_8_bits", "int8 or uint8"),
     ("mlmodel", "fp16"): ("coremltools.models.neural_network.quantization_utils.quantize_weights", "float16"),
 }
 """What rounds the weights of an artifact, and what these should have become."""
@@ -79,7 +79,7 @@ def test_a_tool_that_rounds_nothing_and_says_nothing_is_found(
     swapped.write(name, "fp32", tmp_path)  # what converting imports comes before the patch
     monkeypatch.setattr(place, lambda given, *_, **__: given)
     artifact = swapped.write(name, precision, tmp_path)
-    (judged,) = judge([artifact], swapped.loaded, swapped.golden, None, Silent())
+    (judged,) = run_gates([artifact], swapped.loaded, golden=swapped.golden, data=None, progress=NoProgress())
     assert judged.parity.verdict == "pass", "nothing but the width of its weights is wrong"
     assert judged.refusal.startswith("only 0% of as many numbers as the network has weights, ")
     assert judged.refusal.endswith(f", are {kinds}")
@@ -116,7 +116,7 @@ def test_ranges_of_other_sounds_are_found(
 ) -> None:
     stale = Calibration(STALE[fault](calibration.pictures[:4]), {})
     artifact = swapped.write(name, precision, tmp_path, dataclasses.replace(swapped.rounding, calibration=stale))
-    (judged,) = judge([artifact], swapped.loaded, swapped.golden, None, Silent())
+    (judged,) = run_gates([artifact], swapped.loaded, golden=swapped.golden, data=None, progress=NoProgress())
     assert judged.refusal == judged.parity.reason
     assert judged.refusal.startswith("differs from PyTorch by ")
     assert judged.parity.max_diff > 2 * entries(bundle)[artifact.label]["parity"]["max_diff"]
@@ -128,7 +128,7 @@ def test_a_wrong_front_end_costs_the_artifact_that_has_it_and_no_other(
     wrong = dataclasses.replace(short.loaded.spec, image_mean=(0.4, 0.4, 0.4))
     off = dataclasses.replace(short, loaded=dataclasses.replace(short.loaded, spec=wrong), converted={})
     artifacts = [bundle.artifact("onnx", precision="fp16"), off.write_joined("onnx", "fp16", tmp_path)]
-    fed_pictures, fed_pcm = judge(artifacts, short.loaded, short.golden, None, Silent())
+    fed_pictures, fed_pcm = run_gates(artifacts, short.loaded, golden=short.golden, data=None, progress=NoProgress())
     assert fed_pcm.refusal.startswith("differs from PyTorch by ")
     assert fed_pictures.refusal == ""
 
@@ -136,15 +136,18 @@ def test_a_wrong_front_end_costs_the_artifact_that_has_it_and_no_other(
 def test_a_network_that_loses_too_much_on_songs_is_refused_behind_its_front_end_too(
     bundle: Bundle, short: Subject, deam: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert prepare(deam, tmp_path / "data", DataRecipe(fractions=(0.6, 0.2, 0.2)), short.loaded.spec.audio) == []
+    assert (
+        prepare(deam, tmp_path / "data", recipe=DataRecipe(fractions=(0.6, 0.2, 0.2)), audio=short.loaded.spec.audio)
+        == []
+    )
     songs = open_data(tmp_path / "data")
     artifacts = [short.write_joined("onnx", "fp16", tmp_path), bundle.artifact("onnx", precision="fp16")]
-    right = judge(artifacts, short.loaded, short.golden, songs, Silent())
+    right = run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress())
     assert [one.refusal for one in right] == ["", ""]
     assert [one.accuracy is None for one in right] == [True, False]
     strict = dataclasses.replace(load_targets(), loss={"fp16": -0.5})
-    monkeypatch.setattr("sentio_mobile.export.judge.load_targets", lambda: strict)
-    fed_pcm, fed_pictures = judge(artifacts, short.loaded, short.golden, songs, Silent())
+    monkeypatch.setattr("sentio_mobile.export.gates.load_targets", lambda: strict)
+    fed_pcm, fed_pictures = run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress())
     assert fed_pictures.refusal.endswith("of mean CCC on 8 val songs, more than -0.5")
     assert fed_pcm.refusal == f"the same network, fed pictures: {fed_pictures.refusal}"
 
@@ -169,15 +172,22 @@ WIDE = (0.9 * TRUTH + np.random.default_rng(1).normal(0, 0.1, TRUTH.shape)).asty
 def test_answers_that_order_songs_worse_fail(answers: NDArray[np.float32], lost: str) -> None:
     artifact = Artifact("onnx", "int8", "spectrogram", Path("x.onnx"))
     targets = load_targets()
-    found = accuracy_of(artifact, TRUTH, answers, WIDE, "val", targets)
+    found = accuracy_of(artifact, TRUTH, answers=answers, wide=WIDE, split="val", targets=targets)
     assert found.verdict == "fail"
     assert re.fullmatch(rf"loses {lost} of mean CCC on 40 val songs, more than 0\.01", found.reason), found.reason
-    assert accuracy_of(artifact, TRUTH, WIDE, WIDE, "val", targets).verdict == "pass"
+    assert accuracy_of(artifact, TRUTH, answers=WIDE, wide=WIDE, split="val", targets=targets).verdict == "pass"
 
 
 def test_a_ccc_that_is_undefined_proves_nothing() -> None:
     alike = np.full_like(TRUTH, 0.25)
-    found = accuracy_of(Artifact("onnx", "int8", "spectrogram", Path("x")), alike, alike, alike, "val", load_targets())
+    found = accuracy_of(
+        Artifact("onnx", "int8", "spectrogram", Path("x")),
+        alike,
+        answers=alike,
+        wide=alike,
+        split="val",
+        targets=load_targets(),
+    )
     assert found.verdict == "fail"
     assert found.loss["mean"].value is None
     json.dumps(dataclasses.asdict(found), allow_nan=False)
@@ -193,7 +203,7 @@ def test_songs_are_heard_one_by_one_because_ranges_that_come_as_they_are_would_b
         heard.append(given)
         return run(given)
 
-    found = answers_on(hears, data, "val", bundle.spec, Silent(), "onnx")
+    found = answers_on(hears, data, split="val", spec=bundle.spec, progress=NoProgress(), what="onnx")
     assert {given.shape for given in heard} == {(1, 3, 224, 224)}
     assert len(heard) == len(data.split("val")) == len(found)
     together = run(np.concatenate(heard))
@@ -281,10 +291,10 @@ def test_a_refused_artifact_costs_status_3_and_is_left_out_unless_it_is_forced(
     assert list(forced.manifest["refused"]) == ["onnx spectrogram int8"]
     assert not verify(forced).passed
 
-    def convert(checkpoint: Path, job: Wanted, folder: Path, log: Path, timeout_s: float) -> Made:
+    def convert(checkpoint: Path, job: ConversionJob, folder: Path, log: Path, timeout_s: float) -> ConversionResult:
         """What was converted above, once more."""
         made = [artifact for artifact in forced.artifacts if artifact.precision in job.precisions]
-        return Made(tuple(dataclasses.replace(a, path=Path(shutil.copy(a.path, folder))) for a in made), {})
+        return ConversionResult(tuple(dataclasses.replace(a, path=Path(shutil.copy(a.path, folder))) for a in made), {})
 
     monkeypatch.setattr("sentio_mobile.export.build.convert", convert)
     result = sentio("export", *both, "--out", tmp_path / "bundle")

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.image import to_input
+from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.distill.rounded import measuring, rounded
-from sentio_mobile.export.bundle import Bundle
-from sentio_mobile.export.calibration import Calibration
-from sentio_mobile.export.protocol import get_format
-from sentio_mobile.house import ROOT
-from sentio_mobile.training.checkpoint import Checkpoint
+from sentio_mobile.formats.base import get_format
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.quantization.calibration import Calibration
+from sentio_mobile.quantization.fake_quant import fake_quantize, observing_ranges
 
 
 @pytest.mark.slow
@@ -19,11 +19,11 @@ def test_rounding_is_simulated_as_integer_kernels_do_it(
     bundle: Bundle, calibration: Calibration, data: PreparedData
 ) -> None:
     loaded = Checkpoint.load(ROOT / "export" / "golden" / "student")
-    network, plain = rounded(loaded.model)
+    network, plain = fake_quantize(loaded.model)
     pictures = [*bundle.golden().picture, *calibration.pictures]
     given = [torch.from_numpy(to_input(picture, loaded.spec)) for picture in pictures]
     with torch.inference_mode():
-        with measuring(network.eval()):
+        with observing_ranges(network.eval()):
             for picture in calibration.inputs(loaded.spec):
                 network(torch.from_numpy(picture))
         whole, simulated = (torch.cat([net(one) for one in given]).numpy() for net in (plain, network))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.models.settings import GanSettings
+from sentio_mobile.models.config import GanSettings
 from sentio_mobile.teacher.gan.batches import Examples, songs
-from sentio_mobile.teacher.gan.recipe import GanRecipe, GanTraining
+from sentio_mobile.teacher.gan.config import GanRecipe, GanTraining
 from sentio_mobile.teacher.gan.train import train_gan
 
 
@@ -28,5 +28,5 @@ def examples(data: PreparedData) -> Examples:
 def gan(examples: Examples, tiny_gan: GanRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained one's folder."""
     out = tmp_path_factory.mktemp("gan") / "gan"
-    train_gan(examples, tiny_gan, out)
+    train_gan(examples, tiny_gan, out=out)
     return out

@@ -3,7 +3,7 @@
 import pytest
 
 from sentio_mobile.teacher.gan.balance import Balance, Watch
-from sentio_mobile.teacher.gan.recipe import GanTraining
+from sentio_mobile.teacher.gan.config import GanTraining
 
 SETTINGS = GanTraining(epochs=50, steps=10, patience=3)
 

@@ -8,10 +8,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile.audio.decode import fit
 from sentio_mobile.audio.logmel import mel_power
 from sentio_mobile.errors import AudioError, DataError
-from sentio_mobile.progress import Silent
 from sentio_mobile.teacher.gan.classes import CLASS_AUDIO, class_mel, from_log1p, read_classes, to_log1p
 
 RATE = 16000
@@ -31,7 +31,7 @@ def sounds(tmp_path: Path) -> Path:
     return root
 
 
-class Heard(Silent):
+class Heard(NoProgress):
     def __init__(self) -> None:
         self.total = self.done = 0
 

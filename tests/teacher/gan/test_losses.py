@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from sentio_mobile.teacher.gan.config import GanTraining
 from sentio_mobile.teacher.gan.losses import BinaryCrossEntropy, Hinge, loss_of, sameness
-from sentio_mobile.teacher.gan.recipe import GanTraining
 
 
 def test_cross_entropy_is_least_where_real_clips_have_the_smoothed_target() -> None:
@@ -23,8 +23,8 @@ def test_the_hinge_pays_nothing_beyond_one() -> None:
     assert float(loss.discriminator(torch.tensor([1.0, 7.0]), torch.tensor([-1.0, -9.0]))) == 0
     assert float(loss.discriminator(torch.tensor([0.0]), torch.tensor([0.5]))) == pytest.approx((1 + 1.5) / 2)
     assert float(loss.generator(torch.tensor([2.0, 4.0]))) == -3
-    assert isinstance(loss_of(GanTraining(1, 1, loss="hinge")), Hinge)
-    assert isinstance(loss_of(GanTraining(1, 1)), BinaryCrossEntropy)
+    assert isinstance(loss_of(GanTraining(epochs=1, steps=1, loss="hinge")), Hinge)
+    assert isinstance(loss_of(GanTraining(epochs=1, steps=1)), BinaryCrossEntropy)
 
 
 def test_samples_that_are_alike_are_pushed_apart_and_no_further_than_real_ones() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentio_mobile.data.synthetic import LABELS, MELS, SHEET, open_synthetic
+from sentio_mobile._internal.files import sha256
+from sentio_mobile.data.gan_samples import LABELS, MELS, SHEET, open_gan_samples
 from sentio_mobile.errors import DataError, InputError
-from sentio_mobile.files import sha256
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
 from sentio_mobile.teacher.gan.sample import draw_labels, write_samples
 
@@ -16,12 +16,12 @@ from sentio_mobile.teacher.gan.sample import draw_labels, write_samples
 @pytest.fixture(scope="module")
 def made(gan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("made") / "made"
-    write_samples(GanCheckpoint.load(gan), "gan", 20, out, "uniform", threshold=0.0, seed=1)
+    write_samples(GanCheckpoint.load(gan), "gan", n=20, out=out, labels="uniform", threshold=0.0, seed=1)
     return out
 
 
 def test_samples_are_written_with_what_they_were_made_for(made: Path, gan: Path) -> None:
-    opened, checkpoint = open_synthetic(made), GanCheckpoint.load(gan)
+    opened, checkpoint = open_gan_samples(made), GanCheckpoint.load(gan)
     assert opened.mels.shape == (20, checkpoint.audio.n_mels, checkpoint.audio.n_frames)
     assert opened.audio == checkpoint.audio
     assert 0 <= opened.mels.min() < opened.mels.max() <= 1
@@ -36,17 +36,17 @@ def test_samples_are_written_with_what_they_were_made_for(made: Path, gan: Path)
 def test_the_same_seed_makes_the_same_samples(made: Path, gan: Path, tmp_path: Path) -> None:
     checkpoint = GanCheckpoint.load(gan)
     for seed in (1, 2):
-        write_samples(checkpoint, "gan", 20, tmp_path / str(seed), "uniform", threshold=0.0, seed=seed)
+        write_samples(checkpoint, "gan", n=20, out=tmp_path / str(seed), labels="uniform", threshold=0.0, seed=seed)
     assert sha256(tmp_path / "1" / MELS) == sha256(made / MELS)
     assert sha256(tmp_path / "2" / MELS) != sha256(made / MELS)
 
 
 def test_the_filter_keeps_what_the_discriminator_believes(made: Path, gan: Path, tmp_path: Path) -> None:
     checkpoint = GanCheckpoint.load(gan)
-    everything = open_synthetic(made)
+    everything = open_gan_samples(made)
     middle = float(np.median(checkpoint.scores(everything.mels, everything.labels)))
-    said = write_samples(checkpoint, "gan", 12, tmp_path / "kept", "uniform", threshold=middle, seed=1)
-    kept = open_synthetic(tmp_path / "kept")
+    said = write_samples(checkpoint, "gan", n=12, out=tmp_path / "kept", labels="uniform", threshold=middle, seed=1)
+    kept = open_gan_samples(tmp_path / "kept")
     assert len(kept) == 12
     assert checkpoint.scores(kept.mels, kept.labels).min() >= middle - 5e-3
     assert 0 < said["kept"] < 1
@@ -54,7 +54,7 @@ def test_the_filter_keeps_what_the_discriminator_believes(made: Path, gan: Path,
 
 def test_a_filter_that_nothing_passes_is_told(gan: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gave 1 or more to 0 of \d+ samples only; lower --filter"):
-        write_samples(GanCheckpoint.load(gan), "gan", 1, tmp_path / "none", threshold=1.0)
+        write_samples(GanCheckpoint.load(gan), "gan", n=1, out=tmp_path / "none", threshold=1.0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -85,4 +85,4 @@ def test_a_damaged_folder_is_refused(damage: object, fault: str, made: Path, tmp
     assert callable(damage)
     damage(place)
     with pytest.raises(DataError, match=fault):
-        open_synthetic(place)
+        open_gan_samples(place)

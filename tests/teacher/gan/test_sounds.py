@@ -11,7 +11,7 @@ from sentio_mobile.errors import InputError
 from sentio_mobile.teacher.gan.batches import sounds
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
 from sentio_mobile.teacher.gan.classes import CLASS_AUDIO, read_classes
-from sentio_mobile.teacher.gan.recipe import GanRecipe
+from sentio_mobile.teacher.gan.config import GanRecipe
 from sentio_mobile.teacher.gan.render import label_of, render
 from sentio_mobile.teacher.gan.sample import write_samples
 from sentio_mobile.teacher.gan.train import train_gan
@@ -36,7 +36,7 @@ def test_a_class_can_be_asked_for(folder: Path, tiny_gan: GanRecipe, tmp_path: P
     assert examples.mels.shape[1:] == (128, 512)
     assert examples.labels.tolist() == [[1, 0]] * 4 + [[0, 1]] * 4
     recipe = replace(tiny_gan, training=replace(tiny_gan.training, epochs=1))
-    train_gan(examples, recipe, tmp_path / "gan")
+    train_gan(examples, recipe, out=tmp_path / "gan")
     checkpoint = GanCheckpoint.load(tmp_path / "gan")
     assert checkpoint.classes == ("bell", "drum")
     assert checkpoint.audio == CLASS_AUDIO
@@ -47,4 +47,4 @@ def test_a_class_can_be_asked_for(folder: Path, tiny_gan: GanRecipe, tmp_path: P
     assert abs(len(pcm) - CLASS_AUDIO.n_samples) < CLASS_AUDIO.hop_length
     assert np.isfinite(pcm).all()
     with pytest.raises(InputError, match="trained on classes; songs to learn from have valence and arousal"):
-        write_samples(checkpoint, "gan", 4, tmp_path / "made")
+        write_samples(checkpoint, "gan", n=4, out=tmp_path / "made")

@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile.errors import CheckpointError, SentioError, TrainingError
-from sentio_mobile.progress import Silent
 from sentio_mobile.teacher.gan.batches import Examples
 from sentio_mobile.teacher.gan.checkpoint import GENERATOR, SHEET, GanCheckpoint
-from sentio_mobile.teacher.gan.recipe import GanRecipe
+from sentio_mobile.teacher.gan.config import GanRecipe
 from sentio_mobile.teacher.gan.train import train_gan, untrained
 
 
-class Stop(Silent):
+class Stop(NoProgress):
     """Stops a run after some steps, as a person would."""
 
     def __init__(self, after: int) -> None:
@@ -48,8 +48,8 @@ def test_training_moves_both_networks(gan: Path, examples: Examples, tiny_gan: G
 
 def test_what_is_kept_is_an_average_of_the_generator(examples: Examples, tiny_gan: GanRecipe, tmp_path: Path) -> None:
     last = replace(tiny_gan, training=replace(tiny_gan.training, ema=0.0))
-    train_gan(examples, tiny_gan, tmp_path / "average")
-    train_gan(examples, last, tmp_path / "last")
+    train_gan(examples, tiny_gan, out=tmp_path / "average")
+    train_gan(examples, last, out=tmp_path / "last")
     first, second = (load_file(tmp_path / name / GENERATOR) for name in ("average", "last"))
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
@@ -58,8 +58,8 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
     examples: Examples, tiny_gan: GanRecipe, gan: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InterruptedError):
-        train_gan(examples, tiny_gan, tmp_path / "gan", Stop(after=5))
-    train_gan(examples, tiny_gan, tmp_path / "gan")
+        train_gan(examples, tiny_gan, out=tmp_path / "gan", progress=Stop(after=5))
+    train_gan(examples, tiny_gan, out=tmp_path / "gan")
     sheets = [json.loads((place / SHEET).read_text()) for place in (gan, tmp_path / "gan")]
     said = [[{**row, "seconds": 0} for row in sheet["history"]] for sheet in sheets]
     assert said[0] == said[1]
@@ -87,7 +87,7 @@ def test_every_choice_trains(
     changes: dict[str, str | float], examples: Examples, tiny_gan: GanRecipe, tmp_path: Path
 ) -> None:
     short = replace(tiny_gan, training=replace(tiny_gan.training, epochs=1, **changes))
-    checkpoint = train_gan(examples, short, tmp_path / "gan")
+    checkpoint = train_gan(examples, short, out=tmp_path / "gan")
     assert np.isfinite([value for row in checkpoint.history for value in row.values()]).all()
 
 
@@ -96,7 +96,7 @@ def test_a_collapse_stops_training_and_keeps_what_was_learnt(
 ) -> None:
     hopeless = replace(tiny_gan, training=replace(tiny_gan.training, epochs=9, patience=1, accuracy_limits=(0.0, 0.01)))
     with pytest.raises(TrainingError, match=r"more than 1%: the generator has nothing to learn from.*gan.stopped"):
-        train_gan(examples, hopeless, tmp_path / "gan")
+        train_gan(examples, hopeless, out=tmp_path / "gan")
     assert len(GanCheckpoint.load(tmp_path / "gan.stopped").history) == 2
     assert not (tmp_path / "gan").exists()
 
@@ -107,13 +107,13 @@ def test_a_loss_that_is_no_number_names_its_step(examples: Examples, tiny_gan: G
     broken = replace(examples, mels=mels, labels=np.full_like(examples.labels, np.nan))
     exact = replace(tiny_gan, training=replace(tiny_gan.training, vicinity="exact"))
     with pytest.raises(TrainingError, match="discriminator's loss is nan in epoch 1, step 1; lower discriminator_rate"):
-        train_gan(broken, exact, tmp_path / "gan")
+        train_gan(broken, exact, out=tmp_path / "gan")
 
 
 def test_fewer_songs_than_a_batch_are_refused(examples: Examples, tiny_gan: GanRecipe, tmp_path: Path) -> None:
     large = replace(tiny_gan, training=replace(tiny_gan.training, batch_size=500))
     with pytest.raises(TrainingError, match="do not fill a batch of 500; lower batch_size"):
-        train_gan(examples, large, tmp_path / "gan")
+        train_gan(examples, large, out=tmp_path / "gan")
 
 
 @pytest.mark.parametrize(

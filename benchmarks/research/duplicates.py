@@ -1,0 +1,128 @@
+"""How far copies of a recording lie from it, and how far other music: `python benchmarks/research/duplicates.py
+NAME=FOLDER`.
+
+COPIED songs of each folder (DEAM's layout, a manifest or just audio) are copied in the ways that copies come about, and
+each copy compared with its song; then every song with its nearest others. From what is printed come the two limits in
+`sentio_mobile/data/checks/fingerprint.py`. The figures go to `benchmarks/baselines/duplicates.json`; the songs do not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile.audio.decode import decode, fit
+from sentio_mobile.audio.frontend import unit_of_clip
+from sentio_mobile.data.checks.duplicates import near_pairs
+from sentio_mobile.data.checks.fingerprint import ALIKE, NEAR_DB, likeness, sketch
+from sentio_mobile.data.sources import read_source
+from sentio_mobile.errors import InputError
+from sentio_mobile.evaluation.perturbations import mp3
+from sentio_mobile.recipes import DataRecipe
+from sentio_mobile.spec import AudioSpec
+
+RECORD = Path(__file__).parents[1] / "baselines" / "duplicates.json"
+AUDIO = AudioSpec()
+RATE = AUDIO.sample_rate
+COPIED = 30
+NEAREST = 5000
+"""Pairs of different songs whose likeness is computed: those whose sketches are nearest."""
+
+Pcm = NDArray[np.float32]
+
+
+def encoded(kilobits: int) -> Callable[[Pcm], Pcm]:
+    """Through an MP3."""
+    return lambda pcm: mp3(kilobits)(pcm, RATE)
+
+
+COPIES: dict[str, Callable[[Pcm], Pcm]] = {
+    "mp3 128 kbit/s": encoded(128),
+    "mp3 64 kbit/s": encoded(64),
+    "mp3 32 kbit/s": encoded(32),
+    "gain -12 dB": lambda pcm: pcm * 10 ** (-12 / 20),
+    "gain +6 dB, clipped": lambda pcm: np.clip(pcm * 10 ** (6 / 20), -1, 1),
+    "gain -30 dB, 16 bits": lambda pcm: np.round(pcm * 10 ** (-30 / 20) * 32768) / 32768,
+    "begins 0.1 s later": lambda pcm: pcm[round(0.1 * RATE) :],
+    "begins 0.5 s later": lambda pcm: pcm[round(0.5 * RATE) :],
+    "begins 1 s later": lambda pcm: pcm[RATE:],
+    "mp3 64 kbit/s, gain -6 dB, 0.3 s later": lambda pcm: encoded(64)(pcm[round(0.3 * RATE) :] / 2),
+}
+
+
+def picture(pcm: Pcm) -> NDArray[np.float32]:
+    """Unit levels as the store keeps them."""
+    return unit_of_clip(fit(np.asarray(pcm, dtype=np.float32), AUDIO), AUDIO).astype(np.float16).astype(np.float32)
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """Distances and likenesses of copies and of different songs."""
+    songs = read_source(folder, DataRecipe()).songs
+    mels = np.stack([picture(decode(song.path, RATE)) for song in songs])
+    sketches = sketch(mels, AUDIO)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(songs))[:COPIED])
+    clips = [decode(songs[i].path, RATE) for i in chosen]
+    copies = {}
+    for name, copy in COPIES.items():
+        others = [picture(copy(pcm)) for pcm in clips]
+        distance = np.linalg.norm(sketch(np.stack(others), AUDIO) - sketches[chosen], axis=1)
+        alike = np.array([likeness(mels[i], other, AUDIO) for i, other in zip(chosen, others, strict=True)])
+        copies[name] = {
+            "distance_db": spread(distance),
+            "likeness": spread(alike),
+            "found": float(((distance <= NEAR_DB) & (alike >= ALIKE)).mean()),
+        }
+        print(f"  {name}: {copies[name]}", flush=True)
+    distances = np.linalg.norm(sketches[:, None] - sketches[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    one, other = np.triu_indices(len(mels), 1)
+    nearest = np.argsort(distances[one, other])[:NEAREST]
+    alike = np.array([likeness(mels[one[k]], mels[other[k]], AUDIO) for k in nearest])
+    different = {
+        "distance_db_of_the_nearest": spread(distances.min(axis=1)),
+        "pairs_within_reach": len(near_pairs(sketches)),
+        "pairs_compared": len(nearest),
+        "likeness": spread(alike),
+        "called_copies": int(((distances[one, other][nearest] <= NEAR_DB) & (alike >= ALIKE)).sum()),
+    }
+    print(f"  different songs: {different}", flush=True)
+    return {"songs": len(mels), "copied": len(clips), "copies": copies, "different": different}
+
+
+def spread(values: NDArray[np.floating[Any]]) -> dict[str, float]:
+    """Ends, 1st and 99th percentile, and the middle."""
+    points = {"least": 0, "p1": 0.01, "median": 0.5, "p99": 0.99, "most": 1}
+    return {name: round(float(np.quantile(values, point)), 4) for name, point in points.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure each folder, and write the record."""
+    named = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    if not named or len(named) != len(arguments):
+        print("usage: python benchmarks/research/duplicates.py NAME=FOLDER_OR_MANIFEST ...", file=sys.stderr)
+        return 2
+    found = {}
+    for name, folder in named.items():
+        print(name, flush=True)
+        try:
+            found[name] = measure(Path(folder))
+        except InputError as error:
+            print(f"Error: {error}", file=sys.stderr)
+            return 2
+    record = {
+        "command": "python benchmarks/research/duplicates.py " + " ".join(f"{name}=FOLDER" for name in named),
+        "limits": {"near_db": NEAR_DB, "alike": ALIKE},
+        "sources": found,
+    }
+    RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Make `export/golden/` again: `python benchmarks/research/golden.py RUN`, RUN being a finished run of the recipe
+`tiny`.
+
+What is written is described in `export/golden/README.md`. Tests in every language read the same files.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from sentio_mobile._internal.resources import ROOT
+from sentio_mobile.audio.frontend import picture_of_clip
+from sentio_mobile.audio.image import to_input
+from sentio_mobile.audio.logmel import log_mel
+from sentio_mobile.bundle.golden import clip_of_excerpt, hard_sounds
+from sentio_mobile.data.generated import draw_songs, render
+from sentio_mobile.models.checkpoint import SHEET, WEIGHTS, Checkpoint
+
+GOLDEN = ROOT / "export" / "golden"
+SONGS, SEED, EXCERPT_S = 3, 90, (10.0, 12.0)
+SHOWN_FRAMES, SHOWN_CELLS = 24, 14
+
+
+def golden_sounds(student: Checkpoint) -> dict[str, tuple[NDArray[np.int16], int]]:
+    """By name: an excerpt of PCM, and the samples of the clip that it is repeated to."""
+    spec = student.spec.audio
+    start, end = (round(second * spec.sample_rate) for second in EXCERPT_S)
+    songs = (render(song, spec.sample_rate)[start:end] for song in draw_songs(SONGS, SEED))
+    music = {f"music {i}": np.rint(np.clip(pcm, -1, 1) * 32_767).astype(np.int16) for i, pcm in enumerate(songs, 1)}
+    whole = {name: (excerpt, spec.n_samples) for name, excerpt in music.items()}
+    return {**whole, **hard_sounds(music["music 1"], spec)}
+
+
+def vectors(student: Checkpoint) -> dict[str, NDArray[np.generic]]:
+    """The tensors of `golden.safetensors`."""
+    spec = student.spec
+    sounds = list(golden_sounds(student).values())
+    clips = [clip_of_excerpt(excerpt, length, spec.audio) for excerpt, length in sounds]
+    levels = np.stack([log_mel(clip, spec.audio) for clip in clips])
+    pictures = np.stack([picture_of_clip(clip, spec.audio) for clip in clips])
+    with torch.inference_mode():
+        given = torch.from_numpy(np.concatenate([to_input(picture, spec) for picture in pictures]))
+        output = student.model(given).numpy()
+    # Both ends, where the clip is reflected, and an even choice between them.
+    edges = np.arange(4)
+    between = np.linspace(4, spec.audio.n_frames - 5, SHOWN_FRAMES).astype(int)
+    frames = np.concatenate([edges, between, edges + spec.audio.n_frames - 4]).astype(np.int32)
+    side, _ = spec.audio.image_size
+    cells = np.linspace(0, side - 1, SHOWN_CELLS).astype(np.int32)
+    return {
+        "excerpt": np.stack([excerpt for excerpt, _ in sounds]),
+        "length": np.array([length for _, length in sounds], dtype=np.int32),
+        "frames": frames,
+        "levels": np.ascontiguousarray(levels[:, :, frames]),
+        "cells": cells,
+        "picture": np.ascontiguousarray(pictures[:, cells][:, :, cells]),
+        "output": output,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files."""
+    if len(arguments) != 1:
+        print("usage: python benchmarks/research/golden.py RUN_FOLDER", file=sys.stderr)
+        return 2
+    made = Path(arguments[0]) / "student"
+    student = Checkpoint.load(made)
+    place = GOLDEN / "student"
+    place.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS, SHEET):
+        shutil.copy(made / name, place / name)
+    names = ", ".join(golden_sounds(student))
+    save_file(vectors(student), GOLDEN / "golden.safetensors", {"sounds": names})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

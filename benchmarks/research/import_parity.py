@@ -1,0 +1,167 @@
+"""Whether imported weights give what they gave: `python benchmarks/research/import_parity.py OUT.json [--pictures N]`.
+
+Each layout that `teacher import` reads is made at the size of ViT-B/16 by the library that it is from, with random
+weights, saved, imported, and compared on random pictures: the hidden states behind the last norm, and the answers where
+the file has the head. Every weight is shaken, so that no bias is 0 and no norm 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torchvision.models import vit_b_16
+from transformers import ViTConfig, ViTModel
+from transformers.utils.logging import disable_progress_bar
+
+from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.models.registry import build
+from sentio_mobile.models.vit import ViT
+from sentio_mobile.teacher.import_weights import import_teacher
+
+NOISE, HEAD_NOISE = 0.02, 0.05
+Forward = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A file in one layout, and what its library makes of pictures: hidden states, and answers where it has a head."""
+
+    file: Path
+    library: str
+    hidden: Forward
+    answer: Forward | None = None
+
+
+def shake(model: nn.Module, noise: float = NOISE) -> None:
+    """Put noise on every weight, and the model in evaluation mode."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(noise * torch.randn(parameter.shape, generator=generator))
+    model.eval()
+
+
+def hugging_face(folder: Path) -> Iterator[Case]:
+    """A folder as on the hub, a state dictionary from memory, and the notebook's: the same encoder with a head."""
+    vit = ViTModel(ViTConfig())
+    shake(vit)
+    vit.save_pretrained(folder / "hub")
+
+    def hidden(pictures: torch.Tensor) -> torch.Tensor:
+        return vit(pictures).last_hidden_state
+
+    yield Case(folder / "hub" / "model.safetensors", "transformers", hidden)
+    torch.save(vit.state_dict(), folder / "memory.bin")
+    yield Case(folder / "memory.bin", "transformers", hidden)
+    (folder / "memory.bin").unlink()
+    head = nn.Sequential(
+        nn.LayerNorm(768),
+        *(nn.Dropout(0.2), nn.Linear(768, 512), nn.GELU()),
+        *(nn.Dropout(0.2), nn.Linear(512, 128), nn.GELU()),
+        *(nn.Dropout(0.1), nn.Linear(128, 2), nn.Tanh()),
+    )
+    shake(head, HEAD_NOISE)
+    weights = {f"vit.{name}": tensor for name, tensor in load_file(folder / "hub" / "model.safetensors").items()}
+    torch.save({**weights, **head.state_dict(prefix="head.")}, folder / "notebook.pth")
+    yield Case(folder / "notebook.pth", "transformers", hidden, lambda pictures: head(hidden(pictures)[:, 0]))
+
+
+def torchvision_vit(folder: Path) -> Iterator[Case]:
+    """Today's names, and those of older files."""
+    vit = vit_b_16()
+    shake(vit)
+
+    def hidden(pictures: torch.Tensor) -> torch.Tensor:
+        patches = vit._process_input(pictures)
+        return vit.encoder(torch.cat([vit.class_token.expand(len(pictures), -1, -1), patches], dim=1))
+
+    state = vit.state_dict()
+    torch.save(state, folder / "torchvision.pth")
+    yield Case(folder / "torchvision.pth", "torchvision", hidden)
+    older = {name.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2."): state[name] for name in state}
+    torch.save(older, folder / "torchvision.pth")
+    yield Case(folder / "torchvision.pth", "torchvision", hidden)
+
+
+def timm_vit(folder: Path) -> Iterator[Case]:
+    """`vit_base_patch16_224`."""
+    vit = timm.create_model("vit_base_patch16_224", pretrained=False)
+    shake(vit)
+    save_file(vit.state_dict(), folder / "timm.safetensors")
+    yield Case(folder / "timm.safetensors", "timm", vit.forward_features)
+
+
+def measure(case: Case, pictures: torch.Tensor) -> dict[str, Any]:
+    """Import the file and compare."""
+    found = import_teacher(case.file)
+    model = found.checkpoint.model
+    wanted = case.hidden(pictures)
+    row = {
+        "layout": found.layout,
+        "library": f"{case.library} {version(case.library)}",
+        "tensors": found.taken,
+        "left_out": list(found.left_out),
+        "drawn_anew": len(found.untrained),
+        "norm_eps": found.checkpoint.spec.settings["norm_eps"],
+        "hidden_states": difference(hidden_states(model, pictures), wanted),
+    }
+    if case.answer:
+        row["answers"] = difference(model(pictures), case.answer(pictures))
+    if found.checkpoint.spec.settings["norm_eps"] != 1e-6:
+        settings = {**found.checkpoint.spec.settings, "norm_eps": 1e-6}
+        other = build(dataclasses.replace(found.checkpoint.spec, settings=settings)).eval()
+        other.load_state_dict(model.state_dict())
+        row["hidden_states_with_norm_eps_1e-6"] = difference(hidden_states(other, pictures), wanted)
+    return row
+
+
+def hidden_states(model: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
+    """What a `ViT` makes of pictures, behind its last norm: [batch, tokens, width]."""
+    if not isinstance(model, ViT):
+        raise TypeError(f"a {type(model).__name__} was imported")
+    return model.encoder.ln(model.encoder.layers(model.tokens(pictures)))
+
+
+def difference(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, float]:
+    """The largest difference, and how spread out the values are that it is a difference of."""
+    return {
+        "largest_difference": float(f"{float((ours - theirs).abs().max()):.3g}"),
+        "standard_deviation": float(f"{float(theirs.std()):.3g}"),
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, write, and say it in a line for each layout."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("out", type=Path, metavar="OUT.json")
+    parser.add_argument("--pictures", type=int, default=4, help="random pictures (default: 4)")
+    options = parser.parse_args(arguments)
+    torch.manual_seed(0)
+    # Of different colours: answers to noise alone would all be alike.
+    pictures = 2 * torch.randn(options.pictures, 3, 1, 1) + torch.randn(options.pictures, 3, 224, 224)
+    disable_progress_bar()
+    rows = []
+    for make in (hugging_face, torchvision_vit, timm_vit):
+        with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+            for case in make(Path(folder)):
+                rows.append(measure(case, pictures))
+                found = rows[-1]
+                print(f"{found['layout']}: {found['hidden_states']}", found.get("answers", ""))
+    record = {"machine": dataclasses.asdict(describe_machine()), "pictures": options.pictures, "layouts": rows}
+    options.out.write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,184 @@
+"""Does a teacher hear emotion, or the sound that plays it? One piece, several fonts, one of them never learnt from.
+
+    python benchmarks/research/sound_fonts.py OUT.json --heard FLUID MUSESCORE OPL3 --unheard TIMGM --start CKPT
+    --seeds 0,1,2
+
+Each folder has a `manifest.csv` of the same songs, rendered with another sound font. For each seed, songs are split by
+group; teachers learn from the first font alone, from all heard fonts (one drawn for each song in each epoch), and from
+these with a random equalizer and drifting gain. All have the same songs, steps and first weights. Their test songs are
+then played with the first font and with the unheard one. OUT.json is written anew after each training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sentio_mobile._internal.files import write_json
+from sentio_mobile.audio.image import to_input_batch
+from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.data.prepared import PreparedData, Split, open_data
+from sentio_mobile.metrics.agreement import evaluate, paired_difference
+from sentio_mobile.models.checkpoint import Checkpoint, package_versions
+from sentio_mobile.recipes import DataRecipe, TeacherRecipe, load_recipe
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.train import train_teacher
+
+FRACTIONS = (0.6, 0.15, 0.25)
+SHAKEN = {"equalizer_db": 12.0, "gain_db": 6.0}
+"""The third way of learning, beside all fonts."""
+
+
+def main() -> None:
+    """Train, play, and write OUT.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--heard", type=Path, nargs="+", required=True)
+    parser.add_argument("--unheard", type=Path, required=True)
+    parser.add_argument("--recipe", default="vit_small")
+    parser.add_argument("--start", type=Path)
+    parser.add_argument("--seeds", type=lambda text: [int(n) for n in text.split(",")], default=[0, 1, 2])
+    arguments = parser.parse_args()
+    recipe = load_recipe(TeacherRecipe, arguments.recipe, "teacher")
+    start = Checkpoint.load(arguments.start) if arguments.start else None
+    runs: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in arguments.seeds:
+            fonts = [prepared(place, Path(folder), seed) for place in (*arguments.heard, arguments.unheard)]
+            heard, unheard = fonts[:-1], fonts[-1]
+            ways = {
+                "one font": (heard[:1], recipe),
+                "all heard fonts": (heard, recipe),
+                "all heard fonts, equalizer and gain": (heard, shaken(recipe)),
+            }
+            for way, (sounds, how) in ways.items():
+                how = dataclasses.replace(how, training=dataclasses.replace(how.training, seed=seed))
+                out = Path(folder) / f"{seed}-{len(runs)}"
+                teacher = train_teacher(learning(fonts[-1], sounds), how, out=out, start=start)
+                runs.append({"seed": seed, "way": way, **played(teacher, heard[0], unheard, seed)})
+                print(seed, way, *(runs[-1][name]["metrics"] for name in ("heard", "unheard")), flush=True)
+                record = {
+                    "recipe": dataclasses.asdict(recipe),
+                    "equalizer_and_gain": SHAKEN,
+                    "first_weights": start.data if start else "random",
+                    "songs": {name: len(split) for name, split in heard[0].splits.items()},
+                    "runs": [{name: run[name] for name in run if name != "songs"} for run in runs],
+                    "over_seeds": over_seeds(runs),
+                    "machine": dataclasses.asdict(describe_machine()),
+                    "versions": package_versions(),
+                }
+                write_json(arguments.out, record)
+
+
+def prepared(place: Path, folder: Path, seed: int) -> PreparedData:
+    """One sound font's clips, in a store that all share."""
+    out = folder / f"{place.name}-{seed}"
+    skipped = prepare(
+        place / "manifest.csv",
+        out,
+        recipe=DataRecipe(fractions=FRACTIONS, seed=seed),
+        audio=AudioSpec(),
+        store=folder / "store",
+    )
+    if skipped:
+        raise SystemExit(f"every font must have every song: {skipped[0]}")
+    return open_data(out)
+
+
+def shaken(recipe: TeacherRecipe) -> TeacherRecipe:
+    """The recipe with equalizer and gain."""
+    augment = dataclasses.replace(recipe.training.augment, **SHAKEN)
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, augment=augment))
+
+
+def learning(newest: PreparedData, fonts: list[PreparedData]) -> PreparedData:
+    """The songs of the first font, each with the clips of all of them to draw from.
+
+    Args:
+        newest: was prepared last, so that its map of the store shows every clip.
+        fonts: the fonts.
+    """
+
+    def together(name: str) -> Split:
+        rows = [split.split(name).rows for split in fonts]
+        first = fonts[0].split(name)
+        assert all(font.split(name).song_ids == first.song_ids for font in fonts)
+        windows = np.stack(rows, axis=1)
+        return dataclasses.replace(
+            first, windows=windows, window_labels=np.repeat(first.labels[:, None], windows.shape[1], axis=1)
+        )
+
+    return dataclasses.replace(fonts[0], store=newest.store, splits={name: together(name) for name in fonts[0].splits})
+
+
+def played(teacher: Checkpoint, heard: PreparedData, unheard: PreparedData, seed: int) -> dict[str, Any]:
+    """The test songs in two fonts, and what the change costs."""
+    test = heard.split("test")
+    assert unheard.split("test").song_ids == test.song_ids
+    answers = {name: answer(teacher, font) for name, font in (("heard", heard), ("unheard", unheard))}
+    kept = {
+        name: {
+            part: value
+            for part, value in evaluate(test.song_ids, test.labels, answers[name], seed).items()
+            if part in ("n", "metrics", "bootstrap")
+        }
+        for name in answers
+    }
+    change = paired_difference(test.labels, answers["heard"], answers["unheard"], seed)
+    return {
+        **kept,
+        "unheard_minus_heard": {name: dataclasses.asdict(value) for name, value in change.items()},
+        "epochs": len(teacher.history),
+        "songs": {"ids": test.song_ids, "truth": test.labels, **answers},
+    }
+
+
+def answer(teacher: Checkpoint, font: PreparedData) -> NDArray[np.float32]:
+    """A teacher's answers for the test songs of one font [songs, 2]."""
+    units = torch.from_numpy(np.asarray(font.mels[font.split("test").rows], dtype=np.float32))
+    with torch.inference_mode():
+        return torch.cat([teacher.model(to_input_batch(part, teacher.spec)) for part in units.split(16)]).numpy()
+
+
+def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """All seeds' test songs together: each way against the first on the unheard font, paired.
+
+    A song that is tested under several seeds counts as often; the interval takes it for so many songs, and is a little
+    too narrow for that.
+    """
+    table: dict[str, Any] = {}
+    ways = list(dict.fromkeys(run["way"] for run in runs))
+    seeds = set.intersection(*({run["seed"] for run in runs if run["way"] == way} for way in ways))
+    pooled = (
+        {
+            way: {
+                name: np.concatenate([run["songs"][name] for run in runs if run["way"] == way and run["seed"] in seeds])
+                for name in ("truth", "heard", "unheard")
+            }
+            for way in ways
+        }
+        if seeds
+        else {}
+    )
+    for way, sets in pooled.items():
+        ids = tuple(str(i) for i in range(len(sets["truth"])))
+        table[way] = {
+            font: {k: v for k, v in evaluate(ids, sets["truth"], sets[font], 0).items() if k in ("n", "metrics")}
+            for font in ("heard", "unheard")
+        }
+        first = pooled[ways[0]]["unheard"]
+        gain = paired_difference(sets["truth"], first, sets["unheard"], 0)
+        table[way]["gain_on_the_unheard_font"] = {name: dataclasses.asdict(value) for name, value in gain.items()}
+    return table
+
+
+if __name__ == "__main__":
+    main()

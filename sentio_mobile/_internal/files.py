@@ -1,0 +1,126 @@
+"""Writing so that a killed run leaves the old file or the new one, and hashes of what was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sentio_mobile.errors import InputError, OutputError
+
+
+def user_cache(name: str) -> Path:
+    """`sentio-mobile/<name>` in the user's cache folder, for what takes long to make and can be made again."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (cache if cache.is_absolute() else Path.home() / ".cache") / "sentio-mobile" / name
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8 beside its place and move it in.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it in.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            file.write(content)
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}; choose a folder that you can write to") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON that people can read too. NaN is refused: it is not JSON.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, error: type[InputError]) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InputError: of the class `error`, when the file is missing, is not JSON, or holds no object.
+    """
+    try:
+        value = json.loads(path.read_text())
+    except OSError as fault:
+        raise error(f"cannot read {path}: {fault.strerror}") from fault
+    except (ValueError, RecursionError) as fault:
+        raise error(f"{path} is not JSON ({fault}); make it again") from fault
+    if not isinstance(value, dict):
+        raise error(f"{path} holds no JSON object; make it again")
+    return value
+
+
+def require_free(place: Path, overwrite: bool) -> None:
+    """Refuse early, before long work, what `new_folder` would refuse at its end.
+
+    Raises:
+        OutputError: `place` holds something already and `overwrite` is false, or its folder cannot be written.
+    """
+    if not overwrite and place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise OutputError(f"{place} exists already; choose another place or remove it")
+    above = next(folder for folder in place.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise OutputError(f"cannot write {place}: {above} is not a folder that you can write to")
+
+
+@contextmanager
+def new_folder(place: Path, overwrite: bool = False) -> Iterator[Path]:
+    """A folder to fill, that becomes `place` when the block ends well and vanishes when it does not.
+
+    Args:
+        place: where the folder will stand.
+        overwrite: an existing folder at `place` gives way, at the moment the new one is complete.
+
+    Raises:
+        OutputError: `place` cannot be written, or holds something already and `overwrite` is false.
+    """
+    require_free(place, overwrite)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+        part.chmod(0o755)
+    except OSError as error:
+        raise OutputError(f"cannot write {place}: {error.strerror}; choose a folder that you can write to") from error
+    try:
+        yield part
+        # Some libraries write as privately as temporary files are; what is kept is as readable as anything else.
+        for path in part.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        old = place.with_name(f".{place.name}.old-{os.getpid()}")
+        if os.path.lexists(place):
+            place.rename(old)
+        part.rename(place)
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,41 @@
+"""Figures as people read them, the same in the report and on the command line."""
+
+from __future__ import annotations
+
+from sentio_mobile.metrics.bootstrap import Interval
+
+MB = 1_000_000
+"""Bytes in the MB of budgets and tables: the one on a data plan, not the MiB of a file manager."""
+
+DESKTOP = "desktop, not a phone"
+"""Goes with every time that is measured here, whatever the machine."""
+
+
+def megabytes(size: float) -> str:
+    """Bytes as `29.3 MB`."""
+    return f"{size / MB:.1f} MB" if size >= MB / 10 else f"{size / 1000:.1f} kB"
+
+
+def milliseconds(value: float) -> str:
+    """Milliseconds with as many digits as mean something: `0.42 ms`, `31.4 ms`, `812 ms`."""
+    return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
+
+
+def times(value: float) -> str:
+    """0.4213 as `0.42 x`."""
+    return f"{value:.2f} x"
+
+
+def share(value: float) -> str:
+    """0.8549 as `85.5%`: with a digit more than a gate has, so that no value seems to be on its other side."""
+    return f"{value:.1%}"
+
+
+def interval(figure: Interval | None) -> str:
+    """A figure with its 95% interval; `not known` where nobody measured it."""
+    return "not known" if figure is None else str(figure)
+
+
+def count(n: int, thing: str) -> str:
+    """`1 gate`, `3 gates`."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"

@@ -1,0 +1,1 @@
+"""A bundle on disk: manifest, golden vectors, parity, accuracy, model card, signature."""

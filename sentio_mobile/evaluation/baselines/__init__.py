@@ -1,1 +1,0 @@
-"""What models are compared with: the mean, classic regressions on 164 features, and a recurrent network."""

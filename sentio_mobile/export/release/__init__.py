@@ -1,1 +1,0 @@
-"""What giving a bundle out needs: its card, a signature, and what is new in it."""

@@ -1,0 +1,1 @@
+"""Agreement between predictions and labels, with intervals. Numpy only; one implementation of each figure."""

@@ -1,0 +1,103 @@
+"""The built page: what `npm run build` left in the checkout, or what it leaves, once, in the user's cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from sentio_mobile._internal.files import user_cache
+from sentio_mobile.errors import InputError, OutputError
+from sentio_mobile.packaging.server import MODEL
+from sentio_mobile.packaging.source_files import source_files
+
+BUILT = "dist"
+_COMMANDS = (("npm", "ci"), ("npm", "run", "build"))
+_QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
+_LIMIT = 900
+"""Seconds that one of the commands may take; npm itself gives up on a network that does not answer."""
+
+
+def built_page(project: Path, say: Callable[[str], None] = lambda line: None) -> Path:
+    """The folder of a page that was built from the project as it is now.
+
+    Args:
+        project: the page's sources.
+        say: called with a line before what takes long.
+
+    Raises:
+        InputError: it must be built and npm is missing, or its build failed; the message names the log.
+        OutputError: the cache folder cannot be written.
+    """
+    sources = source_files(project)
+    if _is_new(project, sources):
+        return project / BUILT
+    place = user_cache("web") / _digest(project, sources)
+    if not (place / "index.html").is_file():
+        if shutil.which("npm") is None:
+            raise InputError(
+                "the page is not built yet and building it needs npm, not found on PATH; install Node.js 20.19 or newer"
+            )
+        log = place.with_name(f"{place.name}.log")
+        say(f"Building the page by npm, once; its log: {log}")
+        _build(project, sources, place, log)
+    return place
+
+
+def _is_new(project: Path, sources: tuple[Path, ...]) -> bool:
+    """Whether the checkout's own build is younger than all that it was made from."""
+    index = project / BUILT / "index.html"
+    return index.is_file() and index.stat().st_mtime_ns > max((project / p).stat().st_mtime_ns for p in sources)
+
+
+def _digest(project: Path, sources: tuple[Path, ...]) -> str:
+    digest = hashlib.sha256()
+    for path in sources:
+        content = (project / path).read_bytes()
+        digest.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def _build(project: Path, sources: tuple[Path, ...], place: Path, log: Path) -> None:
+    """Build in a folder beside `place`; the page moves there when it is whole."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as folder:
+            work = Path(folder)
+            for path in sources:
+                (work / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(project / path, work / path)
+            with log.open("w") as output:
+                for command in _COMMANDS:
+                    _run(command, work, output)
+            if not (work / BUILT / "index.html").is_file():
+                raise InputError(f"the page cannot be built: `{' '.join(_COMMANDS[-1])}` made no index.html in {BUILT}")
+            # The one that the page was built with; who serves the page brings another.
+            shutil.rmtree(work / BUILT / MODEL, ignore_errors=True)
+            shutil.rmtree(place, ignore_errors=True)
+            (work / BUILT).rename(place)
+    except OSError as error:
+        raise OutputError(f"cannot build the page in {place.parent}: {error.strerror}; set XDG_CACHE_HOME") from error
+
+
+def _run(command: tuple[str, ...], work: Path, log: TextIO) -> None:
+    try:
+        status = subprocess.run(
+            command,
+            cwd=work,
+            env={**os.environ, **_QUIET},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            timeout=_LIMIT,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        status = None
+    if status != 0:
+        how = f"took more than {_LIMIT} s" if status is None else f"failed with status {status}"
+        raise InputError(f"the page cannot be built: `{' '.join(command)}` {how}; {log.name} says why")

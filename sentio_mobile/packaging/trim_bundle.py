@@ -1,0 +1,75 @@
+"""What an app carries: a bundle cut down to the artifacts that its platform runs.
+
+It is a bundle like any other: `verify` proves it, `bundle sign` signs it, and the SDKs read its manifest. Lost are the
+other artifacts, the evaluation's predictions, and golden vectors beyond those that an app checks itself on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from sentio_mobile._internal.files import sha256, write_json
+from sentio_mobile.bundle.bundle import GOLDEN, MANIFEST, Bundle
+from sentio_mobile.bundle.golden import Golden
+from sentio_mobile.errors import BundleError
+from sentio_mobile.spec import Artifact
+
+CARD = "MODEL_CARD.md"
+APART = 3
+"""Golden vectors that an app keeps: so many of music with answers far apart, and the last, a clip that is short."""
+
+
+def trim_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> dict[str, Any]:
+    """Write what an app carries of a bundle into an empty folder.
+
+    Args:
+        bundle: opened, so that every hash was checked.
+        artifacts: those of the bundle that are wanted; an app runs the first of them that it can.
+        folder: where they go; it exists and is empty.
+
+    Returns:
+        The manifest that was written: the bundle's, with these artifacts and files alone, and `carried_from`, the
+        SHA-256 of the bundle's own.
+
+    Raises:
+        BundleError: a file's name would lead out of `folder`.
+    """
+    entries = [bundle.manifest["artifacts"][bundle.artifacts.index(artifact)] for artifact in artifacts]
+    wanted = [entry["path"] for entry in entries]
+    for name in bundle.manifest["files"]:
+        if name == CARD or any(name == path or name.startswith(f"{path}/") for path in wanted):
+            place = folder / _plain(bundle, name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle.folder / name, place)
+    _few(bundle.golden()).save(folder / GOLDEN)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    manifest = {
+        **bundle.manifest,
+        "artifacts": entries,
+        "files": {
+            path.relative_to(folder).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size}
+            for path in files
+        },
+        "carried_from": {"manifest_sha256": sha256(bundle.folder / MANIFEST)},
+    }
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+def _plain(bundle: Bundle, name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or path.as_posix() != name:
+        raise BundleError(f"{bundle.folder / MANIFEST}: {name!r} is no plain name of a file; do not use it")
+    return name
+
+
+def _few(golden: Golden) -> Golden:
+    count = len(golden.output)
+    kept = np.unique([*range(min(APART, count)), count - 1])
+    return Golden(**{field.name: getattr(golden, field.name)[kept] for field in dataclasses.fields(golden)})

@@ -1,5 +1,0 @@
-"""Vision transformers that others trained, read without trust and mapped to ours name by name."""
-
-from sentio_mobile.teacher.foreign.teacher import Imported, import_teacher, read_backbone
-
-__all__ = ["Imported", "import_teacher", "read_backbone"]

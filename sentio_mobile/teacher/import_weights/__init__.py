@@ -1,0 +1,5 @@
+"""Vision transformers that others trained, read without trust and mapped to ours name by name."""
+
+from sentio_mobile.teacher.import_weights.teacher import Imported, import_teacher, read_backbone
+
+__all__ = ["Imported", "import_teacher", "read_backbone"]

@@ -1,0 +1,126 @@
+"""Small bundles, put together by hand: what a release needs reads a bundle's manifest, and runs no model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from safetensors.numpy import load_file
+
+from sentio_mobile._internal.files import sha256, write_json
+from sentio_mobile._internal.resources import ROOT
+from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
+from sentio_mobile.bundle.golden import Golden
+from sentio_mobile.cli.bundle import bundle
+from sentio_mobile.metrics.agreement import evaluate
+from sentio_mobile.spec import AudioSpec, ModelSpec
+
+SPEC = ModelSpec(architecture="mobilevit", settings={"width": 64}, audio=AudioSpec(image_size=(14, 14)))
+
+ARTIFACTS = {
+    "mobilevit-waveform-fp32.onnx": ("onnx", "fp32", "waveform"),
+    "mobilevit-spectrogram-int8.mlpackage": ("coreml", "int8", "spectrogram"),
+}
+
+Edit = Callable[[Path, dict[str, Any]], None]
+"""Changes the files of a bundle that has no manifest yet, and what its manifest will say."""
+
+MakeBundle = Callable[..., Path]
+Sentio = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def evaluation() -> dict[str, Any]:
+    """Answers that are near the labels, for 12 validation and 20 test songs."""
+    random = np.random.default_rng(5)
+    found = {}
+    for split, n in (("val", 12), ("test", 20)):
+        truth = random.uniform(-0.8, 0.8, (n, 2)).astype(np.float32)
+        answers = (0.7 * truth + random.normal(0, 0.2, (n, 2))).astype(np.float32)
+        found[split] = evaluate(tuple(f"{split}-{i}" for i in range(n)), truth, answers, seed=0)
+    return found
+
+
+@pytest.fixture
+def facts() -> dict[str, Any]:
+    """What a manifest says, all but the files and their hashes."""
+    return {
+        "schema": SCHEMA,
+        "spec": SPEC.to_dict(),
+        "parameters": 69_138,
+        "artifacts": [
+            {"format": name, "precision": precision, "form": form, "path": path}
+            for path, (name, precision, form) in ARTIFACTS.items()
+        ],
+        "failed": {},
+        "provenance": {
+            "checkpoint_sha256": "1b" * 32,
+            "recipe": {"training": {"epochs": 40, "learning_rate": 0.003}},
+            "data": {
+                "labels": "rated",
+                "source": "DEAM",
+                "fingerprint": "f8" * 32,
+                "songs": {"train": 168, "val": 12, "test": 20},
+                "split_seed": 0,
+            },
+        },
+        "versions": {"python": "3.11.7", "torch": "2.14.1"},
+    }
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path, facts: dict[str, Any], evaluation: dict[str, Any]) -> MakeBundle:
+    """Makes a bundle of this name, edited before its files are hashed."""
+
+    def make(name: str, edit: Edit = lambda folder, facts: None) -> Path:
+        folder, stated = tmp_path / name, json.loads(json.dumps(facts))
+        package = folder / "mobilevit-spectrogram-int8.mlpackage"
+        (package / "Data").mkdir(parents=True)
+        (package / "Manifest.json").write_text("{}")
+        (package / "Data" / "weight.bin").write_bytes(bytes(range(200)))
+        (folder / "mobilevit-waveform-fp32.onnx").write_bytes(bytes(1000))
+        sounds = load_file(ROOT / "export" / "golden" / "golden.safetensors")
+        picture = sounds["picture"].astype(np.float32)
+        Golden(sounds["excerpt"][:, :2000], sounds["length"], picture, sounds["output"]).save(folder / GOLDEN)
+        write_json(folder / EVALUATION, evaluation)
+        edit(folder, stated)
+        stated["files"] = {
+            file.relative_to(folder).as_posix(): {"sha256": sha256(file), "bytes": file.stat().st_size}
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
+        }
+        write_json(folder / MANIFEST, stated)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def sentio() -> Sentio:
+    """Runs `sentio-mobile bundle`."""
+
+    def run(*arguments: object) -> Result:
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(bundle, [str(argument) for argument in arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def refused(sentio: Sentio) -> Callable[..., str]:
+    """Runs it and expects one line on stderr that has these words, and this status; gives the line."""
+
+    def run(status: int, words: str, *arguments: object) -> str:
+        result = sentio(*arguments)
+        assert result.exit_code == status, result.output
+        assert result.stdout == ""
+        assert result.stderr.startswith("Error: ")
+        assert result.stderr.count("\n") == 1, result.stderr
+        assert words in result.stderr
+        return result.stderr
+
+    return run

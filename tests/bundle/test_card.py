@@ -1,0 +1,237 @@
+"""A card says what a bundle says, nothing that it does not, and no name in it can say anything else."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from sentio_mobile.bundle.licence import hub_fields, licence_id
+from sentio_mobile.bundle.model_card import model_card
+from sentio_mobile.errors import BundleError, InputError
+
+NOTHING = {"value": None, "low": None, "high": None}
+
+
+@pytest.fixture
+def manifest(facts: dict[str, Any]) -> dict[str, Any]:
+    package = "mobilevit-spectrogram-int8.mlpackage"
+    sizes = {"mobilevit-waveform-fp32.onnx": 29_300_000, f"{package}/a.bin": 7_000_000, f"{package}/b.json": 617}
+    facts["files"] = {
+        name: {"sha256": f"{i}{i + 1}" * 32, "bytes": size} for i, (name, size) in enumerate(sizes.items())
+    }
+    return facts
+
+
+def parts(card: str) -> tuple[dict[str, Any], str]:
+    """The front matter, as YAML has it, and the rest."""
+    _, front, rest = card.split("---\n", 2)
+    return yaml.safe_load(front), rest
+
+
+def rows(card: str) -> list[list[str]]:
+    """Cells of every table's rows."""
+    return [line.strip("| ").split(" | ") for line in card.splitlines() if line.startswith("| ")]
+
+
+def test_front_matter_is_what_the_hub_reads(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
+    front, _ = parts(model_card(manifest, evaluation, "Apache-2.0"))
+    assert front == {
+        "license": "apache-2.0",
+        "library_name": "sentio-mobile",
+        "pipeline_tag": "audio-classification",
+        "tags": ["coreml", "emotion", "music", "onnx", "valence-arousal"],
+        "metrics": ["ccc", "mae"],
+    }
+
+
+def test_it_says_what_goes_in_and_comes_out(manifest: dict[str, Any]) -> None:
+    card = model_card(manifest, {}, "MIT")
+    assert "`waveform`: float32, 1 x 661500" in card
+    assert "`spectrogram`: float32, 1 x 3 x 14 x 14" in card
+    assert "`emotion`: float32, 1 x 2, in this order: `valence`, `arousal`. Each is from -1 to 1." in card
+    for words in ("22,050 Hz", "n_fft 2048", "hop 512", "128 Slaney mel bands from 20 to 8000 Hz", "silence after it"):
+        assert words in card
+    assert "8-bit integers in place of float32" not in card
+    manifest["artifacts"] = [manifest["artifacts"][0] | {"precision": "int8-full"}]
+    manifest["spec"]["pooling"] = "mean"
+    card = model_card(manifest, {}, "MIT")
+    assert "`spectrogram`: float32" not in card
+    assert "8-bit integers in place of float32" in card
+    assert "the mean over its clips" in card
+
+
+def test_artifacts_have_precision_form_size_and_hash(manifest: dict[str, Any]) -> None:
+    manifest["failed"] = {"tflite waveform": "killed by signal 9"}
+    card = model_card(manifest, {}, "MIT")
+    assert ["`onnx`", "`fp32`", "`waveform`", "`mobilevit-waveform-fp32.onnx`", "29.3 MB", f"`{'01' * 32}`"] in rows(
+        card
+    )
+    package = "`mobilevit-spectrogram-int8.mlpackage`"
+    assert ["`coreml`", "`int8`", "`spectrogram`", package, "7.0 MB", "a folder, below"] in rows(card)
+    assert f"- `mobilevit-spectrogram-int8.mlpackage/a.bin`: `{'12' * 32}`" in card
+    assert "Could not be made: `tflite waveform`." in card
+
+
+def test_what_fewer_bits_cost_stands_beside_each_artifact(manifest: dict[str, Any]) -> None:
+    rounded = manifest["artifacts"][1]
+    card = model_card(manifest, {}, "MIT")
+    assert ["`coreml`", "`int8`", "`spectrogram`", *["not run"] * 2, *["not measured"] * 2] in rows(card)
+    assert "No songs were given to measure CCC on" in card
+    rounded["parity"] = {"verdict": "pass", "max_diff": 0.0123, "psnr": 38.4}
+    rounded["accuracy"] = {
+        "split": "val",
+        "songs": 12,
+        "ccc": {"mean": {"value": 0.51, "low": 0.4, "high": 0.6}},
+        "loss": {"mean": {"value": 0.0041, "low": -0.002, "high": 0.0102}},
+    }
+    manifest["provenance"]["keep_float"] = ["blocks.0.up", "output"]
+    manifest["refused"] = {"onnx waveform int8": "flat", "coreml spectrogram int8": "worse"}
+    card = model_card(manifest, {}, "MIT")
+    cells = ["1.2e-02", "38 dB", "0.51 [0.40, 0.60]", "0.004 [-0.002, 0.010]"]
+    assert ["`coreml`", "`int8`", "`spectrogram`", *cells] in rows(card)
+    assert "on 12 validation songs" in card
+    assert "leave in floating point: `blocks.0.up`, `output`." in card
+    assert "Left out, because they are not what their precision promises: `onnx waveform int8`." in card
+    assert "Here, though they are not what their precision promises: `coreml spectrogram int8`." in card
+
+
+@pytest.mark.parametrize("entry", [{"parity": 3}, {"accuracy": {"songs": 3}}, {"parity": {"psnr": "loud"}}])
+def test_damaged_costs_are_refused(entry: dict[str, Any], manifest: dict[str, Any]) -> None:
+    manifest["artifacts"][0].update(entry)
+    with pytest.raises(BundleError, match=r"manifest\.json: what it says of an artifact's answers is damaged"):
+        model_card(manifest, {}, "MIT")
+
+
+def test_figures_have_their_interval_and_songs(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
+    mean = evaluation["test"]["metrics"]["mean"]["ccc"]
+    words = f"{mean['value']:.2f} [{mean['low']:.2f}, {mean['high']:.2f}]"
+    teacher = {"test": evaluation["test"], "parameters": 85_800_000, "spec": {"architecture": "vit"}}
+    kept = {"value": 0.954, "low": 0.9, "high": 1.02}
+    card = model_card(manifest, {**evaluation, "teacher": teacher, "retention": kept}, "MIT")
+    assert "On 20 songs (test songs, read once):" in card
+    assert "On 12 songs (validation songs" in card
+    assert ["mean", words] == [cell for row in rows(card) if row[0] == "mean" for cell in row[:2]][:2]
+    assert "bootstrap over `songs`, seed 0" in card
+    assert (
+        f"a `vit` of 85,800,000 parameters, whose mean CCC is {words} on 20 test songs; it keeps 0.95 [0.90, 1.02]"
+        in card
+    )
+    assert "generated" not in card
+    assert "what listeners said of a song" in card
+
+
+def test_generated_songs_are_said_to_be_generated(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
+    manifest["provenance"]["data"]["labels"] = "generated"
+    card = model_card(manifest, evaluation, "MIT")
+    assert "**Its songs are generated.**" in card
+    assert card.count("generated music with generated labels") == 2
+    assert "listeners" not in card
+    manifest["provenance"]["data"]["labels"] = "rated"
+    teacher = {"data": {"labels": "generated"}}
+    assert "which had learnt from generated music" in model_card(manifest, {"teacher": teacher}, "MIT")
+
+
+def test_what_nobody_measured_is_said_in_words(manifest: dict[str, Any]) -> None:
+    manifest.update(provenance={}, versions={})
+    card = model_card(manifest, {}, "unknown")
+    for words in (
+        "Licence: unknown.",
+        "Nobody says who labelled its songs",
+        "Nobody has measured that",
+        "How far it may be off for a song was not measured",
+        "Songs: not stated",
+        "How many songs it learnt from is not stated",
+    ):
+        assert words in card
+    assert "None" not in card
+    assert parts(card)[0]["license"] == "unknown"
+
+
+def test_what_is_undefined_is_said_in_words(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
+    flat = json.loads(json.dumps(evaluation["test"]))
+    flat["metrics"]["mean"]["ccc"] = NOTHING
+    nan = float("nan")
+    flat["metrics"]["valence"] = {"ccc": {"value": nan, "low": 0.0, "high": 1.0}, "mae": nan}
+    share = {"share": nan, "low": 0.2, "high": 0.9}
+    flat["coverage"] = {"asked": 0.9, "n": 20, "valence": share, "arousal": {**share, "share": 0.85}}
+    manifest["spec"]["uncertainty"] = {"coverage": 0.9, "half_width": [0.4, 0.5], "songs": 12}
+    manifest["provenance"]["recipe"] = {"rate": nan}
+    card = model_card(manifest, {"test": flat, "retention": NOTHING, "teacher": {"test": flat}}, "MIT")
+    assert ["valence", "undefined", "undefined"] in rows(card)
+    assert "these intervals held for valence undefined, arousal 85% [20%, 90%]" in card
+    assert "what it keeps of that is undefined" in card
+    assert not re.search(r"\bNaN\b|\bNone\b|\binf\b", card)
+
+
+def test_intervals_of_answers_are_stated(manifest: dict[str, Any]) -> None:
+    manifest["spec"]["uncertainty"] = {"coverage": 0.9, "half_width": [0.41, 0.52], "songs": 12}
+    card = model_card(manifest, {}, "MIT").replace("\n", " ")
+    assert "a probability of 90% the label of a song lies within 0.41 of `valence`, 0.52 of `arousal`" in card
+    assert "12 validation songs" in card
+
+
+NASTY = "x` | y | z\n---\n# [click](http://a) <img src=x>\x1b \x7f \u202e {{ 7 * 7 }}"
+
+
+def test_no_name_can_break_a_table_or_the_front_matter(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
+    plain = model_card(manifest, evaluation, "MIT")
+    manifest["files"][NASTY] = manifest["files"].pop("mobilevit-waveform-fp32.onnx")
+    manifest["artifacts"][0].update(path=NASTY, precision=NASTY, format=NASTY)
+    manifest["spec"]["architecture"] = NASTY
+    manifest["provenance"]["data"].update(source=NASTY, fingerprint=NASTY)
+    manifest["provenance"]["recipe"] = {NASTY: NASTY, "b": [NASTY]}
+    manifest["failed"] = {NASTY: ""}
+    evaluation = {**evaluation, "teacher": {"spec": {"architecture": NASTY}}}
+    card = model_card(manifest, evaluation, "MIT")
+    front, rest = parts(card)
+    assert any("click" in tag for tag in front["tags"])
+    assert set(front) == set(parts(plain)[0])
+    headings = [[line for line in text.splitlines() if line.startswith("#")] for text in (plain, card)]
+    assert headings[0] == headings[1]
+    assert "\x1b" not in rest
+    assert "\u202e" not in rest
+    assert "{{ 7 * 7 }}" in rest
+    outside = re.sub(r"`[^`\n]*`", "", rest)
+    assert "click" not in outside
+    assert "img" not in outside
+    wide = [row for row in rows(card) if "click" in "".join(row)]
+    assert sorted(len(row) for row in wide) == [2, 2, 6, 7]
+
+
+@pytest.mark.parametrize("text", ["", "MIT OR Apache-2.0", "no\nlicence", "-MIT", "x" * 65, "MIT|", "ÄGPL"])
+def test_what_is_no_licence_identifier_is_refused(text: str, manifest: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="no licence identifier") as caught:
+        licence_id(text)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError):
+        model_card(manifest, {}, text)
+
+
+def test_licences_as_the_hub_has_them() -> None:
+    assert licence_id("CC-BY-NC-4.0") == "CC-BY-NC-4.0"
+    assert hub_fields("CC-BY-NC-4.0") == {"license": "cc-by-nc-4.0"}
+    assert hub_fields("GPL-2.0+") == {"license": "other", "license_name": "GPL-2.0+"}
+    assert hub_fields("no") == {"license": "other", "license_name": "no"}
+    assert hub_fields("unknown") == {"license": "unknown"}
+
+
+def test_a_licence_that_looks_like_something_else_stays_a_word(manifest: dict[str, Any]) -> None:
+    for licence in ("no", "1.0", "1e5"):
+        assert parts(model_card(manifest, {}, licence))[0]["license_name"] == licence
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [{"test": [1]}, {"retention": "most"}, {"test": {"coverage": 1}}, {"teacher": {"test": {"n": 1}}}],
+)
+def test_a_damaged_evaluation_is_refused(evaluation: dict[str, Any], manifest: dict[str, Any]) -> None:
+    with pytest.raises(BundleError, match=r"evaluation\.json: what it says of \w+ is damaged"):
+        model_card(manifest, evaluation, "MIT")
+
+
+def test_a_spec_with_numbers_that_are_none_is_refused(manifest: dict[str, Any]) -> None:
+    manifest["spec"]["audio"]["f_max"] = float("nan")
+    with pytest.raises(InputError, match="NaN or infinite"):
+        model_card(manifest, {}, "MIT")

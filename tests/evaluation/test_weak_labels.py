@@ -1,0 +1,131 @@
+"""The area under the curve, on cases whose answer is known, and `evaluate --sides`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sklearn.metrics import roc_auc_score
+
+from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile.cli import main
+from sentio_mobile.data.generated.write import write_deam
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.data.prepared import UNLABELLED, PreparedData, open_data
+from sentio_mobile.data.weak_labels import read_weak_labels
+from sentio_mobile.evaluation.evaluated_model import EvaluatedModel
+from sentio_mobile.evaluation.weak_labels import areas, areas_of_runs, sided
+from sentio_mobile.metrics.bootstrap import resample
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.recipes import DataRecipe, TeacherRecipe
+from sentio_mobile.spec import AudioSpec
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """Songs without labels."""
+    folder = tmp_path_factory.mktemp("music")
+    write_deam(folder / "deam", 8, seed=8, audio_format="wav")
+    audio = next((folder / "deam").rglob("*.wav")).parent
+    prepare(audio, folder / "prepared", recipe=DataRecipe(), audio=AudioSpec())
+    return open_data(folder / "prepared")
+
+
+@pytest.fixture
+def csv(music: PreparedData, tmp_path: Path) -> Path:
+    """Sides of all songs: every other one is of high valence, and of the others none has a known arousal."""
+    rows = [f"{song},{i % 2},{'' if i % 2 else i // 2 % 2}" for i, song in enumerate(music.split(UNLABELLED).song_ids)]
+    place = tmp_path / "sides.csv"
+    place.write_text("\n".join(["song_id,v_high,a_high", *rows]) + "\n")
+    return place
+
+
+def test_the_area_is_the_share_of_pairs_in_order() -> None:
+    high = np.array([True, True, False, False])
+    answers = np.array([0.9, 0.1, 0.1, -0.5])
+    drawn = resample(4, 0)
+    assert areas(high, answers, drawn)[0] == pytest.approx(3.5 / 4)
+    assert areas(high, -answers, drawn)[0] == pytest.approx(0.5 / 4)
+    assert np.isnan(areas(np.ones(4, dtype=bool), answers, drawn)).all()
+
+
+def test_it_agrees_with_scikit_learn_for_songs_and_for_each_resample() -> None:
+    random = np.random.default_rng(0)
+    high = random.random(50) > 0.4
+    answers = np.round(high + random.normal(size=50), 1)
+    drawn = resample(50, 0, resamples=5)
+    found = areas(high, answers, drawn)
+    for area, weights in zip(found, drawn.weights, strict=True):
+        assert area == pytest.approx(roc_auc_score(high, answers, sample_weight=weights))
+
+
+def test_runs_are_averaged_and_what_is_not_known_is_left_out() -> None:
+    random = np.random.default_rng(0)
+    sides = random.choice([-1.0, 0.0, 1.0], size=(60, 2))
+    runs = np.stack([sides + random.normal(size=sides.shape) for _ in range(3)])
+    drawn = resample(60, 0)
+    found = areas_of_runs(sides, runs, drawn)
+    known = sides[:, 0] != 0
+    each = [roc_auc_score(sides[known, 0] > 0, run[known, 0]) for run in runs]
+    assert found["valence"].value == pytest.approx(np.mean(each))
+    assert found["valence"].low > 0.5  # type: ignore[operator]
+    runs[:, ~known, 0] = 9
+    assert areas_of_runs(sides, runs, drawn)["valence"] == found["valence"]
+
+
+def test_a_model_that_knows_the_sides_is_always_right(music: PreparedData, csv: Path) -> None:
+    known = iter(read_weak_labels(csv).of(music))
+
+    def knows(clips: np.ndarray) -> np.ndarray:
+        return np.stack([next(known) for _ in clips])
+
+    found = sided(
+        EvaluatedModel(name="knows", kind="", audio=music.audio, of_clips=knows, of_units=knows),
+        music,
+        sides=read_weak_labels(csv),
+        seed=0,
+        over_groups=False,
+        progress=NoProgress(),
+    )
+    assert found is not None
+    assert (found.clips, found.name) == (8, "prepared")
+    assert {name: area.value for name, area in found.areas.items()} == {"valence": 1.0, "arousal": 1.0}
+    assert (
+        sided(
+            EvaluatedModel(name="wants sound", kind="", audio=music.audio, of_clips=knows),
+            music,
+            sides=read_weak_labels(csv),
+            seed=0,
+            over_groups=False,
+            progress=NoProgress(),
+        )
+        is None
+    )
+
+
+def test_the_command_says_it_in_json_on_the_page_and_in_the_terminal(
+    data: PreparedData, tiny_teacher: TeacherRecipe, music: PreparedData, csv: Path, tmp_path: Path
+) -> None:
+    spec = spec_of(tiny_teacher.model, data.audio)
+    Checkpoint(model=build(spec).eval(), spec=spec).save(tmp_path / "ckpt")
+    command = [
+        "evaluate",
+        tmp_path / "ckpt",
+        "--data",
+        data.folder,
+        "--sides",
+        music.folder,
+        csv,
+        "--out",
+        tmp_path / "out",
+    ]
+    result = CliRunner().invoke(main, [str(word) for word in command], env={"COLUMNS": "250"})
+    assert result.exit_code == 0, result.output
+    assert "ckpt tells high from low on 8 clips of prepared" in result.output
+    (model,) = json.loads((tmp_path / "out" / "evaluation.json").read_text())["models"]
+    (found,) = model["sides"]
+    assert set(found["areas"]) == {"valence", "arousal"}
+    assert 0 <= found["areas"]["valence"]["value"] <= 1
+    assert "High or low, on other music" in (tmp_path / "out" / "evaluation.html").read_text()

@@ -1,0 +1,149 @@
+"""Answers for a song, for sound in memory, and for every moment of a song."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+import sentio_mobile
+from sentio_mobile.errors import AudioError, BundleError, InputError
+from sentio_mobile.inference.emotion import Emotion
+from sentio_mobile.inference.predictor import Predictor
+from sentio_mobile.spec import Form
+
+RATE = 22050
+
+
+@pytest.fixture(scope="module")
+def model(bundle: Path) -> Predictor:
+    return sentio_mobile.load(bundle)
+
+
+def values(answers: list[Emotion]) -> NDArray[np.float64]:
+    return np.array([[answer.valence, answer.arousal] for answer in answers])
+
+
+def test_load_and_predict_as_the_readme_says(bundle: Path, medley: Path) -> None:
+    answer = sentio_mobile.load(str(bundle), format="onnx", threads=1).predict(str(medley))
+    assert (answer.song, answer.start, answer.end, answer.time) == (str(medley), 0, 30, 15)
+    assert answer.scale == (-1, 1)
+    assert -1 <= answer.valence <= 1
+    assert -1 <= answer.arousal <= 1
+    assert answer.quadrant.split(", ")[0] == ("pleasant" if answer.valence >= 0 else "unpleasant")
+    assert answer.quadrant.split(", ")[1] == ("energetic" if answer.arousal >= 0 else "calm")
+
+
+def test_songs_get_different_answers(model: Predictor, songs: list[NDArray[np.float32]]) -> None:
+    answers = values([model.predict_pcm(song, RATE) for song in songs])
+    assert answers.std(axis=0).min() > 0.2
+
+
+def test_both_forms_agree(bundle: Path, model: Predictor, medley: Path) -> None:
+    waveform = sentio_mobile.load(bundle, form="waveform")
+    assert waveform.spec.input_shape == (1, 661_500)
+    assert model.spec.form == "spectrogram"
+    pairs = zip(waveform.trajectory(medley, 8.0), model.trajectory(medley, 8.0), strict=True)
+    for one, other in [(waveform.predict(medley), model.predict(medley)), *pairs]:
+        assert (one.start, one.end) == (other.start, other.end)
+        np.testing.assert_allclose(values([one]), values([other]), atol=1e-3)
+
+
+def test_sound_in_memory_is_answered_as_the_file(
+    model: Predictor, songs: list[NDArray[np.float32]], tmp_path: Path
+) -> None:
+    song = soxr.resample(np.concatenate([songs[0], songs[1]]), RATE, 48_000)
+    soundfile.write(tmp_path / "song.wav", song, 48_000, subtype="FLOAT")
+    of_file, of_pcm = model.predict(tmp_path / "song.wav"), model.predict_pcm(song, 48_000, "song")
+    assert of_pcm.song == "song"
+    assert of_pcm.end == of_file.end == 30
+    np.testing.assert_allclose(values([of_pcm]), values([of_file]), atol=1e-4)
+
+
+def test_sound_in_memory_that_cannot_be_is_refused(model: Predictor) -> None:
+    with pytest.raises(InputError, match=r"shape \[2, 5\] is not mono"):
+        model.predict_pcm(np.zeros((2, 5), dtype=np.float32), RATE)
+    with pytest.raises(InputError, match="int16"):
+        model.predict_pcm(np.zeros(5, dtype=np.int16), RATE)  # type: ignore[arg-type]
+    with pytest.raises(AudioError, match="no samples"):
+        model.predict_pcm(np.zeros(0, dtype=np.float32), RATE)
+    with pytest.raises(AudioError, match="not numbers"):
+        model.predict_pcm(np.full(5, np.nan, dtype=np.float32), RATE)
+
+
+def test_a_short_and_a_silent_song_have_an_answer(model: Predictor, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "short.wav", np.zeros(5 * RATE, dtype=np.float32), RATE)
+    for answer in (model.predict(tmp_path / "short.wav"), *model.trajectory(tmp_path / "short.wav")):
+        assert (answer.start, answer.end, answer.time) == (0, 5, 2.5)
+        assert np.isfinite([answer.valence, answer.arousal]).all()
+
+
+@pytest.mark.parametrize("form", ["spectrogram", "waveform"])
+def test_each_moment_is_what_its_clip_cut_out_is(bundle: Path, medley: Path, tmp_path: Path, form: Form) -> None:
+    model = sentio_mobile.load(bundle, form=form)
+    moments = list(model.trajectory(medley, every=4.0))
+    assert len(moments) == model.count(medley, 4.0) == 11
+    pcm, _ = soundfile.read(medley, dtype="float32")
+    for k, moment in enumerate(moments):
+        first = round(moment.start * RATE)
+        assert first % 512 == 0
+        assert 0 <= 4 * k - moment.start < 512 / RATE
+        assert moment.end - moment.start == pytest.approx(30)
+        soundfile.write(tmp_path / "clip.wav", pcm[first : first + 30 * RATE], RATE, subtype="FLOAT")
+        np.testing.assert_allclose(values([moment]), values([model.predict(tmp_path / "clip.wav")]), atol=1e-4)
+    assert values(moments).std(axis=0).min() > 0.05, "a song that feels alike throughout would prove nothing"
+
+
+def test_the_size_of_batches_changes_no_answer(model: Predictor, medley: Path) -> None:
+    wanted = list(replace(model, batch=1).trajectory(medley, every=3.0))
+    assert len(wanted) == 14
+    for batch in (2, 4, 5, 64):
+        found = list(replace(model, batch=batch).trajectory(medley, every=3.0))
+        assert [answer.time for answer in found] == [answer.time for answer in wanted]
+        np.testing.assert_allclose(values(found), values(wanted), atol=1e-5)
+
+
+def test_a_model_without_free_batch_is_asked_one_by_one(bundle: Path, model: Predictor, medley: Path) -> None:
+    assert model.batch > 1
+    waveform = sentio_mobile.load(bundle, form="waveform")
+    assert waveform.batch == 1
+    shapes: list[tuple[int, ...]] = []
+
+    def run(given: NDArray[np.float32]) -> NDArray[np.float32]:
+        shapes.append(given.shape)
+        return np.zeros((len(given), 2), dtype=np.float32)
+
+    assert len(list(replace(waveform, run=run).trajectory(medley, 20.0))) == 3
+    assert shapes == [(1, 661_500)] * 3
+
+
+def test_a_distance_of_windows_that_is_none_is_refused_before_any_work(model: Predictor) -> None:
+    for every in (0.0, -1.0, 0.001, float("nan"), float("inf")):
+        with pytest.raises(InputError, match=r"give 0\.024 s or more"):
+            model.trajectory("no such file.wav", every)
+
+
+def test_a_file_that_is_cut_gives_no_answer_for_what_is_missing(model: Predictor, tmp_path: Path, medley: Path) -> None:
+    path = tmp_path / "cut.wav"
+    path.write_bytes(medley.read_bytes()[: medley.stat().st_size * 5 // 7])
+    assert model.predict(path).end == 30
+    with pytest.raises(AudioError, match=r"ends after 50.0 of 70.0 s"):
+        list(model.trajectory(path))
+    path.write_bytes(medley.read_bytes()[: medley.stat().st_size // 7])
+    with pytest.raises(AudioError, match=r"ends after 10.0 of 70.0 s"):
+        model.predict(path)
+
+
+def test_what_a_bundle_lacks_is_named(bundle: Path, tmp_path: Path, model: Predictor, medley: Path) -> None:
+    with pytest.raises(BundleError, match="onnx"):
+        sentio_mobile.load(bundle, format="torchscript")
+    with pytest.raises(InputError, match="gguf"):
+        sentio_mobile.load(bundle, format="gguf")
+    with pytest.raises(BundleError, match="no bundle"):
+        sentio_mobile.load(tmp_path)
+    broken = replace(model, run=lambda given: np.full((len(given), 2), np.nan, dtype=np.float32))
+    with pytest.raises(BundleError, match="not a number"):
+        broken.predict(medley)

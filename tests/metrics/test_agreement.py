@@ -1,0 +1,113 @@
+"""CCC and its interval, on cases whose answer is known."""
+
+import numpy as np
+import pytest
+
+from sentio_mobile.metrics.agreement import (
+    ccc,
+    evaluate,
+    mean_of_runs,
+    paired_difference,
+    paired_difference_of_runs,
+    retention,
+    retention_of_pairs,
+    retention_of_runs,
+)
+
+IDS = tuple(f"s{i}" for i in range(40))
+
+
+def songs(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-1, 1, (40, 2)).astype(np.float32)
+
+
+def test_ccc_has_population_moments() -> None:
+    truth = np.array([[1.0], [2.0], [3.0]])
+    predicted = np.array([[1.5], [2.0], [2.5]])
+    # covariance 1/3, variances 2/3 and 1/6, equal means: 2/3 over 5/6.
+    np.testing.assert_allclose(ccc(truth, predicted), [0.8])
+    np.testing.assert_allclose(ccc(truth, predicted + 1), [2 / 3 / (5 / 6 + 1)])
+    np.testing.assert_allclose(ccc(truth, truth), [1.0])
+
+
+def test_a_constant_answer_has_no_concordance_and_constant_labels_are_undefined() -> None:
+    truth = songs()
+    constant = evaluate(IDS, truth, np.zeros_like(truth), seed=0)["metrics"]
+    assert constant["valence"]["ccc"]["value"] == 0
+    assert constant["valence"]["pearson"] is None
+    alike = evaluate(IDS, np.zeros_like(truth), np.zeros_like(truth), seed=0)["metrics"]
+    assert alike["mean"]["ccc"]["value"] is None
+    assert alike["valence"]["r2"] is None
+
+
+def test_the_interval_covers_the_value_narrows_with_songs_and_follows_the_seed() -> None:
+    truth = songs()
+    noisy = truth + 0.3 * songs(1)
+    one = evaluate(IDS, truth, noisy, seed=0)
+    value = one["metrics"]["mean"]["ccc"]
+    assert value["low"] < value["value"] < value["high"]
+    assert evaluate(IDS, truth, noisy, seed=0) == one
+    assert evaluate(IDS, truth, noisy, seed=1)["metrics"]["mean"]["ccc"]["low"] != value["low"]
+    many = evaluate(IDS * 10, np.tile(truth, (10, 1)), np.tile(noisy, (10, 1)), seed=0)["metrics"]["mean"]["ccc"]
+    assert many["high"] - many["low"] < 0.5 * (value["high"] - value["low"])
+    assert one["n"] == 40
+
+
+def test_retention_is_paired() -> None:
+    truth = songs()
+    teacher = truth + 0.5 * songs(1)
+    same = retention(truth, teacher, teacher, seed=0)
+    assert (same.value, same.low, same.high) == (1.0, 1.0, 1.0)
+    worse = retention(truth, teacher + 0.5 * songs(2), teacher, seed=0)
+    assert worse.value is not None
+    assert worse.value == pytest.approx(ccc(truth, teacher + 0.5 * songs(2)).mean() / ccc(truth, teacher).mean())
+    assert worse.value < 1
+    assert retention(truth, truth, -truth, seed=0).value is None
+
+
+def test_a_paired_difference_is_signed_and_sees_what_separate_intervals_cannot() -> None:
+    random = np.random.default_rng(0)
+    truth = random.uniform(-1, 1, (60, 2)).astype(np.float32)
+    noise = random.normal(0, 0.5, truth.shape).astype(np.float32)
+    worse, better = truth + noise, truth + 0.8 * noise
+    change = paired_difference(truth, worse, better, seed=0)
+    assert set(change) == {"valence", "arousal", "mean"}
+    assert change["mean"].value == pytest.approx((ccc(truth, better) - ccc(truth, worse)).mean())
+    assert change["mean"].low is not None
+    assert change["mean"].low > 0
+    one, two = (evaluate(("s",) * 60, truth, p, 0)["metrics"]["mean"]["ccc"] for p in (worse, better))
+    assert one["high"] > two["low"]
+    back = paired_difference(truth, better, worse, seed=0)["mean"]
+    assert back.value == pytest.approx(-change["mean"].value)  # type: ignore[operator]
+    same = paired_difference(truth, worse, worse, seed=0)["mean"]
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+
+
+def test_runs_are_compared_in_the_mean_over_the_same_songs() -> None:
+    random = np.random.default_rng(0)
+    truth = random.uniform(-1, 1, (60, 2)).astype(np.float32)
+    noisy = np.stack([truth + random.normal(size=truth.shape) * 0.6 for _ in range(3)]).astype(np.float32)
+    better = np.stack([truth + random.normal(size=truth.shape) * 0.2 for _ in range(3)]).astype(np.float32)
+    gain = paired_difference_of_runs(truth, noisy, better, 0)["mean"]
+    agreement = [mean_of_runs(truth, answers, 0)["mean"] for answers in (noisy, better)]
+    assert gain.value == pytest.approx(agreement[1].value - agreement[0].value)
+    assert gain.low > 0
+    one = paired_difference_of_runs(truth, noisy[:1], better[:1], 4)
+    assert one == paired_difference(truth, noisy[0], better[0], 4)
+    none = paired_difference_of_runs(truth, noisy, noisy[::-1].copy(), 0)["mean"]
+    assert none.low < 1e-6
+    assert none.value == pytest.approx(0, abs=1e-6)
+
+
+def test_several_teachers_and_their_students_are_compared_in_the_mean() -> None:
+    truth = songs()
+    teachers = np.stack([truth + 0.5 * songs(1), truth + 0.9 * songs(2)])
+    students = np.stack([teachers[0] + 0.3 * songs(3), teachers[1] + 0.3 * songs(4)])
+    same = retention_of_pairs(truth, teachers, teachers, seed=0)
+    assert (same.value, same.low, same.high) == (1.0, 1.0, 1.0)
+    kept = retention_of_pairs(truth, students, teachers, seed=0)
+    assert kept.value == pytest.approx(ccc(truth, students).mean() / ccc(truth, teachers).mean())
+    assert kept.low < kept.value < kept.high  # type: ignore[operator]
+    one = retention_of_pairs(truth, students, teachers[:1], seed=3)
+    assert one == retention_of_runs(truth, students, teachers[0], seed=3)
+    assert retention_of_pairs(truth, students, -teachers, seed=0).value is None
