@@ -2,6 +2,7 @@
 
     SentioError                     one line: what was wrong, where, what to do
     ├── InputError                  something that came from outside is not what it must be
+    │   ├── RecordError             a field of a record is out of its range
     │   ├── AudioError              a file that holds no usable audio
     │   ├── LabelError              a CSV of labels, or a value in it
     │   ├── DataError               a prepared data folder
@@ -30,6 +31,10 @@ class SentioError(Exception):
 
 class InputError(SentioError):
     """Something that came from outside is not what it must be."""
+
+
+class RecordError(InputError, ValueError):
+    """A field of a record, or a setting of a recipe, is out of its range, or two of them do not agree."""
 
 
 class AudioError(InputError):
