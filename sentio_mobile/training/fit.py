@@ -1,4 +1,4 @@
-"""The one trainer set-up: any network, any objective, resumed where a killed run stopped."""
+"""Train any network with any objective, resumed where a killed run stopped."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from numpy.typing import NDArray
 from torch import nn
 
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import LossError, TrainingError
+from sentio_mobile.errors import LossError
 from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.callbacks import (
@@ -25,13 +24,12 @@ from sentio_mobile.training.callbacks import (
     GradualUnfreezing,
     History,
     ShowProgress,
-    is_first_process,
 )
 from sentio_mobile.training.datamodule import SongDataModule, ordered_loader, song_predictions
 from sentio_mobile.training.lightning_module import EmotionTask
 from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData
-from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, claim_work_folder, quiet_lightning
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training
 
 
 def fit(
@@ -92,57 +90,29 @@ def fit(
         *([DeadLossTermGuard(objective.shares)] if objective.shares else []),
         *([GradualUnfreezing(model, settings.unfreeze)] if settings.unfreeze else []),
     ]
-    if is_first_process():
-        claim_work_folder(work, key)
-    last = work / "last.ckpt"
-    with quiet_lightning():
-        lightning.seed_everything(settings.seed, verbose=False)
-        trainer = _trainer(settings, hardware, callbacks, work)
-        try:
-            trainer.fit(
-                EmotionTask(model, spec, settings, objective),
-                datamodule=songs,
-                ckpt_path=last if last.is_file() else None,
-                weights_only=True,
-            )
-        except LossError as error:
-            if best.best_model_path:
-                _restore(model, best.best_model_path)
-            raise LossError(str(error), history.rows) from error
+    lightning.seed_everything(settings.seed, verbose=False)
+    try:
+        trainer = run_training(
+            EmotionTask(model, spec, settings, objective),
+            songs,
+            work=work,
+            key=key,
+            epochs=settings.epochs,
+            precision=settings.precision,
+            callbacks=callbacks,
+            hardware=hardware,
+            accumulate=settings.accumulate,
+            clip=settings.clip,
+            has_frozen_weights=bool(settings.unfreeze),
+        )
+    except LossError as error:
+        if best.best_model_path:
+            _restore(model, best.best_model_path)
+        raise LossError(str(error), history.rows) from error
     if not trainer.is_global_zero:
         raise SystemExit(0)
     _restore(model, best.best_model_path)
     return history.rows
-
-
-def _trainer(
-    settings: TrainingSettings, hardware: Hardware, callbacks: list[Callback], work: Path
-) -> lightning.Trainer:
-    strategy = hardware.strategy
-    if strategy == "auto" and hardware.devices * hardware.nodes > 1:
-        # Frozen weights have no gradient to wait for, which plain `ddp` takes for a fault.
-        strategy = "ddp_find_unused_parameters_true" if settings.unfreeze else "ddp"
-    try:
-        return lightning.Trainer(
-            max_epochs=settings.epochs,
-            accumulate_grad_batches=settings.accumulate,
-            gradient_clip_val=settings.clip,
-            precision=settings.precision,
-            devices=hardware.devices,
-            num_nodes=hardware.nodes,
-            strategy=strategy,
-            accelerator=hardware.accelerator,
-            sync_batchnorm=hardware.devices * hardware.nodes > 1 and torch.cuda.is_available(),
-            use_distributed_sampler=False,
-            callbacks=callbacks,
-            default_root_dir=work,
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
-        raise TrainingError(f"cannot train on this hardware: {' '.join(str(error).split())}") from error
 
 
 def _restore(model: nn.Module, path: str) -> None:

@@ -1,4 +1,4 @@
-"""What every training run does about Lightning: where it runs, where its state lies, what it says."""
+"""The one set-up of Lightning's trainer: hardware, the work folder that holds a run's state, and resuming."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sentio_mobile.errors import OutputError
+import lightning
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback
+
+from sentio_mobile.errors import OutputError, TrainingError
+from sentio_mobile.training.callbacks import is_first_process
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where training runs, in Lightning's words: devices of each node, nodes, strategy and accelerator."""
+    """Where training runs, in Lightning's terms: devices per node, nodes, strategy and accelerator."""
 
     devices: int = 1
     nodes: int = 1
@@ -26,11 +33,81 @@ class Hardware:
 ONE_DEVICE = Hardware()
 
 
-def claim_work_folder(work: Path, key: str) -> None:
-    """Make `work` the folder of the run that `key` tells from any other; another run's state gives way.
+def run_training(
+    task: lightning.LightningModule,
+    batches: Any,
+    *,
+    work: Path,
+    key: str,
+    epochs: int,
+    precision: Any,
+    callbacks: list[Callback],
+    hardware: Hardware = ONE_DEVICE,
+    accumulate: int = 1,
+    clip: float | None = None,
+    has_frozen_weights: bool = False,
+) -> lightning.Trainer:
+    """Train a network, from the last completed epoch if `work` holds the state of the same run.
+
+    Args:
+        task: The Lightning module.
+        batches: A data loader or a Lightning data module.
+        work: Folder of the run's state. A callback must save `last.ckpt` there for a run to be resumable.
+        key: Hash of everything that decides the run's result. State under another key is deleted.
+        epochs: Epochs to train.
+        precision: Lightning's precision, such as `32-true` or `16-mixed`.
+        callbacks: Lightning callbacks, in order.
+        hardware: Where training runs.
+        accumulate: Batches per optimizer step.
+        clip: Largest gradient norm; None for modules that optimize by hand.
+        has_frozen_weights: Whether some weights have no gradient in some epochs.
+
+    Returns:
+        The trainer, after training.
 
     Raises:
-        OutputError: it cannot be written.
+        TrainingError: Lightning refuses the hardware.
+        OutputError: `work` cannot be written.
+    """
+    if is_first_process():
+        claim_work_folder(work, key)
+    parallel = hardware.devices * hardware.nodes > 1
+    strategy = hardware.strategy
+    if strategy == "auto" and parallel:
+        # Plain `ddp` waits for the gradient of every weight, and takes a frozen weight for a fault.
+        strategy = "ddp_find_unused_parameters_true" if has_frozen_weights else "ddp"
+    last = work / "last.ckpt"
+    with quiet_lightning():
+        try:
+            trainer = lightning.Trainer(
+                max_epochs=epochs,
+                accumulate_grad_batches=accumulate,
+                gradient_clip_val=clip,
+                precision=precision,
+                devices=hardware.devices,
+                num_nodes=hardware.nodes,
+                strategy=strategy,
+                accelerator=hardware.accelerator,
+                sync_batchnorm=parallel and torch.cuda.is_available(),
+                use_distributed_sampler=False,
+                callbacks=callbacks,
+                default_root_dir=work,
+                logger=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+            )
+        except (MisconfigurationException, ValueError, RuntimeError) as error:
+            raise TrainingError(f"cannot train on this hardware: {' '.join(str(error).split())}") from error
+        trainer.fit(task, batches, ckpt_path=last if last.is_file() else None, weights_only=True)
+    return trainer
+
+
+def claim_work_folder(work: Path, key: str) -> None:
+    """Make `work` the folder of the run with this key. The state of a run with another key is deleted.
+
+    Raises:
+        OutputError: The folder cannot be written.
     """
     try:
         if work.exists() and not (work / key).exists():
@@ -43,7 +120,7 @@ def claim_work_folder(work: Path, key: str) -> None:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's advice off the terminal: loaders read a memory map, and workers would only copy it about."""
+    """Keep Lightning's advice off the terminal: loaders read a memory map, so that more workers would only copy it."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -8,10 +8,8 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-import lightning
 import numpy as np
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from sentio_mobile._internal.progress import NoProgress, Progress
@@ -23,7 +21,7 @@ from sentio_mobile.teacher.gan.config import GanRecipe
 from sentio_mobile.teacher.gan.losses import spread
 from sentio_mobile.teacher.gan.task import GanTask
 from sentio_mobile.training.callbacks import History, ShowProgress
-from sentio_mobile.training.trainer import claim_work_folder, quiet_lightning
+from sentio_mobile.training.trainer import Hardware, run_training
 
 _MOST_CLIPS = 64
 """Real clips among which distances are measured."""
@@ -69,39 +67,30 @@ def train_gan(
         torch.from_numpy(examples.labels[:1]),
     )
     work = out.with_name(f"{out.name}.training")
-    given = [asdict(recipe), examples.audio.to_dict(), list(examples.classes), examples.origin["fingerprint"]]
-    claim_work_folder(work, hashlib.sha256(json.dumps(given).encode()).hexdigest())
+    inputs = [asdict(recipe), examples.audio.to_dict(), list(examples.classes), examples.origin["fingerprint"]]
     last = ModelCheckpoint(work, filename="epoch", save_last=True, enable_version_counter=False)
     history = History()
     shown = ShowProgress(
         progress or NoProgress(), "training the GAN", "discriminator_accuracy", "discriminator {:.0%} right"
     )
-    with quiet_lightning():
-        try:
-            trainer = lightning.Trainer(
-                max_epochs=settings.epochs,
-                precision=settings.precision,
-                devices=1,
-                accelerator=accelerator,
-                use_distributed_sampler=False,
-                callbacks=[last, history, shown],
-                default_root_dir=work,
-                logger=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-            )
-        except (MisconfigurationException, ValueError, RuntimeError) as error:
-            raise TrainingError(f"cannot train on this hardware: {' '.join(str(error).split())}") from error
-        resumed = work / "last.ckpt"
-        fault = None
-        try:
-            trainer.fit(task, batches, ckpt_path=resumed if resumed.is_file() else None, weights_only=True)
-        except LossError as error:
-            if not history.rows:
-                raise
-            fault = str(error)
-            kept = torch.load(resumed, map_location="cpu", weights_only=True)["state_dict"]
-            task.load_state_dict(kept, strict=False)
+    fault = None
+    try:
+        run_training(
+            task,
+            batches,
+            work=work,
+            key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
+            epochs=settings.epochs,
+            precision=settings.precision,
+            callbacks=[last, history, shown],
+            hardware=Hardware(accelerator=accelerator),
+        )
+    except LossError as error:
+        if not history.rows:
+            raise
+        fault = str(error)
+        state = torch.load(work / "last.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+        task.load_state_dict(state, strict=False)
     fault = fault or task.fault
     checkpoint = _checkpoint(task, examples, recipe, history)
     if fault:
