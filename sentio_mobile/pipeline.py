@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sentio_mobile import __version__
 from sentio_mobile._internal.files import read_json, write_json
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile.audio.logmel import FRONT_END
+from sentio_mobile.audio.logmel import FRONT_END_VERSION
 from sentio_mobile.errors import BundleError, CheckpointError, DataError, OutputError
 from sentio_mobile.recipes import GENERATED, RunRecipe
 
@@ -55,7 +55,7 @@ class Run:
             SentioError: of the stage that could not end; what earlier stages made stays, and the next call goes on.
         """
         source, key = self._source()
-        front_end = [FRONT_END, self.recipe.audio]
+        front_end = [FRONT_END_VERSION, self.recipe.audio]
         key = self._stage("data", [key, *front_end, self.recipe.data], lambda: self._prepare(source))
         teacher_key = self._stage("teacher", [key, self.recipe.teacher, self._first_weights()], self._train)
         student_key = self._stage("student", [key, teacher_key, self.recipe.distill], self._distill)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from sentio_mobile._internal.files import write_bytes, write_text
-from sentio_mobile.audio.decode import decode, fit
+from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.data.given_splits import GivenSplits
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import SHEET, UNLABELLED, PreparedData, Split, open_data
@@ -183,7 +183,7 @@ def kept_features(folder: Path, rows: Sequence[Row], work: Path) -> Array:
     """The features of clips [clips, 164], worked out once."""
     place, audio = work / "features.npy", AudioSpec()
     if not place.is_file():
-        clips = (fit(decode(folder / row["path"], audio.sample_rate, 0.0, audio.seconds), audio) for row in rows)
+        clips = (fit_length(decode(folder / row["path"], audio.sample_rate, 0.0, audio.seconds), audio) for row in rows)
         file = io.BytesIO()
         np.save(file, np.stack([features_of(clip, audio.sample_rate) for clip in clips]), allow_pickle=False)
         write_bytes(place, file.getvalue())

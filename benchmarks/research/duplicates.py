@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.frontend import unit_of_clip
+from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.data.checks.duplicates import near_pairs
 from sentio_mobile.data.checks.fingerprint import ALIKE, NEAR_DB, likeness, sketch
 from sentio_mobile.data.sources import read_source
@@ -58,7 +58,9 @@ COPIES: dict[str, Callable[[Pcm], Pcm]] = {
 
 def picture(pcm: Pcm) -> NDArray[np.float32]:
     """Unit levels as the store keeps them."""
-    return unit_of_clip(fit(np.asarray(pcm, dtype=np.float32), AUDIO), AUDIO).astype(np.float16).astype(np.float32)
+    return (
+        clip_to_mel(fit_length(np.asarray(pcm, dtype=np.float32), AUDIO), AUDIO).astype(np.float16).astype(np.float32)
+    )
 
 
 def measure(folder: Path) -> dict[str, Any]:

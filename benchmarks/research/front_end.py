@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.frontend import input_of_clip
 from sentio_mobile.audio.graph import multiply_accumulates
+from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.benchmarks.latency import ratio_of, time_in_turns
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.data.generated import draw_songs, render
@@ -91,7 +91,7 @@ def measure(runs: int) -> dict[str, Any]:
     """Everything that the record holds."""
     spec = student_spec()
     clip = render(draw_songs(1, seed=0)[0], spec.audio.sample_rate)
-    inputs: dict[Form, NDArray[np.float32]] = {"spectrogram": input_of_clip(clip, spec), "waveform": clip[None]}
+    inputs: dict[Form, NDArray[np.float32]] = {"spectrogram": clip_to_input(clip, spec), "waveform": clip[None]}
     with tempfile.TemporaryDirectory() as folder:
         runners = {f"{name} {form}": run for (name, form), run in load(Path(folder)).items()}
         fed = {f"{name} {form}": [inputs[form]] for name in RUNTIMES for form in FORMS}

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.audio.frontend import picture_of_clip
-from sentio_mobile.audio.image import to_input
+from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.audio.logmel import log_mel
 from sentio_mobile.bundle.golden import clip_of_excerpt, hard_sounds
 from sentio_mobile.data.generated import draw_songs, render
@@ -44,7 +43,7 @@ def vectors(student: Checkpoint) -> dict[str, NDArray[np.generic]]:
     sounds = list(golden_sounds(student).values())
     clips = [clip_of_excerpt(excerpt, length, spec.audio) for excerpt, length in sounds]
     levels = np.stack([log_mel(clip, spec.audio) for clip in clips])
-    pictures = np.stack([picture_of_clip(clip, spec.audio) for clip in clips])
+    pictures = np.stack([clip_to_image(clip, spec.audio) for clip in clips])
     with torch.inference_mode():
         given = torch.from_numpy(np.concatenate([to_input(picture, spec) for picture in pictures]))
         output = student.model(given).numpy()

@@ -27,9 +27,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sentio_mobile.audio.decode import SUFFIXES, decode, fit
-from sentio_mobile.audio.frontend import input_of_clip
+from sentio_mobile.audio.decode import AUDIO_SUFFIXES, decode, fit_length
 from sentio_mobile.audio.graph import FrontEnd
+from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.formats.base import Runner, get_format, write_artifact
@@ -56,12 +56,12 @@ class Levels(nn.Module):
 
 def sounds(spec: AudioSpec, music: Path | None) -> dict[str, list[Clip]]:
     """Clips [n_samples] of each class."""
-    generated = [fit(render(song, spec.sample_rate), spec) for song in draw_songs(SONGS, seed=77)]
+    generated = [fit_length(render(song, spec.sample_rate), spec) for song in draw_songs(SONGS, seed=77)]
     real = []
     if music is not None:
-        files = sorted(file for file in music.rglob("*") if file.suffix in SUFFIXES)
+        files = sorted(file for file in music.rglob("*") if file.suffix in AUDIO_SUFFIXES)
         chosen = files[:: max(1, len(files) // SONGS)][:SONGS]
-        real = [fit(decode(file, spec.sample_rate), spec) for file in chosen]
+        real = [fit_length(decode(file, spec.sample_rate), spec) for file in chosen]
     songs, time = real or generated, np.arange(spec.n_samples)
     return {
         "generated music": generated,
@@ -112,7 +112,7 @@ def level_difference(run: Runner, spec: AudioSpec) -> Callable[[Clip], float]:
 
 def answer_difference(waveform: Runner, spectrogram: Runner, spec: ModelSpec) -> Callable[[Clip], float]:
     """The largest difference between the two forms' answers."""
-    return lambda clip: float(np.abs(waveform(clip[None]) - spectrogram(input_of_clip(clip, spec))).max())
+    return lambda clip: float(np.abs(waveform(clip[None]) - spectrogram(clip_to_input(clip, spec))).max())
 
 
 def half_precision(student: Checkpoint) -> Runner:

@@ -30,7 +30,7 @@ import soundfile
 
 from sentio_mobile._internal.files import sha256, write_json
 from sentio_mobile.audio.decode import decode
-from sentio_mobile.audio.frontend import unit_of_clip
+from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.data.prepare import prepare
@@ -193,7 +193,7 @@ def parts(folder: Path) -> dict[str, float]:
         works = {
             "hash": lambda path=path: sha256(path),
             "decode_mix_resample": lambda path=path: decode(path, audio.sample_rate, 0.0, audio.seconds),
-            "log_mel": lambda pcm=pcm: unit_of_clip(pcm, audio),
+            "log_mel": lambda pcm=pcm: clip_to_mel(pcm, audio),
         }
         for name, work in works.items():
             start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""From an audio file of any common kind to mono PCM at the model's rate."""
+"""Decoding of an audio file of any common kind to mono PCM at the model's sample rate."""
 
 from __future__ import annotations
 
@@ -10,36 +10,45 @@ from numpy.typing import NDArray
 from sentio_mobile.audio.stream import stream
 from sentio_mobile.spec import AudioSpec
 
-SUFFIXES: tuple[str, ...] = (".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus", ".aif", ".aiff", ".au", ".caf", ".w64")
-"""Endings of files that are taken for songs when folders are searched. What a file holds is read from itself."""
+AUDIO_SUFFIXES: tuple[str, ...] = (
+    *(".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus"),
+    *(".aif", ".aiff", ".au", ".caf", ".w64"),
+)
+"""File endings of songs, for a search through folders. The decoder looks at a file's content, never at its ending."""
+
+UNDECODABLE_SUFFIXES: tuple[str, ...] = (".m4a", ".aac", ".wma")
+"""File endings of songs that cannot be decoded here. A search reports them as faults instead of skipping them."""
 
 
 def decode(path: Path, sample_rate: int, start: float = 0.0, seconds: float | None = None) -> NDArray[np.float32]:
-    """Decode a file, mix its channels down by their mean, and resample it.
+    """Decode a file, average its channels and resample it.
 
     Args:
-        path: a wav, flac, ogg or mp3 file, or another that libsndfile reads.
-        sample_rate: the rate wanted, in Hz.
-        start: seconds to leave out; found without decoding them.
-        seconds: how much to read; all by default. A file that ends earlier gives what it has.
+        path: A wav, flac, ogg or mp3 file, or any other that libsndfile reads.
+        sample_rate: Sample rate of the result in Hz.
+        start: Seconds to skip at the beginning. They are not decoded.
+        seconds: Seconds to read, all by default. A shorter file gives what it has.
 
     Returns:
-        PCM [samples], full scale at -1 and 1.
+        PCM [samples], with full scale at -1 and 1.
 
     Raises:
-        AudioError: the file is missing, is not audio, holds nothing from `start` on, holds values that are not numbers,
-            or is cut: it ends before what was asked for, and before the end that it states.
+        AudioError: The file is missing, is not audio, holds no sound after `start`, holds values that are not numbers,
+            or is cut: it ends before the part that was asked for and before the end that its header states.
     """
     return np.concatenate(list(stream(path, sample_rate, start, seconds)))
 
 
-def fit(pcm: NDArray[np.float32], spec: AudioSpec, start: int = 0) -> NDArray[np.float32]:
-    """One clip of exactly `spec.n_samples` from `start` on; a shorter one is filled up as `spec.short_clip` says.
+def fit_length(pcm: NDArray[np.float32], spec: AudioSpec, start: int = 0) -> NDArray[np.float32]:
+    """Cut or fill PCM to one clip of exactly `spec.n_samples` samples.
 
     Args:
-        pcm: at least one sample [samples].
-        spec: the clip's length, and what follows a short one: silence, or the same again.
-        start: first sample of the clip.
+        pcm: PCM [samples], at least one sample.
+        spec: Length of the clip, and how to fill a short one: `short_clip` is silence or loop.
+        start: First sample of the clip.
+
+    Returns:
+        PCM [spec.n_samples].
     """
     clip = pcm[start : start + spec.n_samples]
     missing = spec.n_samples - len(clip)

@@ -16,7 +16,7 @@ from torch import nn
 
 from sentio_mobile.audio.dft import RADICES, band_groups, transform
 from sentio_mobile.audio.image import resize_matrix
-from sentio_mobile.audio.logmel import FLATTEST, POWER_FLOOR, hann, mel_bank
+from sentio_mobile.audio.logmel import MIN_SD, POWER_FLOOR, hann, mel_bank
 from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
@@ -96,7 +96,7 @@ class MelPower(nn.Module):
 class FrontEnd(nn.Module):
     """PCM [batch, n_samples], full scale at -1 and 1, to a model's input [batch, 3, height, width].
 
-    Equal to `input_of_clip`, the reference in numpy. A clip without sound is `floor_db` everywhere.
+    Equal to `clip_to_input`, the reference in numpy. A clip without sound is `floor_db` everywhere.
 
     Raises:
         InputError: the sizes of `spec` are not ones that can be computed in this way.
@@ -154,7 +154,7 @@ class FrontEnd(nn.Module):
             units = self._units(self._joined(powers), loudest)
             mean = units.mean(dim=(1, 2), keepdim=True)
             variance = ((units - mean) * (units - mean)).mean(dim=(1, 2), keepdim=True)
-            picture = (picture - mean) / torch.sqrt(variance).clamp_min(float(FLATTEST))
+            picture = (picture - mean) / torch.sqrt(variance).clamp_min(float(MIN_SD))
         picture = picture.reshape(-1, 1, *self.audio.image_size)
         # Core ML's converter fails where a subtraction makes three channels of one.
         return (torch.cat([picture, picture, picture], dim=1) - self.channel_mean) / self.channel_sd

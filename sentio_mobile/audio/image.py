@@ -1,6 +1,6 @@
-"""From a normalized log-mel spectrogram to the picture that a model looks at.
+"""The second half of the reference front end: from a normalized log-mel to the image that a model is fed.
 
-A bilinear resize is linear and separable, so it is written as two constant matrices: numpy, torch and every mobile
+A bilinear resize is linear and separable. It is written as two constant matrices, so that numpy, torch and every mobile
 runtime multiply by the same numbers.
 """
 
@@ -12,18 +12,43 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.logmel import FLATTEST
-from sentio_mobile.spec import ModelSpec
+from sentio_mobile.audio.logmel import MIN_SD, apply_normalization, log_mel, normalize_log_mel
+from sentio_mobile.spec import AudioSpec, ModelSpec
 
 if TYPE_CHECKING:
     import torch
 
 
+def clip_to_mel(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """Turn a clip of PCM [n_samples] into a normalized log-mel [n_mels, n_frames] with values in [0, 1]."""
+    return normalize_log_mel(log_mel(clip, spec), spec)
+
+
+def clip_to_image(clip: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """Turn a clip of PCM [n_samples] into an image [height, width], before channel standardization."""
+    return mel_to_image(clip_to_mel(clip, spec), spec)
+
+
+def mel_to_image(mel: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """Turn a normalized log-mel [n_mels, n_frames], as stores hold it, into an image [height, width]."""
+    return resize_to_image(apply_normalization(mel, spec), spec.image_size)
+
+
+def clip_to_input(clip: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """Turn a clip of PCM [n_samples] into a model input [1, 3, height, width]."""
+    return to_input(clip_to_image(clip, spec.audio), spec)
+
+
+def mel_to_input(mel: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """Turn a normalized log-mel [n_mels, n_frames] into a model input [1, 3, height, width]."""
+    return to_input(mel_to_image(mel, spec.audio), spec)
+
+
 @lru_cache(maxsize=8)
 def resize_matrix(inputs: int, outputs: int) -> NDArray[np.float32]:
-    """Bilinear resize of one axis as a matrix [outputs, inputs]: half-pixel centres, edges repeated, no antialiasing.
+    """Matrix [outputs, inputs] that resizes one axis bilinearly: half-pixel centres, repeated edges, no antialiasing.
 
-    The same as `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)`.
+    Equal to `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)`.
     """
     centres = np.clip((np.arange(outputs) + 0.5) * inputs / outputs - 0.5, 0, inputs - 1)
     left = np.minimum(centres.astype(int), inputs - 2)
@@ -35,38 +60,38 @@ def resize_matrix(inputs: int, outputs: int) -> NDArray[np.float32]:
     return matrix.astype(np.float32)
 
 
-def to_picture(mel: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """A normalized spectrogram [n_mels, n_frames], resized to `size`, [height, width]."""
+def resize_to_image(mel: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize a log-mel [n_mels, n_frames], after normalization, to an image of `size`, [height, width]."""
     frequency, time = resize_matrix(mel.shape[0], size[0]), resize_matrix(mel.shape[1], size[1])
     return frequency @ (mel @ time.T)
 
 
-def to_input(picture: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
-    """A picture [height, width] as three equal channels, standardized: [1, 3, height, width]."""
+def to_input(image: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
+    """Repeat an image [height, width] over three channels and standardize each: [1, 3, height, width]."""
     mean = np.asarray(spec.image_mean, dtype=np.float32)[:, None, None]
     sd = np.asarray(spec.image_sd, dtype=np.float32)[:, None, None]
-    return ((picture[None] - mean) / sd)[None]
+    return ((image[None] - mean) / sd)[None]
 
 
-def to_input_batch(units: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
-    """Normalize, resize and standardize in torch, for training.
+def to_input_batch(mels: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
+    """Normalize, resize and standardize a batch in torch, for training.
 
     Args:
-        units: log-mels in unit levels [batch, n_mels, n_frames], each in [0, 1].
-        spec: the front end and the channel statistics.
+        mels: Normalized log-mels [batch, n_mels, n_frames] with values in [0, 1].
+        spec: Front end and channel statistics.
 
     Returns:
-        Inputs [batch, 3, height, width].
+        Model inputs [batch, 3, height, width].
     """
     import torch
 
     height, width = spec.audio.image_size
     if spec.audio.normalization == "zscore":
-        sd = units.std(dim=(1, 2), correction=0, keepdim=True).clamp_min(float(FLATTEST))
-        units = (units - units.mean(dim=(1, 2), keepdim=True)) / sd
-    frequency = torch.from_numpy(resize_matrix(units.shape[1], height)).to(units)
-    time = torch.from_numpy(resize_matrix(units.shape[2], width)).to(units)
-    picture = torch.matmul(frequency, torch.matmul(units, time.T)).unsqueeze(1)
-    mean = torch.tensor(spec.image_mean).to(units).view(1, 3, 1, 1)
-    sd = torch.tensor(spec.image_sd).to(units).view(1, 3, 1, 1)
-    return (picture - mean) / sd
+        sd = mels.std(dim=(1, 2), correction=0, keepdim=True).clamp_min(float(MIN_SD))
+        mels = (mels - mels.mean(dim=(1, 2), keepdim=True)) / sd
+    frequency = torch.from_numpy(resize_matrix(mels.shape[1], height)).to(mels)
+    time = torch.from_numpy(resize_matrix(mels.shape[2], width)).to(mels)
+    image = torch.matmul(frequency, torch.matmul(mels, time.T)).unsqueeze(1)
+    mean = torch.tensor(spec.image_mean).to(mels).view(1, 3, 1, 1)
+    sd = torch.tensor(spec.image_sd).to(mels).view(1, 3, 1, 1)
+    return (image - mean) / sd

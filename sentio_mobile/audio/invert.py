@@ -30,7 +30,7 @@ PHASES = 32
 _TINY = np.float32(1e-12)
 
 
-def unit_power(unit: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+def mel_to_power(unit: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
     """Unit levels of a log-mel in [0, 1] to mel power relative to the loudest cell; the floor means silence."""
     levels = (np.clip(unit, 0, 1) - 1) * -spec.floor_db
     return np.asarray(np.where(unit > 0, 10 ** (levels / 10), 0), dtype=np.float32)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from sentio_mobile.spec import AudioSpec
 
-FLATTEST = np.float32(1e-6)
+MIN_SD = np.float32(1e-6)
 """Standard deviation of unit levels under which a clip counts as flat."""
 
-FRONT_END = 1
+FRONT_END_VERSION = 1
 """Counts up whenever `log_mel` or what comes before it gives other levels: what was stored by another is not read."""
 
 _AT_ONCE = 32
@@ -37,7 +37,7 @@ def log_mel(pcm: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
         Levels [spec.n_mels, spec.n_frames] in [spec.floor_db, 0].
     """
     padded = np.pad(pcm, spec.n_fft // 2, mode="reflect")
-    return to_levels(mel_power(padded, spec), spec)
+    return power_to_db(mel_power(padded, spec), spec)
 
 
 def mel_power(samples: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
@@ -54,7 +54,7 @@ def mel_power(samples: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float
     return (bank @ power.T).astype(np.float32, copy=False)
 
 
-def to_levels(power: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+def power_to_db(power: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
     """Mel power of one clip to dB relative to its loudest cell, in [spec.floor_db, 0]."""
     loudest = power.max()
     if loudest <= POWER_FLOOR:
@@ -63,19 +63,19 @@ def to_levels(power: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32
     return np.maximum(levels, spec.floor_db).astype(np.float32)
 
 
-def to_unit(levels: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+def normalize_log_mel(levels: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
     """Levels in dB, from `floor_db` to 0, as [0, 1]: what stores keep and augmentation works on."""
     return (levels - np.float32(spec.floor_db)) / np.float32(-spec.floor_db)
 
 
-def normalize(unit: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+def apply_normalization(unit: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
     """Unit levels to what the model was trained on: `db80` leaves them, `zscore` gives mean 0 and deviation 1.
 
     A clip whose cells are all alike has no standard deviation; `zscore` gives 0 everywhere for it.
     """
     if spec.normalization == "db80":
         return unit
-    return (unit - unit.mean()) / max(unit.std(), FLATTEST)
+    return (unit - unit.mean()) / max(unit.std(), MIN_SD)
 
 
 @lru_cache(maxsize=4)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.decode import fit
-from sentio_mobile.audio.logmel import log_mel, mel_power, to_levels, to_unit
+from sentio_mobile.audio.decode import fit_length
+from sentio_mobile.audio.logmel import log_mel, mel_power, normalize_log_mel, power_to_db
 from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec
 
@@ -26,12 +26,12 @@ class Window:
 
     Attributes:
         start: its first sample in the song, a multiple of the hop.
-        heard: how many of its samples come from the song; the rest fills up a song shorter than a clip.
+        valid_samples: how many of its samples come from the song; the rest fills up a song shorter than a clip.
         pcm: [n_samples].
     """
 
     start: int
-    heard: int
+    valid_samples: int
     pcm: NDArray[np.float32]
 
 
@@ -93,13 +93,13 @@ def _windows(blocks: Iterator[NDArray[np.float32]], spec: AudioSpec, every: floa
         held = np.concatenate(parts)
         if end < start + spec.n_samples:
             if start == 0 and len(held):
-                yield Window(0, len(held), fit(held, spec))
+                yield Window(0, len(held), fit_length(held, spec))
             return
         yield Window(start, spec.n_samples, held[: spec.n_samples])
 
 
-def with_units(clips: Iterator[Window], spec: AudioSpec) -> Iterator[tuple[Window, NDArray[np.float32]]]:
-    """Each window with its log-mel in unit levels [n_mels, n_frames]: what `unit_of_clip` gives for its PCM.
+def with_mels(clips: Iterator[Window], spec: AudioSpec) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+    """Each window with its log-mel in unit levels [n_mels, n_frames]: what `clip_to_mel` gives for its PCM.
 
     Args:
         clips: windows whose starts ascend, as `windows` gives them.
@@ -110,7 +110,7 @@ def with_units(clips: Iterator[Window], spec: AudioSpec) -> Iterator[tuple[Windo
     right = spec.n_frames - 1 - (spec.n_samples - half) // hop
     inner = spec.n_frames - left - right
     if inner < 1:
-        yield from ((clip, to_unit(log_mel(clip.pcm, spec), spec)) for clip in clips)
+        yield from ((clip, normalize_log_mel(log_mel(clip.pcm, spec), spec)) for clip in clips)
         return
     held, at = np.zeros((spec.n_mels, 0), dtype=np.float32), 0
     for clip in clips:
@@ -125,7 +125,7 @@ def with_units(clips: Iterator[Window], spec: AudioSpec) -> Iterator[tuple[Windo
         tail = clip.pcm[(left + inner) * hop - half :]
         after = np.concatenate([tail, clip.pcm[-2 : -half - 2 : -1]])
         power = np.concatenate([mel_power(before, spec), held, mel_power(after, spec)[:, :right]], axis=1)
-        yield clip, to_unit(to_levels(power, spec), spec)
+        yield clip, normalize_log_mel(power_to_db(power, spec), spec)
 
 
 def _start(k: int, every: float, spec: AudioSpec) -> int:

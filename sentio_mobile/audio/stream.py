@@ -118,7 +118,7 @@ def stream(
             raise AudioError(f"{path}: holds no sound from {start:g} s on; it is shorter, start earlier")
 
 
-def likely_seconds(path: Path) -> float | None:
+def estimated_seconds(path: Path) -> float | None:
     """How long a file probably is, from its header alone; None where nothing tells.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile.audio.frontend import input_of_unit
+from sentio_mobile.audio.image import mel_to_input
 from sentio_mobile.bundle.targets import Targets
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
@@ -78,7 +78,7 @@ def answers_on(
     answers = []
     progress.start(f"{what} hears {split} songs", len(songs))
     for row in rows:
-        heard = [run(input_of_unit(np.asarray(data.mels[i], dtype=np.float32), spec)) for i in row]
+        heard = [run(mel_to_input(np.asarray(data.mels[i], dtype=np.float32), spec)) for i in row]
         answers.append(np.concatenate(heard).mean(axis=0))
         progress.advance()
     progress.finish()

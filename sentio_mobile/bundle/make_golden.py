@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile.audio.frontend import picture_of_clip
-from sentio_mobile.audio.image import to_input
+from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.bundle.golden import Golden, clip_of_excerpt, hard_sounds, join
 from sentio_mobile.data.generated import Song, draw_songs, render
 from sentio_mobile.spec import AudioSpec, ModelSpec
@@ -58,7 +57,7 @@ def _excerpt(song: Song, spec: AudioSpec) -> NDArray[np.int16]:
 
 
 def _vector(excerpt: NDArray[np.int16], length: int, model: nn.Module, spec: ModelSpec) -> Golden:
-    picture = picture_of_clip(clip_of_excerpt(excerpt, length, spec.audio), spec.audio)
+    picture = clip_to_image(clip_of_excerpt(excerpt, length, spec.audio), spec.audio)
     with torch.inference_mode():
         output = model(torch.from_numpy(to_input(picture, spec))).numpy()
     return Golden(excerpt[None], np.array([length], dtype=np.int32), picture[None], output)

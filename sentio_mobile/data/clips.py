@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
-from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.frontend import unit_of_clip
-from sentio_mobile.audio.stream import likely_seconds, stream
+from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.image import clip_to_mel
+from sentio_mobile.audio.stream import estimated_seconds, stream
 from sentio_mobile.data.journal import Clip, FileState, Index
 from sentio_mobile.errors import AudioError
 from sentio_mobile.recipes import DataRecipe
@@ -78,7 +78,7 @@ def clips_of_file(path: Path, audio: AudioSpec, recipe: DataRecipe, index: Index
             level = np.abs(pcm)
             peak, clipped = float(level.max()), float((level >= FULL_SCALE).mean())
             clip = Clip(sha256=digest, start=start, seconds=seconds, peak=round(peak, 6), clipped=round(clipped, 6))
-            mels[clip] = unit_of_clip(fit(pcm, audio), audio)
+            mels[clip] = clip_to_mel(fit_length(pcm, audio), audio)
     if not path.is_file() or FileState.of(path) != state:
         raise AudioError(f"{path}: changed while it was read; prepare it when it is complete")
     return FileClips(state, digest, tuple(sounds), mels)
@@ -100,7 +100,7 @@ def _identify(path: Path, index: Index) -> tuple[FileState, str, float | None]:
 
 def _windows(path: Path, audio: AudioSpec, recipe: DataRecipe) -> tuple[float, dict[int, NDArray[np.float32]]]:
     """A file's length in seconds, and PCM of its windows by their starts; no more is decoded than they need."""
-    stated = likely_seconds(path)
+    stated = estimated_seconds(path)
     if stated is not None:
         starts = starts_of(round(stated * audio.sample_rate), audio, recipe)
         try:

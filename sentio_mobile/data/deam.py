@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentio_mobile.audio.decode import SUFFIXES
+from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.songs import Moments, Song, csv_lines, numbered_rows, read_label
 from sentio_mobile.errors import LabelError
 
@@ -71,7 +71,7 @@ def read_deam(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str,
     audio = {
         file.stem: file
         for file in sorted(deam.audio.iterdir())
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+        if file.suffix.lower() in AUDIO_SUFFIXES and not file.name.startswith(".")
     }
     songs: dict[str, Song] = {}
     for table in TABLES:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from sentio_mobile.audio.decode import SUFFIXES
+from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.songs import Song
 from sentio_mobile.errors import LabelError
 
@@ -27,10 +27,10 @@ def read_folder(root: Path) -> list[Song]:
         files += [
             (Path(folder) / name).relative_to(root)
             for name in names
-            if not _unwanted(name) and Path(name).suffix.lower() in SUFFIXES
+            if not _unwanted(name) and Path(name).suffix.lower() in AUDIO_SUFFIXES
         ]
     if not files:
-        kinds = ", ".join(suffix[1:] for suffix in SUFFIXES)
+        kinds = ", ".join(suffix[1:] for suffix in AUDIO_SUFFIXES)
         raise LabelError(f"{root}: holds no audio file ({kinds}); give DEAM's root folder, a CSV, or a folder of audio")
     files.sort(key=Path.as_posix)
     names_of = Counter(file.with_suffix("") for file in files)

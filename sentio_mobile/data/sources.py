@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from sentio_mobile._internal.files import read_json
-from sentio_mobile.audio.decode import SUFFIXES
+from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.deam import GENERATED_NOTE, find_deam, read_deam
 from sentio_mobile.data.folder import read_folder
 from sentio_mobile.data.manifest import read_manifest
@@ -59,7 +59,7 @@ def read_source(source: Path, recipe: DataRecipe) -> Source:
             return Source(songs=songs, root=source, layout="deam", labels=_labels(*places), scale="1-9", notes=notes)
         _refuse_dynamic(dynamic, source)
         return Source(songs=read_folder(source), root=source, layout="folder", labels="none", scale="")
-    if source.suffix.lower() in SUFFIXES:
+    if source.suffix.lower() in AUDIO_SUFFIXES:
         raise LabelError(f"{source}: is one audio file; give the folder that it lies in, or a CSV that names it")
     _refuse_dynamic(dynamic, source)
     songs = read_manifest(source, recipe.scale)

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import read_json, write_json
-from sentio_mobile.audio.logmel import FRONT_END
+from sentio_mobile.audio.logmel import FRONT_END_VERSION
 from sentio_mobile.data.journal import Clip, FileState, Index, Line, read_journal
 from sentio_mobile.errors import DataError, OutputError
 from sentio_mobile.spec import AudioSpec
@@ -40,7 +40,7 @@ _UNSYNCED = 64
 
 def meta_of(audio: AudioSpec) -> dict[str, Any]:
     """What the records of a front end depend on."""
-    return {"front_end": FRONT_END, "log_mel": audio.log_mel, "shape": [audio.n_mels, audio.n_frames]}
+    return {"front_end": FRONT_END_VERSION, "log_mel": audio.log_mel, "shape": [audio.n_mels, audio.n_frames]}
 
 
 def key_of(audio: AudioSpec) -> str:

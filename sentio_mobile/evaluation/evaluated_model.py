@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.frontend import input_of_unit, unit_of_clip
+from sentio_mobile.audio.image import clip_to_mel, mel_to_input
 from sentio_mobile.bundle.bundle import MANIFEST, Bundle, open_bundle
 from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.formats.base import get_format, require
@@ -137,7 +137,7 @@ def _of_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedMode
         return np.concatenate([run(inputs[i : i + at_once]) for i in range(0, len(inputs), at_once)])
 
     def of_units(units: NDArray[np.float32]) -> Answers:
-        return of_inputs(np.concatenate([input_of_unit(unit, spec) for unit in units]))
+        return of_inputs(np.concatenate([mel_to_input(unit, spec) for unit in units]))
 
     made_by = bundle.manifest.get("provenance")
     learnt_from = made_by.get("data") if isinstance(made_by, dict) else None
@@ -157,7 +157,7 @@ def _of_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedMode
 
 
 def _units(clips: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
-    return np.stack([unit_of_clip(clip, audio) for clip in clips])
+    return np.stack([clip_to_mel(clip, audio) for clip in clips])
 
 
 def checked(answers: Answers, subject: EvaluatedModel) -> Answers:

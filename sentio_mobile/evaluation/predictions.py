@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile.audio.decode import decode, fit
+from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.sliding import windows
 from sentio_mobile.audio.stream import stream
 from sentio_mobile.data.clips import in_order
@@ -135,7 +135,7 @@ def clips_of(sound: Sound, subject: EvaluatedModel, disturbance: Disturbance = U
     # Of a song that ends before, there is nothing else to hear.
     changed = disturbance.change(pcm[offset:] if len(pcm) > offset else pcm, audio.sample_rate)
     if not subject.pooling:
-        return fit(changed, audio)[None]
+        return fit_length(changed, audio)[None]
     return np.stack([window.pcm for window in windows(iter([changed]), audio, audio.seconds)])
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.frontend import input_of_clip, input_of_unit
-from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_units
-from sentio_mobile.audio.stream import check_pcm, likely_seconds, stream
+from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.image import clip_to_input, mel_to_input
+from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
+from sentio_mobile.audio.stream import check_pcm, estimated_seconds, stream
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.formats.base import Runner, get_format, require
@@ -132,7 +132,7 @@ class Predictor:
         Raises:
             AudioError: the file cannot be opened as audio.
         """
-        seconds = likely_seconds(song)
+        seconds = estimated_seconds(song)
         return (
             None
             if seconds is None
@@ -153,12 +153,12 @@ class Predictor:
         audio = self.spec.audio
         if self.spec.form == "waveform":
             return ((clip, clip.pcm[None]) for clip in clips)
-        return ((clip, input_of_unit(unit, self.spec)) for clip, unit in with_units(clips, audio))
+        return ((clip, mel_to_input(unit, self.spec)) for clip, unit in with_mels(clips, audio))
 
     def _of_pcm(self, pcm: NDArray[np.float32], song: str) -> Emotion:
         """The answer for one clip, or for less than one."""
-        clip = fit(pcm, self.spec.audio)
-        given = clip[None] if self.spec.form == "waveform" else input_of_clip(clip, self.spec)
+        clip = fit_length(pcm, self.spec.audio)
+        given = clip[None] if self.spec.form == "waveform" else clip_to_input(clip, self.spec)
         return self._answers(given, [Window(0, len(pcm), clip)], song)[0]
 
     def _answers(self, given: NDArray[np.float32], clips: list[Window], song: str) -> list[Emotion]:
@@ -171,7 +171,7 @@ class Predictor:
                 valence=float(valence),
                 arousal=float(arousal),
                 start=clip.start / rate,
-                end=(clip.start + clip.heard) / rate,
+                end=(clip.start + clip.valid_samples) / rate,
                 uncertainty=known,
             )
             for (valence, arousal), clip in zip(answers, clips, strict=True)

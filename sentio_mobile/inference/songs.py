@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile.audio.decode import SUFFIXES
+from sentio_mobile.audio.decode import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
 from sentio_mobile.errors import AudioError
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.predictor import Predictor
-
-FOREIGN: tuple[str, ...] = (".m4a", ".aac", ".wma")
-"""Endings of songs that cannot be decoded here: in a folder they are named as faults, and not passed over."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def find_songs(places: Iterable[Path]) -> tuple[list[Path], list[str]]:
         songs.update(dict.fromkeys(found))
         faults.extend(unreadable)
         if not found and not unreadable:
-            faults.append(f"{place}: has no song in it; songs end in {', '.join(SUFFIXES)}")
+            faults.append(f"{place}: has no song in it; songs end in {', '.join(AUDIO_SUFFIXES)}")
     return list(songs), faults
 
 
@@ -107,7 +104,7 @@ def _songs_below(folder: Path) -> tuple[list[Path], list[str]]:
         found.extend(
             Path(root, name)
             for name in files
-            if not name.startswith(".") and name.lower().endswith((*SUFFIXES, *FOREIGN))
+            if not name.startswith(".") and name.lower().endswith((*AUDIO_SUFFIXES, *UNDECODABLE_SUFFIXES))
         )
     return sorted(found, key=lambda path: path.parts), sorted(faults)
 

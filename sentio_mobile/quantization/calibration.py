@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.frontend import picture_of_unit
-from sentio_mobile.audio.image import to_input
+from sentio_mobile.audio.image import mel_to_image, to_input
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
 from sentio_mobile.spec import ModelSpec
@@ -68,7 +67,7 @@ def calibration_of(data: PreparedData, spec: ModelSpec, clips: int = CLIPS, seed
     chosen = spread_over_plane(songs.labels, clips, np.random.default_rng(seed))
     rows = songs.rows[chosen]
     units = np.asarray(data.mels[rows], dtype=np.float32)
-    pictures = np.stack([picture_of_unit(unit, spec.audio) for unit in units])
+    pictures = np.stack([mel_to_image(unit, spec.audio) for unit in units])
     digest = hashlib.sha256(data.store.checksums[rows].tobytes()).hexdigest()
     origin = {"clips": len(chosen), "seed": seed, "fingerprint": data.sheet["fingerprint"], "clips_sha256": digest}
     return Calibration(pictures, origin)

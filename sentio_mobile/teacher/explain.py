@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.frontend import input_of_clip
+from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.audio.logmel import log_mel
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.capture import check_blocks, observe, require_observable
@@ -88,8 +88,8 @@ def explain(checkpoint: Checkpoint, song: Path, start: float = 0.0, blocks: Sequ
         raise InputError("no block is chosen; leave blocks out to follow all of them")
     check_blocks(count, chosen)
     audio = spec.audio
-    clip = fit(decode(song, audio.sample_rate, start, audio.seconds), audio)
-    picture = torch.from_numpy(input_of_clip(clip, spec))
+    clip = fit_length(decode(song, audio.sample_rate, start, audio.seconds), audio)
+    picture = torch.from_numpy(clip_to_input(clip, spec))
     with torch.inference_mode():
         seen = observe(checkpoint.model, picture, attention=chosen)
         shares = patches_to_class(rollout([seen.attention[number] for number in chosen]), model.grid)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.decode import fit
+from sentio_mobile.audio.decode import fit_length
 from sentio_mobile.audio.dft import band_groups, transform
-from sentio_mobile.audio.frontend import input_of_clip
 from sentio_mobile.audio.graph import FrontEnd, multiply_accumulates
+from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.audio.logmel import mel_bank
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.errors import InputError
@@ -54,7 +54,7 @@ def sounds() -> dict[str, NDArray[np.float32]]:
         "square wave": square,
         "impulse": np.eye(1, N, 300_000)[0],
         "impulse at the start": np.eye(1, N, 3)[0],
-        "short": fit(music[:200_000], AUDIO),
+        "short": fit_length(music[:200_000], AUDIO),
         "white noise": noise,
     }
     return {name: sound.astype(np.float32) for name, sound in sounds.items()}
@@ -97,7 +97,7 @@ def test_levels_are_librosas_and_the_picture_is_the_references(
     assert levels.min() >= AUDIO.floor_db - 1e-4
     image = run(front_end, pcm)
     assert image.shape == SPEC.input_shape
-    np.testing.assert_allclose(image, input_of_clip(pcm, SPEC), atol=1e-3)
+    np.testing.assert_allclose(image, clip_to_input(pcm, SPEC), atol=1e-3)
 
 
 @pytest.mark.parametrize("normalization", ["db80", "zscore"])
@@ -107,7 +107,7 @@ def test_silence_is_the_floor_and_never_nan(normalization: str) -> None:
     # Power of some 1e-12, under the 1e-10 that counts as sound.
     barely = (1e-8 * np.sin(2 * np.pi * 440 * np.arange(len(silence)) / 22050)).astype(np.float32)
     for clip in (silence, barely):
-        np.testing.assert_allclose(run(FrontEnd(spec), clip), input_of_clip(clip, spec), atol=1e-6)
+        np.testing.assert_allclose(run(FrontEnd(spec), clip), clip_to_input(clip, spec), atol=1e-6)
 
 
 def test_a_batch_gives_what_each_clip_gives(front_end: FrontEnd, sounds: dict[str, NDArray[np.float32]]) -> None:
@@ -137,7 +137,7 @@ def test_other_lengths_and_sizes(fields: dict[str, float], normalization: str) -
     clip = tones(spec.audio.n_samples)
     image = run(FrontEnd(spec), clip)
     assert image.shape == spec.input_shape
-    np.testing.assert_allclose(image, input_of_clip(clip, spec), atol=3e-3)
+    np.testing.assert_allclose(image, clip_to_input(clip, spec), atol=3e-3)
 
 
 @pytest.mark.parametrize(

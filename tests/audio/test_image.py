@@ -3,15 +3,15 @@
 import numpy as np
 import torch
 
-from sentio_mobile.audio.image import to_input, to_input_batch, to_picture
-from sentio_mobile.audio.logmel import normalize
+from sentio_mobile.audio.image import resize_to_image, to_input, to_input_batch
+from sentio_mobile.audio.logmel import apply_normalization
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
 
 def test_numpy_and_torch_give_torchs_bilinear_resize() -> None:
     spec = ModelSpec(architecture="vit")
     mel = np.random.default_rng(0).random((128, 1292), dtype=np.float32)
-    image = to_input(to_picture(mel, (224, 224)), spec)
+    image = to_input(resize_to_image(mel, (224, 224)), spec)
     batch = to_input_batch(torch.from_numpy(mel)[None], spec)
     resized = torch.nn.functional.interpolate(torch.from_numpy(mel)[None, None], (224, 224), mode="bilinear")
     wanted = (resized - torch.tensor(spec.image_mean).view(1, 3, 1, 1)) / torch.tensor(spec.image_sd).view(1, 3, 1, 1)
@@ -27,5 +27,5 @@ def test_zscore_in_torch_is_that_of_numpy() -> None:
     units[1] = 0.25
     batch = to_input_batch(torch.from_numpy(units), spec)
     for unit, given in zip(units, batch, strict=True):
-        wanted = to_input(to_picture(normalize(unit, spec.audio), (224, 224)), spec)[0]
+        wanted = to_input(resize_to_image(apply_normalization(unit, spec.audio), (224, 224)), spec)[0]
         np.testing.assert_allclose(given.numpy(), wanted, atol=1e-4)

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from sentio_mobile.audio import invert
-from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.invert import PEAK_DB, spread_bands, to_pcm, unit_power, write_wav
-from sentio_mobile.audio.logmel import log_mel, mel_bank, mel_power, to_unit
+from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.invert import PEAK_DB, mel_to_power, spread_bands, to_pcm, write_wav
+from sentio_mobile.audio.logmel import log_mel, mel_bank, mel_power, normalize_log_mel
 from sentio_mobile.errors import MissingExtraError, OutputError
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.classes import CLASS_AUDIO, class_mel, from_log1p
@@ -20,9 +20,9 @@ SPEC = dataclasses.replace(AudioSpec(), seconds=6.0)
 
 def there_and_back(pcm: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """The log-mel of a sound, the sound made from it, and that one's log-mel."""
-    levels = log_mel(fit(pcm, SPEC), SPEC)
-    made = to_pcm(unit_power(to_unit(levels, SPEC), SPEC), SPEC, seed=0)
-    return levels, made, log_mel(fit(made, SPEC), SPEC)
+    levels = log_mel(fit_length(pcm, SPEC), SPEC)
+    made = to_pcm(mel_to_power(normalize_log_mel(levels, SPEC), SPEC), SPEC, seed=0)
+    return levels, made, log_mel(fit_length(made, SPEC), SPEC)
 
 
 def test_a_song_comes_back_within_a_few_decibels(deam: Path) -> None:
@@ -61,7 +61,7 @@ def test_beats_keep_their_tempo() -> None:
 
 
 def test_bands_are_spread_so_that_the_bank_gives_them_again(deam: Path) -> None:
-    pcm = fit(decode(sorted(deam.rglob("*.wav"))[1], SPEC.sample_rate, seconds=SPEC.seconds), SPEC)
+    pcm = fit_length(decode(sorted(deam.rglob("*.wav"))[1], SPEC.sample_rate, seconds=SPEC.seconds), SPEC)
     power = mel_power(pcm, SPEC)
     spectrum = spread_bands(power, SPEC)
     bank, bins = mel_bank(SPEC)
@@ -79,7 +79,7 @@ def test_the_seed_decides_the_sound(deam: Path) -> None:
 
 
 def test_silence_stays_silent() -> None:
-    made = to_pcm(unit_power(np.zeros((SPEC.n_mels, 20), np.float32), SPEC), SPEC, seed=0)
+    made = to_pcm(mel_to_power(np.zeros((SPEC.n_mels, 20), np.float32), SPEC), SPEC, seed=0)
     assert made.shape == (19 * SPEC.hop_length,)
     assert not made.any()
 

@@ -4,8 +4,8 @@ import librosa
 import numpy as np
 import pytest
 
-from sentio_mobile.audio.decode import fit
-from sentio_mobile.audio.logmel import log_mel, normalize, to_unit
+from sentio_mobile.audio.decode import fit_length
+from sentio_mobile.audio.logmel import apply_normalization, log_mel, normalize_log_mel
 from sentio_mobile.spec import AudioSpec
 
 SPEC = AudioSpec()
@@ -33,7 +33,7 @@ def reference(pcm: np.ndarray) -> np.ndarray:
         1e-3 * music(),
         np.sign(np.sin(2 * np.pi * 440 * np.arange(SPEC.n_samples) / 22050)).astype(np.float32),
         np.eye(1, SPEC.n_samples, 300_000, dtype=np.float32)[0],
-        fit(music()[:200_000], SPEC),
+        fit_length(music()[:200_000], SPEC),
     ],
     ids=["music", "60 dB softer", "full-scale square wave", "impulse", "short clip"],
 )
@@ -47,17 +47,17 @@ def test_equals_librosa_within_a_thousandth_of_a_decibel(pcm: np.ndarray) -> Non
 def test_silence_is_the_floor_everywhere_and_not_the_loudest_level() -> None:
     levels = log_mel(np.zeros(SPEC.n_samples, dtype=np.float32), SPEC)
     assert (levels == SPEC.floor_db).all()
-    assert (to_unit(levels, SPEC) == 0).all()
-    assert (normalize(to_unit(levels, SPEC), AudioSpec(normalization="zscore")) == 0).all()
+    assert (normalize_log_mel(levels, SPEC) == 0).all()
+    assert (apply_normalization(normalize_log_mel(levels, SPEC), AudioSpec(normalization="zscore")) == 0).all()
 
 
 def test_normalizations_map_to_what_they_say() -> None:
     levels = log_mel(music(), SPEC)
-    unit = to_unit(levels, SPEC)
+    unit = normalize_log_mel(levels, SPEC)
     assert unit.max() == 1
     assert unit.min() >= 0
     np.testing.assert_allclose(unit, (levels + 80) / 80, atol=1e-6)
-    np.testing.assert_array_equal(normalize(unit, SPEC), unit)
-    zscore = normalize(unit, AudioSpec(normalization="zscore"))
+    np.testing.assert_array_equal(apply_normalization(unit, SPEC), unit)
+    zscore = apply_normalization(unit, AudioSpec(normalization="zscore"))
     assert abs(zscore.mean()) < 1e-4
     assert abs(zscore.std() - 1) < 1e-4

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.frontend import unit_of_clip
-from sentio_mobile.audio.sliding import count_windows, windows, with_units
+from sentio_mobile.audio.image import clip_to_mel
+from sentio_mobile.audio.sliding import count_windows, windows, with_mels
 from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec
 
@@ -42,13 +42,13 @@ def blocks(pcm: NDArray[np.float32], size: int) -> list[NDArray[np.float32]]:
     ],
 )
 def test_levels_are_those_of_the_clip_cut_out(song: NDArray[np.float32], spec: AudioSpec, every: float) -> None:
-    found = list(with_units(windows(iter(blocks(song[: 80 * 22050], 16_001)), spec, every), spec))
+    found = list(with_mels(windows(iter(blocks(song[: 80 * 22050], 16_001)), spec, every), spec))
     assert len(found) > 1
     for window, unit in found[:: max(1, len(found) // 25)]:
         clip = song[window.start : window.start + spec.n_samples]
         np.testing.assert_array_equal(window.pcm, clip)
-        assert window.heard == spec.n_samples
-        np.testing.assert_allclose(unit, unit_of_clip(clip, spec), atol=1e-6)
+        assert window.valid_samples == spec.n_samples
+        np.testing.assert_allclose(unit, clip_to_mel(clip, spec), atol=1e-6)
 
 
 @pytest.mark.parametrize("every", [0.5, 1.0, 3.7, 50.0])
@@ -82,14 +82,14 @@ def test_the_size_of_blocks_changes_nothing(song: NDArray[np.float32], size: int
 def test_a_song_shorter_than_a_window_is_filled_up(song: NDArray[np.float32], short_clip: str) -> None:
     spec = AudioSpec(short_clip="loop" if short_clip == "loop" else "silence")
     (window,) = windows(iter(blocks(song[:100_000], 30_000)), spec, 1.0)
-    assert (window.start, window.heard, len(window.pcm)) == (0, 100_000, spec.n_samples)
+    assert (window.start, window.valid_samples, len(window.pcm)) == (0, 100_000, spec.n_samples)
     assert (window.pcm[100_000:200_000] == (song[:100_000] if short_clip == "loop" else 0)).all()
     assert count_windows(100_000, spec, 1.0) == 1
 
 
 def test_silence_between_the_music_is_the_floor(song: NDArray[np.float32]) -> None:
     pcm = np.concatenate([song[: 5 * 22050], np.zeros(5 * 22050, dtype=np.float32)])
-    units = [unit for _, unit in with_units(windows(iter([pcm]), SHORT, 0.5), SHORT)]
+    units = [unit for _, unit in with_mels(windows(iter([pcm]), SHORT, 0.5), SHORT)]
     assert units[0].max() == 1
     assert (units[-1] == 0).all()
 

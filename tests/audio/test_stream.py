@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sentio_mobile.audio.stream import BLOCK, check_pcm, likely_seconds, stream
+from sentio_mobile.audio.stream import BLOCK, check_pcm, estimated_seconds, stream
 from sentio_mobile.errors import AudioError
 
 
@@ -41,7 +41,7 @@ def test_a_start_far_into_a_file_is_found_without_decoding_what_is_before(tmp_pa
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
 def test_the_header_tells_how_long_a_file_is(tmp_path: Path, suffix: str) -> None:
     soundfile.write(tmp_path / f"song.{suffix}", np.zeros(8 * 44100, dtype=np.float32), 44100)
-    seconds = likely_seconds(tmp_path / f"song.{suffix}")
+    seconds = estimated_seconds(tmp_path / f"song.{suffix}")
     assert seconds is not None
     assert abs(seconds - 8) < 0.1
 
@@ -56,7 +56,7 @@ def test_pcm_is_checked_whole() -> None:
 PEAK = """
 import sys
 from pathlib import Path
-from sentio_mobile.audio.sliding import windows, with_units
+from sentio_mobile.audio.sliding import windows, with_mels
 from sentio_mobile.audio.stream import stream
 from sentio_mobile.spec import AudioSpec
 
@@ -64,7 +64,7 @@ def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 
 for path in map(Path, sys.argv[1:]):
-    count = sum(1 for _ in with_units(windows(stream(path, 22050), AudioSpec(), 90.0), AudioSpec()))
+    count = sum(1 for _ in with_mels(windows(stream(path, 22050), AudioSpec(), 90.0), AudioSpec()))
     print(count, peak())
 """
 

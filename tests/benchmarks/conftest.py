@@ -15,8 +15,7 @@ from torch import nn
 
 from sentio_mobile._internal.files import read_json, write_json
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile.audio.frontend import picture_of_clip
-from sentio_mobile.audio.image import to_input
+from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.benchmarks.gates import load_budgets
 from sentio_mobile.benchmarks.run import Benchmark, benchmark
 from sentio_mobile.bundle.bundle import EVALUATION, Bundle, open_bundle
@@ -97,7 +96,7 @@ def quick_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = 
     tones = [np.sin(time * step) * 10_000 + rng.normal(0, 10**i, len(time)) for i, step in enumerate((0.01, 0.1, 1))]
     excerpt = np.stack([*tones, tones[0] * (time < 9000), tones[1] * (time > 9000), tones[2] / 50]).astype(np.int16)
     length = np.full(len(excerpt), spec.audio.n_samples, dtype=np.int32)
-    picture = np.stack([picture_of_clip(clip_of_excerpt(one, length[0], spec.audio), spec.audio) for one in excerpt])
+    picture = np.stack([clip_to_image(clip_of_excerpt(one, length[0], spec.audio), spec.audio) for one in excerpt])
     with torch.inference_mode():
         inputs = np.concatenate([to_input(one, spec) for one in picture])
         return Golden(excerpt, length, picture, model(torch.from_numpy(inputs)).numpy())

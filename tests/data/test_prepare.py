@@ -14,8 +14,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
-from sentio_mobile.audio.decode import decode, fit
-from sentio_mobile.audio.frontend import unit_of_clip
+from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.data import clips
 from sentio_mobile.data.journal import Index
 from sentio_mobile.data.prepare import prepare
@@ -84,7 +84,7 @@ def test_the_store_holds_the_reference_log_mel(data: PreparedData, deam: Path) -
     split = data.splits["test"]
     audio = next(deam.rglob(f"{split.song_ids[0]}.wav"))
     pcm = decode(audio, data.audio.sample_rate)
-    wanted = unit_of_clip(fit(pcm, data.audio), data.audio)
+    wanted = clip_to_mel(fit_length(pcm, data.audio), data.audio)
     np.testing.assert_allclose(data.mels[split.rows[0]], wanted, atol=5e-4)
 
 
@@ -305,7 +305,7 @@ def test_a_damaged_folder_is_refused_in_one_line(tmp_path: Path, damage: Callabl
 def test_a_store_of_an_older_reference_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
     prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
-    monkeypatch.setattr("sentio_mobile.data.store.FRONT_END", 1000)
+    monkeypatch.setattr("sentio_mobile.data.store.FRONT_END_VERSION", 1000)
     with pytest.raises(DataError, match="another front end"):
         open_data(out)
     counter = count_decodes(monkeypatch)
@@ -425,7 +425,7 @@ def test_songs_have_as_many_windows_as_fit_and_their_labels(tmp_path: Path) -> N
     assert float(first[0]["peak"]) < 0.5 < float(first[2]["peak"]) == 1.0
     pcm = decode(tmp_path / "0.wav", SHORT.sample_rate)
     for line in first:
-        wanted = unit_of_clip(fit(pcm, SHORT, round(float(line["start"]) * SHORT.sample_rate)), SHORT)
+        wanted = clip_to_mel(fit_length(pcm, SHORT, round(float(line["start"]) * SHORT.sample_rate)), SHORT)
         np.testing.assert_allclose(data.mels[int(line["row"])], wanted, atol=5e-4)
     split = data.split(first[0]["split"])
     place = split.song_ids.index("0")

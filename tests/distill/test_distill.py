@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress
-from sentio_mobile.audio.decode import SUFFIXES
+from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.gan_samples import GanSamples, open_gan_samples, write_gan_samples
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
@@ -148,7 +148,7 @@ def test_a_kept_cache_is_used_again_and_grows_by_what_is_missing(
 def test_music_without_labels_and_made_up_songs_are_labelled_by_the_teacher(
     data: PreparedData, deam: Path, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
-    songs = sorted(path for path in deam.rglob("*") if path.suffix in SUFFIXES)
+    songs = sorted(path for path in deam.rglob("*") if path.suffix in AUDIO_SUFFIXES)
     learnt = set(data.split("train").song_ids)
     (tmp_path / "music").mkdir()
     for path in songs:
@@ -178,7 +178,7 @@ def test_songs_that_judge_are_not_learnt_from(
     (tmp_path / "music").mkdir()
     judged = data.split("test").song_ids[0]
     for path in deam.rglob("*"):
-        if path.suffix in SUFFIXES and path.stem in (judged, data.split("train").song_ids[0]):
+        if path.suffix in AUDIO_SUFFIXES and path.stem in (judged, data.split("train").song_ids[0]):
             (tmp_path / "music" / path.name).symlink_to(path)
     prepare(tmp_path / "music", tmp_path / "more", recipe=DataRecipe(), audio=data.audio)
     with pytest.raises(DataError, match=rf"1 of its songs, such as '{judged}', are validation or test songs"):

@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.audio.frontend import picture_of_clip
 from sentio_mobile.audio.graph import FrontEnd
-from sentio_mobile.audio.image import to_input
+from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.audio.logmel import log_mel
 from sentio_mobile.models.checkpoint import Checkpoint
 
@@ -55,7 +54,7 @@ def test_reference_front_end_and_student_give_what_the_files_say(student: Checkp
         pcm = clip(tensors, i)
         levels = log_mel(pcm, student.spec.audio)[:, tensors["frames"]]
         np.testing.assert_allclose(levels, tensors["levels"][i], atol=1e-3, err_msg=name)
-        picture = picture_of_clip(pcm, student.spec.audio)
+        picture = clip_to_image(pcm, student.spec.audio)
         cells = tensors["cells"]
         np.testing.assert_allclose(picture[cells][:, cells], tensors["picture"][i], atol=1e-4, err_msg=name)
         with torch.inference_mode():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.audio.frontend import input_of_clip
+from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.errors import BundleError
 from sentio_mobile.formats.coreml_interpreter.mil_run import MilRunner
 from sentio_mobile.formats.forms import in_form
@@ -54,7 +54,7 @@ def sounds() -> NDArray[np.float32]:
 @pytest.fixture(scope="module")
 def pictures(sounds: NDArray[np.float32]) -> NDArray[np.float32]:
     spec = Checkpoint.load(GOLDEN / "student").spec
-    return np.concatenate([input_of_clip(clip, spec) for clip in sounds])
+    return np.concatenate([clip_to_input(clip, spec) for clip in sounds])
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from torch.nn import functional
 
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.audio.frontend import input_of_clip
+from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.errors import BundleError
 from sentio_mobile.formats.coreml_interpreter.nn_ops import LAYERS
 from sentio_mobile.formats.coreml_interpreter.nn_run import NnRunner
@@ -290,7 +290,7 @@ def inputs() -> dict[Form, NDArray[np.float32]]:
     clips = np.zeros((len(golden["length"]), spec.audio.n_samples), np.float32)
     for clip, excerpt, length in zip(clips, golden["excerpt"], golden["length"], strict=True):
         clip[:length] = np.resize(excerpt, length) / np.float32(32768)
-    return {"waveform": clips, "spectrogram": np.concatenate([input_of_clip(clip, spec) for clip in clips])}
+    return {"waveform": clips, "spectrogram": np.concatenate([clip_to_input(clip, spec) for clip in clips])}
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.frontend import picture_of_clip
-from sentio_mobile.audio.image import to_input
+from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.bundle.golden import clip_of_excerpt, hard_sounds
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.errors import ConversionError
@@ -44,7 +43,7 @@ def wanted(loaded: Checkpoint, clips: dict[str, NDArray[np.float32]]) -> dict[st
     """PyTorch's answers after the reference front end."""
     answers = {}
     for name, clip in clips.items():
-        given = torch.from_numpy(to_input(picture_of_clip(clip, loaded.spec.audio), loaded.spec))
+        given = torch.from_numpy(to_input(clip_to_image(clip, loaded.spec.audio), loaded.spec))
         with torch.no_grad():
             answers[name] = loaded.model(given).numpy()
     spread = np.std(np.concatenate(list(answers.values())), axis=0)

@@ -104,14 +104,14 @@ def test_the_planted_patch_is_the_most_heard(checkpoint: Path, song: Path) -> No
 def test_the_answer_is_the_models_for_that_clip_and_the_tone_is_where_the_axis_says(
     checkpoint: Path, song: Path
 ) -> None:
-    from sentio_mobile.audio.decode import decode, fit
-    from sentio_mobile.audio.frontend import input_of_clip
+    from sentio_mobile.audio.decode import decode, fit_length
+    from sentio_mobile.audio.image import clip_to_input
 
     loaded = Checkpoint.load(checkpoint)
     found = explain(loaded, song, start=5.0)
-    clip = fit(decode(song, RATE, 5.0, 30.0), loaded.spec.audio)
+    clip = fit_length(decode(song, RATE, 5.0, 30.0), loaded.spec.audio)
     with torch.no_grad():
-        answer = loaded.model(torch.from_numpy(input_of_clip(clip, loaded.spec)))[0]
+        answer = loaded.model(torch.from_numpy(clip_to_input(clip, loaded.spec)))[0]
     assert [found.valence, found.arousal] == pytest.approx(answer.tolist(), abs=1e-6)
     heights = band_of(np.array([440.0, 15.0, 9000.0]), loaded.spec.audio)
     assert int(heights[0]) == found.levels.mean(axis=1).argmax()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sentio_mobile.audio.frontend import unit_of_clip
+from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.errors import RecipeError
 from sentio_mobile.recipes import AugmentSettings
@@ -21,7 +21,7 @@ NOTHING = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
 def units() -> torch.Tensor:
     """Log-mels of four generated songs."""
     clips = [render(song, SPEC.sample_rate)[: SPEC.n_samples] for song in draw_songs(4, seed=5)]
-    return torch.from_numpy(np.stack([unit_of_clip(clip, SPEC) for clip in clips]))
+    return torch.from_numpy(np.stack([clip_to_mel(clip, SPEC) for clip in clips]))
 
 
 def changed(units: torch.Tensor, settings: AugmentSettings, seed: int = 0) -> torch.Tensor:
@@ -98,7 +98,7 @@ def test_silence_stays_silence() -> None:
 
 def test_a_constant_gain_is_taken_away_by_the_front_end_itself() -> None:
     clip = render(draw_songs(1, seed=5)[0], SPEC.sample_rate)[: SPEC.n_samples]
-    np.testing.assert_allclose(unit_of_clip(clip * np.float32(0.25), SPEC), unit_of_clip(clip, SPEC), atol=1e-5)
+    np.testing.assert_allclose(clip_to_mel(clip * np.float32(0.25), SPEC), clip_to_mel(clip, SPEC), atol=1e-5)
 
 
 def test_a_negative_setting_is_refused() -> None:

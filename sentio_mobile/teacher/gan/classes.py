@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile.audio.decode import SUFFIXES, decode, fit
+from sentio_mobile.audio.decode import AUDIO_SUFFIXES, decode, fit_length
 from sentio_mobile.audio.logmel import POWER_FLOOR, mel_power
 from sentio_mobile.errors import DataError
 from sentio_mobile.spec import AudioSpec
@@ -87,7 +87,7 @@ def read_classes(folder: Path, progress: Progress | None = None) -> ClassSounds:
 
 def class_mel(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scaled log1p mel [n_mels, n_frames] of the beginning of a sound [samples] at `CLASS_AUDIO.sample_rate`."""
-    padded = np.pad(fit(pcm, CLASS_AUDIO), CLASS_AUDIO.n_fft // 2, mode="reflect")
+    padded = np.pad(fit_length(pcm, CLASS_AUDIO), CLASS_AUDIO.n_fft // 2, mode="reflect")
     return to_log1p(mel_power(padded, CLASS_AUDIO))
 
 
@@ -120,7 +120,7 @@ def _files(folder: Path) -> dict[str, list[Path]]:
         raise DataError(f"{folder}: {what}; give two or more, named after their sounds: dog/1.wav, cat/1.wav, ...")
     files = {
         place.name: sorted(
-            path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+            path for path in place.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
         )
         for place in classes
     }

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.invert import to_pcm, unit_power
+from sentio_mobile.audio.invert import mel_to_power, to_pcm
 from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.classes import from_log1p
@@ -84,5 +84,5 @@ def render(
         MissingExtraError: librosa is not installed.
     """
     mel = generator.sample(label, seed)[0]
-    power = from_log1p(mel) if generator.classes else unit_power(mel, generator.audio)
+    power = from_log1p(mel) if generator.classes else mel_to_power(mel, generator.audio)
     return mel, to_pcm(power, generator.audio, seed)

@@ -15,8 +15,7 @@ import torch
 import torchvision  # noqa: F401 (after coremltools, which may import tensorflow, it crashes)
 
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.audio.frontend import picture_of_clip
-from sentio_mobile.audio.image import to_input
+from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
 from sentio_mobile.bundle.golden import Golden, clip_of_excerpt
 from sentio_mobile.data.prepared import PreparedData
@@ -132,7 +131,7 @@ def short(bundle: Bundle) -> Subject:
     spec = dataclasses.replace(loaded.spec, audio=audio)
     length = np.minimum(whole.length, audio.n_samples)
     clips = [clip_of_excerpt(excerpt, n, audio) for excerpt, n in zip(whole.excerpt, length, strict=True)]
-    pictures = np.stack([picture_of_clip(clip, audio) for clip in clips])
+    pictures = np.stack([clip_to_image(clip, audio) for clip in clips])
     golden = Golden(whole.excerpt, length, pictures, answers(loaded, pictures, spec))
     assert min(golden.spread) > 0.1, "answers that are all alike would prove nothing"
     return Subject(

@@ -12,7 +12,7 @@ import soxr
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from sentio_mobile.audio.decode import fit
+from sentio_mobile.audio.decode import fit_length
 from sentio_mobile.audio.sliding import windows
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.spec import AudioSpec, Uncertainty
@@ -27,7 +27,7 @@ def write_reference(folder: Path) -> None:
     tensors = {"short": rng.uniform(-1, 1, 777).astype(np.float32)}
     for how in ("silence", "loop"):
         spec = AudioSpec(sample_rate=1000, seconds=3.0, short_clip=how)
-        tensors[f"fit {how}"] = fit(tensors["short"], spec)
+        tensors[f"fit {how}"] = fit_length(tensors["short"], spec)
     for rate in RATES:
         tensors[f"in {rate}"] = sound = _sound(rate, rng)
         tensors[f"out {rate}"] = soxr.resample(sound, rate, AudioSpec().sample_rate)

@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress
-from sentio_mobile.audio.decode import fit
+from sentio_mobile.audio.decode import fit_length
 from sentio_mobile.audio.logmel import mel_power
 from sentio_mobile.errors import AudioError, DataError
 from sentio_mobile.teacher.gan.classes import CLASS_AUDIO, class_mel, from_log1p, read_classes, to_log1p
@@ -70,7 +70,7 @@ def test_short_sounds_end_in_silence_and_long_ones_are_cut(sounds: Path) -> None
 def test_the_scale_can_be_undone() -> None:
     rng = np.random.default_rng(0)
     pcm = (rng.normal(size=CLASS_AUDIO.n_samples) * np.linspace(1, 0, CLASS_AUDIO.n_samples)).astype(np.float32)
-    power = mel_power(np.pad(fit(pcm, CLASS_AUDIO), CLASS_AUDIO.n_fft // 2, mode="reflect"), CLASS_AUDIO)
+    power = mel_power(np.pad(fit_length(pcm, CLASS_AUDIO), CLASS_AUDIO.n_fft // 2, mode="reflect"), CLASS_AUDIO)
     np.testing.assert_allclose(from_log1p(to_log1p(power)), power / power.max(), rtol=1e-3, atol=1e-8)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sentio_mobile.audio.logmel import log_mel, to_unit
+from sentio_mobile.audio.logmel import log_mel, normalize_log_mel
 from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.classes import CLASS_AUDIO, class_mel
@@ -33,7 +33,7 @@ class Tones:
         if self.classes:
             return np.stack([class_mel(tone(300 * (1 + int(i)), CLASS_AUDIO)) for i in labels])
         return np.stack(
-            [to_unit(log_mel(tone(600 + 300 * float(arousal), SHORT), SHORT), SHORT) for _, arousal in labels]
+            [normalize_log_mel(log_mel(tone(600 + 300 * float(arousal), SHORT), SHORT), SHORT) for _, arousal in labels]
         )
 
 
