@@ -41,7 +41,7 @@ def import_(
     require_free(out, force)
     from sentio_mobile.teacher.import_weights import import_teacher
 
-    found = import_teacher(file, normalization, heads, seed)
+    found = import_teacher(file, normalization, heads=heads, seed=seed)
     found.checkpoint.save(out, force)
     spec = found.checkpoint.spec
     settings = spec.settings

@@ -1,4 +1,4 @@
-"""A backbone that has seen pictures before: torchvision's own ImageNet weights, or a file of somebody's."""
+"""Pretrained first weights for a teacher's backbone: torchvision's ImageNet weights, or a third-party file."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ _SIZES = ("patch_size", "layers", "heads", "width", "mlp_width")
 def pretrained_backbone(
     weights: str, settings: ViTSettings | ASTSettings | CRNNSettings, image_size: tuple[int, int]
 ) -> dict[str, torch.Tensor]:
-    """Weights for `ViT.backbone`, to start training from.
+    """Get first weights for `ViT.backbone`.
 
     Args:
-        weights: `imagenet`, which torchvision fetches unless its cache has them, or the path of a file.
-        settings: of the network that will take them.
-        image_size: height and width of the picture that it looks at.
+        weights: `imagenet`, which torchvision downloads unless its cache holds them, or the path of a file.
+        settings: Settings of the network that takes the weights.
+        image_size: Height and width of its input image.
 
     Raises:
-        CheckpointError: there is no network to fetch them from, the file cannot be read or trusted, or they are of
-            another width, depth, patch or picture.
+        CheckpointError: The architecture has no pretrained weights, the download fails, the file cannot be read or
+            trusted, or the weights are of another width, depth, patch size or image size.
     """
     if not isinstance(settings, ViTSettings):
         raise CheckpointError(
-            f"the architecture {settings.architecture} has no backbone that others have trained; leave --weights out, "
-            "or train a vit"
+            f"there are no pretrained weights for the architecture {settings.architecture}; leave --weights out, or "
+            "train a vit"
         )
     if weights != IMAGENET:
         return read_backbone(Path(weights), settings, image_size)
-    whole = ViTSettings()
-    if any(getattr(settings, name) != getattr(whole, name) for name in _SIZES):
+    vit_b_16 = ViTSettings()
+    if any(getattr(settings, name) != getattr(vit_b_16, name) for name in _SIZES):
         raise CheckpointError("torchvision's ImageNet weights are those of ViT-B/16; train with the recipe vit_b_16")
-    enum = ViT_B_16_Weights.IMAGENET1K_V1
+    source = ViT_B_16_Weights.IMAGENET1K_V1
     try:
-        found = enum.get_state_dict(progress=False, check_hash=True)
+        state = source.get_state_dict(progress=False, check_hash=True)
     except (URLError, OSError, RuntimeError) as error:
         raise CheckpointError(
-            f"torchvision's ImageNet weights cannot be fetched ({' '.join(str(error).split())}); "
-            f"bring {enum.url.rsplit('/', 1)[-1]} from a machine with a network and give it as --weights FILE"
+            f"torchvision's ImageNet weights cannot be downloaded ({' '.join(str(error).split())}); "
+            f"copy {source.url.rsplit('/', 1)[-1]} from a machine with network access and give it as --weights FILE"
         ) from error
-    return {name: tensor for name, tensor in found.items() if not name.startswith("heads.")}
+    return {name: tensor for name, tensor in state.items() if not name.startswith("heads.")}

@@ -1,4 +1,4 @@
-"""Vision transformers that others trained, read without trust and mapped to ours name by name."""
+"""Import vision transformers that other projects trained: read as data, and mapped to ours name by name."""
 
 from sentio_mobile.teacher.import_weights.teacher import Imported, import_teacher, read_backbone
 

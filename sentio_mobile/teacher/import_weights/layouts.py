@@ -1,17 +1,184 @@
-"""The table of layouts that can be imported, and which of them a file has."""
+"""How other projects name the weights of a vision transformer. A layout is data; `convert.py` reads them all."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from sentio_mobile.teacher.import_weights.huggingface import HUGGING_FACE, HUGGING_FACE_5
-from sentio_mobile.teacher.import_weights.layout import Layout
-from sentio_mobile.teacher.import_weights.notebook import NOTEBOOK, NOTEBOOK_5
-from sentio_mobile.teacher.import_weights.timm import TIMM
-from sentio_mobile.teacher.import_weights.torchvision import TORCHVISION, TORCHVISION_OLD
+Names = Mapping[str, tuple[str, ...]]
+"""Our name -> the source's names. Tensors of several names are stacked along the first axis, in this order."""
+
+HEAD_NAMES: tuple[str, ...] = tuple(f"head.{i}.{kind}" for i in (0, 2, 5, 8) for kind in ("weight", "bias"))
+"""Our head with two hidden layers: its layer norm and its linear maps."""
+
+
+def weight_and_bias(parts: Mapping[str, str | tuple[str, ...]]) -> Names:
+    """The names of the weight and the bias of each part.
+
+    Args:
+        parts: Our part -> the source's part, or several source parts to be stacked.
+    """
+    names = {}
+    for target, source in parts.items():
+        # torch keeps queries, keys and values as one parameter of the attention itself, not of a linear map in it.
+        joint = "_" if target.endswith("in_proj") else "."
+        sources = (source,) if isinstance(source, str) else source
+        for kind in ("weight", "bias"):
+            names[f"{target}{joint}{kind}"] = tuple(f"{part}.{kind}" for part in sources)
+    return names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """One way to name the weights of a vision transformer. Our own names are torchvision's.
+
+    Attributes:
+        name: What messages call the layout.
+        prefixes: Prefixes that all names of the backbone may have.
+        outer: Names of the backbone's tensors outside of blocks.
+        block_prefix: Prefix of a block's tensors; `{n}` is the block's number, from 0.
+        block: Names of a block's tensors.
+        inside: Beginnings of names that belong to the backbone. An unknown name among them means another network.
+        norm_eps: Epsilon of the layer norms, which a file of weights does not state.
+        head: Whether the file also holds our head, under our names.
+        normalization: Spectrogram normalization that such models were trained with, unless the caller knows better.
+    """
+
+    name: str
+    prefixes: tuple[str, ...]
+    outer: Names
+    block_prefix: str
+    block: Names
+    inside: tuple[str, ...]
+    norm_eps: float = 1e-6
+    head: bool = False
+    normalization: Literal["db80", "zscore"] = "db80"
+
+    def prefix_in(self, names: frozenset[str]) -> str | None:
+        """The prefix with which `names` follow this layout; None if they follow another.
+
+        Two names decide: the class token's, and that of the first linear map in the first block. A layout with a head
+        also requires the last linear map of the head.
+        """
+        first = self.block_prefix.format(n=0) + self.block["mlp.0.weight"][0]
+        last = HEAD_NAMES[-2:-1] if self.head else ()
+        for prefix in self.prefixes:
+            if {prefix + self.outer["class_token"][0], prefix + first, *last} <= names:
+                return prefix
+        return None
+
+
+HUGGING_FACE = Layout(
+    name="Hugging Face",
+    prefixes=("vit.", ""),
+    outer={
+        "class_token": ("embeddings.cls_token",),
+        "encoder.pos_embedding": ("embeddings.position_embeddings",),
+        **weight_and_bias({"conv_proj": "embeddings.patch_embeddings.projection", "encoder.ln": "layernorm"}),
+    },
+    block_prefix="encoder.layer.{n}.",
+    block=weight_and_bias(
+        {
+            "ln_1": "layernorm_before",
+            "self_attention.in_proj": tuple(f"attention.attention.{part}" for part in ("query", "key", "value")),
+            "self_attention.out_proj": "attention.output.dense",
+            "ln_2": "layernorm_after",
+            "mlp.0": "intermediate.dense",
+            "mlp.3": "output.dense",
+        }
+    ),
+    inside=("embeddings.patch_embeddings.", "encoder.", "layernorm."),
+    norm_eps=1e-12,
+)
+"""Hugging Face's ViT on its hub: the names that transformers had before version 5."""
+
+HUGGING_FACE_5 = dataclasses.replace(
+    HUGGING_FACE,
+    name="Hugging Face, transformers 5",
+    block_prefix="layers.{n}.",
+    block=weight_and_bias(
+        {
+            "ln_1": "layernorm_before",
+            "self_attention.in_proj": tuple(f"attention.{part}_proj" for part in "qkv"),
+            "self_attention.out_proj": "attention.o_proj",
+            "ln_2": "layernorm_after",
+            "mlp.0": "mlp.fc1",
+            "mlp.3": "mlp.fc2",
+        }
+    ),
+    inside=("embeddings.patch_embeddings.", "layers.", "layernorm."),
+)
+"""Hugging Face's ViT as a state dictionary saved from memory by transformers 5 or later."""
+
+NOTEBOOK = dataclasses.replace(
+    HUGGING_FACE, name="the original notebook's", prefixes=("vit.",), head=True, normalization="zscore"
+)
+"""The notebook that this project grew out of: Hugging Face's encoder under `vit.`, and the head that we still use.
+
+Its models were trained on log-mels in decibels, standardized to zero mean and unit deviation per clip.
+"""
+
+NOTEBOOK_5 = dataclasses.replace(
+    NOTEBOOK,
+    name=f"{NOTEBOOK.name}, transformers 5",
+    block_prefix=HUGGING_FACE_5.block_prefix,
+    block=HUGGING_FACE_5.block,
+    inside=HUGGING_FACE_5.inside,
+)
+
+TORCHVISION = Layout(
+    name="torchvision",
+    prefixes=("",),
+    outer={
+        "class_token": ("class_token",),
+        "encoder.pos_embedding": ("encoder.pos_embedding",),
+        **weight_and_bias({"conv_proj": "conv_proj", "encoder.ln": "encoder.ln"}),
+    },
+    block_prefix="encoder.layers.encoder_layer_{n}.",
+    block={
+        "self_attention.in_proj_weight": ("self_attention.in_proj_weight",),
+        "self_attention.in_proj_bias": ("self_attention.in_proj_bias",),
+        **weight_and_bias({part: part for part in ("ln_1", "self_attention.out_proj", "ln_2", "mlp.0", "mlp.3")}),
+    },
+    inside=("class_token", "conv_proj.", "encoder."),
+)
+
+TORCHVISION_OLD = dataclasses.replace(
+    TORCHVISION,
+    name="torchvision, older",
+    block={**TORCHVISION.block, **weight_and_bias({"mlp.0": "mlp.linear_1", "mlp.3": "mlp.linear_2"})},
+)
+"""Older torchvision files, some of which it still downloads, name the MLP differently."""
+
+TIMM = Layout(
+    name="timm",
+    prefixes=("",),
+    outer={
+        "class_token": ("cls_token",),
+        "encoder.pos_embedding": ("pos_embed",),
+        **weight_and_bias({"conv_proj": "patch_embed.proj", "encoder.ln": "norm"}),
+    },
+    block_prefix="blocks.{n}.",
+    block=weight_and_bias(
+        {
+            "ln_1": "norm1",
+            "self_attention.in_proj": "attn.qkv",
+            "self_attention.out_proj": "attn.proj",
+            "ln_2": "norm2",
+            "mlp.0": "mlp.fc1",
+            "mlp.3": "mlp.fc2",
+        }
+    ),
+    # The last four belong to variants: a norm before the blocks, the mean of all tokens in place of the class token,
+    # and further tokens.
+    inside=("cls_token", "patch_embed.", "blocks.", "norm.", "norm_pre.", "fc_norm.", "dist_token", "reg_token"),
+)
+"""timm's plain vision transformer that reads its class token."""
 
 LAYOUTS: tuple[Layout, ...] = (
-    # Before Hugging Face's own: the same names and a head.
+    # The notebook's layouts come before Hugging Face's: they have the same names and a head.
     NOTEBOOK,
     NOTEBOOK_5,
     HUGGING_FACE,
@@ -23,10 +190,10 @@ LAYOUTS: tuple[Layout, ...] = (
 
 
 def find_layout(names: Collection[str]) -> tuple[Layout, str] | None:
-    """The layout of a file that has these names, and the prefix before those of its backbone."""
-    there = frozenset(names)
+    """The layout of a file with these names, and the prefix of its backbone's names; None if it is unknown."""
+    known = frozenset(names)
     for layout in LAYOUTS:
-        prefix = layout.prefix_in(there)
+        prefix = layout.prefix_in(known)
         if prefix is not None:
             return layout, prefix
     return None

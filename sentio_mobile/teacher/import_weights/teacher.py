@@ -1,4 +1,4 @@
-"""A foreign file of weights becomes a checkpoint of ours, or the first weights of a backbone to train."""
+"""Make a checkpoint from a third-party file of weights, or the first weights of a backbone to train."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from sentio_mobile.models.config import ViTSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.import_weights.convert import Converted, convert
-from sentio_mobile.teacher.import_weights.huggingface import HUGGING_FACE, HUGGING_FACE_5, read_config
-from sentio_mobile.teacher.import_weights.layouts import find_layout
-from sentio_mobile.teacher.import_weights.read import read_weights
+from sentio_mobile.teacher.import_weights.layouts import HUGGING_FACE, HUGGING_FACE_5, find_layout
+from sentio_mobile.teacher.import_weights.read import read_config, read_weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """A teacher made of a foreign file.
+    """A teacher made from a third-party file.
 
     Attributes:
-        checkpoint: the network and its spec; `recipe["imported"]` says how it came to be.
-        layout: how the file names its tensors.
-        taken: how many of our tensors came from the file.
-        left_out: names in the file that have no place here.
-        untrained: our names that the file does not have: freshly drawn, they know nothing yet.
+        checkpoint: The network and its spec; `recipe["imported"]` records where it came from.
+        layout: Name of the file's layout.
+        taken: Number of our tensors that came from the file.
+        left_out: Names in the file that have no counterpart here.
+        untrained: Our names that the file lacks. They have random weights and must be trained.
     """
 
     checkpoint: Checkpoint
@@ -42,25 +41,27 @@ class Imported:
 def import_teacher(
     path: Path,
     normalization: Literal["db80", "zscore"] | None = None,
+    *,
     heads: int | None = None,
     seed: int = 0,
 ) -> Imported:
-    """Make a teacher of weights that another project saved.
+    """Make a teacher from weights that another project saved.
 
-    Widths and depth come from shapes. How many attention heads a block has does not show in them: it is `heads`, or
-    what a Hugging Face `config.json` beside the file says, or one for every 64 of the width.
+    Widths and depth come from shapes. The number of attention heads does not show in shapes: it is `heads`, or what a
+    Hugging Face `config.json` beside the file says, or the width divided by 64.
 
     Args:
-        path: safetensors, or a state dictionary that torch saved, in a layout of Hugging Face, torchvision, timm, or
-            the original notebook.
-        normalization: what the model was fed; by default `zscore` for the notebook's, else `db80`.
-        heads: attention heads of a block.
-        seed: of the head, where the file has none.
+        path: A safetensors file, or a state dictionary that torch saved, in the layout of Hugging Face, torchvision,
+            timm, or the original notebook.
+        normalization: Spectrogram normalization that the model was trained with; by default `zscore` for the
+            notebook's files and `db80` for all others.
+        heads: Attention heads of a block.
+        seed: Random seed for the head's weights, if the file has no head.
 
     Raises:
-        CheckpointError: the file cannot be read, is not trusted, or is of another network.
+        CheckpointError: The file cannot be read, is not trusted, or is of another network.
     """
-    converted = _converted(path, heads)
+    converted = _convert_file(path, heads)
     audio = AudioSpec(
         normalization=normalization or converted.layout.normalization,
         image_size=converted.image_size,
@@ -94,40 +95,42 @@ def import_teacher(
 def read_backbone(
     path: Path, settings: ViTSettings, image_size: tuple[int, int] = (224, 224)
 ) -> dict[str, torch.Tensor]:
-    """Weights for `ViT.backbone`, to start training from.
+    """Read first weights for `ViT.backbone`.
 
     The epsilon of the layer norms stays that of `settings`: it is a setting, not a weight.
 
     Args:
-        path: a file as for `import_teacher`.
-        settings: of the network that will take them.
-        image_size: height and width of the picture that it looks at.
+        path: A file as for `import_teacher`.
+        settings: Settings of the network that takes the weights.
+        image_size: Height and width of its input image.
 
     Raises:
-        CheckpointError: the file cannot be read or trusted, or is of another width, depth, patch or picture.
+        CheckpointError: The file cannot be read or trusted, or is of another width, depth, patch size or image size.
     """
-    converted = _converted(path, settings.heads)
-    for what, theirs, ours in (
+    converted = _convert_file(path, settings.heads)
+    for what, in_file, in_recipe in (
         ("layers", converted.settings.layers, settings.layers),
         ("width", converted.settings.width, settings.width),
         ("mlp_width", converted.settings.mlp_width, settings.mlp_width),
         ("patch_size", converted.settings.patch_size, settings.patch_size),
         ("image_size", converted.image_size, image_size),
     ):
-        if theirs != ours:
-            raise CheckpointError(f"{path} has {what} {theirs}, and the model to train has {ours}; change the recipe")
-    beginning = "backbone."
-    return {
-        name.removeprefix(beginning): tensor for name, tensor in converted.tensors.items() if name.startswith(beginning)
-    }
+        if in_file != in_recipe:
+            raise CheckpointError(
+                f"{path} has {what} {in_file}, and the model to train has {in_recipe}; change the recipe"
+            )
+    prefix = "backbone."
+    return {name.removeprefix(prefix): tensor for name, tensor in converted.tensors.items() if name.startswith(prefix)}
 
 
-def _converted(path: Path, heads: int | None) -> Converted:
+def _convert_file(path: Path, heads: int | None) -> Converted:
     weights = read_weights(path)
-    found = find_layout(weights.tensors)
-    config = read_config(path) if found and found[0] in (HUGGING_FACE, HUGGING_FACE_5) else None
+    match = find_layout(weights.tensors)
+    config = read_config(path) if match and match[0] in (HUGGING_FACE, HUGGING_FACE_5) else None
     if config is None:
         return convert(weights, heads)
     if heads is not None and heads != config.heads:
-        raise CheckpointError(f"{path} has {config.heads} attention heads by the config.json beside it, not {heads}")
+        raise CheckpointError(
+            f"{path} has {config.heads} attention heads according to the config.json beside it, not {heads}"
+        )
     return convert(weights, config.heads, config.norm_eps)

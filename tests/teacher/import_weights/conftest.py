@@ -1,18 +1,24 @@
-"""Small vision transformers of other libraries, with weights that make every part count."""
+"""Small vision transformers of other libraries, with weights that make every part count, and checks of refusals."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 from torchvision.models import VisionTransformer
 from transformers import ViTConfig, ViTForImageClassification, ViTModel
 
+from sentio_mobile.cli import main
+from sentio_mobile.errors import CheckpointError
+from sentio_mobile.teacher.import_weights import import_teacher
+
 WIDTH, LAYERS, HEADS, MLP = 128, 3, 2, 192
 
 
-def shaken(model: nn.Module) -> nn.Module:
-    """Add noise to every weight: as they are made, biases are 0 and norms 1, and could be swapped unseen."""
+def with_noise(model: nn.Module) -> nn.Module:
+    """Add noise to every weight: freshly made biases are 0 and norms 1, so that a swap would go unnoticed."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -31,7 +37,7 @@ def config(heads: int = HEADS, image_size: int = 64) -> ViTConfig:
 
 
 class Notebook(nn.Module):
-    """What the original notebook trained."""
+    """The network that the original notebook trained."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,37 +61,73 @@ class Notebook(nn.Module):
 
 @pytest.fixture(scope="session")
 def make_hugging_face() -> Callable[[int], ViTModel]:
-    """Its encoder with so many attention heads."""
-    return lambda heads: shaken(ViTModel(config(heads)))
+    """Build Hugging Face's encoder with a number of attention heads."""
+    return lambda heads: with_noise(ViTModel(config(heads)))
 
 
 @pytest.fixture(scope="session")
 def hugging_face() -> ViTModel:
-    return shaken(ViTModel(config()))
+    return with_noise(ViTModel(config()))
 
 
 @pytest.fixture(scope="session")
 def classifier() -> ViTForImageClassification:
-    return shaken(ViTForImageClassification(config()))
+    return with_noise(ViTForImageClassification(config()))
 
 
 @pytest.fixture(scope="session")
 def notebook() -> Notebook:
-    return shaken(Notebook())
+    return with_noise(Notebook())
 
 
 @pytest.fixture(scope="session")
 def torchvision_vit() -> VisionTransformer:
-    return shaken(VisionTransformer(64, 16, LAYERS, HEADS, WIDTH, MLP))
+    return with_noise(VisionTransformer(64, 16, LAYERS, HEADS, WIDTH, MLP))
 
 
 @pytest.fixture(scope="session")
 def timm_vit() -> nn.Module:
     from timm.models import VisionTransformer as TimmViT
 
-    return shaken(TimmViT(64, 16, embed_dim=WIDTH, depth=LAYERS, num_heads=HEADS, mlp_ratio=MLP / WIDTH))
+    return with_noise(TimmViT(64, 16, embed_dim=WIDTH, depth=LAYERS, num_heads=HEADS, mlp_ratio=MLP / WIDTH))
 
 
 @pytest.fixture(scope="session")
 def image() -> torch.Tensor:
     return torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def state(torchvision_vit: VisionTransformer) -> dict[str, torch.Tensor]:
+    return dict(torchvision_vit.state_dict())
+
+
+def _assert_refused(path: Path, *words: str) -> None:
+    """The import fails with one line that names the file and contains the words."""
+    with pytest.raises(CheckpointError) as caught:
+        import_teacher(path)
+    assert "\n" not in str(caught.value)
+    for word in (str(path), *words):
+        assert word in str(caught.value)
+
+
+@pytest.fixture(scope="session")
+def assert_refused() -> Callable[..., None]:
+    return _assert_refused
+
+
+def _assert_command_refuses(path: Path) -> None:
+    """The command prints one line, exits with status 2, and writes nothing."""
+    before = sorted(path.parent.iterdir())
+    result = CliRunner().invoke(main, ["teacher", "import", str(path), "--out", str(path.parent / "ckpt")])
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("Error: ")
+    assert str(path) in result.stderr
+    assert sorted(path.parent.iterdir()) == before
+
+
+@pytest.fixture(scope="session")
+def assert_command_refuses() -> Callable[[Path], None]:
+    return _assert_command_refuses
