@@ -97,7 +97,7 @@ struct AnswerView: View {
 
     private func number(_ value: Double) -> String { String(format: "%+.2f", value) }
 
-    private func milliseconds(_ answer: Emotion) -> String { String(format: "%.0f ms", answer.inferenceMilliseconds) }
+    private func milliseconds(_ answer: Emotion) -> String { String(format: "%.0f ms", answer.inferenceMs) }
 
     private func clock(_ seconds: Double) -> String { String(format: "%d:%02d", Int(seconds) / 60, Int(seconds) % 60) }
 }

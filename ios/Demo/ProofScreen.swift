@@ -15,11 +15,11 @@ struct ProofScreen: View {
                     row("Name", "\(model.folder.manifest.name) \(model.folder.manifest.release)")
                     row("Artifact", model.folder.artifact.label)
                     row("Computes on", model.computing)
-                    row("Loaded in", String(format: "%.0f ms", model.loadMilliseconds))
+                    row("Loaded in", String(format: "%.0f ms", model.loadMs))
                     row("Licence", model.folder.manifest.licence)
                 }
                 Section {
-                    Button("Check the golden vectors") { run { try await model.check().sentioJSON() } }
+                    Button("Check the golden vectors") { run { try await model.checkDevice().sentioJSON() } }
                     Button("Measure latency") { run { try await model.benchmark().sentioJSON() } }
                 }
                 .disabled(isRunning || listener.isBusy)

@@ -23,7 +23,7 @@ FOLLOWING = 0.02
 """How far a range moves in a training step towards that of the step's batch."""
 _SMALLEST = 1e-8
 
-_ROUNDED = ("placeholder", "RoundedWeight", "ReLU", "relu", "mul", "matmul", "cat")
+_ROUNDED = ("placeholder", "FakeQuantWeight", "ReLU", "relu", "mul", "matmul", "cat")
 """Operations whose answers have 8 bits in ranges that are measured."""
 _GIVEN = {"softmax": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128)}
 """Ranges that integer kernels prescribe."""
@@ -104,7 +104,7 @@ def fake_quantize(model: nn.Module) -> tuple[fx.GraphModule, nn.Module]:
             network.set_submodule(str(node.target), FakeQuantWeight(layer))
     for node in list(network.graph.nodes):
         kind, taking = _kind(network, node), {_kind(network, user) for user in node.users}
-        if kind == "RoundedWeight" and taking == {"ReLU"}:
+        if kind == "FakeQuantWeight" and taking == {"ReLU"}:
             continue  # Runtimes make one operation of the two: nothing is rounded between them.
         if kind in _GIVEN:
             _round(network, node, FakeQuant(_GIVEN[kind]), list(node.users))

@@ -193,7 +193,7 @@ def test_benchmark_leaves_a_report_and_figures(whole_run: Path, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_record_of_a_run_has_its_figures_and_none_of_its_songs(whole_run: Path) -> None:
-    script = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "record.py"))
+    script = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "research" / "record.py"))
     kept = script["record"](whole_run / "out", "sentio-mobile run small.toml --out out")
     assert kept["student"]["test"]["metrics"]["mean"]["ccc"].keys() == {"value", "low", "high"}
     assert not any(name in json.dumps(kept) for name in ('"songs": ["', '"truth"', '"predicted"'))

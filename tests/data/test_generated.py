@@ -302,5 +302,5 @@ def test_bad_settings_are_refused_before_anything_is_written(
     tmp_path: Path, songs: int, seed: int, audio_format: str
 ) -> None:
     with pytest.raises(InputError):
-        write_deam(tmp_path / "out", songs, seed, audio_format)
+        write_deam(tmp_path / "out", songs, seed=seed, audio_format=audio_format)
     assert list(tmp_path.iterdir()) == []

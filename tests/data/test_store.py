@@ -50,7 +50,9 @@ if sys.argv[3] != "-":
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
 recipe = DataRecipe(fractions=(0.6, 0.2, 0.2))
 try:
-    prepare(Path(sys.argv[1]), Path(sys.argv[2]), recipe, AudioSpec(seconds=1.0), Told())
+    prepare(
+        Path(sys.argv[1]), Path(sys.argv[2]), recipe=recipe, audio=AudioSpec(seconds=1.0), progress=Told()
+    )
 except SentioError as error:
     sys.exit(f"refused: {error}")
 """
@@ -159,7 +161,7 @@ mel = np.random.default_rng(0).random((audio.n_mels, audio.n_frames), dtype=np.f
 with StoreWriter(Path(sys.argv[1]), audio) as writer:
     print("go", flush=True)
     for i in range(len(writer.index), 100000):
-        writer.add(Clip(f"{i:064x}", 0, 1.0, 0.5, 0.0), FileState(f"/{i}", 1, i, i), np.roll(mel, i))
+        writer.add(Clip(sha256=f"{i:064x}", start=0, seconds=1.0, peak=0.5, clipped=0.0), FileState(f"/{i}", 1, i, i), np.roll(mel, i))
 """
     before = 0
     for _ in range(2):
@@ -246,7 +248,7 @@ audio = AudioSpec(seconds=0.1, n_mels=4)
 with StoreWriter(Path(sys.argv[1]), audio) as writer:
     def add(i):
         mel = np.random.default_rng(i).random((audio.n_mels, audio.n_frames), dtype=np.float32)
-        return writer.add(Clip(f"{i:064x}", 0, 1.0, 0.5, 0.0), FileState(f"/music/{i}.wav", 1000, i, i), mel)
+        return writer.add(Clip(sha256=f"{i:064x}", start=0, seconds=1.0, peak=0.5, clipped=0.0), FileState(f"/music/{i}.wav", 1000, i, i), mel)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
     stored = 0
     try:

@@ -78,7 +78,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "find_tools", lambda *tools: tools)
     monkeypatch.setattr(setup, "_fetch", fetch)
     monkeypatch.setattr(setup, "_fetch_wheels", lambda root, *_: (root / "wheels").mkdir())
-    monkeypatch.setattr(setup, "_trial", lambda *_: "3.11.2")
+    monkeypatch.setattr(setup, "_trial", lambda *_, **__: "3.11.2")
 
 
 @pytest.mark.usefixtures("empty_path")
@@ -107,7 +107,7 @@ def test_the_default_place_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch
 def test_an_interrupted_setup_is_not_taken_for_complete(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: str
 ) -> None:
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     there = tmp_path / "arm64"

@@ -150,10 +150,12 @@ def test_a_conversion_that_fails_costs_itself_alone(
 ) -> None:
     real = build_module.convert
 
-    def convert(checkpoint: Path, wanted: ConversionJob, folder: Path, log: Path, timeout_s: float) -> ConversionResult:
+    def convert(
+        checkpoint: Path, wanted: ConversionJob, *, folder: Path, log: Path, timeout_s: float
+    ) -> ConversionResult:
         if wanted.format == "onnx":
             raise ConversionError("onnx spectrogram conversion failed: killed by signal 9; the log is onnx.log")
-        return real(checkpoint, wanted, folder, log, timeout_s)
+        return real(checkpoint, wanted, folder=folder, log=log, timeout_s=timeout_s)
 
     monkeypatch.setattr(build_module, "convert", convert)
     both = dataclasses.replace(PICTURES, formats=("onnx", "torchscript"))

@@ -42,7 +42,7 @@ def test_a_wheel_leaves_out_what_is_never_source() -> None:
     assert build["exclude"] == list(NEVER_SOURCE)
     sources = build["targets"]["wheel"]["sources"]
     for platform in PLATFORMS:
-        assert sources[platform.name] == f"sentio_mobile/_house/{platform.name}"
+        assert sources[platform.name] == f"sentio_mobile/_resources/{platform.name}"
         assert platform.name in build["targets"]["wheel"]["only-include"]
 
 

@@ -21,11 +21,11 @@ public struct Emotion: Equatable, Sendable {
     /// How far the model may be off; nil where that was not measured.
     public let uncertainty: Uncertainty?
     /// How long front end and model took, in milliseconds.
-    public let inferenceMilliseconds: Double
+    public let inferenceMs: Double
 
     public init(
         song: String, valence: Double, arousal: Double, start: Double, end: Double, uncertainty: Uncertainty? = nil,
-        inferenceMilliseconds: Double = 0
+        inferenceMs: Double = 0
     ) {
         self.song = song
         self.valence = valence
@@ -33,7 +33,7 @@ public struct Emotion: Equatable, Sendable {
         self.start = start
         self.end = end
         self.uncertainty = uncertainty
-        self.inferenceMilliseconds = inferenceMilliseconds
+        self.inferenceMs = inferenceMs
     }
 
     /// The least and the greatest of both values.
@@ -63,7 +63,7 @@ public struct Emotion: Equatable, Sendable {
             song: first.song, valence: answers.reduce(0) { $0 + $1.valence } / count,
             arousal: answers.reduce(0) { $0 + $1.arousal } / count, start: first.start,
             end: answers[answers.count - 1].end, uncertainty: first.uncertainty,
-            inferenceMilliseconds: answers.reduce(0) { $0 + $1.inferenceMilliseconds })
+            inferenceMs: answers.reduce(0) { $0 + $1.inferenceMs })
     }
 
     private func interval(_ value: Double, _ index: Int) -> Interval? {

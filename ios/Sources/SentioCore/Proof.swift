@@ -52,7 +52,7 @@ extension Sentio {
     /// Answers the folder's golden vectors and compares.
     ///
     /// - Throws: `SentioError.damaged` where the folder has none; what reading them throws.
-    public func check() throws -> CheckReport {
+    public func checkDevice() throws -> CheckReport {
         guard let golden = try folder.golden() else {
             throw SentioError.damaged("the model folder has no golden vectors; package the app again")
         }
@@ -82,12 +82,12 @@ extension Sentio {
         let clip = Window(start: 0, heard: spec.audio.sampleCount, pcm: Sentio.noise(spec.audio.sampleCount))
         for _ in 0..<warmUp { _ = try answer(clip, song: "noise") }
         var times: [Double] = []
-        for _ in 0..<runs { times.append(try answer(clip, song: "noise").inferenceMilliseconds) }
+        for _ in 0..<runs { times.append(try answer(clip, song: "noise").inferenceMs) }
         times.sort()
         return BenchmarkReport(
             model: "\(folder.manifest.name) \(folder.manifest.release)", artifact: folder.artifact.label,
             computing: computing, machine: Device.machine, system: Device.system, warmUp: warmUp, runs: runs,
-            loadMs: loadMilliseconds, p50Ms: Sentio.percentile(times, 50), p90Ms: Sentio.percentile(times, 90),
+            loadMs: loadMs, p50Ms: Sentio.percentile(times, 50), p90Ms: Sentio.percentile(times, 90),
             p99Ms: Sentio.percentile(times, 99), peakMemoryBytes: Device.peakMemory)
     }
 

@@ -11,15 +11,15 @@ public actor Sentio {
     /// What computes, in words.
     public nonisolated let computing: String
     /// How long checking and loading took, in milliseconds.
-    public nonisolated let loadMilliseconds: Double
+    public nonisolated let loadMs: Double
 
     private let backend: any Backend
     private let frontEnd: FrontEnd
 
-    init(folder: ModelFolder, backend: any Backend, loadMilliseconds: Double = 0) {
+    init(folder: ModelFolder, backend: any Backend, loadMs: Double = 0) {
         self.folder = folder
         self.backend = backend
-        self.loadMilliseconds = loadMilliseconds
+        self.loadMs = loadMs
         spec = folder.spec
         computing = backend.computing
         frontEnd = FrontEnd(folder.spec, form: folder.form)
@@ -38,7 +38,7 @@ public actor Sentio {
             throw SentioError.noArtifact("\(url.lastPathComponent): has no model that this system runs")
         }
         let backend = try await factory.open(folder)
-        return Sentio(folder: folder, backend: backend, loadMilliseconds: clock.milliseconds)
+        return Sentio(folder: folder, backend: backend, loadMs: clock.milliseconds)
     }
 
     /// The emotion of the first clip of sound in memory; with `pooling`, of all of it.
@@ -48,9 +48,9 @@ public actor Sentio {
     ///   - sampleRate: samples a second, 1000 Hz or more.
     ///   - song: what the answer is to be called.
     /// - Throws: `SentioError.audio`, `.damaged`; `CancellationError`.
-    public func analyze(_ pcm: [Float], sampleRate: Double, song: String = "PCM") throws -> Emotion {
+    public func predict(_ pcm: [Float], sampleRate: Double, song: String = "PCM") throws -> Emotion {
         let rate = try PCM.checkedRate(sampleRate, name: song)
-        return try analyze(song: song) { MemorySource(pcm, sampleRate: rate) }
+        return try predict(song: song) { MemorySource(pcm, sampleRate: rate) }
     }
 
     /// The emotion of the first clip of a source, no more of which is read; with `pooling`, of all of it.
@@ -59,7 +59,7 @@ public actor Sentio {
     ///   - song: what the answer is to be called.
     ///   - source: opens the sound.
     /// - Throws: `SentioError.audio`, `.damaged`; `CancellationError`.
-    public func analyze(song: String, source: @Sendable () throws -> any PCMSource) throws -> Emotion {
+    public func predict(song: String, source: @Sendable () throws -> any PCMSource) throws -> Emotion {
         let reader = try SoundReader(source(), rate: spec.audio.sampleRate, name: song)
         let windows = SongWindows(reader, spec: spec.audio, every: spec.audio.seconds)
         var answers: [Emotion] = []
@@ -79,7 +79,7 @@ public actor Sentio {
     ///   - song: what the answers are to be called.
     ///   - every: seconds from one window to the next; the spec's hop, 23 ms, or more.
     ///   - source: opens the sound.
-    /// - Throws: `SentioError.parameter` at once; while iterating, what `analyze` throws.
+    /// - Throws: `SentioError.parameter` at once; while iterating, what `predict` throws.
     public nonisolated func trajectory(
         song: String, every: Double = 1, source: @escaping @Sendable () throws -> any PCMSource
     ) throws -> Trajectory {
@@ -134,6 +134,6 @@ public actor Sentio {
         return Emotion(
             song: song, valence: Double(output[0]), arousal: Double(output[1]), start: Double(window.start) / rate,
             end: Double(window.start + window.heard) / rate, uncertainty: spec.uncertainty,
-            inferenceMilliseconds: milliseconds)
+            inferenceMs: milliseconds)
     }
 }

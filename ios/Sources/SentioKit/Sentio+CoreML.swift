@@ -16,8 +16,8 @@ extension Sentio {
     ///
     /// - Parameter file: of a kind that the system decodes, such as m4a, mp3, wav, aiff, flac.
     /// - Throws: `SentioError.audio`, `.damaged`; `CancellationError`.
-    public func analyze(_ file: URL) throws -> Emotion {
-        try analyze(song: file.lastPathComponent) { try FileSource(file) }
+    public func predict(_ file: URL) throws -> Emotion {
+        try predict(song: file.lastPathComponent) { try FileSource(file) }
     }
 
     /// The emotion of window after window of an audio file, in memory that does not grow with it.
@@ -25,7 +25,7 @@ extension Sentio {
     /// - Parameters:
     ///   - file: of a kind that the system decodes.
     ///   - every: seconds from one window to the next.
-    /// - Throws: `SentioError.parameter` at once; while iterating, what `analyze` throws.
+    /// - Throws: `SentioError.parameter` at once; while iterating, what `predict` throws.
     public nonisolated func trajectory(_ file: URL, every: Double = 1) throws -> Trajectory {
         try trajectory(song: file.lastPathComponent, every: every) { try FileSource(file) }
     }

@@ -23,16 +23,16 @@ struct SentioCLI {
     private static func run(_ command: Command) async throws -> Bool {
         let sentio = try await Sentio.open(command.model, compute: command.compute)
         switch command.verb {
-        case .analyze:
+        case .predict:
             guard let file = command.file else { return false }
             guard let every = command.every else {
-                print(try await sentio.analyze(file).sentioJSON())
+                print(try await sentio.predict(file).sentioJSON())
                 return true
             }
             for try await answer in try sentio.trajectory(file, every: every) { print(try answer.sentioJSON()) }
             return true
         case .check:
-            let report = try await sentio.check()
+            let report = try await sentio.checkDevice()
             print(try report.sentioJSON())
             return report.passed
         case .benchmark:

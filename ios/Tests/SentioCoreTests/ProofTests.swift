@@ -27,11 +27,11 @@ final class ProofTests: XCTestCase {
     }
 
     func testTheGoldenVectorsDecide() async throws {
-        let right = try await Sentio.open(Support.model, backends: [oracle()]).check()
+        let right = try await Sentio.open(Support.model, backends: [oracle()]).checkDevice()
         XCTAssertTrue(right.passed)
         XCTAssertEqual(right.vectors, 4)
         XCTAssertEqual(right.maximumDifference, 0)
-        let wrong = try await Sentio.open(Support.model, backends: [oracle(error: 0.05)]).check()
+        let wrong = try await Sentio.open(Support.model, backends: [oracle(error: 0.05)]).checkDevice()
         XCTAssertFalse(wrong.passed)
         XCTAssertEqual(wrong.maximumDifference, 0.05, accuracy: 1e-6)
         XCTAssertTrue(try wrong.sentioJSON().contains("\"maximum_difference\""))
@@ -48,7 +48,7 @@ final class ProofTests: XCTestCase {
 
     func testAFolderWithoutGoldenVectors() async throws {
         let sentio = try await Support.sentio()
-        let error = await caught { _ = try await sentio.check() }
+        let error = await caught { _ = try await sentio.checkDevice() }
         guard case .damaged? = error else { return XCTFail("\(String(describing: error))") }
     }
 

@@ -10,7 +10,7 @@ final class SentioTests: XCTestCase {
         let backend = FakeBackend()
         let sentio = try await Support.sentio(backend, audio: ["seconds": 2.0])
         let pcm = [Float](repeating: 0.5, count: 5 * second)
-        let answer = try await sentio.analyze(pcm, sampleRate: 22_050, song: "a song")
+        let answer = try await sentio.predict(pcm, sampleRate: 22_050, song: "a song")
         XCTAssertEqual(answer.song, "a song")
         XCTAssertEqual(answer.valence, 0.5, accuracy: 1e-6)
         XCTAssertEqual([answer.start, answer.end, answer.time], [0, 2, 1])
@@ -21,11 +21,11 @@ final class SentioTests: XCTestCase {
     func testShortSoundIsFilledUpAndSaysHowMuchWasHeard() async throws {
         let pcm = [Float](repeating: 1, count: second)
         let silence = try await Support.sentio(audio: ["seconds": 4.0])
-        let padded = try await silence.analyze(pcm, sampleRate: 22_050)
+        let padded = try await silence.predict(pcm, sampleRate: 22_050)
         XCTAssertEqual(padded.arousal, 0.25, accuracy: 1e-6)
         XCTAssertEqual(padded.end, 1)
         let loop = try await Support.sentio(audio: ["seconds": 4.0, "short_clip": "loop"])
-        let looped = try await loop.analyze(pcm, sampleRate: 22_050)
+        let looped = try await loop.predict(pcm, sampleRate: 22_050)
         XCTAssertEqual(looped.arousal, 1)
         XCTAssertEqual(looped.end, 1)
     }
@@ -33,7 +33,7 @@ final class SentioTests: XCTestCase {
     func testSoundOfOtherRates() async throws {
         let sentio = try await Support.sentio(audio: ["seconds": 2.0])
         for rate in [8_000.0, 16_000, 44_100, 48_000, 96_000] {
-            let answer = try await sentio.analyze([Float](repeating: 0.5, count: 3 * Int(rate)), sampleRate: rate)
+            let answer = try await sentio.predict([Float](repeating: 0.5, count: 3 * Int(rate)), sampleRate: rate)
             XCTAssertEqual(answer.valence, 0.5, accuracy: 1e-3, "\(rate) Hz")
             XCTAssertEqual(answer.end, 2, accuracy: 1e-9, "\(rate) Hz")
         }
@@ -43,18 +43,18 @@ final class SentioTests: XCTestCase {
         let sentio = try await Support.sentio(audio: ["seconds": 1.0])
         for (pcm, rate) in [([], 22_050), ([.nan], 22_050), ([0, .infinity], 44_100), ([0], 0), ([0], .nan)]
             as [([Float], Double)] {
-            let error = await caught { _ = try await sentio.analyze(pcm, sampleRate: rate) }
+            let error = await caught { _ = try await sentio.predict(pcm, sampleRate: rate) }
             guard case .audio? = error else { return XCTFail("\(String(describing: error))") }
         }
         // Behind the clip, nothing is read, and nothing is complained about.
         let late = [Float](repeating: 0, count: 4 * second) + [.nan]
-        _ = try await sentio.analyze(late, sampleRate: 22_050)
+        _ = try await sentio.predict(late, sampleRate: 22_050)
     }
 
     func testNoMoreOfASourceIsReadThanIsNeeded() async throws {
         let sentio = try await Support.sentio(audio: ["seconds": 1.0])
         let counter = Counter()
-        _ = try await sentio.analyze(song: "long") { CountingSource(counter, blocks: 600) }
+        _ = try await sentio.predict(song: "long") { CountingSource(counter, blocks: 600) }
         XCTAssertLessThan(counter.value, 5)
     }
 
@@ -62,7 +62,7 @@ final class SentioTests: XCTestCase {
         let sentio = try await Support.sentio(spec: ["pooling": "mean"], audio: ["seconds": 1.0])
         // Clips start at 0, 22,016 and 44,032: multiples of a second, rounded down to the hop of 512.
         let pcm = [Float](repeating: 0, count: 44_032) + [Float](repeating: 0.9, count: 2 * second)
-        let answer = try await sentio.analyze(pcm, sampleRate: 22_050)
+        let answer = try await sentio.predict(pcm, sampleRate: 22_050)
         // The second ends 34 samples behind the silence; the fourth, from 66,048 on, still lies wholly within the song.
         let second = 0.9 * 34 / 22_050
         XCTAssertEqual(answer.valence, (second + 0.9 + 0.9) / 4, accuracy: 1e-5)
@@ -111,7 +111,7 @@ final class SentioTests: XCTestCase {
             for index in 0..<16 {
                 group.addTask {
                     let pcm = [Float](repeating: Float(index) / 16, count: 2_205)
-                    return (index, try await sentio.analyze(pcm, sampleRate: 22_050).valence)
+                    return (index, try await sentio.predict(pcm, sampleRate: 22_050).valence)
                 }
             }
             var found: [Int: Double] = [:]
@@ -126,7 +126,7 @@ final class SentioTests: XCTestCase {
     func testACancelledTaskGivesNoAnswer() async throws {
         let sentio = try await Support.sentio(audio: ["seconds": 1.0])
         let task = Task {
-            try await sentio.analyze(song: "endless") { EndlessSource() }
+            try await sentio.predict(song: "endless") { EndlessSource() }
         }
         task.cancel()
         do {
@@ -138,7 +138,7 @@ final class SentioTests: XCTestCase {
     func testAnswersThatAreNoNumbers() async throws {
         for answer in [[Float.nan, 0], [0, .infinity], [0], []] {
             let sentio = try await Support.sentio(FakeBackend(answer: answer), audio: ["seconds": 0.1])
-            let error = await caught { _ = try await sentio.analyze([0], sampleRate: 22_050) }
+            let error = await caught { _ = try await sentio.predict([0], sampleRate: 22_050) }
             guard case .damaged? = error else { return XCTFail("\(answer): \(String(describing: error))") }
         }
     }
@@ -147,7 +147,7 @@ final class SentioTests: XCTestCase {
         let sentio = try await Support.sentio(
             FakeBackend(answer: [0.9, -0.25]),
             spec: ["uncertainty": ["coverage": 0.9, "half_width": [0.3, 0.5], "songs": 40]], audio: ["seconds": 0.1])
-        let answer = try await sentio.analyze([0.1], sampleRate: 22_050)
+        let answer = try await sentio.predict([0.1], sampleRate: 22_050)
         let valence = try XCTUnwrap(answer.valenceInterval), arousal = try XCTUnwrap(answer.arousalInterval)
         XCTAssertEqual(valence.low, 0.6, accuracy: 1e-6)
         XCTAssertEqual(valence.high, 1)

@@ -11,13 +11,13 @@ final class GoldenTests: XCTestCase {
     private let model = GoldenTests.package.appendingPathComponent("Demo/sentio")
 
     func testTheProcessorGivesTheGoldenAnswers() async throws {
-        let report = try await Sentio.open(model, compute: .cpu).check()
+        let report = try await Sentio.open(model, compute: .cpu).checkDevice()
         XCTAssertTrue(report.passed, "\(report)")
     }
 
     func testWhateverIsFastestGivesThemToo() async throws {
         for compute in ComputeUnits.allCases {
-            let report = try await Sentio.open(model, compute: compute).check()
+            let report = try await Sentio.open(model, compute: compute).checkDevice()
             XCTAssertLessThan(report.maximumDifference, Double(CoreMLFactory.tolerance), "\(report)")
             XCTAssertTrue(report.computing.hasPrefix("Core ML, "), report.computing)
         }

@@ -26,7 +26,7 @@ export async function analyzeSong(
   signal: AbortSignal,
 ): Promise<void> {
   tell(`Hearing ${file.name}`);
-  const answer = await model.analyze(file, { signal });
+  const answer = await model.predict(file, { signal });
   signal.throwIfAborted();
   moments.answer(answer);
   tell("Reading the whole song");

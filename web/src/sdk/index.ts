@@ -2,7 +2,7 @@
  * Sentio in the browser: how music feels, told on the device.
  *
  *     const model = await SentioModel.open("sentio");
- *     const emotion = await model.analyze(file);
+ *     const emotion = await model.predict(file);
  *     console.log(emotion.quadrant, emotion.valence, emotion.arousal);
  *     for await (const moment of model.trajectory(file, 1)) console.log(moment.time, moment.valence);
  *     for await (const now of model.stream(microphone())) console.log(now.arousal);
@@ -10,7 +10,7 @@
  * Valence goes from -1 (unpleasant) to 1 (pleasant), arousal from -1 (calm) to 1 (energetic), always in this order.
  */
 
-export { SentioModel, type AnalyzeOptions, type CheckOptions, type OpenOptions } from "./model.ts";
+export { SentioModel, type PredictOptions, type CheckOptions, type OpenOptions } from "./model.ts";
 export { Emotion, type EmotionJson, type Interval, type Quadrant } from "./emotion.ts";
 export {
   AudioError,

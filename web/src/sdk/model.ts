@@ -23,7 +23,7 @@ export interface OpenOptions {
 }
 
 /** How to analyse a sound. */
-export interface AnalyzeOptions {
+export interface PredictOptions {
   /** What the sound is called in the answer; a file's own name by default. */
   name?: string;
   /** Gives up: the call rejects with the signal's reason, at the latest when the run of the model that goes on has ended. */
@@ -96,14 +96,14 @@ export class SentioModel {
    * @throws InputError the rate is none.
    * @throws Damaged the model's answer is not a number.
    */
-  analyze(pcm: Float32Array, sampleRate: number, options?: AnalyzeOptions): Promise<Emotion>;
+  predict(pcm: Float32Array, sampleRate: number, options?: PredictOptions): Promise<Emotion>;
   /**
    * The same of an audio file, of which no more is decoded than its kind allows.
    *
    * @throws AudioError the file cannot be decoded, holds no sound, or is too long.
    */
-  analyze(file: Blob, options?: AnalyzeOptions): Promise<Emotion>;
-  async analyze(source: Float32Array | Blob, second?: number | AnalyzeOptions, third?: AnalyzeOptions): Promise<Emotion> {
+  predict(file: Blob, options?: PredictOptions): Promise<Emotion>;
+  async predict(source: Float32Array | Blob, second?: number | PredictOptions, third?: PredictOptions): Promise<Emotion> {
     const { seconds } = this.spec.audio;
     const pooled = this.spec.pooling === "mean";
     const rate = typeof second === "number" ? second : undefined;
@@ -121,16 +121,16 @@ export class SentioModel {
    *
    * @param every seconds from one window to the next; starts are rounded down to the hop.
    * @throws InputError `every` is not a number, or smaller than the hop.
-   * @throws AudioError, Damaged as `analyze`.
+   * @throws AudioError, Damaged as `predict`.
    */
-  trajectory(pcm: Float32Array, sampleRate: number, every: number, options?: AnalyzeOptions): AsyncGenerator<Emotion, void>;
+  trajectory(pcm: Float32Array, sampleRate: number, every: number, options?: PredictOptions): AsyncGenerator<Emotion, void>;
   /** The same of an audio file. */
-  trajectory(file: Blob, every: number, options?: AnalyzeOptions): AsyncGenerator<Emotion, void>;
+  trajectory(file: Blob, every: number, options?: PredictOptions): AsyncGenerator<Emotion, void>;
   async *trajectory(
     source: Float32Array | Blob,
     second: number,
-    third?: number | AnalyzeOptions,
-    fourth?: AnalyzeOptions,
+    third?: number | PredictOptions,
+    fourth?: PredictOptions,
   ): AsyncGenerator<Emotion, void> {
     const [rate, every] = typeof third === "number" ? [second, third] : [undefined, second];
     const options = (typeof third === "number" ? fourth : third) ?? {};
@@ -226,7 +226,7 @@ export class SentioModel {
   }
 
   /** A file, or PCM of a rate, as the model hears it; all of it where no `seconds` are given. */
-  async #sound(source: Float32Array | Blob, rate: number | undefined, options: AnalyzeOptions, seconds?: number): Promise<Sound> {
+  async #sound(source: Float32Array | Blob, rate: number | undefined, options: PredictOptions, seconds?: number): Promise<Sound> {
     const { audio } = this.spec;
     options.signal?.throwIfAborted();
     if (source instanceof Blob) {

@@ -56,7 +56,7 @@ test(
         if (model.threads !== threads) throw new Error(`${model.threads} threads`);
         for (const vector of given) {
           const pcm = window.sdk.soundOf({ ...vector, excerpt: Int16Array.from(vector.excerpt) });
-          const { valence, arousal } = await model.analyze(pcm, model.spec.audio.sampleRate);
+          const { valence, arousal } = await model.predict(pcm, model.spec.audio.sampleRate);
           worst.push(Math.abs(valence - vector.output[0]), Math.abs(arousal - vector.output[1]));
         }
         model.close();
@@ -82,7 +82,7 @@ test("PCM of another rate gets the answer of the same sound", { skip: noBrowser 
     node.connect(at48.destination);
     node.start();
     const faster = (await at48.startRendering()).getChannelData(0);
-    const answers = [await model.analyze(pcm, 22_050), await model.analyze(faster, 48_000)];
+    const answers = [await model.predict(pcm, 22_050), await model.predict(faster, 48_000)];
     model.close();
     return answers.map(({ valence, arousal }) => [valence, arousal] as [number, number]);
   }, excerpt);
@@ -118,8 +118,8 @@ test("errors have their types, and a closed model says so", { skip: noBrowser },
       await said(() => SentioModel.open(folder(text.replace('"form": "waveform"', '"form": "spectrogram"')))),
       await said(() => SentioModel.open(folder(text, "another model"))),
       await said(() => SentioModel.open("sentio", { signal: AbortSignal.abort() })),
-      await said(() => model.analyze(new Float32Array(100), 22_050)),
-      await said(() => model.analyze(new File(["no sound"], "words.txt"))),
+      await said(() => model.predict(new Float32Array(100), 22_050)),
+      await said(() => model.predict(new File(["no sound"], "words.txt"))),
     ];
   });
   assert.deepEqual(names, [
@@ -158,7 +158,7 @@ test("of a long file, a first answer decodes the beginning only", { skip: noBrow
       decoded.push(buffer.duration);
       return buffer;
     };
-    const { end } = await model.analyze(file);
+    const { end } = await model.predict(file);
     const whole = await model.decode(file).catch((error: Error) => `${error.name} ${error.message}`);
     model.close();
     return { end, decoded, whole };

@@ -19,13 +19,13 @@ async function all(answers: AsyncIterable<Emotion>): Promise<Emotion[]> {
 test("PCM gives the answer of its first clip", async () => {
   const pcm = constant(0.25, 40);
   pcm.fill(0.9, 30 * RATE);
-  const emotion = await fakeModel(new FakeInference()).analyze(pcm, RATE, { name: "song" });
+  const emotion = await fakeModel(new FakeInference()).predict(pcm, RATE, { name: "song" });
   assert.deepEqual([emotion.song, emotion.valence, emotion.start, emotion.end, emotion.inferenceMs], ["song", 0.25, 0, 30, 5]);
   assert.ok(Math.abs(emotion.arousal - 0.25) < 1e-6);
 });
 
 test("short PCM of another rate is resampled, then filled up with silence", async () => {
-  const emotion = await fakeModel(new FakeInference()).analyze(new Float32Array(15 * 8000).fill(0.5), 8000);
+  const emotion = await fakeModel(new FakeInference()).predict(new Float32Array(15 * 8000).fill(0.5), 8000);
   assert.equal(emotion.end, 15);
   assert.ok(Math.abs(emotion.arousal - 0.25) < 1e-3, String(emotion.arousal));
 });
@@ -34,7 +34,7 @@ test("a model that pools answers with the mean over the clips of the whole", asy
   const inference = new FakeInference();
   const pcm = constant(0.2, 65);
   pcm.fill(0.6, 29 * RATE);
-  const emotion = await fakeModel(inference, { pooling: "mean" }).analyze(pcm, RATE);
+  const emotion = await fakeModel(inference, { pooling: "mean" }).predict(pcm, RATE);
   assert.equal(inference.asked.length, 2);
   assert.ok(Math.abs(emotion.valence - 0.4) < 1e-6);
   // 30 s are 1,291 hops and a half: the second clip starts where Python's does.
@@ -58,7 +58,7 @@ test("analyses at once are served in order, one at a time, and do not mix", asyn
   const values = [0.125, 0.25, 0.5, 0.75];
   const [moments, ...emotions] = await Promise.all([
     all(model.trajectory(constant(-0.5, 33), RATE, 1)),
-    ...values.map((value) => model.analyze(constant(value), RATE)),
+    ...values.map((value) => model.predict(constant(value), RATE)),
   ]);
   assert.equal(inference.mostBusy, 1);
   assert.deepEqual(
@@ -81,9 +81,9 @@ test("what was given up is not run, and the next is served all the same", async 
   inference.wait = () => new Promise((resolve) => (release = resolve));
   const model = fakeModel(inference);
   const giving = new AbortController();
-  const first = model.analyze(constant(0.25), RATE);
-  const second = model.analyze(constant(0.5), RATE, { signal: giving.signal });
-  const third = model.analyze(constant(0.75), RATE);
+  const first = model.predict(constant(0.25), RATE);
+  const second = model.predict(constant(0.5), RATE, { signal: giving.signal });
+  const third = model.predict(constant(0.75), RATE);
   await settle();
   giving.abort();
   release();
@@ -101,20 +101,20 @@ test("an answer that is not a number is a damaged model, and the next call is se
   const { answer } = inference;
   inference.answer = () => [NaN, 0];
   await assert.rejects(
-    model.analyze(constant(0.5), RATE, { name: "song" }),
+    model.predict(constant(0.5), RATE, { name: "song" }),
     (error) => error instanceof Damaged && /song is not a number/.test(error.message),
   );
   inference.answer = answer;
-  assert.equal((await model.analyze(constant(0.5), RATE)).valence, 0.5);
+  assert.equal((await model.predict(constant(0.5), RATE)).valence, 0.5);
 });
 
 test("bad PCM, bad rates and bad distances never reach the model", async () => {
   const inference = new FakeInference();
   const model = fakeModel(inference);
-  await assert.rejects(model.analyze(new Float32Array(0), RATE), AudioError);
-  await assert.rejects(model.analyze(Float32Array.of(0, NaN), RATE), AudioError);
-  await assert.rejects(model.analyze(constant(0), 44_100.5), InputError);
-  await assert.rejects(model.analyze(constant(0), NaN), AudioError);
+  await assert.rejects(model.predict(new Float32Array(0), RATE), AudioError);
+  await assert.rejects(model.predict(Float32Array.of(0, NaN), RATE), AudioError);
+  await assert.rejects(model.predict(constant(0), 44_100.5), InputError);
+  await assert.rejects(model.predict(constant(0), NaN), AudioError);
   await assert.rejects(all(model.trajectory(constant(0), RATE, 0.01)), InputError);
   await assert.rejects(all(model.trajectory(constant(0), RATE, NaN)), InputError);
   assert.deepEqual(inference.asked, []);

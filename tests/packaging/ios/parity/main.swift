@@ -41,6 +41,6 @@ for one in list {
             windows.append(window)
         }
     }
-    all.append(Answers(whole: try await sentio.analyze(pcm, sampleRate: one.rate, song: "song"), windows: windows))
+    all.append(Answers(whole: try await sentio.predict(pcm, sampleRate: one.rate, song: "song"), windows: windows))
 }
 print(try all.sentioJSON())

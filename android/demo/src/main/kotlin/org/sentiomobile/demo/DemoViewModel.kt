@@ -37,7 +37,7 @@ class DemoViewModel(application: Application) : AndroidViewModel(application) {
     }
 
     /** Analyze a song, a window each second. */
-    fun analyze(uri: Uri) = start(Doing.SONG) {
+    fun predict(uri: Uri) = start(Doing.SONG) {
         val model = model()
         openSong(getApplication(), uri).use { song ->
             val samples = song.seconds?.let { (it * model.spec.audio.sampleRate).toLong() }

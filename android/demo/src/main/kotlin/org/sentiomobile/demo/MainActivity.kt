@@ -20,7 +20,7 @@ class MainActivity : ComponentActivity() {
             SentioTheme {
                 DemoScreen(
                     state = state,
-                    onSong = model::analyze,
+                    onSong = model::predict,
                     onMicrophone = model::listen,
                     onStop = model::stop,
                     onBenchmark = model::benchmark,

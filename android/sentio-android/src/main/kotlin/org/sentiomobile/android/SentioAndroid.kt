@@ -41,7 +41,7 @@ public suspend fun openSong(context: Context, uri: Uri): MediaSong =
  * @param uri what a document picker gave, or a file.
  * @throws SentioException.AudioError it holds no usable sound.
  */
-public suspend fun Sentio.analyze(context: Context, uri: Uri): Emotion = analyze(openSong(context, uri))
+public suspend fun Sentio.predict(context: Context, uri: Uri): Emotion = predict(openSong(context, uri))
 
 /**
  * How a song feels, window after window; see [Sentio.trajectory].

@@ -59,12 +59,12 @@ public class BenchmarkReport(public val measured: List<Benchmark>, public val pa
 public suspend fun Sentio.benchmark(runs: Int = 50, warmUp: Int = 5, progress: (Float) -> Unit = {}): Benchmark {
     require(runs >= 50) { "$runs runs; 50 or more tell something" }
     require(warmUp >= 1) { "$warmUp runs to warm up" }
-    val distance = check()
+    val distance = checkDevice()
     val clip = golden().clip(0)
     val times = ArrayList<Double>(runs)
     for (run in 0 until warmUp + runs) {
         currentCoroutineContext().ensureActive()
-        val took = analyze(clip, spec.audio.sampleRate).inferenceMs
+        val took = predict(clip, spec.audio.sampleRate).inferenceMs
         if (run >= warmUp) times += took
         progress((run + 1f) / (warmUp + runs))
     }

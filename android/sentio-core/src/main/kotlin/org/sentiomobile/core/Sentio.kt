@@ -66,14 +66,14 @@ public class Sentio private constructor(private val loaded: Loaded, private val 
      * @param song what the answer is to be called.
      * @throws AudioError it is empty, or holds samples that are not numbers.
      */
-    public suspend fun analyze(pcm: FloatArray, sampleRate: Int, channels: Int = 1, song: String = "PCM"): Emotion {
+    public suspend fun predict(pcm: FloatArray, sampleRate: Int, channels: Int = 1, song: String = "PCM"): Emotion {
         require(sampleRate >= 1) { "$sampleRate samples a second" }
         require(channels >= 1 && pcm.size % channels == 0) { "${pcm.size} samples are no whole frames of $channels channels" }
-        return analyze(MemorySource(pcm, sampleRate, channels, song))
+        return predict(MemorySource(pcm, sampleRate, channels, song))
     }
 
     /** The same for a song; no more of it is decoded than is needed. It is closed. */
-    public suspend fun analyze(source: PcmSource): Emotion = source.use {
+    public suspend fun predict(source: PcmSource): Emotion = source.use {
         // The place in the queue is taken before the thread is changed.
         analyses.withLock {
             working {
@@ -122,7 +122,7 @@ public class Sentio private constructor(private val loaded: Loaded, private val 
     public suspend fun golden(): Golden = working { loaded.folder.golden() }
 
     /** How far this phone's answers are from the golden ones, at most; below 0.0001 where the model computes in 32 bits. */
-    public suspend fun check(): Double = working {
+    public suspend fun checkDevice(): Double = working {
         val golden = loaded.folder.golden()
         alone { backend.distance(golden, runsOn.artifact.form) }
     }

@@ -27,7 +27,7 @@ class SentioTest {
     fun `a clip's answer has its time, its words and its interval`() = testing {
         val known = mapOf("coverage" to 0.9, "half_width" to listOf(0.25, 0.5), "songs" to 40)
         val sentio = openFake(FakeFactory { _, _ -> floatArrayOf(-0.9f, 0.25f) }) { manifestOf(it, uncertainty = known) }
-        val answer = sentio.analyze(FloatArray(2_000), RATE, song = "a song")
+        val answer = sentio.predict(FloatArray(2_000), RATE, song = "a song")
         assertEquals("a song", answer.song)
         assertEquals(0.0 to 2.0, answer.start to answer.end)
         assertEquals(1.0, answer.time)
@@ -38,20 +38,20 @@ class SentioTest {
         assertEquals(0.75, interval.arousal.high, 1e-6)
         assertEquals(0.9, interval.coverage)
         assertTrue(answer.inferenceMs >= 0)
-        assertNull(openFake().analyze(FloatArray(5), RATE).interval)
+        assertNull(openFake().predict(FloatArray(5), RATE).interval)
     }
 
     @Test
     fun `only the first clip is heard, and no more is read`() = testing {
         val sentio = openFake()
         val song = FakeSong(600.0)
-        val answer = sentio.analyze(song)
+        val answer = sentio.predict(song)
         assertEquals(2_999 % 997 / 1000.0, answer.arousal, 1e-6)
         assertEquals(3.0, answer.end)
         assertTrue(song.closed)
         assertTrue(song.read <= 3_500, "${song.read} frames of 600 s were read")
         val resampled = FakeSong(600.0, 48_000, 2)
-        sentio.analyze(resampled)
+        sentio.predict(resampled)
         assertTrue(resampled.read <= 4 * 48_000, "${resampled.read}")
     }
 
@@ -61,7 +61,7 @@ class SentioTest {
         for (rate in listOf(8_000, 48_000, 192_000)) {
             for (channels in listOf(1, 2, 8)) {
                 val pcm = FloatArray(4 * rate * channels) { tone(100.0, it / channels, rate) }
-                val answer = sentio.analyze(pcm, rate, channels)
+                val answer = sentio.predict(pcm, rate, channels)
                 assertTrue(abs(answer.valence - tone(100.0, 1500, RATE)) < 1e-3)
                 assertTrue(abs(answer.arousal - tone(100.0, 1501, RATE)) < 1e-3)
             }
@@ -71,21 +71,21 @@ class SentioTest {
     @Test
     fun `unusable sound and answers that are no numbers are told`() {
         val sentio = openFake()
-        assertContains(assertFailsWith<AudioError> { soon { sentio.analyze(FloatArray(0), RATE) } }.message!!, "no samples")
-        assertFailsWith<AudioError> { soon { sentio.analyze(FloatArray(9) { Float.NaN }, RATE) } }
+        assertContains(assertFailsWith<AudioError> { soon { sentio.predict(FloatArray(0), RATE) } }.message!!, "no samples")
+        assertFailsWith<AudioError> { soon { sentio.predict(FloatArray(9) { Float.NaN }, RATE) } }
         assertFailsWith<AudioError> { soon { sentio.trajectory(FakeSong(0.0)).toList() } }
-        assertFailsWith<IllegalArgumentException> { soon { sentio.analyze(FloatArray(9), RATE, 2) } }
+        assertFailsWith<IllegalArgumentException> { soon { sentio.predict(FloatArray(9), RATE, 2) } }
         for (answer in listOf(floatArrayOf(Float.NaN, 0f), floatArrayOf(0f, Float.POSITIVE_INFINITY), floatArrayOf(0f))) {
             val broken = openFake(FakeFactory { _, _ -> answer })
-            assertFailsWith<Damaged> { soon { broken.analyze(FloatArray(9), RATE) } }
+            assertFailsWith<Damaged> { soon { broken.predict(FloatArray(9), RATE) } }
         }
     }
 
     @Test
     fun `short clips are looped where the model says so`() = testing {
         val looped = openFake(manifest = { manifestOf(it, shortClip = "loop") })
-        assertEquals(0.5, looped.analyze(floatArrayOf(0.25f, 0.5f), RATE).arousal)
-        assertEquals(0.0, openFake().analyze(floatArrayOf(0.25f, 0.5f), RATE).arousal)
+        assertEquals(0.5, looped.predict(floatArrayOf(0.25f, 0.5f), RATE).arousal)
+        assertEquals(0.0, openFake().predict(floatArrayOf(0.25f, 0.5f), RATE).arousal)
     }
 
     @Test
@@ -93,7 +93,7 @@ class SentioTest {
         val sizes = ArrayList<Int>()
         val factory = FakeFactory { _, input -> floatArrayOf(input[0], input[24]).also { sizes += input.size } }
         val sentio = openFake(factory) { manifestOf(it, form = "spectrogram") }
-        val answer = sentio.analyze(FloatArray(3_000), RATE)
+        val answer = sentio.predict(FloatArray(3_000), RATE)
         assertEquals(listOf(3 * 4 * 6), sizes)
         assertEquals((0 - 0.5) / 0.2, answer.valence, 1e-5)
     }
@@ -121,7 +121,7 @@ class SentioTest {
     @Test
     fun `the answer of a pooled model is the mean over the whole song`() = testing {
         val sentio = openFake { manifestOf(it, pooling = "mean") }
-        val answer = sentio.analyze(FakeSong(9.5) { frame, _ -> (frame / 3_000) / 10f })
+        val answer = sentio.predict(FakeSong(9.5) { frame, _ -> (frame / 3_000) / 10f })
         // Starts are rounded down to the hop: 0, 2.992 and 6 s.
         assertEquals(0.0 to 9.0, answer.start to answer.end)
         assertEquals((0.0 + 0.0 + 0.2) / 3, answer.valence, 1e-6)
@@ -148,7 +148,7 @@ class SentioTest {
         val order = ArrayList<Double>()
         val waiting = (0 until 6).map { number ->
             async(start = CoroutineStart.UNDISPATCHED) {
-                val answer = sentio.analyze(FloatArray(RATE) { number / 10f }, RATE)
+                val answer = sentio.predict(FloatArray(RATE) { number / 10f }, RATE)
                 order += answer.valence
                 assertEquals(number / 10.0, answer.valence, 1e-6)
             }.also { begun.await(10, TimeUnit.SECONDS) }
@@ -162,7 +162,7 @@ class SentioTest {
     fun `trajectories and analyses take turns`() = testing {
         val sentio = openFake(FakeFactory { _, input -> floatArrayOf(input[0], input[0]).also { Thread.sleep(1) } })
         val work = (0 until 4).map { async(Dispatchers.Default) { sentio.trajectory(FakeSong(8.0), 0.5).count() } } +
-            (0 until 4).map { async(Dispatchers.Default) { sentio.analyze(FakeSong(8.0)).let { 1 } } }
+            (0 until 4).map { async(Dispatchers.Default) { sentio.predict(FakeSong(8.0)).let { 1 } } }
         assertEquals(listOf(11, 11, 11, 11, 1, 1, 1, 1), work.awaitAll())
     }
 
@@ -170,7 +170,7 @@ class SentioTest {
     fun `cancelling stops reading and closes the song`() = testing {
         val song = FakeSong(1e7)
         val sentio = openFake { manifestOf(it, pooling = "mean") }
-        val work = launch(Dispatchers.Default) { sentio.analyze(song) }
+        val work = launch(Dispatchers.Default) { sentio.predict(song) }
         while (song.read < 100_000) Thread.yield()
         work.cancel(CancellationException("enough"))
         work.join()
@@ -191,16 +191,16 @@ class SentioTest {
             floatArrayOf(input[0], 0f)
         }
         val sentio = openFake(factory)
-        val first = async(Dispatchers.Default) { sentio.analyze(FloatArray(9), RATE) }
+        val first = async(Dispatchers.Default) { sentio.predict(FloatArray(9), RATE) }
         begun.await(10, TimeUnit.SECONDS)
-        val second = async(Dispatchers.Default) { runCatching { sentio.analyze(FloatArray(9), RATE) } }
+        val second = async(Dispatchers.Default) { runCatching { sentio.predict(FloatArray(9), RATE) } }
         sentio.close()
         assertEquals(0, factory.closed.get())
         release.countDown()
         assertEquals(0.0, first.await().valence)
         assertTrue(second.await().exceptionOrNull() is IllegalStateException)
         sentio.close()
-        assertFailsWith<IllegalStateException> { sentio.analyze(FloatArray(9), RATE) }
+        assertFailsWith<IllegalStateException> { sentio.predict(FloatArray(9), RATE) }
         assertEquals(1, factory.closed.get())
     }
 

@@ -161,7 +161,7 @@ class StreamTest {
     fun `analyses go on while a microphone is heard`() = testing {
         val sentio = openFake(FakeFactory { _, input -> floatArrayOf(input[0], 0f).also { Thread.sleep(2) } })
         val live = async(Dispatchers.Default) { sentio.stream(sound(400) { delay(1) }, 0.5, 1.0).take(20).count() }
-        val songs = (0 until 10).map { async(Dispatchers.Default) { sentio.analyze(FakeSong(5.0)) } }
+        val songs = (0 until 10).map { async(Dispatchers.Default) { sentio.predict(FakeSong(5.0)) } }
         assertEquals(20, live.await())
         assertTrue(songs.all { it.await().end == 3.0 })
     }
