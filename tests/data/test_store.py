@@ -161,7 +161,8 @@ mel = np.random.default_rng(0).random((audio.n_mels, audio.n_frames), dtype=np.f
 with StoreWriter(Path(sys.argv[1]), audio) as writer:
     print("go", flush=True)
     for i in range(len(writer.index), 100000):
-        writer.add(Clip(sha256=f"{i:064x}", start=0, seconds=1.0, peak=0.5, clipped=0.0), FileState(f"/{i}", 1, i, i), np.roll(mel, i))
+        clip = Clip(sha256=f"{i:064x}", start=0, seconds=1.0, peak=0.5, clipped=0.0)
+        writer.add(clip, FileState(f"/{i}", 1, i, i), np.roll(mel, i))
 """
     before = 0
     for _ in range(2):
@@ -248,7 +249,8 @@ audio = AudioSpec(seconds=0.1, n_mels=4)
 with StoreWriter(Path(sys.argv[1]), audio) as writer:
     def add(i):
         mel = np.random.default_rng(i).random((audio.n_mels, audio.n_frames), dtype=np.float32)
-        return writer.add(Clip(sha256=f"{i:064x}", start=0, seconds=1.0, peak=0.5, clipped=0.0), FileState(f"/music/{i}.wav", 1000, i, i), mel)
+        clip = Clip(sha256=f"{i:064x}", start=0, seconds=1.0, peak=0.5, clipped=0.0)
+        return writer.add(clip, FileState(f"/music/{i}.wav", 1000, i, i), mel)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
     stored = 0
     try:
