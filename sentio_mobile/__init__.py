@@ -33,8 +33,9 @@ def load(bundle: str | Path, format: str = "onnx", threads: int = 1, form: Form 
         form: what the model is fed, `spectrogram` or `waveform`; by default the first that the bundle has.
 
     Returns:
-        What answers: `predict(path)` and `predict_pcm(pcm, sample_rate)` for a song's first 30 s (or as many as the
-        model was made for), `trajectory(path, every)` for window after window of it.
+        A predictor: `predict(path)` and `predict_pcm(pcm, sample_rate)` for the first 30 s of a song (or as many as the
+        model was made for), `trajectory(path, every)` for window after window of it, `stream(blocks, sample_rate)` for
+        live sound, and `check_device()` to compare this machine with the reference outputs.
 
     Raises:
         SentioError: no format has this name, the bundle is damaged or lacks it, or its packages are not installed.
@@ -43,4 +44,4 @@ def load(bundle: str | Path, format: str = "onnx", threads: int = 1, form: Form 
 
     from sentio_mobile.inference.predictor import Predictor
 
-    return Predictor.open(Path(bundle), format, threads, form)
+    return Predictor.open(Path(bundle), format_name=format, threads=threads, form=form)

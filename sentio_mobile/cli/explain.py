@@ -28,9 +28,9 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
     from the patches to the class token. Rollout follows attention: it says where a model looks, not why it answers as
     it does.
     """
-    from sentio_mobile.inference.write import PICTURES, check_place
+    from sentio_mobile.inference.write import CHART_SUFFIXES, check_output_file
 
-    check_place(out, PICTURES)
+    check_output_file(out, CHART_SUFFIXES)
     chosen = _numbers(blocks)
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.models.checkpoint import Checkpoint

@@ -46,14 +46,14 @@ def judge(
 
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.inference.write import check_place
+    from sentio_mobile.inference.write import check_output_file
     from sentio_mobile.teacher.gan.evaluation.emotion_model import open_teacher
     from sentio_mobile.teacher.gan.evaluation.evaluated import open_subject
     from sentio_mobile.teacher.gan.evaluation.evaluation import evaluate_gan as judge_clips
     from sentio_mobile.teacher.gan.evaluation.page import write_gan_evaluation
 
     if out is not None:
-        check_place(out, (".html",))
+        check_output_file(out, (".html",))
     songs = open_data(data_folder)
     listener = open_teacher(regressor, songs) if regressor is not None else None
     with Bars() as bars:

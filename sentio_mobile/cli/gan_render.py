@@ -37,11 +37,11 @@ def render(
     spectrogram is a real song's. The loudest sample is at -1 dB. Needs librosa: pip install 'sentio-mobile\\[render]'.
     """
     from sentio_mobile.errors import InputError
-    from sentio_mobile.inference.write import PICTURES, check_place
+    from sentio_mobile.inference.write import CHART_SUFFIXES, check_output_file
 
-    check_place(out, (".wav",))
+    check_output_file(out, (".wav",))
     if plot is not None:
-        check_place(plot, PICTURES)
+        check_output_file(plot, CHART_SUFFIXES)
     if seconds is not None and not seconds > 0:
         raise InputError(f"--seconds must be above 0, not {seconds:g}")
     from sentio_mobile.audio.invert import write_wav

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     help="Draw them: .png or .svg. One song over time with --every, else songs on the plane.",
 )
 @click.option(
-    "--format", "format_name", default="onnx", show_default=True, help="Which of the bundle's formats answers."
+    "--format", "format_name", default="onnx", show_default=True, help="Which of the bundle's formats predictions."
 )
 @click.option(
     "--form",
@@ -63,36 +63,36 @@ def predict(
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.inference.predictor import Predictor
     from sentio_mobile.inference.songs import find_songs, predict_songs
-    from sentio_mobile.inference.write import PICTURES, TABLES, check_place, write_answers
+    from sentio_mobile.inference.write import CHART_SUFFIXES, TABLE_SUFFIXES, check_output_file, write_predictions
 
     if out:
-        check_place(out, TABLES)
+        check_output_file(out, TABLE_SUFFIXES)
     if plot:
-        check_place(plot, PICTURES)
+        check_output_file(plot, CHART_SUFFIXES)
     found, faults = find_songs(songs)
     if plot and every is not None and len(found) > 1:
         raise InputError(f"--plot with --every draws one song, not {len(found)}; give one, or leave --every out")
-    predictor = Predictor.open(bundle, format_name, threads, form)
+    predictor = Predictor.open(bundle, format_name=format_name, threads=threads, form=form)
     if every is not None:
         check_every(every, predictor.spec.audio)
     with Bars() as bars:
-        answers = predict_songs(predictor, found, every, bars)
-    faults += answers.faults
-    if not answers.emotions:
+        predictions = predict_songs(predictor, found, every=every, progress=bars)
+    faults += predictions.faults
+    if not predictions.emotions:
         _leave_without_answer(faults)
     if out:
-        write_answers(out, answers.emotions)
+        write_predictions(out, predictions.emotions)
     if plot:
-        _plot(plot, answers.emotions, every)
+        _plot(plot, predictions.emotions, every)
     if as_json:
-        import json
+        from sentio_mobile._internal.records import json_bytes
 
-        click.echo(json.dumps([emotion.to_dict() for emotion in answers.emotions], indent=2))
+        click.echo(json_bytes([emotion.to_prediction() for emotion in predictions.emotions]), nl=False)
     elif out or plot:
         for file in filter(None, (out, plot)):
-            console.print(f"{file}: {_plural(len(answers.emotions), 'answer')}", markup=False, soft_wrap=True)
+            console.print(f"{file}: {_plural(len(predictions.emotions), 'answer')}", markup=False, soft_wrap=True)
     else:
-        _show(answers.emotions)
+        _show(predictions.emotions)
     if faults:
         _name(faults)
         sys.exit(1)

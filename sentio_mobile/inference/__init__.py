@@ -1,1 +1,1 @@
-"""A bundle's answers for audio, as an app would get them: one song, many, or every moment of one."""
+"""Predictions from a bundle, as an app would get them: for songs, for sound in memory, and for live sound."""

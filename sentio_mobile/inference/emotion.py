@@ -1,14 +1,44 @@
-"""An answer: how a stretch of a song feels."""
+"""The emotion of a stretch of a song, in memory and as a row of a file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar, Literal
 
+from msgspec import Meta
+
+from sentio_mobile._internal.records import NonNegative, Record, Share, Text
 from sentio_mobile.spec import OUTPUTS, Uncertainty
 
-BOUNDS: tuple[str, ...] = (*(f"{name}_{end}" for name in OUTPUTS for end in ("low", "high")), "coverage")
-"""What an answer's intervals are called in files."""
+Score = Annotated[float, Meta(ge=-1, le=1)]
+"""A valence or an arousal."""
+Quadrant = Literal["pleasant, energetic", "pleasant, calm", "unpleasant, energetic", "unpleasant, calm"]
+"""Russell's quadrants (1980), in words."""
+
+
+class Prediction(Record, frozen=True, kw_only=True):
+    """One row of the files that `sentio-mobile predict` writes, and one object of its JSON."""
+
+    # The file, as it was given.
+    song: Text
+    # Start, end and middle of the stretch, in seconds from the start of the song.
+    start: NonNegative
+    end: NonNegative
+    time: NonNegative
+    # From -1, unpleasant, to 1, pleasant.
+    valence: Score
+    # From -1, calm, to 1, energetic.
+    arousal: Score
+    # The interval of each value; null where the model has no measured uncertainty.
+    valence_low: Score | None
+    valence_high: Score | None
+    arousal_low: Score | None
+    arousal_high: Score | None
+    # The probability with which each interval holds the true value.
+    coverage: Share | None
+    quadrant: Quadrant
+    # The smallest and the largest value of valence and arousal.
+    scale: tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,13 +46,15 @@ class Emotion:
     """Valence (unpleasant to pleasant) and arousal (calm to energetic) of a stretch of a song, both in [-1, 1].
 
     Attributes:
-        song: the file, as it was given.
-        valence: from -1, unpleasant, to 1, pleasant.
-        arousal: from -1, calm, to 1, energetic.
-        start: where the stretch begins, in seconds.
-        end: where it ends, in seconds.
-        uncertainty: how far the model may be off, where that was measured.
-        scale: the least and the greatest of both values.
+        song: The file, as it was given.
+        valence: From -1, unpleasant, to 1, pleasant.
+        arousal: From -1, calm, to 1, energetic.
+        start: Start of the stretch, in seconds.
+        end: End of the stretch, in seconds.
+        uncertainty: The measured error of the model; None where it was not measured.
+        inference_ms: Milliseconds from PCM at the model's rate to this prediction: front end and model, without
+            decoding.
+        scale: The smallest and the largest value of both.
     """
 
     song: str
@@ -31,40 +63,49 @@ class Emotion:
     start: float
     end: float
     uncertainty: Uncertainty | None = None
+    inference_ms: float = 0.0
     scale: ClassVar[tuple[int, int]] = (-1, 1)
 
     @property
     def time(self) -> float:
-        """The middle of the stretch, in seconds."""
+        """Middle of the stretch, in seconds."""
         return (self.start + self.end) / 2
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]] | None:
-        """Where valence and arousal lie with the probability that `uncertainty` states, within the scale."""
+        """The interval of valence and of arousal at the coverage that `uncertainty` states, clipped to the scale."""
         if self.uncertainty is None:
             return None
-        least, greatest = self.scale
         pairs = zip(OUTPUTS, self.uncertainty.half_width, strict=True)
-        return {
-            name: (max(least, getattr(self, name) - half), min(greatest, getattr(self, name) + half))
-            for name, half in pairs
-        }
+        return {name: (_clip(getattr(self, name) - half), _clip(getattr(self, name) + half)) for name, half in pairs}
 
     @property
-    def quadrant(self) -> str:
+    def quadrant(self) -> Quadrant:
         """Russell's quadrant (1980) in two words."""
-        feeling = "pleasant" if self.valence >= 0 else "unpleasant"
-        return f"{feeling}, {'energetic' if self.arousal >= 0 else 'calm'}"
+        if self.valence >= 0:
+            return "pleasant, energetic" if self.arousal >= 0 else "pleasant, calm"
+        return "unpleasant, energetic" if self.arousal >= 0 else "unpleasant, calm"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, with the scale that they are on; times are in seconds."""
-        times = {name: round(getattr(self, name), 6) for name in ("start", "end", "time")}
-        values = {name: round(getattr(self, name), 6) for name in ("valence", "arousal")}
-        bounds: dict[str, float | None] = dict.fromkeys(BOUNDS)
-        if self.intervals is not None and self.uncertainty is not None:
-            ends = (round(end, 6) for pair in self.intervals.values() for end in pair)
-            bounds = dict(zip(BOUNDS, (*ends, self.uncertainty.coverage), strict=True))
-        return {
-            **{"song": self.song, **times, **values, **bounds},
-            **{"quadrant": self.quadrant, "scale": list(self.scale)},
-        }
+    def to_prediction(self) -> Prediction:
+        """The row of a file: all numbers with six decimals, values and bounds on the scale."""
+        bounds: dict[str, float | None] = {f"{name}_{end}": None for name in OUTPUTS for end in ("low", "high")}
+        for name, (low, high) in (self.intervals or {}).items():
+            bounds |= {f"{name}_low": round(low, 6), f"{name}_high": round(high, 6)}
+        return Prediction(
+            song=self.song,
+            start=round(self.start, 6),
+            end=round(self.end, 6),
+            time=round(self.time, 6),
+            # A quantized model may go past the end of the scale by a rounding step.
+            valence=round(_clip(self.valence), 6),
+            arousal=round(_clip(self.arousal), 6),
+            **bounds,
+            coverage=None if self.uncertainty is None else self.uncertainty.coverage,
+            quadrant=self.quadrant,
+            scale=self.scale,
+        )
+
+
+def _clip(value: float) -> float:
+    low, high = Emotion.scale
+    return max(low, min(high, value))

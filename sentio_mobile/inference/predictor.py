@@ -1,4 +1,4 @@
-"""A loaded model with the front end before it."""
+"""A loaded model with the front end before it: predictions for files, for sound in memory, and for live sound."""
 
 from __future__ import annotations
 
@@ -6,185 +6,286 @@ import dataclasses
 import itertools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_input, mel_to_input
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
 from sentio_mobile.audio.stream import check_pcm, estimated_seconds, stream
-from sentio_mobile.bundle.bundle import open_bundle
-from sentio_mobile.errors import BundleError, InputError
+from sentio_mobile.bundle.bundle import Bundle, open_bundle
+from sentio_mobile.bundle.parity import Parity, parity_of
+from sentio_mobile.bundle.targets import load_targets
+from sentio_mobile.errors import BundleError, CheckFailedError
 from sentio_mobile.formats.base import Runner, get_format, require
 from sentio_mobile.inference.emotion import Emotion
-from sentio_mobile.spec import Form, ModelSpec
+from sentio_mobile.inference.live import check_live, live_windows, mono_float
+from sentio_mobile.spec import Artifact, Form, ModelSpec
 
 BATCH = 4
 """Clips that a model takes at once where its batch size is free; more of them are no faster, and need more memory."""
 
+LIVE = "live"
+"""The default name of live sound in predictions."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Predictor:
-    """One artifact of a bundle with the front end before it; `sentio_mobile.load` gives one.
+    """One artifact of a bundle with the front end before it; `sentio_mobile.load` opens one.
 
     Attributes:
-        spec: what the artifact is fed, and what it answers.
-        run: the artifact.
-        batch: how many clips it may be given at once.
+        spec: The input and output of the artifact.
+        run: The loaded artifact.
+        batch: The number of clips that it takes at once.
+        bundle: The bundle that the artifact is from; None where there is none to check it against.
+        artifact: The artifact's entry in the bundle.
     """
 
     spec: ModelSpec
     run: Runner
     batch: int = 1
+    bundle: Bundle | None = None
+    artifact: Artifact | None = None
 
     @classmethod
-    def open(cls, bundle: Path, format_name: str = "onnx", threads: int = 1, form: Form | None = None) -> Predictor:
+    def open(cls, bundle: Path, *, format_name: str = "onnx", threads: int = 1, form: Form | None = None) -> Predictor:
         """Load one artifact of a bundle.
 
         Args:
-            bundle: a folder that `export` wrote; its hashes are checked.
-            format_name: which of its formats.
-            threads: how many the model may use.
-            form: what the artifact is fed; by default `spectrogram` where the bundle has it.
+            bundle: A folder that `export` wrote; its hashes are checked.
+            format_name: One of the bundle's formats.
+            threads: The number of threads that the model may use, at least 1.
+            form: The form of the artifact; by default `spectrogram` where the bundle has it.
 
         Raises:
-            InputError: no format has this name.
-            BundleError: the bundle is damaged or lacks this format in this form.
-            MissingExtraError: the format's packages are not installed.
+            InputError: No format has this name.
+            BundleError: The bundle is damaged, or lacks this format in this form.
+            MissingExtraError: The format's packages are not installed.
         """
         format_ = get_format(format_name)
         require(format_, format_.runtimes)
         opened = open_bundle(bundle)
         forms = [artifact.form for artifact in opened.artifacts if artifact.format == format_name]
         chosen: Form = form or ("waveform" if forms == ["waveform"] else "spectrogram")
-        spec = opened.spec.in_form(chosen)
-        run = format_.open(opened.artifact(format_name, chosen).path, spec, threads)
-        return cls(spec, run, BATCH if chosen in format_.free_batch else 1)
+        spec, artifact = opened.spec.in_form(chosen), opened.artifact(format_name, chosen)
+        return cls(
+            spec=spec,
+            run=format_.open(artifact.path, spec, threads),
+            batch=BATCH if chosen in format_.free_batch else 1,
+            bundle=opened,
+            artifact=artifact,
+        )
 
     def predict(self, song: str | Path) -> Emotion:
-        """The emotion of the first `spec.audio.seconds` of an audio file; no more of it is decoded.
+        """Predict the emotion of the first `spec.audio.seconds` of an audio file. Nothing after them is decoded.
 
-        That of a model with `pooling` is the mean over all windows of the song, one after another.
+        A model with `pooling` gives the mean over all windows of the song, one after another.
 
         Raises:
-            AudioError: the file holds no usable audio.
+            AudioError: The file holds no usable audio.
         """
         audio = self.spec.audio
         if self.spec.pooling == "mean":
             return _mean(self._trajectory(Path(song), audio.seconds))
         pcm = decode(Path(song), audio.sample_rate, seconds=audio.n_samples / audio.sample_rate)
-        return self._of_pcm(pcm, _name(song))
+        return self._predict_clip(pcm, _name(song))
 
     def predict_pcm(self, pcm: NDArray[np.floating], sample_rate: int, song: str = "PCM") -> Emotion:
-        """The emotion of the first `spec.audio.seconds` of sound in memory; with `pooling`, of all of it.
+        """Predict the emotion of the first `spec.audio.seconds` of sound in memory; with `pooling`, of all of it.
 
         Args:
-            pcm: mono, floating point [samples], full scale at -1 and 1.
-            sample_rate: samples a second.
-            song: what the answer is to be called.
+            pcm: Mono PCM [samples], floating point, full scale at -1 and 1.
+            sample_rate: Samples a second.
+            song: The name of the sound in the prediction.
 
         Raises:
-            InputError: the array is not one-dimensional, or not of floating point.
-            AudioError: it is empty, or holds values that are not numbers.
+            InputError: The array is not one-dimensional, or not of floating point.
+            AudioError: The array is empty, or holds values that are not numbers.
         """
-        import soxr
-
         audio = self.spec.audio
-        if pcm.ndim != 1:
-            raise InputError(f"{song}: PCM of shape {list(pcm.shape)} is not mono; mix its channels down to [samples]")
-        if not np.issubdtype(pcm.dtype, np.floating):
-            raise InputError(f"{song}: PCM of {pcm.dtype} has no full scale of 1; divide it by its own as float32")
-        # A second more than a clip: the resampler's filter reaches a little beyond what it gives.
         pooled = self.spec.pooling == "mean"
-        most = None if pooled else math.ceil((audio.seconds + 1) * sample_rate)
-        clip = np.asarray(pcm[:most], dtype=np.float32)
+        # One second more than a clip: the resampler's filter reaches a little beyond its output.
+        needed = None if pooled else math.ceil((audio.seconds + 1) * sample_rate)
+        clip = mono_float(pcm[:needed], song)
         check_pcm(clip, song)
         if sample_rate != audio.sample_rate:
             clip = soxr.resample(clip, sample_rate, audio.sample_rate)
         if pooled:
-            return _mean(self._of_blocks(iter([clip]), song, audio.seconds))
-        return self._of_pcm(clip[: audio.n_samples], song)
+            return _mean(self._predict_blocks(iter([clip]), song, audio.seconds))
+        return self._predict_clip(clip[: audio.n_samples], song)
 
     def trajectory(self, song: str | Path, every: float = 1.0) -> Iterator[Emotion]:
-        """The emotion of window after window of an audio file, in memory that does not grow with it.
+        """Predict the emotion of window after window of an audio file, in memory that does not grow with it.
 
-        Each answer is that for the window cut out, within 1e-4. Windows are `spec.audio.seconds` long and lie wholly
-        within the song; their starts are rounded down to the hop. A song shorter than that gives one answer.
+        Each prediction equals that for the window cut out, within 1e-4. Windows are `spec.audio.seconds` long and lie
+        wholly within the song; their starts are rounded down to the hop. A song shorter than that gives one prediction.
 
         Args:
-            song: an audio file.
-            every: seconds from one window to the next.
+            song: An audio file.
+            every: Seconds from one window to the next.
 
         Raises:
-            InputError: at once, when `every` is not a number, or smaller than the hop.
-            AudioError: while iterating, when the file holds no usable audio, or is cut.
+            InputError: At once, if `every` is not a number, or smaller than the hop.
+            AudioError: While iterating, if the file holds no usable audio, or is cut.
         """
         check_every(every, self.spec.audio)
         return self._trajectory(Path(song), every)
 
-    def count(self, song: Path, every: float) -> int | None:
-        """How many answers `trajectory` will probably give; None where the file's header does not tell.
+    def stream(
+        self,
+        blocks: Iterable[NDArray[np.floating]],
+        sample_rate: int,
+        *,
+        every: float = 1.0,
+        minimum: float = 5.0,
+        song: str = LIVE,
+    ) -> Iterator[Emotion]:
+        """Predict the emotion of live sound: every so often, that of the newest `spec.audio.seconds`.
+
+        The sound is the clock: a prediction is due after `minimum` seconds of it, and then every `every` seconds.
+        Until a whole clip was received, what is missing is filled up as in any short clip. From then on the windows are
+        those of `trajectory`, if a clip's length is `minimum` plus a multiple of `every`. Where one block makes several
+        predictions due, only the newest is made: a slow consumer gets fewer predictions, never late ones.
+
+        Args:
+            blocks: Consecutive mono PCM [samples], floating point, full scale at -1 and 1, of any length, such as a
+                generator that reads a microphone.
+            sample_rate: Samples a second of `blocks`, 1,000 to 768,000.
+            every: Seconds of sound from one prediction to the next, at least a hop.
+            minimum: Seconds of sound before the first prediction, 0 to a clip's length.
+            song: The name of the sound in the predictions.
 
         Raises:
-            AudioError: the file cannot be opened as audio.
+            InputError: At once, if one of the numbers is out of its range; while iterating, if a block is not mono or
+                not of floating point.
+            AudioError: While iterating, if a block holds values that are not numbers.
         """
-        seconds = estimated_seconds(song)
-        return (
-            None
-            if seconds is None
-            else count_windows(round(seconds * self.spec.audio.sample_rate), self.spec.audio, every)
-        )
+        audio = self.spec.audio
+        check_live(audio, sample_rate=sample_rate, every=every, minimum=minimum)
+        clips = live_windows(blocks, audio, sample_rate=sample_rate, every=every, minimum=minimum, song=song)
+        return (self._predict_window(clip, song) for clip in clips)
+
+    def check_device(self) -> Parity:
+        """Run the bundle's golden vectors on this machine and compare with PyTorch's outputs.
+
+        Returns:
+            The largest difference, its tolerance, and the other measurements.
+
+        Raises:
+            BundleError: The predictor was not opened from a bundle, or the bundle's golden vectors are damaged.
+            CheckFailedError: The outputs differ by more than the precision's tolerance.
+        """
+        if self.bundle is None or self.artifact is None:
+            raise BundleError("there are no golden vectors to compare with: the model was not loaded from a bundle")
+        golden = self.bundle.golden()
+        outputs = np.concatenate([self.run(one) for one in golden.inputs(self.spec)])
+        parity = parity_of(self.artifact, outputs, wanted=golden.output, targets=load_targets())
+        if parity.verdict != "pass":
+            raise CheckFailedError(f"{self.artifact.label} on this machine {parity.reason}; do not use it here")
+        return parity
+
+    def count(self, song: Path, every: float) -> int | None:
+        """Estimate how many predictions `trajectory` will give; None where the file's header does not tell.
+
+        Raises:
+            AudioError: The file cannot be opened as audio.
+        """
+        seconds, audio = estimated_seconds(song), self.spec.audio
+        return None if seconds is None else count_windows(round(seconds * audio.sample_rate), audio, every)
 
     def _trajectory(self, song: Path, every: float) -> Iterator[Emotion]:
-        return self._of_blocks(stream(song, self.spec.audio.sample_rate), _name(song), every)
+        return self._predict_blocks(stream(song, self.spec.audio.sample_rate), _name(song), every)
 
-    def _of_blocks(self, blocks: Iterator[NDArray[np.float32]], song: str, every: float) -> Iterator[Emotion]:
-        clips = self._inputs(windows(blocks, self.spec.audio, every))
-        while group := list(itertools.islice(clips, self.batch)):
-            given = np.concatenate([given for _, given in group])
-            yield from self._answers(given, [window for window, _ in group], song)
+    def _predict_blocks(self, blocks: Iterator[NDArray[np.float32]], song: str, every: float) -> Iterator[Emotion]:
+        prepared = self._inputs(windows(blocks, self.spec.audio, every))
+        while batch := list(itertools.islice(prepared, self.batch)):
+            yield from self._predict_batch(batch, song)
 
-    def _inputs(self, clips: Iterator[Window]) -> Iterator[tuple[Window, NDArray[np.float32]]]:
-        """Each window and what the model is fed for it, a batch of one."""
-        audio = self.spec.audio
+    def _inputs(self, clips: Iterator[Window]) -> Iterator[_Prepared]:
+        """The model's input for each window. Neighbouring windows share most of the front end's work."""
         if self.spec.form == "waveform":
-            return ((clip, clip.pcm[None]) for clip in clips)
-        return ((clip, mel_to_input(unit, self.spec)) for clip, unit in with_mels(clips, audio))
+            yield from (_Prepared(clip, clip.pcm[None], 0.0) for clip in clips)
+            return
+        decoding = _TimedIterator(clips)
+        mels = with_mels(decoding, self.spec.audio)
+        while True:
+            start, waited = perf_counter(), decoding.seconds
+            pair = next(mels, None)
+            if pair is None:
+                return
+            clip, mel = pair
+            model_input = mel_to_input(mel, self.spec)
+            yield _Prepared(clip, model_input, perf_counter() - start - (decoding.seconds - waited))
 
-    def _of_pcm(self, pcm: NDArray[np.float32], song: str) -> Emotion:
-        """The answer for one clip, or for less than one."""
-        clip = fit_length(pcm, self.spec.audio)
-        given = clip[None] if self.spec.form == "waveform" else clip_to_input(clip, self.spec)
-        return self._answers(given, [Window(0, len(pcm), clip)], song)[0]
+    def _predict_clip(self, pcm: NDArray[np.float32], song: str) -> Emotion:
+        """The prediction for one clip [samples], or for less than one."""
+        return self._predict_window(Window(0, len(pcm), fit_length(pcm, self.spec.audio)), song)
 
-    def _answers(self, given: NDArray[np.float32], clips: list[Window], song: str) -> list[Emotion]:
-        answers, rate, known = self.run(given), self.spec.audio.sample_rate, self.spec.uncertainty
-        if not np.isfinite(answers).all():
-            raise BundleError(f"the model's answer for {song} is not a number; export the bundle again and verify it")
+    def _predict_window(self, clip: Window, song: str) -> Emotion:
+        start = perf_counter()
+        model_input = clip.pcm[None] if self.spec.form == "waveform" else clip_to_input(clip.pcm, self.spec)
+        return self._predict_batch([_Prepared(clip, model_input, perf_counter() - start)], song)[0]
+
+    def _predict_batch(self, batch: list[_Prepared], song: str) -> list[Emotion]:
+        start = perf_counter()
+        outputs = self.run(np.concatenate([one.model_input for one in batch]))
+        model_seconds = (perf_counter() - start) / len(batch)
+        if not np.isfinite(outputs).all():
+            raise BundleError(f"the model's output for {song} is not a number; export the bundle again and verify it")
+        rate = self.spec.audio.sample_rate
         return [
             Emotion(
                 song=song,
                 valence=float(valence),
                 arousal=float(arousal),
-                start=clip.start / rate,
-                end=(clip.start + clip.valid_samples) / rate,
-                uncertainty=known,
+                start=one.window.start / rate,
+                end=(one.window.start + one.window.valid_samples) / rate,
+                uncertainty=self.spec.uncertainty,
+                inference_ms=1000 * (one.front_end_seconds + model_seconds),
             )
-            for (valence, arousal), clip in zip(answers, clips, strict=True)
+            for (valence, arousal), one in zip(outputs, batch, strict=True)
         ]
 
 
-def _mean(answers: Iterator[Emotion]) -> Emotion:
-    """One answer for a song of many: the mean, of the time from the first's beginning to the last's end."""
-    every = list(answers)
-    valence, arousal = (float(np.mean([getattr(answer, name) for answer in every])) for name in ("valence", "arousal"))
-    return dataclasses.replace(every[0], valence=valence, arousal=arousal, end=every[-1].end)
+@dataclass(frozen=True)
+class _Prepared:
+    """A window, the model's input for it (a batch of one), and how long the front end took."""
+
+    window: Window
+    model_input: NDArray[np.float32]
+    front_end_seconds: float
+
+
+class _TimedIterator(Iterator[Window]):
+    """An iterator that adds up the seconds spent in it, so that they can be told from those of its consumer."""
+
+    def __init__(self, inner: Iterator[Window]) -> None:
+        self.inner, self.seconds = inner, 0.0
+
+    def __next__(self) -> Window:
+        start = perf_counter()
+        try:
+            return next(self.inner)
+        finally:
+            self.seconds += perf_counter() - start
+
+
+def _mean(emotions: Iterator[Emotion]) -> Emotion:
+    """The mean of all windows of a song, from the start of the first to the end of the last."""
+    every = list(emotions)
+    valence, arousal = (
+        float(np.mean([getattr(emotion, name) for emotion in every])) for name in ("valence", "arousal")
+    )
+    inference_ms = sum(emotion.inference_ms for emotion in every)
+    return dataclasses.replace(every[0], valence=valence, arousal=arousal, end=every[-1].end, inference_ms=inference_ms)
 
 
 def _name(song: str | Path) -> str:
-    """The path as text that every file can hold: a name that is no UTF-8 gets marks where it is not."""
+    """The path as text that any file can hold: bytes that are not UTF-8 become replacement characters."""
     return os.fsencode(song).decode("utf-8", "replace")

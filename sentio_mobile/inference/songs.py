@@ -1,4 +1,4 @@
-"""Many songs: those that are in folders, and answers for all of them, where a bad file costs only itself."""
+"""Predictions for many songs and for folders of songs. A bad file does not stop the others."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sentio_mobile.inference.predictor import Predictor
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What came of many songs.
+class Predictions:
+    """The outcome for many songs.
 
     Attributes:
-        emotions: in the order of the songs, and within a song in that of time.
-        faults: one line for each song without an answer.
+        emotions: In the order of the songs, and within a song in order of time.
+        faults: One line for each song without a prediction.
     """
 
     emotions: list[Emotion] = field(default_factory=list)
@@ -28,9 +28,9 @@ class Answers:
 
 
 def find_songs(places: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """Files as they are given, and the songs in folders and the folders below them, in order of their names.
+    """List files as given, and the songs in folders and their subfolders, sorted by name.
 
-    Hidden files and folders, and links to folders, are passed over; so is a song that was found before.
+    Hidden files and folders, links to folders, and songs that are listed already are skipped.
 
     Returns:
         The songs, and one line for each folder that has none or cannot be read.
@@ -50,56 +50,57 @@ def find_songs(places: Iterable[Path]) -> tuple[list[Path], list[str]]:
 
 
 def predict_songs(
-    predictor: Predictor, songs: Sequence[Path], every: float | None = None, progress: Progress | None = None
-) -> Answers:
-    """Answers for many songs.
+    predictor: Predictor, songs: Sequence[Path], *, every: float | None = None, progress: Progress | None = None
+) -> Predictions:
+    """Predict the emotion of many songs.
 
     Args:
-        predictor: the model.
-        songs: audio files.
-        every: seconds from one window of a song to the next; None for its first clip alone.
-        progress: shown as songs are done, or windows where there is one song.
+        predictor: The model.
+        songs: Audio files.
+        every: Seconds from one window of a song to the next; None for the first clip alone.
+        progress: Advances by songs, or by windows if there is only one song.
 
     Raises:
         InputError: `every` is not a number, or smaller than the hop.
     """
-    answers = Answers()
-    alone = len(songs) == 1
-    shown = progress if progress and not (alone and every is None) else NoProgress()
-    if not alone:
+    predictions = Predictions()
+    single = len(songs) == 1
+    shown = progress if progress and not (single and every is None) else NoProgress()
+    if not single:
         shown.start("songs", len(songs))
     for song in songs:
         try:
-            answers.emotions.extend(_of_song(predictor, song, every=every, shown=shown, alone=alone))
+            predictions.emotions.extend(_predict_song(predictor, song, every=every, shown=shown, single=single))
         except AudioError as error:
-            answers.faults.append(str(error))
-        if not alone:
-            shown.advance(note=f"{len(answers.faults)} failed" if answers.faults else "")
+            predictions.faults.append(str(error))
+        if not single:
+            shown.advance(note=f"{len(predictions.faults)} failed" if predictions.faults else "")
     shown.finish()
-    return answers
+    return predictions
 
 
-def _of_song(predictor: Predictor, song: Path, *, every: float | None, shown: Progress, alone: bool) -> list[Emotion]:
+def _predict_song(
+    predictor: Predictor, song: Path, *, every: float | None, shown: Progress, single: bool
+) -> list[Emotion]:
     if every is None:
         return [predictor.predict(song)]
-    moments = predictor.trajectory(song, every)
-    if alone:
+    if single:
         shown.start("windows", predictor.count(song, every) or 0)
-    answers = []
-    for moment in moments:
-        answers.append(moment)
-        shown.advance(1 if alone else 0, note="" if alone else f"{song.name} {clock(moment.end)}")
-    return answers
+    emotions = []
+    for emotion in predictor.trajectory(song, every):
+        emotions.append(emotion)
+        shown.advance(1 if single else 0, note="" if single else f"{song.name} {clock(emotion.end)}")
+    return emotions
 
 
 def _songs_below(folder: Path) -> tuple[list[Path], list[str]]:
     found: list[Path] = []
     faults: list[str] = []
 
-    def unreadable(error: OSError) -> None:
+    def report_unreadable(error: OSError) -> None:
         faults.append(f"{error.filename}: cannot be read ({error.strerror}); check its permissions")
 
-    for root, folders, files in os.walk(folder, onerror=unreadable):
+    for root, folders, files in os.walk(folder, onerror=report_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found.extend(
             Path(root, name)
@@ -110,7 +111,7 @@ def _songs_below(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as a player shows them: 3:07, or 1:03:07."""
+    """Format seconds as a player shows them: 3:07, or 1:03:07."""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,4 +1,4 @@
-"""Answers as a file for a spreadsheet or a program."""
+"""Predictions as a file for a spreadsheet or a program."""
 
 from __future__ import annotations
 
@@ -7,46 +7,52 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from sentio_mobile._internal.files import require_free, write_json, write_text
+from sentio_mobile._internal.files import require_free, write_text
+from sentio_mobile._internal.records import to_plain, write_record
 from sentio_mobile.errors import InputError
-from sentio_mobile.inference.emotion import BOUNDS, Emotion
+from sentio_mobile.inference.emotion import Emotion, Prediction
 
-TABLES: tuple[str, ...] = (".csv", ".json")
-PICTURES: tuple[str, ...] = (".png", ".svg")
-"""Endings of files that answers can be written to, and drawn in."""
-
-COLUMNS: tuple[str, ...] = ("song", "start", "end", "time", "valence", "arousal", *BOUNDS, "quadrant", "scale")
+TABLE_SUFFIXES: tuple[str, ...] = (".csv", ".json")
+CHART_SUFFIXES: tuple[str, ...] = (".png", ".svg")
+"""Suffixes of the files that predictions are written to, and of those that charts are drawn in."""
 
 
-def check_place(place: Path, suffixes: tuple[str, ...]) -> None:
-    """Refuse a file before the work that would fill it. An older file there is no hindrance.
+def check_output_file(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Refuse an output file before the work that would fill it. An older file at the same path is fine.
 
     Raises:
-        InputError: its ending is none of `suffixes`, or a folder stands there.
-        OutputError: it cannot be written.
+        InputError: The suffix is none of `suffixes`, or `path` is a folder.
+        OutputError: The file cannot be written.
     """
-    if place.suffix.lower() not in suffixes:
-        raise InputError(f"{place}: its ending says no known format; give one of {', '.join(suffixes)}")
-    if place.is_dir():
-        raise InputError(f"{place}: is a folder; give the name of a file")
-    require_free(place, overwrite=True)
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{path}: unknown file type; use one of {', '.join(suffixes)}")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a file")
+    require_free(path, overwrite=True)
 
 
-def write_answers(place: Path, answers: Sequence[Emotion]) -> None:
-    """Write answers, one row each: times in seconds, values from -1 to 1. The ending chooses the format.
+def write_predictions(path: Path, emotions: Sequence[Emotion]) -> None:
+    """Write one row for each prediction. The suffix chooses the format.
+
+    Times are in seconds; valence and arousal are from -1 to 1.
+
+    Args:
+        path: A .csv or .json file. An older one is overwritten.
+        emotions: The predictions.
 
     Raises:
-        InputError: the ending is none of `TABLES`.
-        OutputError: the file cannot be written.
+        InputError: The suffix is none of `TABLE_SUFFIXES`.
+        OutputError: The file cannot be written.
     """
-    check_place(place, TABLES)
-    if place.suffix.lower() == ".json":
-        write_json(place, [answer.to_dict() for answer in answers])
+    check_output_file(path, TABLE_SUFFIXES)
+    rows = [emotion.to_prediction() for emotion in emotions]
+    if path.suffix.lower() == ".json":
+        write_record(path, rows)
         return
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, Prediction.__struct_fields__, lineterminator="\n")
     writer.writeheader()
-    for answer in answers:
-        low, high = answer.scale
-        writer.writerow({**answer.to_dict(), "scale": f"{low} to {high}"})
-    write_text(place, text.getvalue())
+    for row in rows:
+        low, high = row.scale
+        writer.writerow({**to_plain(row), "scale": f"{low} to {high}"})
+    write_text(path, text.getvalue())

@@ -152,7 +152,7 @@ def test_wrong_options_are_one_line_before_any_work(bundle: Path, medley: Path, 
     assert predict(bundle, medley, "--every", "often").exit_code == 2
     refused(predict(bundle, medley, "--out", "answers.xls"), "answers.xls", ".csv, .json")
     refused(predict(bundle, medley, "--plot", "song.bmp"), "song.bmp", ".png, .svg")
-    refused(predict(bundle, medley, "--out", tmp_path / "folder.csv" / "x" / ".." / ".."), "ending")
+    refused(predict(bundle, medley, "--out", tmp_path / "folder.csv" / "x" / ".." / ".."), "unknown file type")
     (tmp_path / "folder.csv").mkdir()
     refused(predict(bundle, medley, "--out", tmp_path / "folder.csv"), "is a folder")
     (tmp_path / "file").write_text("x")

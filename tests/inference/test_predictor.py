@@ -1,5 +1,7 @@
-"""Answers for a song, for sound in memory, and for every moment of a song."""
+"""Predictions for a song, for sound in memory, for window after window of a song, and for live sound."""
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import soxr
 from numpy.typing import NDArray
 
 import sentio_mobile
-from sentio_mobile.errors import AudioError, BundleError, InputError
+from sentio_mobile.errors import AudioError, BundleError, CheckFailedError, InputError
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.predictor import Predictor
 from sentio_mobile.spec import Form
@@ -31,6 +33,7 @@ def test_load_and_predict_as_the_readme_says(bundle: Path, medley: Path) -> None
     answer = sentio_mobile.load(str(bundle), format="onnx", threads=1).predict(str(medley))
     assert (answer.song, answer.start, answer.end, answer.time) == (str(medley), 0, 30, 15)
     assert answer.scale == (-1, 1)
+    assert answer.inference_ms > 0
     assert -1 <= answer.valence <= 1
     assert -1 <= answer.arousal <= 1
     assert answer.quadrant.split(", ")[0] == ("pleasant" if answer.valence >= 0 else "unpleasant")
@@ -118,6 +121,115 @@ def test_a_model_without_free_batch_is_asked_one_by_one(bundle: Path, model: Pre
 
     assert len(list(replace(waveform, run=run).trajectory(medley, 20.0))) == 3
     assert shapes == [(1, 661_500)] * 3
+
+
+def blocks_of(pcm: NDArray[np.float32], lengths: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
+    """The sound in blocks whose lengths repeat."""
+    start = 0
+    for length in itertools.cycle(lengths):
+        if start >= len(pcm):
+            return
+        yield pcm[start : start + length]
+        start += length
+
+
+@pytest.mark.parametrize("form", ["spectrogram", "waveform"])
+def test_stream_from_a_whole_clip_on_equals_trajectory(bundle: Path, medley: Path, form: Form) -> None:
+    model = sentio_mobile.load(bundle, form=form)
+    pcm, _ = soundfile.read(medley, dtype="float32")
+    wanted = list(model.trajectory(medley, every=4.0))
+    for lengths in ((4096,), (1, 20_000, 0, 777), (4 * RATE,)):
+        found = list(model.stream(blocks_of(pcm, lengths), RATE, every=4.0, minimum=30.0))
+        assert [(one.start, one.end) for one in found] == [(one.start, one.end) for one in wanted]
+        np.testing.assert_allclose(values(found), values(wanted), atol=1e-4)
+    assert found[0].song == "live"
+    assert found[0].inference_ms > 0
+
+
+def test_stream_at_another_rate_equals_trajectory_of_the_file(
+    model: Predictor, songs: list[NDArray[np.float32]], tmp_path: Path
+) -> None:
+    song = soxr.resample(np.concatenate([songs[0], songs[1][: 5 * RATE]]), RATE, 44_100)
+    soundfile.write(tmp_path / "song.wav", song, 44_100, subtype="FLOAT")
+    wanted = list(model.trajectory(tmp_path / "song.wav", every=1.0))
+    found = list(model.stream(blocks_of(song, (10_000,)), 44_100, every=1.0, minimum=30.0))
+    assert [one.start for one in found] == [one.start for one in wanted]
+    assert len(found) == 6, "the last one is due by the resampler's rest alone"
+    np.testing.assert_allclose(values(found), values(wanted), atol=1e-4)
+
+
+def test_stream_before_a_whole_clip_fills_up_what_is_missing(
+    model: Predictor, songs: list[NDArray[np.float32]]
+) -> None:
+    found = list(model.stream(blocks_of(songs[0][: 8 * RATE], (1000,)), RATE))
+    assert [(one.start, one.end) for one in found] == [(0, 5), (0, 6), (0, 7), (0, 8)]
+    for one in found:
+        short = model.predict_pcm(songs[0][: round(one.end * RATE)], RATE)
+        np.testing.assert_allclose(values([one]), values([short]), atol=1e-6)
+    first = next(model.stream(blocks_of(songs[0], (100,)), RATE, minimum=0.0))
+    assert 0 < first.end <= 100 / RATE
+
+
+def test_stream_with_long_blocks_gives_the_newest_window_only(
+    model: Predictor, songs: list[NDArray[np.float32]]
+) -> None:
+    found = list(model.stream(blocks_of(songs[0], (int(7.5 * RATE),)), RATE, every=2.0))
+    assert [one.end for one in found] == [7, 15, 21, 29]
+
+
+def test_stream_reads_no_further_than_its_consumer(model: Predictor) -> None:
+    read = 0
+
+    def endless() -> Iterator[NDArray[np.float32]]:
+        nonlocal read
+        while True:
+            read += 1
+            yield np.zeros(RATE, dtype=np.float32)
+
+    stream = model.stream(endless(), RATE, every=1.0, minimum=2.0)
+    assert read == 0
+    assert [next(stream).end for _ in range(3)] == [2, 3, 4]
+    assert read == 4
+
+
+def test_stream_refuses_wrong_settings_at_once(model: Predictor) -> None:
+    for every in (0.0, -1.0, float("nan")):
+        with pytest.raises(InputError, match=r"give 0\.024 s or more"):
+            model.stream([], RATE, every=every)
+    for minimum in (-1.0, 30.5, float("nan")):
+        with pytest.raises(InputError, match="give 0 to 30 s"):
+            model.stream([], RATE, minimum=minimum)
+    for rate in (0, 999, 1_000_000):
+        with pytest.raises(InputError, match=f"sample rate {rate} Hz"):
+            model.stream([], rate)
+
+
+def test_stream_refuses_a_wrong_block_after_the_predictions_before_it(model: Predictor) -> None:
+    good = np.zeros(RATE, dtype=np.float32)
+    wrong = (
+        (np.zeros((2, 5), dtype=np.float32), InputError, "not mono"),
+        (np.zeros(5, dtype=np.int16), InputError, "int16"),
+        (np.full(5, np.inf, dtype=np.float32), AudioError, "not numbers"),
+    )
+    for block, error, words in wrong:
+        stream = model.stream([good, block], RATE, minimum=1.0, song="microphone")
+        assert next(stream).end == 1
+        with pytest.raises(error, match=f"microphone: .*{words}"):
+            next(stream)
+
+
+@pytest.mark.parametrize("form", ["spectrogram", "waveform"])
+def test_check_device_compares_with_the_golden_vectors(bundle: Path, form: Form) -> None:
+    model = sentio_mobile.load(bundle, form=form)
+    parity = model.check_device()
+    assert parity.verdict == "pass"
+    assert parity.max_diff is not None
+    assert 0 < parity.max_diff <= parity.tolerance
+    wrong = replace(model, run=lambda given: model.run(given) + np.float32(0.01))
+    with pytest.raises(CheckFailedError, match=r"onnx .* differs from PyTorch by 1\.0e-02.*do not use"):
+        wrong.check_device()
+    with pytest.raises(BundleError, match="not loaded from a bundle"):
+        Predictor(spec=model.spec, run=model.run).check_device()
 
 
 def test_a_distance_of_windows_that_is_none_is_refused_before_any_work(model: Predictor) -> None:

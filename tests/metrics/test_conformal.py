@@ -83,8 +83,8 @@ def test_intervals_of_an_answer_stay_on_the_scale() -> None:
         "valence": (pytest.approx(0.6), 1),
         "arousal": (pytest.approx(-0.7), pytest.approx(0.3)),
     }
-    row = answer.to_dict()
-    assert (row["valence_low"], row["valence_high"], row["coverage"]) == (0.6, 1, 0.9)
+    row = answer.to_prediction()
+    assert (row.valence_low, row.valence_high, row.coverage) == (0.6, 1, 0.9)
     unknown = dataclasses.replace(answer, uncertainty=None)
     assert unknown.intervals is None
-    assert unknown.to_dict()["arousal_high"] is None
+    assert unknown.to_prediction().arousal_high is None

@@ -68,7 +68,7 @@ def test_a_song_on_disk_is_answered_like_its_windows(checkpoint: Checkpoint, dea
         with torch.inference_mode():
             return checkpoint.model(torch.from_numpy(given)).numpy()
 
-    predictor = Predictor(checkpoint.spec, run, batch=4)
+    predictor = Predictor(spec=checkpoint.spec, run=run, batch=4)
     moments = list(predictor.trajectory(song, every=SHORT.seconds))
     answer = predictor.predict(song)
     assert len(moments) > 3
@@ -91,9 +91,9 @@ def test_exported_it_answers_songs_as_before(checkpoint: Checkpoint, deam: Path,
         with torch.inference_mode():
             return checkpoint.model(torch.from_numpy(given)).numpy()
 
-    wanted = Predictor(checkpoint.spec, run, batch=4).predict(song)
+    wanted = Predictor(spec=checkpoint.spec, run=run, batch=4).predict(song)
     for form in FORMS:
-        found = Predictor.open(tmp_path / "bundle", "onnx", form=form).predict(song)
+        found = Predictor.open(tmp_path / "bundle", form=form).predict(song)
         assert (found.valence, found.arousal) == pytest.approx((wanted.valence, wanted.arousal), abs=1e-4)
         assert found.end == wanted.end
 

@@ -12,6 +12,7 @@ import soxr
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.audio.decode import fit_length
 from sentio_mobile.audio.sliding import windows
 from sentio_mobile.inference.emotion import Emotion
@@ -70,5 +71,5 @@ def _emotions() -> list[dict[str, Any]]:
             song='a "song" ä.mp3', valence=valence, arousal=arousal, start=1.0217687, end=31.0217687, uncertainty=known
         )
         given = {"song": emotion.song, "valence": valence, "arousal": arousal, "half_width": half}
-        cases.append({**given, "start": emotion.start, "end": emotion.end, "json": emotion.to_dict()})
+        cases.append({**given, "start": emotion.start, "end": emotion.end, "json": to_plain(emotion.to_prediction())})
     return cases

@@ -14,6 +14,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256, write_json
+from sentio_mobile._internal.records import to_plain
+from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.predictor import Predictor
 from sentio_mobile.spec import AudioSpec, ModelSpec, Uncertainty
 
@@ -72,14 +74,19 @@ def lay_out(folder: Path, inside: str) -> None:
 def expected(temporary: Path) -> Iterator[dict[str, Any]]:
     """What Python answers, case after case, as Swift writes it."""
     for case in CASES:
-        predictor = Predictor(case.spec, _statistics)
+        predictor = Predictor(spec=case.spec, run=_statistics)
         pcm = sound(case)
         windows = []
         if case.every is not None:
             file = temporary / "song.wav"
             soundfile.write(file, pcm, case.rate, subtype="FLOAT")
-            windows = [answer.to_dict() | {"song": "song"} for answer in predictor.trajectory(file, case.every)]
-        yield {"whole": predictor.predict_pcm(pcm, case.rate, "song").to_dict(), "windows": windows}
+            windows = [_row(emotion) | {"song": "song"} for emotion in predictor.trajectory(file, case.every)]
+        yield {"whole": _row(predictor.predict_pcm(pcm, case.rate, "song")), "windows": windows}
+
+
+def _row(emotion: Emotion) -> dict[str, Any]:
+    row: dict[str, Any] = to_plain(emotion.to_prediction())
+    return row
 
 
 def _statistics(given: NDArray[np.float32]) -> NDArray[np.float32]:
