@@ -34,15 +34,15 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
     chosen = _numbers(blocks)
     # Last, because it takes seconds: what is wrong with the arguments is said at once.
     from sentio_mobile.models.checkpoint import Checkpoint
-    from sentio_mobile.teacher.explain import explain as explain_song
-    from sentio_mobile.teacher.explain_chart import plot_explanation
+    from sentio_mobile.teacher.attention_chart import plot_explanation
+    from sentio_mobile.teacher.attention_rollout import explain as explain_song
 
     found = explain_song(Checkpoint.load(checkpoint), song, start, chosen)
     plot_explanation(out, found)
     if as_json:
-        import json
+        from sentio_mobile._internal.records import json_bytes
 
-        click.echo(json.dumps(found.to_dict(), indent=2))
+        click.echo(json_bytes(found.to_record()).decode().rstrip())
         return
     console.print(
         f"{out}: valence {found.valence:+.2f}, arousal {found.arousal:+.2f} from {start:g} s on",

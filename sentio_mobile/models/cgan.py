@@ -1,6 +1,6 @@
-"""The conditional GAN: a generator of log-mels, and the discriminator that it learns from.
+"""The conditional GAN: a generator of log-mels, and the discriminator that trains it.
 
-Both read their label, valence and arousal or a class, as a vector of numbers; nothing else tells the two kinds apart.
+A label is a vector of numbers: valence and arousal, or a one-hot class. The networks treat both kinds alike.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from sentio_mobile.models.config import GanSettings
 
-_GROUPS = 8
+_MAX_GROUPS = 8
 _SLOPE = 0.2
 SILENCE = -1.0
-"""The floor of a log-mel in the networks' range, which is [-1, 1]."""
+"""The floor of a log-mel in the networks' value range, [-1, 1]."""
 
 Wrap = Callable[[nn.Module], nn.Module]
-"""What a discriminator does to each of its linear maps: spectral normalization, or nothing."""
+"""A wrapper for each linear map of a network: spectral normalization, or the identity."""
 
 
 class Condition(nn.Sequential):
-    """A label [batch, numbers] as an embedding [batch, widths[-1]]."""
+    """Embeds labels [batch, numbers] as vectors [batch, widths[-1]]."""
 
     def __init__(self, numbers: int, widths: tuple[int, ...], wrap: Wrap) -> None:
         sizes = (numbers, *widths)
@@ -36,26 +36,26 @@ class Condition(nn.Sequential):
 
 
 class ConditionalNorm(nn.Module):
-    """Group normalization whose gain and bias depend on a vector (de Vries et al. 2017, with groups for batches).
+    """Group normalization whose gain and bias depend on a vector (after de Vries et al. 2017, who normalize batches).
 
-    Groups, because a sample must not depend on which others are made beside it.
+    Group statistics keep a sample independent of the other samples in its batch.
     """
 
     def __init__(self, channels: int, vector: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(min(_GROUPS, channels), channels, affine=False)
+        self.norm = nn.GroupNorm(min(_MAX_GROUPS, channels), channels, affine=False)
         self.affine = nn.Linear(vector, 2 * channels)
         nn.init.normal_(self.affine.weight, std=0.02)
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, x: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-        """[batch, channels, height, width] and [batch, numbers] -> the shape of the first."""
+        """Normalize x [batch, channels, height, width] given a vector [batch, numbers]; the shape of x stays."""
         gain, bias = self.affine(vector)[:, :, None, None].chunk(2, dim=1)
         return self.norm(x) * (1 + gain) + bias
 
 
 class SelfAttention(nn.Module):
-    """Attention over a grid whose keys and values are pooled 2 x 2 (Zhang et al. 2019, section 3)."""
+    """Self-attention over a grid, with keys and values pooled 2 x 2 (Zhang et al. 2019, section 3)."""
 
     def __init__(self, channels: int, wrap: Wrap) -> None:
         super().__init__()
@@ -68,13 +68,13 @@ class SelfAttention(nn.Module):
         self.pool = nn.AvgPool2d(2, ceil_mode=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[batch, channels, height, width] -> the same shape."""
+        """Map [batch, channels, height, width] to the same shape."""
         coarse = self.pool(x)
         query, key, value = (
             part.flatten(2).transpose(1, 2) for part in (self.query(x), self.key(coarse), self.value(coarse))
         )
-        seen = scaled_dot_product_attention(query, key, value).transpose(1, 2)
-        return x + self.gain * self.out(seen.reshape(len(x), self.inner, *x.shape[2:]))
+        attended = scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        return x + self.gain * self.out(attended.reshape(len(x), self.inner, *x.shape[2:]))
 
 
 class UpBlock(nn.Module):
@@ -83,13 +83,13 @@ class UpBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, vector: int) -> None:
         super().__init__()
         self.norm1, self.norm2 = ConditionalNorm(inputs, vector), ConditionalNorm(outputs, vector)
-        # Before the upsampling, where a convolution costs a quarter.
+        # The first convolution runs before the upsampling, where it costs a quarter.
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-        """[batch, inputs, height, width] -> [batch, outputs, 2 height, 2 width]."""
+        """Map [batch, inputs, height, width] to [batch, outputs, 2 height, 2 width]."""
         y = _double(self.conv1(silu(self.norm1(x, vector))))
         return self.conv2(silu(self.norm2(y, vector))) + _double(self.skip(x))
 
@@ -105,39 +105,39 @@ class DownBlock(nn.Module):
         self.pool = nn.AvgPool2d(2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[batch, inputs, height, width] -> [batch, outputs, height / 2, width / 2]."""
+        """Map [batch, inputs, height, width] to [batch, outputs, height / 2, width / 2]."""
         y = leaky_relu(self.conv1(leaky_relu(x, _SLOPE)), _SLOPE)
         return self.conv2(self.pool(y)) + self.skip(self.pool(x))
 
 
 class Generator(nn.Module):
-    """Noise and a label become a log-mel.
+    """Turns noise and a label into a log-mel.
 
     Args:
-        settings: widths.
-        numbers: how many numbers a label has: 2, or one for each class.
-        shape: bands and frames of the log-mel.
+        settings: Widths and depths.
+        numbers: Length of a label vector: 2, or the number of classes.
+        shape: Bands and frames of the log-mel.
     """
 
     def __init__(self, settings: GanSettings, numbers: int, shape: tuple[int, int]) -> None:
         super().__init__()
         self.shape, self.seed_width = shape, settings.seed_width
-        self.grid = coarsest(settings, shape)
+        self.grid = coarsest_grid(settings, shape)
         widths = settings.widths
-        self.condition = Condition(numbers, settings.condition_widths, _plain)
+        self.condition = Condition(numbers, settings.condition_widths, _identity)
         vector = settings.noise + settings.condition_widths[-1]
         self.seed = nn.Linear(vector, settings.seed_width * self.grid[0] * self.grid[1])
         self.first = nn.Conv2d(settings.seed_width, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(UpBlock(before, after, vector) for before, after in pairwise(widths))
         self.attention_at = settings.attention_at
-        self.attention = SelfAttention(widths[settings.attention_at], _plain)
+        self.attention = SelfAttention(widths[settings.attention_at], _identity)
         self.norm = ConditionalNorm(widths[-1], vector)
         self.last = nn.Sequential(nn.Conv2d(widths[-1], 4, 3, padding=1), nn.PixelShuffle(2), nn.Tanh())
-        # Fast for few channels at high resolution, on CPUs as on GPUs.
+        # Faster for few channels at high resolution, on CPUs and GPUs alike.
         self.to(memory_format=torch.channels_last)
 
     def forward(self, noise: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-        """Standard normal noise [batch, noise] and labels [batch, numbers] -> [batch, bands, frames] in (-1, 1)."""
+        """Map normal noise [batch, noise] and labels [batch, numbers] to log-mels [batch, bands, frames] in (-1, 1)."""
         vector = torch.cat([noise, self.condition(label)], dim=1)
         x = self.first(_channels_last(self.seed(vector).view(-1, self.seed_width, *self.grid)))
         for doubling in range(len(self.blocks) + 1):
@@ -150,52 +150,52 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Whether a log-mel is a real one of its label.
+    """Tells real log-mels of a label from generated ones.
 
-    The label stands beside the log-mel as a second picture, and is compared with what was seen in it at the end
-    (projection, Miyato & Koyama 2018, section 3): the first alone is easily overlooked.
+    The label enters twice: as a second input channel, and as a projection onto the final features (Miyato and Koyama
+    2018, section 3). A network easily ignores the input channel alone.
 
     Args:
-        settings: widths.
-        numbers: how many numbers a label has.
-        shape: bands and frames of the log-mel.
+        settings: Widths and depths.
+        numbers: Length of a label vector.
+        shape: Bands and frames of the log-mel.
     """
 
     def __init__(self, settings: GanSettings, numbers: int, shape: tuple[int, int]) -> None:
         super().__init__()
-        wrap: Wrap = spectral_norm if settings.spectral_norm else _plain
-        self.grid = coarsest(settings, shape)
+        wrap: Wrap = spectral_norm if settings.spectral_norm else _identity
+        self.grid = coarsest_grid(settings, shape)
         full = [side * 2 ** len(settings.widths) for side in self.grid]
         self.margin = (0, full[1] - shape[1], 0, full[0] - shape[0])
         widths = settings.widths[::-1]
         embedding = settings.condition_widths[-1]
         self.condition = Condition(numbers, settings.condition_widths, wrap)
-        self.map = wrap(nn.Linear(embedding, self.grid[0] * self.grid[1]))
+        self.label_map = wrap(nn.Linear(embedding, self.grid[0] * self.grid[1]))
         self.first = nn.Sequential(nn.PixelUnshuffle(2), wrap(nn.Conv2d(8, widths[0], 3, padding=1)))
         self.blocks = nn.ModuleList(DownBlock(before, after, wrap) for before, after in pairwise(widths))
         self.attention_at = len(widths) - 1 - settings.attention_at
         self.attention = SelfAttention(widths[self.attention_at], wrap)
-        self.answer = wrap(nn.Linear(widths[-1], 1))
+        self.output = wrap(nn.Linear(widths[-1], 1))
         self.projection = wrap(nn.Linear(embedding, widths[-1], bias=False))
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, levels: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-        """Log-mels [batch, bands, frames] in [-1, 1] and labels [batch, numbers] -> logits [batch], high for real."""
+    def forward(self, log_mels: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        """Map log-mels [batch, bands, frames] in [-1, 1] and labels [batch, numbers] to logits, high for real."""
         embedding = self.condition(label)
-        picture = pad(levels[:, None], self.margin, value=SILENCE)
-        beside = interpolate(self.map(embedding).view(-1, 1, *self.grid), size=picture.shape[2:])
-        x = self.first(_channels_last(torch.cat([picture, beside], dim=1)))
+        padded = pad(log_mels[:, None], self.margin, value=SILENCE)
+        label_channel = interpolate(self.label_map(embedding).view(-1, 1, *self.grid), size=padded.shape[2:])
+        x = self.first(_channels_last(torch.cat([padded, label_channel], dim=1)))
         for halving in range(len(self.blocks) + 1):
             if halving:
                 x = self.blocks[halving - 1](x)
             if halving == self.attention_at:
                 x = self.attention(x)
-        seen = leaky_relu(x, _SLOPE).mean(dim=(2, 3))
-        return self.answer(seen)[:, 0] + (self.projection(embedding) * seen).sum(dim=1)
+        features = leaky_relu(x, _SLOPE).mean(dim=(2, 3))
+        return self.output(features)[:, 0] + (self.projection(embedding) * features).sum(dim=1)
 
 
-def coarsest(settings: GanSettings, shape: tuple[int, int]) -> tuple[int, int]:
-    """The grid that a log-mel of `shape` is made from: as many bands and frames as its doublings need, at least."""
+def coarsest_grid(settings: GanSettings, shape: tuple[int, int]) -> tuple[int, int]:
+    """The smallest grid whose doublings cover a log-mel of `shape`: bands and frames divided by 2^n, rounded up."""
     doublings = 2 ** len(settings.widths)
     return -(-shape[0] // doublings), -(-shape[1] // doublings)
 
@@ -208,5 +208,5 @@ def _channels_last(x: torch.Tensor) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def _plain(module: nn.Module) -> nn.Module:
+def _identity(module: nn.Module) -> nn.Module:
     return module

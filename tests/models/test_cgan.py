@@ -1,10 +1,12 @@
-"""The GAN's networks: shapes, what a label does, and the pieces that keep a discriminator smooth."""
+"""The GAN's networks: shapes, the effect of labels, and spectral normalization."""
+
+from dataclasses import replace
 
 import pytest
 import torch
 
 from sentio_mobile.errors import InputError
-from sentio_mobile.models.cgan import Discriminator, Generator, coarsest
+from sentio_mobile.models.cgan import Discriminator, Generator, coarsest_grid
 from sentio_mobile.models.config import GanSettings
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.checkpoint import build_gan
@@ -12,21 +14,21 @@ from sentio_mobile.teacher.gan.checkpoint import build_gan
 TINY = GanSettings(noise=8, condition_widths=(8, 16), seed_width=2, widths=(16, 8, 8, 8))
 
 
-def test_a_song_begins_as_8_by_81() -> None:
+def test_coarsest_grid_of_a_song_is_8_by_81() -> None:
     audio = AudioSpec()
-    assert coarsest(GanSettings(), (audio.n_mels, audio.n_frames)) == (8, 81)
+    assert coarsest_grid(GanSettings(), (audio.n_mels, audio.n_frames)) == (8, 81)
 
 
 @pytest.mark.parametrize(("numbers", "shape"), [(2, (128, 1292)), (3, (128, 512)), (2, (40, 77))])
-def test_samples_have_the_shape_of_their_clips(numbers: int, shape: tuple[int, int]) -> None:
+def test_generator_and_discriminator_shapes(numbers: int, shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    made = Generator(TINY, numbers, shape)(torch.randn(2, 8), torch.rand(2, numbers))
-    assert made.shape == (2, *shape)
-    assert made.abs().max() < 1
-    assert Discriminator(TINY, numbers, shape)(made, torch.rand(2, numbers)).shape == (2,)
+    samples = Generator(TINY, numbers, shape)(torch.randn(2, 8), torch.rand(2, numbers))
+    assert samples.shape == (2, *shape)
+    assert samples.abs().max() < 1
+    assert Discriminator(TINY, numbers, shape)(samples, torch.rand(2, numbers)).shape == (2,)
 
 
-def test_a_sample_hangs_on_its_noise_and_its_label_and_on_no_other_sample() -> None:
+def test_generator_sample_depends_on_its_noise_and_label_alone() -> None:
     torch.manual_seed(0)
     generator = Generator(TINY, 2, (128, 129)).eval()
     noise, labels = torch.randn(3, 8), torch.rand(3, 2)
@@ -36,7 +38,7 @@ def test_a_sample_hangs_on_its_noise_and_its_label_and_on_no_other_sample() -> N
     assert (generator(noise.flip(0), labels) - together)[0].abs().max() > 1e-4
 
 
-def test_spectral_normalization_bounds_every_map_of_the_discriminator() -> None:
+def test_discriminator_spectral_norm_bounds_every_map() -> None:
     torch.manual_seed(0)
     discriminator = Discriminator(TINY, 2, (128, 129))
     with torch.no_grad():
@@ -53,16 +55,11 @@ def test_spectral_normalization_bounds_every_map_of_the_discriminator() -> None:
     ]
     assert len(norms) > 12
     assert max(norms) < 1.1
-    assert not any(hasattr(module, "parametrizations") for module in _without(TINY).modules())
+    without_norm = Discriminator(replace(TINY, spectral_norm=False), 2, (128, 129))
+    assert not any(hasattr(module, "parametrizations") for module in without_norm.modules())
 
 
-def _without(settings: GanSettings) -> Discriminator:
-    from dataclasses import replace
-
-    return Discriminator(replace(settings, spectral_norm=False), 2, (128, 129))
-
-
-def test_both_networks_learn_from_all_their_weights() -> None:
+def test_build_gan_every_weight_gets_a_gradient() -> None:
     torch.manual_seed(0)
     generator, discriminator = build_gan(TINY, AudioSpec(seconds=3), ())
     for network in (generator, discriminator):
@@ -87,6 +84,6 @@ def test_both_networks_learn_from_all_their_weights() -> None:
         (GanSettings(widths=(20, 8)), "multiples of 8"),
     ],
 )
-def test_settings_that_no_network_has_are_refused(settings: GanSettings, fault: str) -> None:
+def test_build_gan_impossible_settings_are_refused(settings: GanSettings, fault: str) -> None:
     with pytest.raises(InputError, match=fault):
         build_gan(settings, AudioSpec(), ())

@@ -17,7 +17,7 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import ASTSettings
 from sentio_mobile.recipes import DataRecipe, ExportRecipe, TeacherRecipe, TrainingSettings
 from sentio_mobile.spec import FORMS, AudioSpec
-from sentio_mobile.teacher.explain import explain
+from sentio_mobile.teacher.attention_rollout import explain
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.fit import predict
 

@@ -1,4 +1,4 @@
-"""Where a teacher looks is found where it was planted, and drawn over the song that it heard."""
+"""Attention rollout finds planted attention, and the chart draws it over the right part of the song."""
 
 import json
 from pathlib import Path
@@ -17,9 +17,8 @@ from sentio_mobile.models.config import MobileViTSettings, ViTSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.vit import ViT
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.teacher.attention_rollout import patches_to_class, rollout
-from sentio_mobile.teacher.explain import explain
-from sentio_mobile.teacher.explain_chart import band_of
+from sentio_mobile.teacher.attention_chart import band_of
+from sentio_mobile.teacher.attention_rollout import explain, patches_to_class, rollout
 
 RATE = 22050
 PLANTED = (3, 8)
@@ -27,7 +26,7 @@ PLANTED = (3, 8)
 
 
 def plant(model: nn.Module, row: int, column: int) -> None:
-    """Have every token of the first block attend to one patch, by its position alone."""
+    """Make every token of the first block attend to one patch, by position alone."""
     assert isinstance(model, ViT)
     block = model.encoder.layers[0]
     width = model.encoder.pos_embedding.shape[-1]
@@ -53,7 +52,7 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small ViT whose first block looks at one patch."""
+    """A small ViT whose first block attends to one patch."""
     spec = spec_of(ViTSettings(layers=3, heads=2, width=32, mlp_width=64), AudioSpec())
     torch.manual_seed(0)
     model = build(spec)
@@ -63,30 +62,30 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_rollout_is_the_product_of_attention_and_residual_paths() -> None:
+def test_rollout_equals_the_product_of_attention_and_residual_paths() -> None:
     generator = torch.Generator().manual_seed(0)
     attention = [torch.randn(2, 3, 5, 5, generator=generator).softmax(-1) for _ in range(4)]
     shares = rollout(attention)
     torch.testing.assert_close(shares.sum(-1), torch.ones(2, 5))
-    # By hand, for one of the batch: each block halves its heads' mean with the identity, the last from the left.
-    wanted = np.eye(5)
+    # Computed by hand for one clip of the batch; the last block multiplies from the left.
+    expected = np.eye(5)
     for weights in attention:
-        wanted = (0.5 * weights[1].mean(0).numpy() + 0.5 * np.eye(5)) @ wanted
-    np.testing.assert_allclose(shares[1].numpy(), wanted, atol=1e-6)
+        expected = (0.5 * weights[1].mean(0).numpy() + 0.5 * np.eye(5)) @ expected
+    np.testing.assert_allclose(shares[1].numpy(), expected, atol=1e-6)
 
 
 def test_rollout_follows_a_planted_path_through_two_blocks() -> None:
-    """The class token looks at patch 5 in the second block, which looked at patch 2 in the first."""
+    """In the second block the class token attends to patch 5, which attended to patch 2 in the first."""
     first, second = torch.eye(7).repeat(1, 2, 1, 1), torch.eye(7).repeat(1, 2, 1, 1)
     first[0, :, 6] = torch.eye(7)[3]
     second[0, :, 0] = torch.eye(7)[6]
-    picture = patches_to_class(rollout([first, second]), (2, 3))
-    np.testing.assert_allclose(picture[0].numpy(), [[0, 0, 0.25], [0, 0, 0.25]], atol=1e-7)
+    grid = patches_to_class(rollout([first, second]), (2, 3))
+    np.testing.assert_allclose(grid[0].numpy(), [[0, 0, 0.25], [0, 0, 0.25]], atol=1e-7)
     none = patches_to_class(rollout([second, first]), (2, 3))
     np.testing.assert_allclose(none[0].numpy(), [[0, 0, 0], [0, 0, 0.5]], atol=1e-7)
 
 
-def test_the_planted_patch_is_the_most_heard(checkpoint: Path, song: Path) -> None:
+def test_explain_planted_patch_has_the_largest_share(checkpoint: Path, song: Path) -> None:
     loaded = Checkpoint.load(checkpoint)
     found = explain(loaded, song)
     assert found.rollout.shape == (14, 14)
@@ -101,9 +100,7 @@ def test_the_planted_patch_is_the_most_heard(checkpoint: Path, song: Path) -> No
     assert (found.valence, found.arousal) == (others.valence, others.arousal)
 
 
-def test_the_answer_is_the_models_for_that_clip_and_the_tone_is_where_the_axis_says(
-    checkpoint: Path, song: Path
-) -> None:
+def test_explain_gives_the_predictions_for_that_clip_and_the_tone_is_at_its_band(checkpoint: Path, song: Path) -> None:
     from sentio_mobile.audio.decode import decode, fit_length
     from sentio_mobile.audio.image import clip_to_input
 
@@ -111,14 +108,14 @@ def test_the_answer_is_the_models_for_that_clip_and_the_tone_is_where_the_axis_s
     found = explain(loaded, song, start=5.0)
     clip = fit_length(decode(song, RATE, 5.0, 30.0), loaded.spec.audio)
     with torch.no_grad():
-        answer = loaded.model(torch.from_numpy(clip_to_input(clip, loaded.spec)))[0]
-    assert [found.valence, found.arousal] == pytest.approx(answer.tolist(), abs=1e-6)
+        prediction = loaded.model(torch.from_numpy(clip_to_input(clip, loaded.spec)))[0]
+    assert [found.valence, found.arousal] == pytest.approx(prediction.tolist(), abs=1e-6)
     heights = band_of(np.array([440.0, 15.0, 9000.0]), loaded.spec.audio)
     assert int(heights[0]) == found.levels.mean(axis=1).argmax()
     assert np.isnan(heights[1:]).all()
 
 
-def test_the_command_draws_and_tells(checkpoint: Path, song: Path, tmp_path: Path) -> None:
+def test_explain_command_writes_chart_and_json(checkpoint: Path, song: Path, tmp_path: Path) -> None:
     arguments = ["teacher", "explain", str(checkpoint), str(song)]
     for ending, start in ((".png", b"\x89PNG"), (".svg", b"<?xml")):
         result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / f"a{ending}")])
@@ -128,14 +125,14 @@ def test_the_command_draws_and_tells(checkpoint: Path, song: Path, tmp_path: Pat
     for word in ("tone $x$.wav", "valence", "blocks 0 to 2", "time (s)", "4,000", "frequency (Hz, mel scale)"):
         assert word in drawn
     result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "b.png"), "--json", "--blocks", "0"])
-    told = json.loads(result.stdout)
-    assert told["blocks"] == [0]
-    assert np.argmax(told["rollout"]) == PLANTED[0] * 14 + PLANTED[1]
-    assert told["patch_seconds"] == pytest.approx(30 / 14)
+    record = json.loads(result.stdout)
+    assert record["blocks"] == [0]
+    assert np.argmax(record["rollout"]) == PLANTED[0] * 14 + PLANTED[1]
+    assert record["patch_seconds"] == pytest.approx(30 / 14)
     assert (tmp_path / "b.png").read_bytes() != (tmp_path / "a.png").read_bytes()
 
 
-def test_a_student_is_explained_too(song: Path, tmp_path: Path) -> None:
+def test_explain_student_checkpoint(song: Path, tmp_path: Path) -> None:
     settings = MobileViTSettings(
         stem_widths=(8, 16, 32), layers=1, heads=1, head_width=8, width=64, mlp_width=64, output_width=8
     )
@@ -148,9 +145,7 @@ def test_a_student_is_explained_too(song: Path, tmp_path: Path) -> None:
     assert np.sum(json.loads(result.stdout)["rollout"]) == pytest.approx(1 - 0.5 - 0.5 / 197, abs=0.05)
 
 
-def test_what_cannot_be_explained_is_one_line_and_leaves_no_picture(
-    checkpoint: Path, song: Path, tmp_path: Path
-) -> None:
+def test_explain_invalid_arguments_are_refused_in_one_line(checkpoint: Path, song: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
 
     def refused(*arguments: object) -> str:

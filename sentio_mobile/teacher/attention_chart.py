@@ -1,4 +1,4 @@
-"""The picture of an explanation: the spectrogram in grey, and in colour over it how much of each patch is heard."""
+"""The chart of an explanation: the spectrogram in grey, overlaid in colour with each patch's attention share."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ from sentio_mobile._internal.charts import LIGHT
 from sentio_mobile._internal.picture import write_picture
 from sentio_mobile.audio.logmel import mel_bank
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.teacher.explain import Explanation
+from sentio_mobile.teacher.attention_rollout import Explanation
 
 Colour = str | tuple[float, float, float, float]
 
 _HERTZ: tuple[int, ...] = (100, 250, 500, 1000, 2000, 4000, 8000, 16000)
-"""Frequencies that get a tick where the spectrogram has them."""
+"""Frequencies with a tick, if the spectrogram covers them."""
 
-_STRONGEST = 0.9
-"""Opacity of the most heard patch: what is heard stays to be seen."""
+_MAX_OPACITY = 0.9
+"""Opacity of the patch with the largest share: the spectrogram stays visible under it."""
 
 _GREY = "#757a84"
-"""The loudest cell: light enough for the colour over it to keep its hue."""
+"""Shade of the loudest cell, light enough for the overlay to keep its hue."""
 
 
 def plot_explanation(place: Path, explanation: Explanation) -> None:
-    """Draw the log-mel of a clip and, over it, the rollout from its patches to the class token.
+    """Draw the log-mel of a clip, overlaid with the rollout from its patches to the class token.
 
-    The colour of a patch is its share in multiples of the average patch's. Patches up to the average are clear, so that
-    the colour says where the model looks more than elsewhere; how much more stands at the bar.
+    A patch's colour is its share in multiples of the average share. Patches up to the average are transparent, so that
+    colour marks where the model looks more than elsewhere; the colour bar says how much more.
 
     Args:
-        place: a .png or .svg file to write.
-        explanation: what to draw.
+        place: The .png or .svg file to write.
+        explanation: The explanation to draw.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: The file cannot be written.
     """
 
     def draw(axes: Axes) -> None:
-        audio, found = explanation.audio, explanation
-        first, last = found.start, found.start + audio.seconds
+        audio = explanation.audio
+        first, last = explanation.start, explanation.start + audio.seconds
         axes.imshow(
-            found.levels,
-            cmap=_between("white", _GREY),
+            explanation.levels,
+            cmap=_colour_map("white", _GREY),
             origin="lower",
             extent=(first, last, 0, audio.n_mels),
             aspect="auto",
             interpolation="antialiased",
         )
-        height, width = found.covered
-        shares = relative(found.rollout)
+        height, width = explanation.covered
+        shares = relative(explanation.rollout)
         overlay = axes.imshow(
             shares,
-            cmap=_between(to_rgba(LIGHT.second, 0), to_rgba(LIGHT.second, _STRONGEST)),
+            cmap=_colour_map(to_rgba(LIGHT.second, 0), to_rgba(LIGHT.second, _MAX_OPACITY)),
             origin="lower",
             extent=(first, first + width * audio.seconds, 0, height * audio.n_mels),
             aspect="auto",
@@ -73,7 +73,7 @@ def plot_explanation(place: Path, explanation: Explanation) -> None:
         bar = axes.figure.colorbar(overlay, ax=axes, pad=0.015, aspect=30)
         bar.set_label("rollout, times the average patch")
         bar.outline.set_visible(False)
-        axes.set_title(_title(found), loc="left", fontsize=9, parse_math=False)
+        axes.set_title(_title(explanation), loc="left", fontsize=9, parse_math=False)
 
     write_picture(place, (8, 3.4), draw)
 
@@ -84,26 +84,27 @@ def relative(rollout: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def band_of(hertz: NDArray[np.float64], audio: AudioSpec) -> NDArray[np.float64]:
-    """Where frequencies lie on the axis of mel bands, the first of which reaches from 0 to 1; NaN beyond the bands."""
+    """Positions of frequencies on the axis of mel bands, whose first band spans 0 to 1; NaN outside of the bands."""
     bank, bins = mel_bank(audio)
     weight = bank.sum(axis=1)
-    heard = weight > 0
-    middles = (bank @ (np.arange(bins) * audio.sample_rate / audio.n_fft))[heard] / weight[heard]
-    edges = (np.concatenate([[audio.f_min], middles, [audio.f_max]]), np.arange(audio.n_mels)[heard] + 0.5)
+    has_bins = weight > 0
+    centres = (bank @ (np.arange(bins) * audio.sample_rate / audio.n_fft))[has_bins] / weight[has_bins]
+    edges = (np.concatenate([[audio.f_min], centres, [audio.f_max]]), np.arange(audio.n_mels)[has_bins] + 0.5)
     return np.interp(hertz, edges[0], [0, *edges[1], audio.n_mels], left=np.nan, right=np.nan)
 
 
-def _between(first: Colour, last: Colour) -> LinearSegmentedColormap:
+def _colour_map(first: Colour, last: Colour) -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list("two colours", [first, last])
 
 
-def _title(found: Explanation) -> str:
-    name = " ".join(Path(found.song).name.split())
+def _title(explanation: Explanation) -> str:
+    name = " ".join(Path(explanation.song).name.split())
     short = name if len(name) <= 40 else "…" + name[-39:]
-    end = found.start + found.audio.seconds
+    end = explanation.start + explanation.audio.seconds
     return (
-        f"{short}, {found.start:g} to {end:g} s: valence {found.valence:+.2f}, arousal {found.arousal:+.2f}\n"
-        f"attention rollout through {_blocks(found.blocks)}"
+        f"{short}, {explanation.start:g} to {end:g} s: "
+        f"valence {explanation.valence:+.2f}, arousal {explanation.arousal:+.2f}\n"
+        f"attention rollout through {_blocks(explanation.blocks)}"
     )
 
 
