@@ -50,8 +50,8 @@ def _windows() -> list[dict[str, Any]]:
     for samples in (1, 22_050, spec.n_samples - 1, spec.n_samples, spec.n_samples + 1, spec.n_samples + 512, 2_000_000):
         for every in (0.5, 1.0, 2.7, 29.999, 30.0, 45.0):
             found = list(windows(_blocks(samples), spec, every))
-            starts, heard = [window.start for window in found], [window.heard for window in found]
-            cases.append({"samples": samples, "every": every, "starts": starts, "heard": heard})
+            starts, valid = [window.start for window in found], [window.valid_samples for window in found]
+            cases.append({"samples": samples, "every": every, "starts": starts, "heard": valid})
     return cases
 
 
