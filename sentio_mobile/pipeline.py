@@ -6,7 +6,6 @@ settings, and the same outputs of the stages before. Whatever comes after a chan
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sentio_mobile import __version__
 from sentio_mobile._internal.files import read_json, write_json
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.audio.logmel import FRONT_END_VERSION
 from sentio_mobile.errors import BundleError, CheckpointError, DataError, OutputError
 from sentio_mobile.recipes import GENERATED, RunRecipe
@@ -83,10 +83,7 @@ class Run:
 
     def _stage(self, name: str, inputs: list[Any], work: Callable[[], None]) -> str:
         """Do `work` unless it was done from the same inputs; gives the key of those inputs."""
-        plain = [
-            dataclasses.asdict(x) if dataclasses.is_dataclass(x) and not isinstance(x, type) else x for x in inputs
-        ]
-        key = hashlib.sha256(json.dumps([__version__, name, plain]).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps([__version__, name, to_plain(inputs)]).encode()).hexdigest()
         done = self._state.get(name, {})
         self._begun += 1
         stage = f"stage {self._begun} of {6 if self.recipe.source == GENERATED else 5}, {name}"

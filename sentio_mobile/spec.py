@@ -1,20 +1,23 @@
-"""What a caller must know to feed a model and read its answer: plain frozen data, readable as JSON.
+"""What a caller must know to feed a model and read its predictions: records, readable as JSON.
 
 Every stage writes its spec beside its output, so that the next stage, another project or an app needs nothing else.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from sentio_mobile._internal.tables import read_table
+import msgspec
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Count, Name, Record, from_plain, replace, to_plain
+from sentio_mobile.errors import RecordError
 
 OUTPUTS: tuple[str, str] = ("valence", "arousal")
-"""The two answers, always in this order, each in [-1, 1]."""
+"""The two outputs of every model, always in this order, each in [-1, 1]."""
 
 IMAGE_MEAN: tuple[float, float, float] = (0.485, 0.456, 0.406)
 IMAGE_SD: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -22,44 +25,89 @@ IMAGE_SD: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 FORMATS: tuple[str, ...] = ("torchscript", "ptl", "onnx", "ort", "tflite", "coreml", "mlmodel")
 MAIN_FORMATS: tuple[str, ...] = ("torchscript", "onnx", "tflite", "coreml")
-"""One for each runtime; the others are the same model for older systems and smaller builds."""
+"""One format for each runtime; the others hold the same model for older systems and smaller builds."""
 
 Precision = Literal["fp32", "fp16", "int8-dynamic", "int8", "int8-full"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8-dynamic", "int8", "int8-full")
-"""How an artifact keeps its weights, and how it computes.
+"""The number formats of an artifact's weights and activations.
 
-fp32 and fp16 say how wide weights are. In `int8-dynamic` weights are 8-bit, and each activation is rounded to 8 bits by
-what it holds at that moment. In `int8` activations are rounded by ranges that were measured on songs, wherever a
-runtime is faster for it, and the rest computes in floating point; Core ML has 8-bit weights alone under this name. In
-`int8-full` there is no floating point at all, input and output included, and sums have 16 bits: for processors that
-have none.
+- fp32, fp16: weights in 32 or 16 bits.
+- int8-dynamic: 8-bit weights; each activation is rounded to 8 bits by its range at that moment.
+- int8: 8-bit weights; activations are rounded by ranges measured on songs, wherever a runtime is faster for it. The
+  rest is computed in floating point. Core ML has 8-bit weights only under this name.
+- int8-full: no floating point at all, input and output included, and 16-bit sums: for processors without it.
 """
 
 Form = Literal["spectrogram", "waveform"]
 FORMS: tuple[Form, ...] = ("spectrogram", "waveform")
-"""What a model is fed: the picture of a log-mel, or PCM, with the front end part of its graph."""
+"""The input of a model: the image of a log-mel, or PCM, with the front end as part of the graph."""
+
+ImageSide = Annotated[int, Meta(ge=1, le=2048)]
+"""Height or width of an image, in pixels."""
+
+Setting = (
+    bool
+    | Annotated[int, Meta(ge=-(2**53), le=2**53)]
+    | Annotated[float, Meta(ge=-1e300, le=1e300)]
+    | Annotated[str, Meta(max_length=4096)]
+    | Annotated[tuple[int | float | str, ...], Meta(max_length=64)]
+)
+"""A value of an architecture's settings, as JSON has it."""
+
+HalfWidth = Annotated[float, Meta(ge=0, le=2)]
+MinusOne = Annotated[float, Meta(ge=-1, le=-1)]
+One = Annotated[float, Meta(ge=1, le=1)]
+Channel = Annotated[float, Meta(ge=0, le=1)]
+Deviation = Annotated[float, Meta(gt=0, le=1)]
+
+Settings = Annotated[dict[Name, Setting], Meta(max_length=64)]
+"""An architecture's settings as plain values."""
+
+MAX_SAMPLES = 2**25
+"""PCM samples of the longest clip: 128 MiB as float32."""
+
+MAX_CELLS = 2**25
+"""Cells of the largest log-mel: 128 MiB as float32."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AudioSpec:
-    """The front end: from PCM to the picture that a model looks at.
+class AudioSpec(Record, frozen=True, kw_only=True):
+    """The front end: from PCM to the image that a model takes in.
 
-    Log-mel levels are decibels relative to the clip's loudest mel cell, from `floor_db` to 0. `normalization` maps
-    them: `db80` to [0, 1] by (dB - floor_db) / -floor_db, `zscore` to zero mean and unit standard deviation a clip.
-    `image_size` is height and width of the picture; n_mels and n_frames keep the spectrogram's own shape.
+    Levels of the log-mel are decibels relative to the loudest cell of the clip, from `floor_db` to 0.
     """
 
-    sample_rate: int = 22050
-    seconds: float = 30.0
-    n_fft: int = 2048
-    hop_length: int = 512
-    n_mels: int = 128
-    f_min: float = 20.0
-    f_max: float = 8000.0
-    floor_db: float = -80.0
+    sample_rate: Annotated[int, Meta(ge=1000, le=384_000)] = 22050  # PCM samples per second, mono
+    seconds: Annotated[float, Meta(gt=0, le=600)] = 30.0  # length of a clip
+    n_fft: Annotated[int, Meta(ge=16, le=65_536)] = 2048  # samples of an FFT window
+    hop_length: Annotated[int, Meta(ge=1, le=65_536)] = 512  # samples from one frame to the next
+    n_mels: Annotated[int, Meta(ge=1, le=512)] = 128  # mel bands
+    f_min: Annotated[float, Meta(ge=0, le=192_000)] = 20.0  # lower end of the lowest mel band, in Hz
+    f_max: Annotated[float, Meta(gt=0, le=192_000)] = 8000.0  # upper end of the highest mel band, in Hz
+    floor_db: Annotated[float, Meta(ge=-200, le=-1)] = -80.0  # lowest level of the log-mel, in dB
+    # db80: (dB - floor_db) / -floor_db, in [0, 1]; zscore: zero mean and unit standard deviation per clip
     normalization: Literal["db80", "zscore"] = "db80"
-    short_clip: Literal["silence", "loop"] = "silence"
-    image_size: tuple[int, int] = (224, 224)
+    short_clip: Literal["silence", "loop"] = "silence"  # how a clip that is too short is filled up
+    image_size: tuple[ImageSide, ImageSide] = (224, 224)  # height and width of the image, in pixels
+
+    def check(self) -> None:
+        """Windows must fit into the clip, and bands below half of the sample rate."""
+        if not self.f_min < self.f_max:
+            raise RecordError(f"f_min must be below f_max, {self.f_max:g} Hz, not {self.f_min:g}")
+        if self.f_max > self.sample_rate / 2:
+            raise RecordError(
+                f"f_max must be at most half of sample_rate, {self.sample_rate / 2:g}, not {self.f_max:g}"
+            )
+        if self.hop_length > self.n_fft:
+            raise RecordError(f"hop_length must be at most n_fft, {self.n_fft}, not {self.hop_length}")
+        if not self.n_fft // 2 < self.n_samples <= MAX_SAMPLES:
+            raise RecordError(
+                f"seconds must give more than {self.n_fft // 2} samples (half of n_fft) and at most {MAX_SAMPLES:,}, "
+                f"not {self.n_samples:,}"
+            )
+        if self.n_mels * self.n_frames > MAX_CELLS:
+            raise RecordError(
+                f"hop_length must give a log-mel of at most {MAX_CELLS:,} cells, not {self.n_mels * self.n_frames:,}"
+            )
 
     @property
     def n_samples(self) -> int:
@@ -72,62 +120,52 @@ class AudioSpec:
         return 1 + self.n_samples // self.hop_length
 
     @property
-    def log_mel(self) -> dict[str, Any]:
-        """The fields that a log-mel in unit levels depends on; normalization and resizing come after it."""
-        after = ("normalization", "image_size")
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in after}
+    def log_mel(self) -> dict[str, Setting]:
+        """The fields that a log-mel in decibels depends on; normalization and resizing come after it."""
+        return {name: value for name, value in self.to_dict().items() if name not in ("normalization", "image_size")}
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values."""
-        return dataclasses.asdict(self)
+        return dict(to_plain(self))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> AudioSpec:
-        """Read what `to_dict` wrote. A square picture may be given by its side, as specs from before do.
+        """Read what `to_dict` wrote.
 
         Raises:
-            InputError: a field is missing or unknown, or its value is of another type.
+            InputError: A field is missing or unknown, or its value is of another type or out of range.
         """
-        return read_table(cls, _by_sides(values), "AudioSpec", complete=True)
+        return from_plain(cls, values, "AudioSpec", complete=True)
 
 
-@dataclass(frozen=True)
-class Uncertainty:
-    """How far a model may be off: a new song's value is within `half_width` of the answer with probability `coverage`.
+class Uncertainty(Record, frozen=True):
+    """How far a prediction may be off: the true value is within `half_width` of it with probability `coverage`."""
 
-    Attributes:
-        coverage: from 0 to 1, for each output by itself, in the mean over songs like those it was measured on.
-        half_width: of valence and arousal.
-        songs: how many songs it was measured on.
-    """
-
-    coverage: float
-    half_width: tuple[float, float]
-    songs: int
+    coverage: Annotated[float, Meta(gt=0, lt=1)]  # probability, for each output by itself, in the mean over songs
+    half_width: tuple[HalfWidth, HalfWidth]  # half widths of valence's and arousal's intervals
+    songs: Count  # songs that it was measured on
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelSpec:
-    """One model: which architecture, what goes in, what comes out.
+class ModelSpec(Record, frozen=True, kw_only=True):
+    """One model: its architecture, its input, its output.
 
     In the form `spectrogram` the input is float32 [1, 3, height, width], `image_size`: three equal channels of the
-    normalized log-mel picture, then (x - image_mean) / image_sd. In the form `waveform` it is float32 PCM
+    normalized log-mel image, then (x - image_mean) / image_sd. In the form `waveform` it is float32 PCM
     [1, n_samples], full scale at -1 and 1. The input is named after the form. The output `output_name` is float32
-    [1, 2] in [-1, 1], ordered as `outputs`. `uncertainty` is None where it was not measured.
-    `pooling` says what the answer for a song is: that of one clip (None), or the mean over all clips one after another.
+    [1, 2] in [-1, 1], ordered as `outputs`.
     """
 
-    architecture: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    audio: AudioSpec = field(default_factory=AudioSpec)
-    form: Form = "spectrogram"
-    output_name: str = "emotion"
-    outputs: tuple[str, ...] = OUTPUTS
-    output_range: tuple[float, float] = (-1.0, 1.0)
-    image_mean: tuple[float, ...] = IMAGE_MEAN
-    image_sd: tuple[float, ...] = IMAGE_SD
-    uncertainty: Uncertainty | None = None
-    pooling: Literal["mean"] | None = None
+    architecture: Name  # a name that the registry knows
+    settings: Settings = msgspec.field(default_factory=dict)  # the architecture's settings, as plain values
+    audio: AudioSpec = AudioSpec()  # the front end
+    form: Form = "spectrogram"  # what the model takes in
+    output_name: Name = "emotion"  # name of the output
+    outputs: tuple[Literal["valence"], Literal["arousal"]] = ("valence", "arousal")  # order of the outputs
+    output_range: tuple[MinusOne, One] = (-1.0, 1.0)  # range of each output
+    image_mean: tuple[Channel, Channel, Channel] = IMAGE_MEAN  # mean of each channel
+    image_sd: tuple[Deviation, Deviation, Deviation] = IMAGE_SD  # standard deviation of each channel
+    uncertainty: Uncertainty | None = None  # how far predictions may be off; None where it was not measured
+    pooling: Literal["mean"] | None = None  # prediction for a song: that of one clip, or "mean" over all its clips
 
     @property
     def input_name(self) -> str:
@@ -142,28 +180,21 @@ class ModelSpec:
         return (1, 3, *self.audio.image_size)
 
     def in_form(self, form: Form) -> ModelSpec:
-        """The same model, fed in another form."""
-        return dataclasses.replace(self, form=form)
+        """The same model with another form of input."""
+        return replace(self, form=form)
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values."""
-        return {**dataclasses.asdict(self), "settings": dict(self.settings)}
+        return dict(to_plain(self))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelSpec:
         """Read what `to_dict` wrote.
 
         Raises:
-            InputError: a field is missing or unknown, or its value is of another type.
+            InputError: A field is missing or unknown, or its value is of another type or out of range.
         """
-        audio = values.get("audio")
-        values = {**values, "audio": _by_sides(audio)} if isinstance(audio, Mapping) else values
-        return read_table(cls, values, "ModelSpec", complete=True)
-
-
-def _by_sides(audio: Mapping[str, Any]) -> Mapping[str, Any]:
-    size = audio.get("image_size")
-    return {**audio, "image_size": (size, size)} if isinstance(size, int) else audio
+        return from_plain(cls, values, "ModelSpec", complete=True)
 
 
 @dataclass(frozen=True)
@@ -177,5 +208,5 @@ class Artifact:
 
     @property
     def label(self) -> str:
-        """The words that tables and messages use for it, such as `onnx waveform fp32`."""
+        """The name that tables and messages give it, such as `onnx waveform fp32`."""
         return f"{self.format} {self.form} {self.precision}"

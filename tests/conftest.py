@@ -9,12 +9,15 @@ import pytest
 # waits by spinning, which made a test of two seconds take a hundred.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.generated import write_deam
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
+from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.models.config import MobileViTSettings, ViTSettings
-from sentio_mobile.recipes import DataRecipe, DistillRecipe, TeacherRecipe, TrainingSettings
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.config import TeacherRecipe
+from sentio_mobile.training.config import TrainingSettings
 
 SONGS = 40
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from sentio_mobile._internal.resources import ROOT
+from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.errors import RecipeError
 from sentio_mobile.models.config import ASTSettings, ViTSettings
-from sentio_mobile.recipes import DistillRecipe, TeacherRecipe, load_recipe, load_run_recipe, with_seed
+from sentio_mobile.recipes import load_recipe, load_run_recipe, with_seed
+from sentio_mobile.teacher.config import TeacherRecipe
 
 
 def names(stage: str) -> list[str]:
@@ -70,10 +72,10 @@ def test_a_wrong_recipe_is_refused_in_one_line(tmp_path: Path, text: str, fault:
 def test_a_teacher_may_be_one_of_several_architectures(tmp_path: Path) -> None:
     recipe = tmp_path / "mine.toml"
     training = "[training]\nepochs = 1\nbatch_size = 2\nlearning_rate = 1e-3\n"
-    recipe.write_text(f'[model]\narchitecture = "ast"\nwidth = 64\n{training}')
-    assert load_recipe(TeacherRecipe, str(recipe), "teacher").model == ASTSettings(width=64)
-    recipe.write_text(f"[model]\nwidth = 64\n{training}")
-    assert load_recipe(TeacherRecipe, str(recipe), "teacher").model == ViTSettings(width=64)
+    recipe.write_text(f'[model]\narchitecture = "ast"\nwidth = 96\n{training}')
+    assert load_recipe(TeacherRecipe, str(recipe), "teacher").model == ASTSettings(width=96)
+    recipe.write_text(f"[model]\nwidth = 96\n{training}")
+    assert load_recipe(TeacherRecipe, str(recipe), "teacher").model == ViTSettings(width=96)
     recipe.write_text(f'[model]\narchitecture = "rnn"\n{training}')
     with pytest.raises(RecipeError, match=r"model.architecture must be one of 'vit', 'ast', 'crnn', not 'rnn'"):
         load_recipe(TeacherRecipe, str(recipe), "teacher")

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import itertools
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.errors import DataError
 from sentio_mobile.metrics.agreement import mean_of_runs, paired_difference_of_runs
 
@@ -35,14 +35,14 @@ def main() -> None:
     record: dict[str, Any] = {"n": len(truth), "arms": {}, "pairs": []}
     for name, answers in arms.items():
         found = mean_of_runs(truth, answers, 0)
-        record["arms"][name] = {"runs": len(answers), "ccc": {d: asdict(i) for d, i in found.items()}}
+        record["arms"][name] = {"runs": len(answers), "ccc": {d: to_plain(i) for d, i in found.items()}}
         print(name, len(answers), {d: str(i) for d, i in found.items()})
     for first, second in itertools.combinations(arms, 2):
         if len(arms[first]) != len(arms[second]):
             continue
         gain = paired_difference_of_runs(truth, arms[first], arms[second], 0)
         record["pairs"].append(
-            {"first": first, "second": second, "difference": {d: asdict(i) for d, i in gain.items()}}
+            {"first": first, "second": second, "difference": {d: to_plain(i) for d, i in gain.items()}}
         )
         print(f"{second} less {first}", {d: str(i) for d, i in gain.items()})
     write_json(out, record)

@@ -12,7 +12,6 @@ choice has seen, and its loss against 32 bits is paired by song. Writes OUT.json
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import read_json, write_json, write_text
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.benchmarks.latency import ratio_of, time_in_turns
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
@@ -61,7 +61,7 @@ def main() -> None:
         "provenance": bundle.manifest["provenance"],
         "threads": 1,
         "runs": arguments.runs,
-        "machine": asdict(describe_machine()),
+        "machine": to_plain(describe_machine()),
         "versions": bundle.manifest["versions"],
     }
     write_json(arguments.out, record)
@@ -95,7 +95,7 @@ def row(bundle: Bundle, artifact: Artifact, times: dict[str, NDArray[np.float64]
         "bytes": bundle.size(artifact),
         "share_of_fp32": round(bundle.size(artifact) / bundle.size(wide[0]), 4) if wide else None,
         "p50_ms": None if took is None else round(float(np.median(took)), 2),
-        "ratio_to_fp32": None if took is None or base is None else asdict(ratio_of(took, base)),
+        "ratio_to_fp32": None if took is None or base is None else to_plain(ratio_of(took, base)),
     }
 
 

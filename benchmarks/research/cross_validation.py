@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +33,18 @@ from cross_validation_music import TURNS, Array, learning, made_ready, sides_of
 from cross_validation_rows import compared, heard_by, regressions, show
 
 from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.data.weak_labels import WeakLabels
-from sentio_mobile.distill.config import ResponseSettings
+from sentio_mobile.distill.config import DistillRecipe, ResponseSettings
 from sentio_mobile.distill.distill import distill
 from sentio_mobile.models.checkpoint import Checkpoint, package_versions, weights_digest
 from sentio_mobile.models.config import ASTSettings, ViTSettings
-from sentio_mobile.recipes import DistillRecipe, TeacherRecipe, WeakLabelSettings, load_recipe
+from sentio_mobile.recipes import load_recipe
+from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.config import WeakLabelSettings
 
 SHARED: dict[str, Any] = {"batch_size": 32, "precision": "bf16-mixed", "sides": WeakLabelSettings(weight=0.5)}
 STAGES: tuple[dict[str, Any], ...] = (
@@ -86,8 +88,8 @@ def main() -> None:
         "unheard": material.fonts[material.heard :],
         "turns_of_a_song_in_an_epoch": TURNS,
         "start": None if start is None else told_of_start(start),
-        "recipes": {"teacher": asdict(teacher), "student": asdict(student)},
-        "machine": asdict(describe_machine()),
+        "recipes": {"teacher": to_plain(teacher), "student": to_plain(student)},
+        "machine": to_plain(describe_machine()),
         "versions": package_versions(),
     }
     first_weights = None if start is None else {"weights": weights_digest(start.model), "learnt_from": start.data}
@@ -100,7 +102,7 @@ def main() -> None:
         second = replace(student, training=replace(student.training, seed=seed))
         for fold in range(arguments.folds):
             data = learning([material.folds[fold][font] for font in material.fonts[: material.heard]])
-            key = [asdict(first), asdict(second), first_weights, data.sheet["fingerprint"], material.sided[1].digest]
+            key = [to_plain([first, second]), first_weights, data.sheet["fingerprint"], material.sided[1].digest]
             name = f"{fold}-{seed}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:8]}"
             places = {network: work / f"{network}-{name}" for network in ("teacher", "student")}
             if not places["teacher"].exists():
@@ -154,7 +156,7 @@ def told_of_start(start: Checkpoint) -> dict[str, Any]:
     return {
         "weights": weights_digest(start.model),
         "learnt_from": start.data,
-        "stages": [stage | {"sides": asdict(stage["sides"])} for stage in STAGES],
+        "stages": [stage | {"sides": to_plain(stage["sides"])} for stage in STAGES],
         "validation_ccc": max(row["val_ccc"] for row in start.history),
         "epochs_of_the_last_stage": len(start.history),
     }

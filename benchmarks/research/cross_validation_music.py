@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from sentio_mobile._internal.files import write_bytes, write_text
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.given_splits import GivenSplits
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import SHEET, UNLABELLED, PreparedData, Split, open_data
 from sentio_mobile.data.songs import read_rows
 from sentio_mobile.data.weak_labels import WeakLabels, read_weak_labels
-from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.ensemble.features import features_of
 

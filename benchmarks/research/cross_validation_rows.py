@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from cross_validation_music import HELD_OUT, Array, Material, sides_of
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import write_bytes
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.prepared import UNLABELLED
 from sentio_mobile.evaluation.weak_labels import areas_of_runs
 from sentio_mobile.metrics.agreement import ccc, retention_of_pairs
@@ -117,7 +117,7 @@ def compared(runs: Mapping[str, Mapping[int, list[dict[str, Array]]]], material:
     retention = {}
     if "student" in answers:
         for font, said in answers["student"].items():
-            retention[font] = asdict(retention_of_pairs(truth, said, answers["teacher"][font][: len(said)], 0))
+            retention[font] = to_plain(retention_of_pairs(truth, said, answers["teacher"][font][: len(said)], 0))
     return {"n": len(truth), "rows": rows, "gains": gains, "retention": retention}
 
 
@@ -137,7 +137,7 @@ def pooled(one: Sequence[Mapping[str, Array]], font: str, material: Material) ->
 
 def plain(intervals: Mapping[str, Any]) -> dict[str, Any]:
     """Intervals as JSON values."""
-    return {name: asdict(interval) for name, interval in intervals.items()}
+    return {name: to_plain(interval) for name, interval in intervals.items()}
 
 
 def show(found: Mapping[str, Any]) -> None:

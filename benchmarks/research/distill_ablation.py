@@ -13,10 +13,8 @@ term of the arm `all`, by epoch). Epochs are chosen by validation songs; test so
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +25,17 @@ from sentio_mobile._internal.charts import LIGHT
 from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.picture import write_picture
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.charts import draw_terms
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.benchmarks.scores import History
 from sentio_mobile.cli.bars import Bars
 from sentio_mobile.data.prepared import PreparedData, open_data
+from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.distill import distill
 from sentio_mobile.metrics.agreement import ccc, mean_of_runs, paired_difference_of_runs, retention_of_runs
 from sentio_mobile.models.checkpoint import Checkpoint, package_versions, weights_digest
-from sentio_mobile.recipes import DistillRecipe, load_recipe
+from sentio_mobile.recipes import load_recipe
 
 ARMS: dict[str, dict[str, dict[str, float]]] = {
     "labels": {"response": {"hard": 1.0, "soft": 0.0}, "features": {"weight": 0.0}, "attention": {"weight": 0.0}},
@@ -68,7 +68,7 @@ def main() -> None:
     data, teacher = open_data(arguments.data), Checkpoint.load(arguments.teacher)
     recipe = load_recipe(DistillRecipe, arguments.recipe, "distill")
     if arguments.epochs:
-        recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=arguments.epochs))
+        recipe = replace(recipe, training=replace(recipe.training, epochs=arguments.epochs))
     extra = [open_data(arguments.unlabelled)] if arguments.unlabelled else []
     work = arguments.out.with_name(f"{arguments.out.name}.runs")
     runs: dict[str, list[Checkpoint]] = {arm: [] for arm in arguments.arms}
@@ -81,8 +81,8 @@ def main() -> None:
         "seeds": arguments.seeds,
         "songs": {name: len(split) for name, split in data.splits.items()},
         "unlabelled_clips": sum(len(given.split("unlabelled")) for given in extra),
-        "recipe": asdict(recipe),
-        "machine": asdict(describe_machine()),
+        "recipe": to_plain(recipe),
+        "machine": to_plain(describe_machine()),
         "versions": package_versions(),
     }
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -98,8 +98,8 @@ def main() -> None:
 
 def changed(recipe: DistillRecipe, arm: str, seed: int) -> DistillRecipe:
     """The recipe of one arm and seed."""
-    parts = {name: dataclasses.replace(getattr(recipe, name), **values) for name, values in ARMS[arm].items()}
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, seed=seed), **parts)
+    parts = {name: replace(getattr(recipe, name), **values) for name, values in ARMS[arm].items()}
+    return replace(recipe, training=replace(recipe.training, seed=seed), **parts)
 
 
 def run(
@@ -112,7 +112,7 @@ def run(
     bars: Progress,
 ) -> Checkpoint:
     """One student, or the one that stands there."""
-    given = [asdict(recipe), weights_digest(teacher.model), data.sheet["fingerprint"]]
+    given = [to_plain(recipe), weights_digest(teacher.model), data.sheet["fingerprint"]]
     given += [songs.sheet["fingerprint"] for songs in extra]
     out = work / f"{name}-{hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8]}"
     if not out.exists():
@@ -134,9 +134,9 @@ def compared(runs: dict[str, list[Checkpoint]], teacher: Checkpoint, data: Prepa
         below = {other: answers[other] for other in ("labels", "response") if other in answers and other != arm}
         gains = {other: paired_difference_of_runs(truth, rows, predicted, 0) for other, rows in below.items()}
         arms[arm] = {
-            "ccc": {name: asdict(value) for name, value in mean_of_runs(truth, predicted, 0).items()},
-            "retention": asdict(retention_of_runs(truth, predicted, taught, 0)),
-            "gain_over": {other: {n: asdict(v) for n, v in gain.items()} for other, gain in gains.items()},
+            "ccc": {name: to_plain(value) for name, value in mean_of_runs(truth, predicted, 0).items()},
+            "retention": to_plain(retention_of_runs(truth, predicted, taught, 0)),
+            "gain_over": {other: {n: to_plain(v) for n, v in gain.items()} for other, gain in gains.items()},
             "by_seed": [round(float(ccc(truth, of_one).mean()), 4) for of_one in predicted],
             "validation": [made.evaluation["val"]["metrics"]["mean"]["ccc"]["value"] for made in runs[arm]],
             "likeness": round(float(np.mean([ccc(taught, of_one).mean() for of_one in predicted])), 4),
@@ -146,7 +146,7 @@ def compared(runs: dict[str, list[Checkpoint]], teacher: Checkpoint, data: Prepa
     return {
         "arms": arms,
         "teacher": {
-            "ccc": {name: asdict(value) for name, value in mean_of_runs(truth, taught[None], 0).items()},
+            "ccc": {name: to_plain(value) for name, value in mean_of_runs(truth, taught[None], 0).items()},
             "parameters": first.evaluation["teacher"]["parameters"],
             "learnt_from": teacher.data,
             "weights": weights_digest(teacher.model),

@@ -13,7 +13,6 @@ import json
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.audio.graph import multiply_accumulates
 from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.benchmarks.latency import ratio_of, time_in_turns
@@ -84,7 +84,7 @@ def compared(plain: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str
     """Medians, and how many times as long the form with a front end takes."""
     ratio = ratio_of(whole, plain)
     p50 = {"spectrogram": float(np.median(plain)), "waveform": float(np.median(whole))}
-    return {"p50_ms": {form: round(value, 2) for form, value in p50.items()}, "ratio": asdict(ratio)}
+    return {"p50_ms": {form: round(value, 2) for form, value in p50.items()}, "ratio": to_plain(ratio)}
 
 
 def measure(runs: int) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def measure(runs: int) -> dict[str, Any]:
         fed = {f"{name} {form}": [inputs[form]] for name in RUNTIMES for form in FORMS}
         times = time_in_turns(runners, fed, runs=runs, warm_up=WARM_UP)
     return {
-        "machine": asdict(describe_machine()),
+        "machine": to_plain(describe_machine()),
         "threads": 1,
         "runs": runs,
         "latency": {name: compared(times[f"{name} spectrogram"], times[f"{name} waveform"]) for name in RUNTIMES},

@@ -12,7 +12,6 @@ OUT/<choice>.html shows real and made-up clips, OUT/<choice>.png made-up ones al
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from matplotlib.figure import Figure
 
 from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.cli.bars import Bars
 from sentio_mobile.data.prepared import open_data
@@ -86,11 +86,11 @@ def main() -> None:
         print(place.name, f"{found.score.total:.0f}", *(str(found.consistency.interval(x, real=False)) for x in
               ("valence", "arousal")), f"diversity {found.diversity.overall:.2f}", flush=True)  # fmt: skip
     record = {
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": to_plain(recipe),
         "choices": CHOICES,
         "clips": len(examples),
         "judgements": judgements,
-        "machine": dataclasses.asdict(describe_machine()),
+        "machine": to_plain(describe_machine()),
         "versions": package_versions(),
     }
     write_json(arguments.out / "choices.json", record)
@@ -116,7 +116,7 @@ def without_clips(values: dict[str, Any]) -> dict[str, Any]:
 
 def changed(recipe: GanRecipe, values: dict[str, Any]) -> GanRecipe:
     """The same recipe with other training settings."""
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, **values))
+    return replace(recipe, training=replace(recipe.training, **values))
 
 
 if __name__ == "__main__":

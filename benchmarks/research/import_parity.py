@@ -25,6 +25,7 @@ from torchvision.models import vit_b_16
 from transformers import ViTConfig, ViTModel
 from transformers.utils.logging import disable_progress_bar
 
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.models.registry import build
 from sentio_mobile.models.vit import ViT
@@ -121,7 +122,7 @@ def measure(case: Case, pictures: torch.Tensor) -> dict[str, Any]:
         row["answers"] = difference(model(pictures), case.answer(pictures))
     if found.checkpoint.spec.settings["norm_eps"] != 1e-6:
         settings = {**found.checkpoint.spec.settings, "norm_eps": 1e-6}
-        other = build(dataclasses.replace(found.checkpoint.spec, settings=settings)).eval()
+        other = build(replace(found.checkpoint.spec, settings=settings)).eval()
         other.load_state_dict(model.state_dict())
         row["hidden_states_with_norm_eps_1e-6"] = difference(hidden_states(other, pictures), wanted)
     return row
@@ -159,7 +160,7 @@ def main(arguments: list[str]) -> None:
                 rows.append(measure(case, pictures))
                 found = rows[-1]
                 print(f"{found['layout']}: {found['hidden_states']}", found.get("answers", ""))
-    record = {"machine": dataclasses.asdict(describe_machine()), "pictures": options.pictures, "layouts": rows}
+    record = {"machine": to_plain(describe_machine()), "pictures": options.pictures, "layouts": rows}
     options.out.write_text(json.dumps(record, indent=2) + "\n")
 
 

@@ -12,7 +12,6 @@ reference (librosa calls each of its cells the loudest): it is held to the floor
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES, decode, fit_length
 from sentio_mobile.audio.graph import FrontEnd
 from sentio_mobile.audio.image import clip_to_input
@@ -155,7 +155,7 @@ def main(arguments: list[str]) -> int:
     spec, fed_pcm = bundle.spec, bundle.spec.in_form("waveform")
     classes = sounds(spec.audio, Path(arguments[2]) if len(arguments) == 3 else None)
     table: dict[str, dict[str, dict[str, float]]] = {name: {"log-mel, dB": {}, "answers": {}} for name in classes}
-    alone = dataclasses.replace(fed_pcm, architecture="front-end", output_name="levels")
+    alone = replace(fed_pcm, architecture="front-end", output_name="levels")
     for name in MAIN_FORMATS:
         format_ = get_format(name)
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():

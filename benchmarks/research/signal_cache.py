@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import argparse
 import copy
-import dataclasses
 import statistics
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +21,19 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.cli.bars import Bars
 from sentio_mobile.data.prepared import PreparedData, open_data
+from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.layer_mapping import Source, map_layers
 from sentio_mobile.distill.objective import Distillation
 from sentio_mobile.distill.teacher_outputs import cached_outputs, fill_cache, online_teacher
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import ViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.recipes import DistillRecipe, load_recipe
+from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.datamodule import Batch, TrainingClips
 from sentio_mobile.training.sources import ExtraData
@@ -86,10 +86,10 @@ def main() -> None:
         arguments.out,
         {
             "command": f"python benchmarks/research/signal_cache.py OUT.json --data PREPARED --turns {arguments.turns}",
-            "machine": asdict(describe_machine()),
+            "machine": to_plain(describe_machine()),
             "threads": torch.get_num_threads(),
             "batch": BATCH,
-            "recipe": asdict(recipe),
+            "recipe": to_plain(recipe),
             "clips_a_second": rates,
             "ratio": {"median": statistics.median(ratios), "least": min(ratios), "most": max(ratios)},
             "asking_seconds_a_clip": asked,
@@ -103,12 +103,12 @@ def main() -> None:
 def first_songs(data: PreparedData, count: int) -> PreparedData:
     """The same data with fewer training songs."""
     train = data.split("train")
-    fewer = dataclasses.replace(
+    fewer = replace(
         train,
         song_ids=train.song_ids[:count], groups=train.groups[:count], rows=train.rows[:count],
         labels=train.labels[:count], windows=train.windows[:count], window_labels=train.window_labels[:count],
     )  # fmt: skip
-    return dataclasses.replace(data, splits={**data.splits, "train": fewer})
+    return replace(data, splits={**data.splits, "train": fewer})
 
 
 def loader(clips: TrainingClips) -> DataLoader[Batch]:

@@ -12,7 +12,6 @@ then played with the first font and with the unheard one. OUT.json is written an
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,17 @@ import torch
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, Split, open_data
 from sentio_mobile.metrics.agreement import evaluate, paired_difference
 from sentio_mobile.models.checkpoint import Checkpoint, package_versions
-from sentio_mobile.recipes import DataRecipe, TeacherRecipe, load_recipe
+from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
 
 FRACTIONS = (0.6, 0.15, 0.25)
@@ -60,19 +62,19 @@ def main() -> None:
                 "all heard fonts, equalizer and gain": (heard, shaken(recipe)),
             }
             for way, (sounds, how) in ways.items():
-                how = dataclasses.replace(how, training=dataclasses.replace(how.training, seed=seed))
+                how = replace(how, training=replace(how.training, seed=seed))
                 out = Path(folder) / f"{seed}-{len(runs)}"
                 teacher = train_teacher(learning(fonts[-1], sounds), how, out=out, start=start)
                 runs.append({"seed": seed, "way": way, **played(teacher, heard[0], unheard, seed)})
                 print(seed, way, *(runs[-1][name]["metrics"] for name in ("heard", "unheard")), flush=True)
                 record = {
-                    "recipe": dataclasses.asdict(recipe),
+                    "recipe": to_plain(recipe),
                     "equalizer_and_gain": SHAKEN,
                     "first_weights": start.data if start else "random",
                     "songs": {name: len(split) for name, split in heard[0].splits.items()},
                     "runs": [{name: run[name] for name in run if name != "songs"} for run in runs],
                     "over_seeds": over_seeds(runs),
-                    "machine": dataclasses.asdict(describe_machine()),
+                    "machine": to_plain(describe_machine()),
                     "versions": package_versions(),
                 }
                 write_json(arguments.out, record)
@@ -95,8 +97,8 @@ def prepared(place: Path, folder: Path, seed: int) -> PreparedData:
 
 def shaken(recipe: TeacherRecipe) -> TeacherRecipe:
     """The recipe with equalizer and gain."""
-    augment = dataclasses.replace(recipe.training.augment, **SHAKEN)
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, augment=augment))
+    augment = replace(recipe.training.augment, **SHAKEN)
+    return replace(recipe, training=replace(recipe.training, augment=augment))
 
 
 def learning(newest: PreparedData, fonts: list[PreparedData]) -> PreparedData:
@@ -112,11 +114,9 @@ def learning(newest: PreparedData, fonts: list[PreparedData]) -> PreparedData:
         first = fonts[0].split(name)
         assert all(font.split(name).song_ids == first.song_ids for font in fonts)
         windows = np.stack(rows, axis=1)
-        return dataclasses.replace(
-            first, windows=windows, window_labels=np.repeat(first.labels[:, None], windows.shape[1], axis=1)
-        )
+        return replace(first, windows=windows, window_labels=np.repeat(first.labels[:, None], windows.shape[1], axis=1))
 
-    return dataclasses.replace(fonts[0], store=newest.store, splits={name: together(name) for name in fonts[0].splits})
+    return replace(fonts[0], store=newest.store, splits={name: together(name) for name in fonts[0].splits})
 
 
 def played(teacher: Checkpoint, heard: PreparedData, unheard: PreparedData, seed: int) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def played(teacher: Checkpoint, heard: PreparedData, unheard: PreparedData, seed
     change = paired_difference(test.labels, answers["heard"], answers["unheard"], seed)
     return {
         **kept,
-        "unheard_minus_heard": {name: dataclasses.asdict(value) for name, value in change.items()},
+        "unheard_minus_heard": {name: to_plain(value) for name, value in change.items()},
         "epochs": len(teacher.history),
         "songs": {"ids": test.song_ids, "truth": test.labels, **answers},
     }
@@ -176,7 +176,7 @@ def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
         }
         first = pooled[ways[0]]["unheard"]
         gain = paired_difference(sets["truth"], first, sets["unheard"], 0)
-        table[way]["gain_on_the_unheard_font"] = {name: dataclasses.asdict(value) for name, value in gain.items()}
+        table[way]["gain_on_the_unheard_font"] = {name: to_plain(value) for name, value in gain.items()}
     return table
 
 

@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,14 @@ import numpy as np
 import soundfile
 
 from sentio_mobile._internal.files import sha256, write_json
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.audio.decode import decode
 from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import open_data
-from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import AudioSpec
 
 SONGS = 24
@@ -57,7 +57,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=arguments.work or arguments.out.absolute().parent) as folder:
         work = Path(folder)
-        machine = asdict(describe_machine())
+        machine = to_plain(describe_machine())
         songs = [encode(render(song, RATE), RATE) for song in draw_songs(SONGS, seed=1)]
         sizes = [measure_size(count, songs, work) for count in arguments.clips]
         like_deam = work / "like_deam"

@@ -50,7 +50,8 @@ def ablate(
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.recipes import TeacherRecipe, load_recipe
+    from sentio_mobile.recipes import load_recipe
+    from sentio_mobile.teacher.config import TeacherRecipe
 
     require_free(out, force)
     try:

@@ -131,14 +131,16 @@ def prepare(
     relative to the CSV; or a folder of audio without labels. A run that was stopped goes on when it is given again.
     """
     from sentio_mobile._internal.files import read_json
-    from sentio_mobile._internal.tables import read_table
+    from sentio_mobile._internal.records import from_plain
     from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.data.config import DataRecipe
     from sentio_mobile.data.given_splits import read_splits
     from sentio_mobile.data.prepare import prepare as prepare_data
     from sentio_mobile.data.prepared import SHEET
     from sentio_mobile.errors import DataError
-    from sentio_mobile.recipes import DataRecipe, TeacherRecipe, load_recipe
+    from sentio_mobile.recipes import load_recipe
     from sentio_mobile.spec import AudioSpec
+    from sentio_mobile.teacher.config import TeacherRecipe
 
     options = {
         "scale": scale,
@@ -148,7 +150,7 @@ def prepare(
         "fractions": fractions,
         "seed": seed,
     }
-    recipe = read_table(DataRecipe, options, "the options")
+    recipe = from_plain(DataRecipe, options, "the options")
     audio = (load_recipe(TeacherRecipe, teacher, "teacher").audio if teacher else None) or AudioSpec()
     with Bars() as bars:
         given = read_splits(splits) if splits else None

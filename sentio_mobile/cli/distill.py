@@ -13,8 +13,8 @@ from sentio_mobile.errors import InputError
 if TYPE_CHECKING:
     from sentio_mobile.data.gan_samples import GanSamples
     from sentio_mobile.data.prepared import PreparedData
+    from sentio_mobile.distill.config import QatRecipe
     from sentio_mobile.models.checkpoint import Checkpoint
-    from sentio_mobile.recipes import QatRecipe
 
 
 @click.command(epilog="Example: sentio-mobile distill --teacher teacher-ckpt --data prepared --out student-ckpt")
@@ -86,8 +86,9 @@ def distill(
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.pseudo_labels import read_pseudo_labels
     from sentio_mobile.data.weak_labels import read_weak_labels
+    from sentio_mobile.distill.config import DistillRecipe, QatRecipe
     from sentio_mobile.models.checkpoint import Checkpoint
-    from sentio_mobile.recipes import DistillRecipe, QatRecipe, load_recipe
+    from sentio_mobile.recipes import load_recipe
 
     require_free(out, force)
     if answers is not None and not unlabelled:

@@ -107,7 +107,7 @@ def export(
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.errors import InputError
     from sentio_mobile.export.build import build_bundle
-    from sentio_mobile.recipes import ExportRecipe
+    from sentio_mobile.export.config import ExportRecipe
 
     require_free(out, force)
     if sensitivity:

@@ -79,7 +79,8 @@ def train(
     from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.weak_labels import read_weak_labels
-    from sentio_mobile.recipes import TeacherRecipe, load_recipe
+    from sentio_mobile.recipes import load_recipe
+    from sentio_mobile.teacher.config import TeacherRecipe
 
     require_free(out, force)
     if start and weights:

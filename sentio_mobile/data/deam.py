@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.songs import Moments, Song, csv_lines, numbered_rows, read_label
 from sentio_mobile.errors import LabelError

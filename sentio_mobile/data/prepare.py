@@ -6,7 +6,6 @@ nor, while its file is unchanged, read again. Until songs.csv and data.json are 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,9 @@ import numpy as np
 
 from sentio_mobile._internal.files import require_free, sha256, write_json
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import replace
 from sentio_mobile.data.clips import FileClips, clips_of_file, in_order
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.given_splits import GivenSplits
 from sentio_mobile.data.journal import Index
 from sentio_mobile.data.prepared import SHEET, SONGS, STORE, UNLABELLED, fingerprint_of, write_songs
@@ -25,7 +26,6 @@ from sentio_mobile.data.sources import Source, read_source
 from sentio_mobile.data.splits import SPLITS, split_songs
 from sentio_mobile.data.store import StoreWriter, is_store, key_of, remove_store
 from sentio_mobile.errors import AudioError, DataError, OutputError
-from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import AudioSpec
 
 MOST_UNUSABLE = 0.05
@@ -70,7 +70,7 @@ def prepare(
         raise DataError(f"{source}: has no labels, and songs without labels have no splits; leave --splits out")
     if splits is not None:
         listed, notes = splits.apply(found.songs)
-        found = dataclasses.replace(found, songs=listed, notes=(*found.notes, *notes))
+        found = replace(found, songs=listed, notes=(*found.notes, *notes))
     _require_room(out, overwrite, found)
     folder = (store or out / STORE) / key_of(audio)
     with StoreWriter(folder, audio) as writer:

@@ -8,12 +8,12 @@ from typing import Literal, cast
 
 from sentio_mobile._internal.files import read_json
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.deam import GENERATED_NOTE, find_deam, read_deam
 from sentio_mobile.data.folder import read_folder
 from sentio_mobile.data.manifest import read_manifest
 from sentio_mobile.data.songs import Song
 from sentio_mobile.errors import LabelError
-from sentio_mobile.recipes import DataRecipe
 
 Layout = Literal["deam", "manifest", "folder"]
 Labels = Literal["rated", "generated", "none"]

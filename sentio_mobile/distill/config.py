@@ -1,76 +1,95 @@
-"""What can be chosen about what a student learns. Free of torch, so that recipes can be read without it."""
+"""Settings of distillation. Free of torch, so that recipes can be read without it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from sentio_mobile.errors import RecipeError
+from msgspec import Meta
 
+from sentio_mobile._internal.records import Record
+from sentio_mobile.errors import RecordError
+from sentio_mobile.models.config import MobileViTSettings
+from sentio_mobile.spec import ImageSide
+from sentio_mobile.training.config import TrainingSettings
 
-@dataclass(frozen=True)
-class ResponseSettings:
-    """Response distillation: people's labels (`hard`) and the teacher's answers (`soft`), by their shares.
-
-    `temperature` is that at which the teacher's answers are followed, see `sentio_mobile.distill.losses.tempered`; 1
-    follows them as they are. `weight` is that of the whole in the loss.
-    """
-
-    weight: float = 0.3
-    hard: float = 0.3
-    soft: float = 0.7
-    temperature: float = 6.0
-
-    def __post_init__(self) -> None:
-        _check_weights("response", weight=self.weight, hard=self.hard, soft=self.soft)
-        if not self.temperature >= 1:
-            raise RecipeError(f"response.temperature must be 1 or more, not {self.temperature!r}")
-        if self.weight * (self.hard + self.soft) == 0:
-            raise RecipeError("response: weight, and hard or soft, must be above 0, or no answer is learnt at all")
+Weight = Annotated[float, Meta(ge=0, le=1000)]
+Blocks = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(max_length=64)]
 
 
-@dataclass(frozen=True)
-class FeatureSettings:
-    """Feature distillation: what the teacher's tokens hold, through a linear projection to its width.
-
-    Each of the student's `blocks`, counted from 0, learns from the one of `teacher_blocks` that stands at its place.
-    Without `blocks` they are the middle and the last one; without `teacher_blocks` those at the same relative depth.
-    """
-
-    weight: float = 0.4
-    blocks: tuple[int, ...] = ()
-    teacher_blocks: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        _check_weights("features", weight=self.weight)
-        _check_pairs("features", self.blocks, self.teacher_blocks)
-
-
-@dataclass(frozen=True)
-class AttentionSettings:
-    """Attention distillation: where the teacher looks, in the mean over heads. Blocks are as in `FeatureSettings`.
-
-    `loss` compares the two distributions of each token: `kl` by the Kullback-Leibler divergence, `mse` by squares.
-    """
-
-    weight: float = 0.3
-    blocks: tuple[int, ...] = ()
-    teacher_blocks: tuple[int, ...] = ()
-    loss: Literal["kl", "mse"] = "kl"
-
-    def __post_init__(self) -> None:
-        _check_weights("attention", weight=self.weight)
-        _check_pairs("attention", self.blocks, self.teacher_blocks)
-
-
-def _check_weights(where: str, **weights: float) -> None:
-    for name, value in weights.items():
-        if not value >= 0:
-            raise RecipeError(f"{where}.{name} must be 0 or more, not {value!r}")
-
-
-def _check_pairs(where: str, blocks: tuple[int, ...], teacher_blocks: tuple[int, ...]) -> None:
+def _check_pairs(blocks: tuple[int, ...], teacher_blocks: tuple[int, ...]) -> None:
     if len(set(blocks)) < len(blocks):
-        raise RecipeError(f"{where}.blocks names a block twice: {list(blocks)}")
+        raise RecordError(f"blocks names a block twice: {list(blocks)}")
     if teacher_blocks and len(teacher_blocks) != len(blocks):
-        raise RecipeError(f"{where}.teacher_blocks must be as many as {where}.blocks, which are {len(blocks)}")
+        raise RecordError(f"teacher_blocks must be as many as blocks, {len(blocks)}, not {len(teacher_blocks)}")
+
+
+class ResponseSettings(Record, frozen=True, kw_only=True):
+    """Response distillation: labels (`hard`) and the teacher's predictions (`soft`)."""
+
+    weight: Weight = 0.3  # weight of the term in the loss
+    hard: Weight = 0.3  # share of the labels in the term
+    soft: Weight = 0.7  # share of the teacher's predictions in the term
+    temperature: Annotated[float, Meta(ge=1, le=100)] = 6.0  # softens the teacher's predictions; 1 is off
+
+    def check(self) -> None:
+        """Something must be learned."""
+        if self.weight * (self.hard + self.soft) == 0:
+            raise RecordError("weight, and hard or soft, must be above 0: no prediction is learned otherwise")
+
+
+class FeatureSettings(Record, frozen=True, kw_only=True):
+    """Feature distillation: the teacher's tokens, through a linear projection to their width.
+
+    Without `blocks`, the middle and the last block of the student learn; without `teacher_blocks`, from the blocks at
+    the same relative depth.
+    """
+
+    weight: Weight = 0.4  # weight of the term in the loss
+    blocks: Blocks = ()  # blocks of the student that learn, counted from 0
+    teacher_blocks: Blocks = ()  # blocks of the teacher they learn from, one for each of `blocks`
+
+    def check(self) -> None:
+        """Each block may learn once, from one block of the teacher."""
+        _check_pairs(self.blocks, self.teacher_blocks)
+
+
+class AttentionSettings(Record, frozen=True, kw_only=True):
+    """Attention distillation: the teacher's attention, in the mean over heads. Blocks as in `FeatureSettings`."""
+
+    weight: Weight = 0.3  # weight of the term in the loss
+    blocks: Blocks = ()  # blocks of the student that learn, counted from 0
+    teacher_blocks: Blocks = ()  # blocks of the teacher they learn from, one for each of `blocks`
+    loss: Literal["kl", "mse"] = "kl"  # compares the distributions of a token: Kullback-Leibler, or mean squares
+
+    def check(self) -> None:
+        """Each block may learn once, from one block of the teacher."""
+        _check_pairs(self.blocks, self.teacher_blocks)
+
+
+class DistillRecipe(Record, frozen=True, kw_only=True):
+    """A student and how it is distilled from its teacher."""
+
+    model: MobileViTSettings  # the student's widths
+    training: TrainingSettings  # how it is trained
+    response: ResponseSettings = ResponseSettings()  # what it learns from labels and from the teacher's predictions
+    features: FeatureSettings = FeatureSettings()  # what it learns from the teacher's tokens
+    attention: AttentionSettings = AttentionSettings()  # what it learns from the teacher's attention
+    # height and width of the student's image, in pixels; None takes the one that songs were prepared for
+    image_size: tuple[ImageSide, ImageSide] | None = None
+    # augmented versions of each clip whose teacher outputs are cached before training; 0 runs the teacher in each step
+    views: Annotated[int, Meta(ge=0, le=1000)] = 4
+
+    def check(self) -> None:
+        """The stem must be able to halve the image, and blocks that learn must be there."""
+        if self.image_size is not None and any(side % self.model.stride for side in self.image_size):
+            raise RecordError(
+                f"image_size must be two multiples of {self.model.stride}, the stride of the stem, "
+                f"not {list(self.image_size)}"
+            )
+
+
+class QatRecipe(Record, frozen=True, kw_only=True):
+    """Quantization-aware training: how a student learns to predict in int8 as it does in fp32 (`distill --qat`)."""
+
+    training: TrainingSettings  # how it is trained
+    whole: Weight = 0.3  # weight of the fp32 predictions in the loss, beside 1 for those with fake quantization

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
-from dataclasses import replace as replace_fields
 from pathlib import Path
 
 import lightning
 
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import replace as replace_fields
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.data.weak_labels import WeakLabels
+from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.layer_mapping import map_layers
 from sentio_mobile.distill.objective import Distillation
 from sentio_mobile.distill.student_evaluation import evaluate_student
@@ -23,7 +24,6 @@ from sentio_mobile.errors import DataError
 from sentio_mobile.metrics.conformal import with_uncertainty
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.recipes import DistillRecipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.datamodule import TrainingClips
 from sentio_mobile.training.extra_data import extra_sources, weakly_labelled_sources
@@ -106,7 +106,7 @@ def distill(
     )
     evaluation = evaluate_student(Checkpoint(model=model, spec=spec), teacher, data, recipe.training.seed)
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
-    made_by = {**asdict(recipe), "plan": asdict(plan), "extra_clips": [len(songs) for songs in extras.material]}
+    made_by = {**to_plain(recipe), "plan": to_plain(plan), "extra_clips": [len(songs) for songs in extras.material]}
     made_by["answers"] = None if answers is None else answers.digest
     checkpoint = Checkpoint(
         model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=data.origin

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.layer_mapping import ANSWERS, LayerMapping, Source, attention_name, features_name
 from sentio_mobile.distill.losses import attention_loss, feature_loss, gather_attention, gather_tokens, tempered
 from sentio_mobile.models.capture import Observable, observe
-from sentio_mobile.recipes import DistillRecipe
 from sentio_mobile.training.datamodule import Batch
 from sentio_mobile.training.objectives import regression_loss, weak_label_loss
 
@@ -58,7 +58,7 @@ class Distillation(nn.Module):
                 {str(pair.student): nn.Linear(student.width, teacher.width) for pair in plan.features}
             )
         if has_sides:
-            shares["sides"] = recipe.training.sides.weight
+            shares["sides"] = recipe.training.weak_labels.weight
         if plan.attention:
             shares["attention"] = recipe.attention.weight
         self.shares: Mapping[str, float] = {name: share for name, share in shares.items() if share > 0}
@@ -109,5 +109,5 @@ class Distillation(nn.Module):
         )
         terms = {"hard": hard, "soft": soft}
         if "sides" in self.shares:
-            terms["sides"] = weak_label_loss(answers, batch.sides, self.recipe.training.sides.sharpness)
+            terms["sides"] = weak_label_loss(answers, batch.sides, self.recipe.training.weak_labels.sharpness)
         return terms

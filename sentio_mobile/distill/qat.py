@@ -8,8 +8,6 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
-from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import replace as replace_fields
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.distill.config import QatRecipe
 from sentio_mobile.distill.self_distillation import SelfDistillation
 from sentio_mobile.distill.student_evaluation import evaluate_student
 from sentio_mobile.errors import CheckpointError, DataError
@@ -30,7 +31,6 @@ from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import settings_of
 from sentio_mobile.quantization.fake_quant import fake_quantize, observing_ranges
-from sentio_mobile.recipes import QatRecipe
 from sentio_mobile.training.extra_data import extra_sources
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.sources import ExtraData
@@ -110,8 +110,8 @@ def finetune(
     evaluation["rounding"] = {"before": before, "after": _distance(predict(network, spec, data, "val"), taught)}
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
     made_by = {
-        **asdict(recipe),
-        "model": asdict(settings),
+        **to_plain(recipe),
+        "model": to_plain(settings),
         "finetuned": student.recipe,
         "from_weights": weights_digest(was),
     }

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.functional import mse_loss
 
+from sentio_mobile.distill.config import QatRecipe
 from sentio_mobile.models.checkpoint import weights_digest
-from sentio_mobile.recipes import QatRecipe
 from sentio_mobile.training.datamodule import Batch
 
 

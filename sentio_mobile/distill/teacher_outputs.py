@@ -15,7 +15,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.distill.layer_mapping import ANSWERS, Source, teacher_outputs_of
 from sentio_mobile.distill.token_grid import Grid
@@ -137,8 +138,8 @@ def _shapes(
 
 def _key(teacher: Checkpoint, clips: TrainingClips, grid: Grid | None) -> str:
     given = [
-        _VERSION, teacher.spec.to_dict(), weights_digest(teacher.model), clips.material, asdict(clips.settings.augment),
-        clips.settings.seed, grid,
+        _VERSION, teacher.spec.to_dict(), weights_digest(teacher.model), clips.material,
+        to_plain(clips.settings.augment), clips.settings.seed, grid,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(given).encode()).hexdigest()[:16]
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +12,13 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import write_bytes
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.data.clips import in_order
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.evaluation.evaluated_model import Answers, EvaluatedModel, open_model
 from sentio_mobile.evaluation.predictions import Sound, clips_of, sounds_of
-from sentio_mobile.recipes import TeacherRecipe, load_recipe
+from sentio_mobile.recipes import load_recipe
+from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.ensemble.classical import CLASSICS, train_classical
 from sentio_mobile.teacher.ensemble.features import NAMES, features_of
 
@@ -111,7 +111,7 @@ def crnn_model(data: PreparedData, work: Path, seed: int, progress: Progress) ->
 
     recipe = load_recipe(TeacherRecipe, CRNN, "teacher")
     recipe = replace(recipe, training=replace(recipe.training, seed=seed))
-    key = json.dumps([data.sheet["fingerprint"], dataclasses.asdict(recipe)])
+    key = json.dumps([data.sheet["fingerprint"], to_plain(recipe)])
     place = work / f"{CRNN}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not place.exists():
         train_teacher(data, recipe, out=place, progress=progress)

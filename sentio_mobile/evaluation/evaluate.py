@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.latency import Latency
 from sentio_mobile.data.listing import Listed
 from sentio_mobile.data.prepared import PreparedData

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sentio_mobile._internal.files import new_folder, sha256, write_json, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import replace
 from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
 from sentio_mobile.bundle.figures import read_figures
 from sentio_mobile.bundle.licence import licence_id
@@ -17,6 +18,7 @@ from sentio_mobile.bundle.make_golden import make_golden
 from sentio_mobile.bundle.model_card import CARD, model_card
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import ConversionError, InputError, PrecisionError
+from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.gates import GateResult, run_gates
 from sentio_mobile.export.worker import ConversionJob, ConversionResult, convert
 from sentio_mobile.formats.base import get_format, require
@@ -25,7 +27,6 @@ from sentio_mobile.models.checkpoint import WEIGHTS, Checkpoint, package_version
 from sentio_mobile.quantization.calibration import Calibration, calibration_of
 from sentio_mobile.quantization.layer_choice import chosen_weights
 from sentio_mobile.quantization.settings import KEEPING
-from sentio_mobile.recipes import ExportRecipe
 from sentio_mobile.spec import PRECISIONS, Artifact, Precision
 
 AT_ONCE = 2

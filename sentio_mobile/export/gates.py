@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import replace
 from sentio_mobile.bundle.accuracy import Accuracy, accuracy_of, answers_on
 from sentio_mobile.bundle.check_quantized import weights_that_stayed_wide
 from sentio_mobile.bundle.golden import Golden

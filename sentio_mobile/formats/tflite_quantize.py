@@ -14,7 +14,7 @@ import numpy as np
 
 from sentio_mobile.formats.tflite_half import halved
 from sentio_mobile.formats.tflite_layers import inputs_of, scopes_of
-from sentio_mobile.models.config import WIDEST_LOGIT
+from sentio_mobile.models.config import MAX_LOGIT
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.quantization.settings import QuantizationOptions
 from sentio_mobile.spec import ModelSpec, Precision
@@ -96,7 +96,7 @@ def _ranges(network: bytes, recipes: Any, calibration: Calibration, spec: ModelS
     clips = [{spec.input_name: given} for given in calibration.inputs(spec)]
     calibrator.calibrate({SIGNATURE: clips}, recipes)
     ranges: dict[str, Any] = calibrator.get_model_qsvs()
-    widest = np.float32(WIDEST_LOGIT)
+    widest = np.float32(MAX_LOGIT)
     for name in inputs_of(network, "TANH"):
         if name in ranges:
             low, high = ranges[name]["min"], ranges[name]["max"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import os
@@ -15,6 +14,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_input, mel_to_input
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
@@ -283,7 +283,7 @@ def _mean(emotions: Iterator[Emotion]) -> Emotion:
         float(np.mean([getattr(emotion, name) for emotion in every])) for name in ("valence", "arousal")
     )
     inference_ms = sum(emotion.inference_ms for emotion in every)
-    return dataclasses.replace(every[0], valence=valence, arousal=arousal, end=every[-1].end, inference_ms=inference_ms)
+    return replace(every[0], valence=valence, arousal=arousal, end=every[-1].end, inference_ms=inference_ms)
 
 
 def _name(song: str | Path) -> str:

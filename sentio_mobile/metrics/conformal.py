@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.spec import OUTPUTS, ModelSpec, Uncertainty
 
 COVERAGE = 0.9
@@ -82,4 +82,4 @@ def with_uncertainty(spec: ModelSpec, evaluation: Mapping[str, Any]) -> tuple[Mo
     )
     uncertainty = uncertainty_of(truth, predicted)
     coverage = None if uncertainty is None else coverage_on(uncertainty, *tested)
-    return dataclasses.replace(spec, uncertainty=uncertainty), coverage
+    return replace(spec, uncertainty=uncertainty), coverage

@@ -13,9 +13,8 @@ from torch import nn
 from torch.nn.functional import interpolate, leaky_relu, pad, scaled_dot_product_attention, silu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sentio_mobile.models.config import GanSettings
+from sentio_mobile.models.config import NORM_GROUPS, GanSettings
 
-_MAX_GROUPS = 8
 _SLOPE = 0.2
 SILENCE = -1.0
 """The floor of a log-mel in the networks' value range, [-1, 1]."""
@@ -43,7 +42,7 @@ class ConditionalNorm(nn.Module):
 
     def __init__(self, channels: int, vector: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(min(_MAX_GROUPS, channels), channels, affine=False)
+        self.norm = nn.GroupNorm(min(NORM_GROUPS, channels), channels, affine=False)
         self.affine = nn.Linear(vector, 2 * channels)
         nn.init.normal_(self.affine.weight, std=0.02)
         nn.init.zeros_(self.affine.bias)

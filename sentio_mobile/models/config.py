@@ -1,102 +1,147 @@
-"""What can be chosen about each architecture. Free of torch, so that recipes can be read without it."""
+"""Settings of each architecture. Free of torch, so that recipes can be read without it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Record
+from sentio_mobile.errors import RecordError
+
+Width = Annotated[int, Meta(ge=1, le=8192)]
+Layers = Annotated[int, Meta(ge=1, le=64)]
+Heads = Annotated[int, Meta(ge=1, le=128)]
+PatchSize = Annotated[int, Meta(ge=4, le=128)]
+PatchKeep = Annotated[int, Meta(ge=0, le=65_536)]
+HeadWidths = Annotated[tuple[Width, ...], Meta(max_length=8)]
+HeadDropout = Annotated[tuple[Annotated[float, Meta(ge=0, lt=1)], ...], Meta(min_length=1, max_length=9)]
+GanWidth = Annotated[int, Meta(ge=1, le=2048)]
+Epsilon = Annotated[float, Meta(gt=0, le=0.1)]
+
+MAX_WEIGHTS = 2_000_000_000
+"""Weights of the largest network that may be described: 8 GB in fp32."""
+
+NORM_GROUPS = 8
+"""Groups of the GAN's group normalization, where a layer has so many channels."""
+
+MAX_LOGIT = 2.0
+"""Range of the student's last tanh input under quantization, whatever its range on the calibration songs.
+
+Stronger emotions than those of the calibration songs would be cut off otherwise. tanh(2) is 0.96.
+"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ViTSettings:
-    """A plain vision transformer (Dosovitskiy et al. 2021). The defaults are ViT-B/16: 86 M parameters.
-
-    `patch_keep` is the number of patch tokens that a training step keeps (PatchDropout, Liu et al. 2023); 0 keeps all.
-    Evaluation always sees every token. `norm_eps` is what the encoder's layer norms add to a variance: 1e-6 in
-    torchvision and timm, 1e-12 in Hugging Face's models, whose answers another value would change.
-    """
-
-    architecture: Literal["vit"] = "vit"
-    patch_size: int = 16
-    layers: int = 12
-    heads: int = 12
-    width: int = 768
-    mlp_width: int = 3072
-    head_widths: tuple[int, ...] = (512, 128)
-    head_dropout: tuple[float, ...] = (0.2, 0.2, 0.1)
-    patch_keep: int = 0
-    norm_eps: float = 1e-6
+def _check_transformer(layers: int, width: int, attention_width: int, mlp_width: int) -> None:
+    weights = layers * width * (4 * attention_width + 2 * mlp_width)
+    if weights > MAX_WEIGHTS:
+        raise RecordError(f"layers and widths come to {weights:,} weights, more than {MAX_WEIGHTS:,}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ASTSettings:
-    """An audio spectrogram transformer (Gong et al. 2021), by default that for 5 s; fields as in `ViTSettings`."""
-
-    architecture: Literal["ast"] = "ast"
-    patch_size: int = 16
-    layers: int = 4
-    heads: int = 4
-    width: int = 256
-    mlp_width: int = 1024
-    head_widths: tuple[int, ...] = (128,)
-    head_dropout: tuple[float, ...] = (0.1, 0.1)
-    patch_keep: int = 0
-    norm_eps: float = 1e-6
+def _check_encoder(settings: ViTSettings | ASTSettings) -> None:
+    if settings.width % settings.heads:
+        raise RecordError(f"heads must divide width, {settings.width}; {settings.heads} does not")
+    if len(settings.head_dropout) != len(settings.head_widths) + 1:
+        raise RecordError(
+            f"head_dropout must have one value more than head_widths: {len(settings.head_widths) + 1}, "
+            f"not {len(settings.head_dropout)}"
+        )
+    _check_transformer(settings.layers, settings.width, settings.width, settings.mlp_width)
 
 
-@dataclass(frozen=True, kw_only=True)
-class CRNNSettings:
-    """A convolutional recurrent network, what music emotion was heard with before transformers (5.8 M parameters).
+class ViTSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="vit"):
+    """A plain vision transformer (Dosovitskiy et al. 2021). The defaults are ViT-B/16: 86 M parameters."""
 
-    `conv_widths` are channels of the convolutions over time, each of which halves the time axis; `lstm_width` is that
-    of each direction of `lstm_layers` recurrent layers.
-    """
+    patch_size: PatchSize = 16  # side of a square patch, in pixels
+    layers: Layers = 12  # transformer blocks
+    heads: Heads = 12  # attention heads of a block; they divide the width
+    width: Width = 768  # numbers of a token
+    mlp_width: Width = 3072  # hidden width of a block's perceptron
+    head_widths: HeadWidths = (512, 128)  # hidden widths of the regression head
+    head_dropout: HeadDropout = (0.2, 0.2, 0.1)  # dropout before each linear map of the head
+    patch_keep: PatchKeep = 0  # patch tokens that a training step keeps (PatchDropout, Liu et al. 2023); 0 keeps all
+    norm_eps: Epsilon = 1e-6  # added to variances in layer norms: 1e-6 in torchvision and timm, 1e-12 in Hugging Face
 
-    architecture: Literal["crnn"] = "crnn"
-    conv_widths: tuple[int, ...] = (128, 256, 512)
-    lstm_layers: int = 2
-    lstm_width: int = 344
-    dropout: float = 0.2
-
-
-WIDEST_LOGIT = 2.0
-"""What goes into a student's last tanh may reach this when it is rounded, whatever it reached on the songs that ranges
-are measured on: stronger emotions than theirs would be cut off. The tanh of it is 0.96."""
+    def check(self) -> None:
+        """Heads must divide the width, and the head's lists must agree."""
+        _check_encoder(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class MobileViTSettings:
+class ASTSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="ast"):
+    """An audio spectrogram transformer (Gong et al. 2021). The defaults are a small one for clips of 5 s."""
+
+    patch_size: PatchSize = 16  # side of a square patch, in pixels
+    layers: Layers = 4  # transformer blocks
+    heads: Heads = 4  # attention heads of a block; they divide the width
+    width: Width = 256  # numbers of a token
+    mlp_width: Width = 1024  # hidden width of a block's perceptron
+    head_widths: HeadWidths = (128,)  # hidden widths of the regression head
+    head_dropout: HeadDropout = (0.1, 0.1)  # dropout before each linear map of the head
+    patch_keep: PatchKeep = 0  # patch tokens that a training step keeps (PatchDropout, Liu et al. 2023); 0 keeps all
+    norm_eps: Epsilon = 1e-6  # added to variances in layer norms
+
+    def check(self) -> None:
+        """Heads must divide the width, and the head's lists must agree."""
+        _check_encoder(self)
+
+
+class CRNNSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="crnn"):
+    """A convolutional recurrent network, the usual choice before transformers. The defaults are 5.8 M parameters."""
+
+    # channels of the convolutions over time, each of which halves the time axis
+    conv_widths: Annotated[tuple[Width, ...], Meta(min_length=1, max_length=5)] = (128, 256, 512)
+    lstm_layers: Annotated[int, Meta(ge=1, le=8)] = 2  # recurrent layers
+    lstm_width: Width = 344  # width of each direction of a recurrent layer
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.2  # dropout after each convolution and recurrent layer
+
+
+class MobileViTSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="mobilevit"):
     """The student: a convolutional stem, then transformer blocks on a 14 x 14 grid. The defaults are 7.3 M parameters.
 
-    `head_width` is the width of one attention head. It is narrower than width / heads, because full-width attention
-    would bring the model to 9.5 M. `patch_keep` is as in `ViTSettings`. `norm` is batch normalization after each linear
-    map, which folds away, or layer normalization before each branch; `activation` is that of the blocks.
+    Attention heads are narrower than width / heads, because full-width attention would bring the model to 9.5 M.
     """
 
-    stem_widths: tuple[int, ...] = (32, 64, 128)
-    layers: int = 8
-    heads: int = 6
-    head_width: int = 32
-    width: int = 384
-    mlp_width: int = 768
-    output_width: int = 192
-    patch_keep: int = 0
-    norm: Literal["batch", "layer"] = "batch"
-    activation: Literal["relu", "gelu"] = "relu"
+    # channels of the stem's convolutions, each of which halves the image
+    stem_widths: Annotated[tuple[Width, ...], Meta(min_length=1, max_length=5)] = (32, 64, 128)
+    layers: Layers = 8  # transformer blocks
+    heads: Heads = 6  # attention heads of a block
+    head_width: Annotated[int, Meta(ge=1, le=1024)] = 32  # width of one attention head
+    width: Width = 384  # numbers of a token
+    mlp_width: Width = 768  # hidden width of a block's perceptron
+    output_width: Width = 192  # hidden width of the regression head
+    patch_keep: PatchKeep = 0  # patch tokens that a training step keeps (PatchDropout, Liu et al. 2023); 0 keeps all
+    norm: Literal["batch", "layer"] = "batch"  # batch norm after each linear map (it folds away), or layer norm before
+    activation: Literal["relu", "gelu"] = "relu"  # activation of the blocks
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the image's side that become one token's side."""
+        return int(2 ** (1 + len(self.stem_widths)))
+
+    def check(self) -> None:
+        """The network must fit into memory."""
+        _check_transformer(self.layers, self.width, self.heads * self.head_width, self.mlp_width)
 
 
-@dataclass(frozen=True, kw_only=True)
-class GanSettings:
-    """A conditional GAN of log-mels. The defaults are for a GPU; `cgan_small` has two cores' numbers.
+class GanSettings(Record, frozen=True, kw_only=True):
+    """A conditional GAN of log-mels. The defaults are for a GPU; the recipe `cgan_small` is for two cores.
 
-    `widths` are channels from the coarsest grid to half of the full resolution: each step doubles bands and frames, and
-    a sub-pixel step makes the last doubling. Four of them begin 128 x 1292 at 8 x 81. `seed_width` is how many channels
-    noise and condition are laid out in on the coarsest grid. `attention_at` says after which doubling self-attention
-    stands. `noise` numbers are drawn for each sample; `condition_widths` are those of the network that reads the label.
+    Each of `widths` but the last is followed by a doubling of bands and frames; a sub-pixel step makes the last
+    doubling. Four widths begin a log-mel of 128 x 1292 at 8 x 81.
     """
 
-    noise: int = 100
-    condition_widths: tuple[int, ...] = (128, 256)
-    seed_width: int = 64
-    widths: tuple[int, ...] = (256, 192, 128, 64)
-    attention_at: int = 1
-    spectral_norm: bool = True
+    noise: Annotated[int, Meta(ge=1, le=4096)] = 100  # random numbers drawn for each sample
+    # widths of the network that reads the label
+    condition_widths: Annotated[tuple[Width, ...], Meta(min_length=1, max_length=8)] = (128, 256)
+    seed_width: Annotated[int, Meta(ge=1, le=1024)] = 64  # channels of the coarsest grid
+    # channels from the coarsest grid to half of the full resolution
+    widths: Annotated[tuple[GanWidth, ...], Meta(min_length=1, max_length=7)] = (256, 192, 128, 64)
+    attention_at: Annotated[int, Meta(ge=0, le=6)] = 1  # doubling after which self-attention stands, counted from 0
+    spectral_norm: bool = True  # spectral normalization of the discriminator
+
+    def check(self) -> None:
+        """Group normalization must be able to group the channels, and attention must stand somewhere."""
+        if any(width > NORM_GROUPS and width % NORM_GROUPS for width in self.widths):
+            raise RecordError(f"widths above {NORM_GROUPS} must be multiples of {NORM_GROUPS}, not {list(self.widths)}")
+        if self.attention_at >= len(self.widths):
+            raise RecordError(f"attention_at must be from 0 to {len(self.widths) - 1}, not {self.attention_at}")

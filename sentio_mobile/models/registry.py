@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sentio_mobile._internal.tables import read_table
+from sentio_mobile._internal.records import from_plain, shown, to_plain
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.config import ASTSettings, CRNNSettings, MobileViTSettings, ViTSettings
 from sentio_mobile.spec import AudioSpec, ModelSpec
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 Settings = ViTSettings | ASTSettings | CRNNSettings | MobileViTSettings
+
+TAG = "architecture"
+"""The key that tells settings of several architectures apart in plain values."""
 
 ARCHITECTURES: Mapping[str, type[Settings]] = {
     "vit": ViTSettings,
@@ -26,15 +28,20 @@ ARCHITECTURES: Mapping[str, type[Settings]] = {
 
 def spec_of(settings: Settings, audio: AudioSpec) -> ModelSpec:
     """The spec of a model with these settings behind this front end."""
-    name = next(name for name, kind in ARCHITECTURES.items() if isinstance(settings, kind))
-    return ModelSpec(architecture=name, settings=dataclasses.asdict(settings), audio=audio)
+    values = to_plain(settings)
+    return ModelSpec(architecture=values.pop(TAG), settings=values, audio=audio)
+
+
+def architecture_of(settings: Settings) -> str:
+    """The name of the architecture that settings are of."""
+    return str(to_plain(settings)[TAG])
 
 
 def build(spec: ModelSpec) -> nn.Module:
     """A freshly initialized network for `spec`.
 
     Raises:
-        InputError: the architecture is unknown, or its settings are not ones that it has.
+        InputError: The architecture is unknown, or its settings have a fault.
     """
     settings = settings_of(spec)
     if isinstance(settings, ViTSettings):
@@ -55,12 +62,12 @@ def build(spec: ModelSpec) -> nn.Module:
 
 
 def settings_of(spec: ModelSpec) -> Settings:
-    """The settings in a spec, those that it lacks by their defaults.
+    """The settings in a spec; those that it lacks have their defaults.
 
     Raises:
-        InputError: the architecture is unknown, or its settings are not ones that it has.
+        InputError: The architecture is unknown, or its settings have a fault.
     """
     name = spec.architecture
     if name not in ARCHITECTURES:
-        raise InputError(f"unknown architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
-    return read_table(ARCHITECTURES[name], spec.settings, f"architecture {name}")
+        raise InputError(f"unknown architecture {shown(name)}; known: {', '.join(ARCHITECTURES)}")
+    return from_plain(ARCHITECTURES[name], {**spec.settings, TAG: name}, f"architecture {name}")

@@ -15,7 +15,7 @@ from torch import fx, nn
 from torch.nn.functional import conv2d, linear
 
 from sentio_mobile.models.blocks import fold_norms
-from sentio_mobile.models.config import WIDEST_LOGIT
+from sentio_mobile.models.config import MAX_LOGIT
 
 LEAST, MOST = -128, 127
 """Of 8 bits."""
@@ -109,7 +109,7 @@ def fake_quantize(model: nn.Module) -> tuple[fx.GraphModule, nn.Module]:
         if kind in _GIVEN:
             _round(network, node, FakeQuant(_GIVEN[kind]), list(node.users))
         elif kind in _ROUNDED:
-            _round(network, node, FakeQuant(widest=WIDEST_LOGIT if "tanh" in taking else 0.0), list(node.users))
+            _round(network, node, FakeQuant(widest=MAX_LOGIT if "tanh" in taking else 0.0), list(node.users))
         elif kind == _SUM:
             # A sum has 16 bits, next to which nothing is lost; what takes it, other than the next sum, takes 8.
             _round(network, node, FakeQuant(), [user for user in node.users if _kind(network, user) != _SUM])

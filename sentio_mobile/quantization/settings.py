@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.errors import ConversionError
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.spec import Precision

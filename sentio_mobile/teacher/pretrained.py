@@ -10,6 +10,7 @@ from torchvision.models import ViT_B_16_Weights
 
 from sentio_mobile.errors import CheckpointError
 from sentio_mobile.models.config import ASTSettings, CRNNSettings, ViTSettings
+from sentio_mobile.models.registry import architecture_of
 from sentio_mobile.teacher.import_weights import read_backbone
 
 IMAGENET = "imagenet"
@@ -32,8 +33,8 @@ def pretrained_backbone(
     """
     if not isinstance(settings, ViTSettings):
         raise CheckpointError(
-            f"there are no pretrained weights for the architecture {settings.architecture}; leave --weights out, or "
-            "train a vit"
+            f"there are no pretrained weights for the architecture {architecture_of(settings)}; leave --weights "
+            "out, or train a vit"
         )
     if weights != IMAGENET:
         return read_backbone(Path(weights), settings, image_size)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,8 @@ import torch
 from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import replace as replace_fields
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.weak_labels import WeakLabels
@@ -23,8 +23,8 @@ from sentio_mobile.metrics.conformal import with_uncertainty
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.registry import build, settings_of, spec_of
 from sentio_mobile.models.vit import ViT
-from sentio_mobile.recipes import TeacherRecipe
 from sentio_mobile.spec import ModelSpec
+from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.training.extra_data import weakly_labelled_sources
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.objectives import Supervised
@@ -96,9 +96,9 @@ def train_teacher(
     )
     work = out.with_name(f"{out.name}.training")
     objective = Supervised(
-        recipe.training.ccc_share, first_weights, recipe.training.sides if extras.has_sides else None
+        recipe.training.ccc_share, first_weights, recipe.training.weak_labels if extras.has_sides else None
     )
-    made_by = {**asdict(recipe), "first_weights": first_weights, "made_up": _made_up(synthetic)}
+    made_by = {**to_plain(recipe), "first_weights": first_weights, "made_up": _made_up(synthetic)}
     made_by["sides"] = [{"songs": len(songs), "fingerprint": songs.fingerprint} for songs in extras.material]
     try:
         history = fit(
@@ -151,7 +151,7 @@ def _mixture(synthetic: GanSamples, data: PreparedData, recipe: TeacherRecipe) -
             f"{synthetic.folder}: follows another front end than {data.folder} was prepared with; make clips "
             "with a GAN that learnt from these songs"
         )
-    return GanMixture(synthetic, recipe.synthetic.share, round(recipe.synthetic.until * recipe.training.epochs))
+    return GanMixture(synthetic, recipe.gan_samples.share, round(recipe.gan_samples.until * recipe.training.epochs))
 
 
 def _made_up(synthetic: GanSamples | None) -> dict[str, Any] | None:

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from sentio_mobile.recipes import AugmentSettings
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.config import AugmentSettings
 
 _CURVE_POINTS = 6
 """Points between which a random curve over bands or time is a straight line."""

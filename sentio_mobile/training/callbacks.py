@@ -13,7 +13,7 @@ from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.errors import TrainingError
-from sentio_mobile.recipes import Unfreeze
+from sentio_mobile.training.config import Unfreeze
 
 
 def is_first_process() -> bool:

@@ -19,9 +19,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepared import PreparedData, Split
 from sentio_mobile.errors import TrainingError
-from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import OUTPUTS, ModelSpec
 from sentio_mobile.training.augment import augment
+from sentio_mobile.training.config import TrainingSettings
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSource, labelled_source
 
 FEWEST = 3

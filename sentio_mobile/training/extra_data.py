@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData
 from sentio_mobile.data.pseudo_labels import PseudoLabels

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import lightning
@@ -15,9 +14,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import LossError
-from sentio_mobile.recipes import TrainingSettings
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.callbacks import (
     DeadLossTermGuard,
@@ -25,6 +24,7 @@ from sentio_mobile.training.callbacks import (
     History,
     ShowProgress,
 )
+from sentio_mobile.training.config import TrainingSettings
 from sentio_mobile.training.datamodule import SongDataModule, ordered_loader, song_predictions
 from sentio_mobile.training.lightning_module import EmotionTask
 from sentio_mobile.training.objectives import Objective
@@ -72,7 +72,7 @@ def fit(
         OutputError: `work` cannot be written.
     """
     given = [
-        spec.to_dict(), asdict(settings), data.sheet["fingerprint"], objective.signature, *extras.signature
+        spec.to_dict(), to_plain(settings), data.sheet["fingerprint"], objective.signature, *extras.signature
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()
     songs = SongDataModule(data, settings, extras, spec.pooling)

@@ -10,7 +10,7 @@ from torch import distributed, nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn.functional import mse_loss, softplus
 
-from sentio_mobile.recipes import WeakLabelSettings
+from sentio_mobile.training.config import WeakLabelSettings
 from sentio_mobile.training.datamodule import Batch
 
 

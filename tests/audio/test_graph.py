@@ -1,13 +1,12 @@
 """The front end as a torch module: librosa's levels, the reference's picture, and where it says no."""
 
-from dataclasses import replace
-
 import librosa
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import fit_length
 from sentio_mobile.audio.dft import band_groups, transform
 from sentio_mobile.audio.graph import FrontEnd, multiply_accumulates
@@ -147,7 +146,6 @@ def test_other_lengths_and_sizes(fields: dict[str, float], normalization: str) -
         ({"n_fft": 1000, "hop_length": 250}, "n_fft 1000"),
         ({"seconds": 0.05}, "too short"),
         ({"f_min": 0.0}, "mel bands from 0"),
-        ({"f_max": 12_000.0}, "12000 Hz"),
     ],
 )
 def test_sizes_that_do_not_factor_are_refused_in_one_line(fields: dict[str, float], fault: str) -> None:

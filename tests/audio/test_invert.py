@@ -1,12 +1,12 @@
 """Sound from spectrograms, measured by making the spectrogram of the sound again."""
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio import invert
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.invert import PEAK_DB, mel_to_power, spread_bands, to_pcm, write_wav
@@ -15,7 +15,7 @@ from sentio_mobile.errors import MissingExtraError, OutputError
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.classes import CLASS_AUDIO, class_mel, from_log1p
 
-SPEC = dataclasses.replace(AudioSpec(), seconds=6.0)
+SPEC = replace(AudioSpec(), seconds=6.0)
 
 
 def there_and_back(pcm: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:

@@ -15,6 +15,7 @@ from torch import nn
 
 from sentio_mobile._internal.files import read_json, write_json
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.benchmarks.gates import load_budgets
 from sentio_mobile.benchmarks.run import Benchmark, benchmark
@@ -23,6 +24,7 @@ from sentio_mobile.bundle.golden import Golden, clip_of_excerpt
 from sentio_mobile.bundle.verify import Verification, verify
 from sentio_mobile.errors import BundleError
 from sentio_mobile.export.build import build_bundle
+from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.worker import ConversionJob, ConversionResult
 from sentio_mobile.formats.base import get_format, write_artifact
 from sentio_mobile.formats.forms import in_form
@@ -31,7 +33,6 @@ from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.recipes import ExportRecipe
 from sentio_mobile.spec import AudioSpec, Form, ModelSpec
 
 HOSTILE = '<script>alert("x")</script>'
@@ -150,7 +151,7 @@ def verification(bundle: Bundle) -> Verification:
 @pytest.fixture(scope="session")
 def measured(bundle: Bundle) -> Benchmark:
     budgets = load_budgets()
-    once = dataclasses.replace(budgets, measurement=dataclasses.replace(budgets.measurement, cold_starts=1))
+    once = replace(budgets, measurement=replace(budgets.measurement, cold_starts=1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sentio_mobile.benchmarks.run.load_budgets", lambda: once)
         return benchmark(bundle, runs=50)
@@ -163,6 +164,6 @@ def saying(bundle: Bundle, tmp_path: Path) -> Callable[..., Bundle]:
     def change(evaluation: dict[str, Any] | None = None, manifest: dict[str, Any] | None = None) -> Bundle:
         whole = read_json(bundle.folder / EVALUATION, BundleError) if evaluation is None else evaluation
         write_json(tmp_path / EVALUATION, whole)
-        return dataclasses.replace(bundle, folder=tmp_path, manifest={**bundle.manifest, **(manifest or {})})
+        return replace(bundle, folder=tmp_path, manifest={**bundle.manifest, **(manifest or {})})
 
     return change

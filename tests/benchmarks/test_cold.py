@@ -1,9 +1,9 @@
-import dataclasses
 import subprocess
 import sys
 
 import pytest
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.cold import measure_cold
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.errors import CheckFailedError
@@ -31,7 +31,7 @@ def test_onnx_starts_without_torch(bundle: Bundle) -> None:
 
 def test_a_damaged_artifact_says_what_is_wrong(bundle: Bundle, tmp_path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
-    bad = dataclasses.replace(bundle.artifact("onnx"), path=tmp_path / "bad.onnx")
+    bad = replace(bundle.artifact("onnx"), path=tmp_path / "bad.onnx")
     with pytest.raises(CheckFailedError, match=r"ended with status 1: ONNX Runtime cannot load .*bad\.onnx"):
         measure_cold(bad, bundle.spec, given=bundle.golden().inputs(bundle.spec)[0], threads=1, starts=1, limit_s=60)
 

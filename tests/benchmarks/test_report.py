@@ -1,4 +1,3 @@
-import dataclasses
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -7,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sentio_mobile._internal.files import read_json
+from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.report import write_report
 from sentio_mobile.benchmarks.run import Benchmark
 from sentio_mobile.benchmarks.summary import summarize
@@ -68,10 +68,10 @@ def test_times_are_held_against_those_of_32_bits(
 ) -> None:
     wide = measured.measured[1]
     assert wide.latency is not None
-    half = dataclasses.replace(wide.latency, p50_ms=wide.latency.p50_ms * 0.43)
-    narrow = dataclasses.replace(wide, precision="int8", latency=half)
-    alone = dataclasses.replace(narrow, form="waveform")
-    found = dataclasses.replace(measured, measured=(*measured.measured, narrow, alone))
+    half = replace(wide.latency, p50_ms=wide.latency.p50_ms * 0.43)
+    narrow = replace(wide, precision="int8", latency=half)
+    alone = replace(narrow, form="waveform")
+    found = replace(measured, measured=(*measured.measured, narrow, alone))
     assert [found.ratio(one) for one in found.measured[1:]] == [1.0, pytest.approx(0.43), None]
     write_report(tmp_path / "report.html", bundle, verification, found)
     text = words((tmp_path / "report.html").read_text())
@@ -200,10 +200,10 @@ def test_failures_are_named(
     bundle: Bundle, saying: Callable[..., Bundle], verification: Verification, measured: Benchmark, tmp_path: Path
 ) -> None:
     broken = saying(manifest={"failed": {"tflite": "no end after 600 s"}})
-    wrong = dataclasses.replace(verification.results[1], verdict="fail", reason="differs from PyTorch by 3.1e-02")
-    found = dataclasses.replace(verification, results=(verification.results[0], wrong))
-    *others, last = (dataclasses.replace(gate, verdict="pass") for gate in measured.gates)
-    slow = dataclasses.replace(measured, gates=(*others, dataclasses.replace(last, verdict="fail")))
+    wrong = replace(verification.results[1], verdict="fail", reason="differs from PyTorch by 3.1e-02")
+    found = replace(verification, results=(verification.results[0], wrong))
+    *others, last = (replace(gate, verdict="pass") for gate in measured.gates)
+    slow = replace(measured, gates=(*others, replace(last, verdict="fail")))
     write_report(tmp_path / "report.html", broken, found, slow)
     text = words((tmp_path / "report.html").read_text())
     assert "Not ready: 3 problems" in text
@@ -215,16 +215,16 @@ def test_failures_are_named(
 def test_a_missed_gate_alone_leaves_a_verified_bundle(
     bundle: Bundle, verification: Verification, measured: Benchmark
 ) -> None:
-    *others, last = (dataclasses.replace(gate, verdict="pass") for gate in measured.gates)
-    slow = dataclasses.replace(measured, gates=(*others, dataclasses.replace(last, verdict="fail")))
+    *others, last = (replace(gate, verdict="pass") for gate in measured.gates)
+    slow = replace(measured, gates=(*others, replace(last, verdict="fail")))
     summary = summarize(bundle, verification, slow)
     assert summary.headline == "Verified, but 1 of 5 gates failed"
     assert not summary.ready
 
 
 def test_the_summary_of_a_good_run(bundle: Bundle, verification: Verification, measured: Benchmark) -> None:
-    passed = tuple(dataclasses.replace(gate, verdict="pass") for gate in measured.gates)
-    summary = summarize(bundle, verification, dataclasses.replace(measured, gates=passed))
+    passed = tuple(replace(gate, verdict="pass") for gate in measured.gates)
+    summary = summarize(bundle, verification, replace(measured, gates=passed))
     assert summary.headline == "Every check passed on generated music"
     assert summary.ready
     assert summary.generated
@@ -236,9 +236,9 @@ def test_the_summary_of_a_good_run(bundle: Bundle, verification: Verification, m
 def test_the_summary_does_not_take_unmeasured_for_passed(
     bundle: Bundle, verification: Verification, measured: Benchmark
 ) -> None:
-    unknown = tuple(dataclasses.replace(gate, verdict="not measured") for gate in measured.gates)
-    summary = summarize(bundle, verification, dataclasses.replace(measured, gates=unknown))
+    unknown = tuple(replace(gate, verdict="not measured") for gate in measured.gates)
+    summary = summarize(bundle, verification, replace(measured, gates=unknown))
     assert summary.headline.startswith("Every check that could be made here passed")
-    unrun = tuple(dataclasses.replace(result, verdict="not run") for result in verification.results)
-    summary = summarize(bundle, dataclasses.replace(verification, results=unrun), measured)
+    unrun = tuple(replace(result, verdict="not run") for result in verification.results)
+    summary = summarize(bundle, replace(verification, results=unrun), measured)
     assert not summary.ready

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.run import Benchmark, benchmark
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.errors import BundleError, InputError
@@ -39,10 +40,9 @@ def test_it_is_written_as_json(measured: Benchmark, tmp_path: Path) -> None:
 def test_what_cannot_be_timed_here_gets_no_figure(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, saying: Callable[..., Bundle]
 ) -> None:
-    import dataclasses
 
     monkeypatch.setattr(Onnx, "timed_here", False)
-    only = dataclasses.replace(bundle, artifacts=(bundle.artifact("onnx"),))
+    only = replace(bundle, artifacts=(bundle.artifact("onnx"),))
     found = benchmark(only, runs=50)
     assert found.measured[0].latency is None
     assert found.measured[0].cold is None

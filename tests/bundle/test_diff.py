@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from safetensors.numpy import load_file
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.bundle.bundle import GOLDEN
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.metrics.agreement import evaluate, paired_difference
@@ -154,7 +155,7 @@ def test_figures_of_other_songs_are_not_set_against_each_other(
 
 def golden(folder: Path, spec: dict[str, Any], **change: Any) -> None:
     before = Golden.load(folder / GOLDEN, ModelSpec.from_dict(spec))
-    dataclasses.replace(before, **change).save(folder / GOLDEN)
+    replace(before, **change).save(folder / GOLDEN)
 
 
 def test_golden_outputs_that_moved(make_bundle: MakeBundle, sentio: Sentio, diff: Diff) -> None:

@@ -1,6 +1,5 @@
 """From labelled audio to a prepared folder, and everything about it that can be wrong."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -14,9 +13,11 @@ import soundfile
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.data import clips
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.journal import Index
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
@@ -24,8 +25,8 @@ from sentio_mobile.data.songs import Moments
 from sentio_mobile.data.sources import Source, read_source
 from sentio_mobile.data.store import key_of
 from sentio_mobile.errors import DataError, LabelError, OutputError
-from sentio_mobile.recipes import DataRecipe, TrainingSettings
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.config import TrainingSettings
 from sentio_mobile.training.datamodule import SongDataModule
 
 SHORT = AudioSpec(seconds=1.0)
@@ -218,7 +219,7 @@ def test_what_gives_way_gives_way_at_the_end(tmp_path: Path) -> None:
     prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
     (out / "mels.npy").write_text("of an earlier version")
     old = open_data(out)
-    longer = dataclasses.replace(SHORT, seconds=1.5)
+    longer = replace(SHORT, seconds=1.5)
     for i in range(3):
         (tmp_path / f"{i}.wav").unlink()
     with pytest.raises(DataError, match="unusable"):
@@ -318,7 +319,7 @@ def test_normalization_and_image_size_leave_the_store_as_it_is(tmp_path: Path, m
     manifest, store = library(tmp_path, 30), tmp_path / "store"
     prepare(manifest, tmp_path / "a", recipe=DataRecipe(fractions=FEW), audio=SHORT, store=store)
     counter = count_decodes(monkeypatch)
-    zscore = dataclasses.replace(SHORT, normalization="zscore", image_size=(64, 64))
+    zscore = replace(SHORT, normalization="zscore", image_size=(64, 64))
     prepare(manifest, tmp_path / "b", recipe=DataRecipe(fractions=FEW), audio=zscore, store=store)
     assert counter == []
     assert open_data(tmp_path / "b").audio == zscore
@@ -445,9 +446,7 @@ def test_each_window_has_the_label_of_its_moments(tmp_path: Path, monkeypatch: p
     def dynamic(source: Path, recipe: DataRecipe) -> Source:
         found = read_source(source, recipe)
         moments = Moments(np.array([0.5, 1.5, 2.5], "f"), np.array([[-1, 0.5], [0, 0], [1, -0.5]], "f"))
-        return dataclasses.replace(
-            found, songs=[dataclasses.replace(found.songs[0], moments=moments), *found.songs[1:]]
-        )
+        return replace(found, songs=[replace(found.songs[0], moments=moments), *found.songs[1:]])
 
     monkeypatch.setattr("sentio_mobile.data.prepare.read_source", dynamic)
     prepare(manifest, tmp_path / "out", recipe=DataRecipe(windows=3, window="middle", fractions=FEW), audio=SHORT)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import open_data
 from sentio_mobile.data.sources import Source, read_source
 from sentio_mobile.errors import LabelError
-from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import AudioSpec
 
 SHORT = AudioSpec(seconds=1.0)

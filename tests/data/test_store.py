@@ -1,6 +1,5 @@
 """What a store promises: to outlive its writer, to have but one, and to notice a byte that is not its own."""
 
-import dataclasses
 import os
 import pickle
 import signal
@@ -16,13 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
+from sentio_mobile._internal.records import replace
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.journal import Clip, FileState, Line, read_journal
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import open_data
 from sentio_mobile.data.store import JOURNAL, META, RECORDS, StoreWriter, key_of, open_store
 from sentio_mobile.errors import DataError, OutputError
-from sentio_mobile.recipes import AugmentSettings, DataRecipe, TrainingSettings
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.training.datamodule import EvaluatedClips, TrainingClips
 
 SHORT = AudioSpec(seconds=1.0)
@@ -36,7 +37,8 @@ import resource, signal, sys
 from pathlib import Path
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.errors import SentioError
-from sentio_mobile.recipes import AugmentSettings, DataRecipe, TrainingSettings
+from sentio_mobile.data.config import DataRecipe
+from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.spec import AudioSpec
 
 class Told:
@@ -316,14 +318,14 @@ def test_the_map_is_read_only(whole: Path) -> None:
     ("field", "value"), [("hop_length", 256), ("n_mels", 64), ("floor_db", -60.0), ("short_clip", "loop")]
 )
 def test_every_field_of_the_log_mel_has_a_store_of_its_own(field: str, value: object) -> None:
-    assert key_of(dataclasses.replace(SHORT, **{field: value})) != key_of(SHORT)
-    assert key_of(dataclasses.replace(SHORT, normalization="zscore", image_size=(96, 96))) == key_of(SHORT)
+    assert key_of(replace(SHORT, **{field: value})) != key_of(SHORT)
+    assert key_of(replace(SHORT, normalization="zscore", image_size=(96, 96))) == key_of(SHORT)
 
 
 def test_a_store_of_another_front_end_is_neither_read_nor_written(tmp_path: Path) -> None:
     fill(tmp_path / "store", 3)
     before = {path.name: path.read_bytes() for path in (tmp_path / "store").iterdir()}
-    other = dataclasses.replace(TINY, f_min=30.0)
+    other = replace(TINY, f_min=30.0)
     with pytest.raises(DataError, match="another front end"):
         open_store(tmp_path / "store", other)
     with pytest.raises(DataError, match="another front end"):
@@ -360,7 +362,7 @@ def test_workers_share_the_map_and_get_a_path_instead_of_clips(whole: Path) -> N
 
 
 def test_training_draws_windows_and_validation_does_not(manifest: Path, tmp_path: Path) -> None:
-    prepare(manifest, tmp_path / "out", recipe=dataclasses.replace(RECIPE, windows=3), audio=SHORT)
+    prepare(manifest, tmp_path / "out", recipe=replace(RECIPE, windows=3), audio=SHORT)
     data = open_data(tmp_path / "out")
     name, place = next(
         (split.name, split.song_ids.index(song))
@@ -373,7 +375,7 @@ def test_training_draws_windows_and_validation_does_not(manifest: Path, tmp_path
     assert len(set(rows.tolist())) == 3
     plain = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
     settings = TrainingSettings(epochs=40, batch_size=2, learning_rate=1e-3, seed=1, augment=plain)
-    learnt = dataclasses.replace(data, splits={**data.splits, "train": split})
+    learnt = replace(data, splits={**data.splits, "train": split})
     drawing, fixed = TrainingClips(learnt, settings), EvaluatedClips(data, split)
     drawn = [drawing[epoch, place][0] for epoch in range(40)]
     counts = [

@@ -1,6 +1,5 @@
 """Distillation through its public door: every term teaches, the cache agrees with the teacher, bad input is refused."""
 
-import dataclasses
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,19 +10,21 @@ import torch
 from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.gan_samples import GanSamples, open_gan_samples, write_gan_samples
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.distill import objective
-from sentio_mobile.distill.config import AttentionSettings, FeatureSettings, ResponseSettings
+from sentio_mobile.distill.config import AttentionSettings, DistillRecipe, FeatureSettings, ResponseSettings
 from sentio_mobile.distill.distill import distill
 from sentio_mobile.errors import DataError, OutputError, RecipeError, TrainingError
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.config import ViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.recipes import AugmentSettings, DataRecipe, DistillRecipe
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.config import AugmentSettings
 
 TERMS = ("hard", "soft", "features", "attention")
 
@@ -46,7 +47,7 @@ def teacher(data: PreparedData) -> Checkpoint:
 def weighted(recipe: DistillRecipe, **shares: float) -> DistillRecipe:
     """Only the terms that are named, by their shares."""
     hard, soft, features, attention = (shares.get(name, 0.0) for name in TERMS)
-    return dataclasses.replace(
+    return replace(
         recipe,
         response=ResponseSettings(1.0, hard, soft),
         features=FeatureSettings(features),
@@ -56,8 +57,8 @@ def weighted(recipe: DistillRecipe, **shares: float) -> DistillRecipe:
 
 
 def of_epochs(recipe: DistillRecipe, epochs: int, **changes: object) -> DistillRecipe:
-    training = dataclasses.replace(recipe.training, epochs=epochs, patience=epochs, **changes)
-    return dataclasses.replace(recipe, training=training)
+    training = replace(recipe.training, epochs=epochs, patience=epochs, **changes)
+    return replace(recipe, training=training)
 
 
 @pytest.mark.slow
@@ -94,8 +95,8 @@ def test_what_the_cache_gives_is_what_the_teacher_says_in_each_step(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     # In one epoch, the first view of each clip is also the epoch's own.
-    cached = of_epochs(dataclasses.replace(tiny_student, views=1), 1)
-    live = dataclasses.replace(cached, views=0)
+    cached = of_epochs(replace(tiny_student, views=1), 1)
+    live = replace(cached, views=0)
     ours = distill(teacher, data, recipe=cached, out=tmp_path / "cached").history[0]
     theirs = distill(teacher, data, recipe=live, out=tmp_path / "live").history[0]
     assert set(ours) == set(theirs)
@@ -123,7 +124,7 @@ class Asked(NoProgress):
 def test_a_kept_cache_is_used_again_and_grows_by_what_is_missing(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
-    recipe = of_epochs(dataclasses.replace(tiny_student, views=2), 1)
+    recipe = of_epochs(replace(tiny_student, views=2), 1)
     batches = -(-len(data.split("train")) // 16)
     stopped = Asked(stop_after=batches + 1)
     with pytest.raises(InterruptedError):
@@ -135,7 +136,7 @@ def test_a_kept_cache_is_used_again_and_grows_by_what_is_missing(
     second = distill(teacher, data, recipe=recipe, out=tmp_path / "b", progress=again, cache=tmp_path / "cache")
     assert again.count == 0
     assert weights_digest(first.model) == weights_digest(second.model)
-    other = dataclasses.replace(recipe, features=FeatureSettings(blocks=(0,), teacher_blocks=(0,)))
+    other = replace(recipe, features=FeatureSettings(blocks=(0,), teacher_blocks=(0,)))
     more = Asked()
     distill(teacher, data, recipe=other, out=tmp_path / "c", progress=more, cache=tmp_path / "cache")
     assert more.count == 2 * batches
@@ -156,7 +157,7 @@ def test_music_without_labels_and_made_up_songs_are_labelled_by_the_teacher(
             (tmp_path / "music" / path.name).symlink_to(path)
     prepare(tmp_path / "music", tmp_path / "more", recipe=DataRecipe(), audio=data.audio)
     more, made_up = open_data(tmp_path / "more"), flat(tmp_path / "made", data)
-    recipe = of_epochs(dataclasses.replace(tiny_student, views=1), 1)
+    recipe = of_epochs(replace(tiny_student, views=1), 1)
     student = distill(teacher, data, recipe=recipe, out=tmp_path / "student", extra=[more, made_up])
     assert student.recipe["extra_clips"] == [len(learnt), 6]
     alone = distill(teacher, data, recipe=recipe, out=tmp_path / "alone")
@@ -185,7 +186,7 @@ def test_songs_that_judge_are_not_learnt_from(
         distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[open_data(tmp_path / "more")])
     with pytest.raises(DataError, match="has labels, and splits of its own"):
         distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[data])
-    other = flat(tmp_path / "made", data, dataclasses.replace(data.audio, f_min=30.0))
+    other = flat(tmp_path / "made", data, replace(data.audio, f_min=30.0))
     with pytest.raises(DataError, match="follows another front end"):
         distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[other])
     assert not (tmp_path / "student").exists()
@@ -194,7 +195,7 @@ def test_songs_that_judge_are_not_learnt_from(
 def test_a_student_of_another_shape_learns_the_same_attention(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
-    wide = of_epochs(dataclasses.replace(tiny_student, image_size=(128, 224), views=1), 2)
+    wide = of_epochs(replace(tiny_student, image_size=(128, 224), views=1), 2)
     student = distill(teacher, data, recipe=wide, out=tmp_path / "student")
     assert student.spec.audio.image_size == (128, 224)
     assert student.spec.audio.log_mel == data.audio.log_mel
@@ -206,16 +207,16 @@ def test_a_student_of_another_shape_learns_the_same_attention(
 def test_another_normalization_is_refused_or_converted(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
-    audio = dataclasses.replace(data.audio, normalization="zscore")
-    foreign = dataclasses.replace(teacher, spec=dataclasses.replace(teacher.spec, audio=audio))
-    recipe = of_epochs(dataclasses.replace(tiny_student, views=1), 1)
+    audio = replace(data.audio, normalization="zscore")
+    foreign = replace(teacher, spec=replace(teacher.spec, audio=audio))
+    recipe = of_epochs(replace(tiny_student, views=1), 1)
     with pytest.raises(DataError, match=r"which has normalization zscore and not db80; --convert"):
         distill(foreign, data, recipe=recipe, out=tmp_path / "student")
     student = distill(foreign, data, recipe=recipe, out=tmp_path / "student", convert=True)
     assert student.spec.audio == data.audio
     ordinary = distill(teacher, data, recipe=recipe, out=tmp_path / "ordinary")
     assert student.evaluation["teacher"]["test"]["predicted"] != ordinary.evaluation["teacher"]["test"]["predicted"]
-    lower = dataclasses.replace(teacher, spec=dataclasses.replace(teacher.spec, audio=AudioSpec(f_min=30.0)))
+    lower = replace(teacher, spec=replace(teacher.spec, audio=AudioSpec(f_min=30.0)))
     with pytest.raises(DataError, match=r"which has f_min 30\.0 and not 20\.0$"):
         distill(lower, data, recipe=recipe, out=tmp_path / "lower", convert=True)
 
@@ -234,7 +235,7 @@ class Plain(nn.Module):
 def test_a_teacher_without_attention_leaves_its_answers(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
-    plain = dataclasses.replace(teacher, model=Plain().eval())
+    plain = replace(teacher, model=Plain().eval())
     student = distill(plain, data, recipe=of_epochs(tiny_student, 1), out=tmp_path / "student")
     assert student.recipe["plan"]["off"] == ("features", "attention")
     terms = {name.removeprefix("train_") for name in student.history[0] if name.startswith("train_")}
@@ -253,7 +254,7 @@ def test_a_block_that_is_not_there_is_named(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     with pytest.raises(RecipeError, match=words):
-        distill(teacher, data, recipe=dataclasses.replace(tiny_student, features=features), out=tmp_path / "student")
+        distill(teacher, data, recipe=replace(tiny_student, features=features), out=tmp_path / "student")
 
 
 def test_a_disk_that_is_too_small_is_known_beforehand(
@@ -271,7 +272,7 @@ def test_a_disk_that_is_too_small_is_known_beforehand(
 def test_averaged_weights_are_those_that_are_validated_and_kept(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
-    recipe = dataclasses.replace(tiny_student, views=1)
+    recipe = replace(tiny_student, views=1)
     averaged = distill(teacher, data, recipe=of_epochs(recipe, 6, ema=0.5), out=tmp_path / "averaged")
     plain = distill(teacher, data, recipe=of_epochs(recipe, 6), out=tmp_path / "plain")
     assert averaged.history[0]["train_loss"] == plain.history[0]["train_loss"]

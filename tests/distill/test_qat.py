@@ -1,7 +1,6 @@
 """Quantization-aware finetuning: what is rounded, that it helps, and what it refuses."""
 
 import copy
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +9,18 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.cli import main
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.distill.config import DistillRecipe, QatRecipe
 from sentio_mobile.distill.qat import finetune
 from sentio_mobile.models.blocks import unfold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.models.config import WIDEST_LOGIT, MobileViTSettings, ViTSettings
+from sentio_mobile.models.config import MAX_LOGIT, MobileViTSettings, ViTSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.quantization.fake_quant import FakeQuant, FakeQuantWeight, fake_quantize, observing_ranges
-from sentio_mobile.recipes import DistillRecipe, QatRecipe, load_recipe
+from sentio_mobile.recipes import load_recipe
 from sentio_mobile.training.fit import predict
 
 STUDENT = ROOT / "export" / "golden" / "student"
@@ -33,9 +34,7 @@ def student() -> Checkpoint:
 @pytest.fixture
 def recipe() -> QatRecipe:
     recipe = load_recipe(QatRecipe, "finetune", "distill/qat")
-    return dataclasses.replace(
-        recipe, training=dataclasses.replace(recipe.training, epochs=16, batch_size=8, learning_rate=5e-4)
-    )
+    return replace(recipe, training=replace(recipe.training, epochs=16, batch_size=8, learning_rate=5e-4))
 
 
 def pictures(count: int = 3) -> torch.Tensor:
@@ -78,7 +77,7 @@ def test_ranges_leave_room_for_stronger_emotions_and_follow_training(student: Ch
     (wide,) = (part for part in network.modules() if isinstance(part, FakeQuant) and part.widest)
     with torch.inference_mode(), observing_ranges(network.eval()):
         network(pictures())
-    assert float(wide.low) <= -WIDEST_LOGIT < WIDEST_LOGIT <= float(wide.high)
+    assert float(wide.low) <= -MAX_LOGIT < MAX_LOGIT <= float(wide.high)
     part = FakeQuant().train()
     for _ in range(400):
         part(torch.tensor([-1.0, 3.0]))
@@ -155,7 +154,7 @@ def test_only_students_that_integer_kernels_compute_are_taken(
     data: PreparedData, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     vit = ViTSettings(layers=1, heads=2, width=32, mlp_width=64, head_widths=(16,), head_dropout=(0.0, 0.0))
-    layered = dataclasses.replace(tiny_student.model, norm="layer", activation="gelu")
+    layered = replace(tiny_student.model, norm="layer", activation="gelu")
     for settings, words in ((vit, "is a vit"), (layered, "layer normalization and gelu")):
         teacher = save(settings, data, tmp_path / settings.__class__.__name__)
         given = [

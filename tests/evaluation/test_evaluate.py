@@ -1,6 +1,5 @@
 """The command, end to end, on generated songs and a small teacher."""
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +8,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.cli import main
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, Split, open_data
 from sentio_mobile.errors import DataError, InputError
@@ -17,11 +18,13 @@ from sentio_mobile.evaluation.evaluate import EvaluationOptions, evaluate_models
 from sentio_mobile.evaluation.evaluated_model import EvaluatedModel, open_model, seconds_of
 from sentio_mobile.evaluation.page import write_evaluation
 from sentio_mobile.evaluation.published import published_for
+from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import CRNNSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.recipes import DataRecipe, ExportRecipe, TeacherRecipe, load_recipe
+from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
 
 HOSTILE = "<script>alert(1)</script>"
@@ -50,9 +53,9 @@ def constant(name: str, data: PreparedData, values: tuple[float, float] = (0.2, 
 def with_labels(data: PreparedData, change: dict[str, np.ndarray]) -> PreparedData:
     """The same songs with other labels for some splits."""
     splits: dict[str, Split] = {
-        name: dataclasses.replace(split, labels=change.get(name, split.labels)) for name, split in data.splits.items()
+        name: replace(split, labels=change.get(name, split.labels)) for name, split in data.splits.items()
     }
-    return dataclasses.replace(data, splits=splits)
+    return replace(data, splits=splits)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +127,7 @@ def test_a_model_of_another_front_end_hears_the_files_and_needs_them(
     spec = spec_of(
         CRNNSettings(conv_widths=(8,), lstm_layers=1, lstm_width=8), AudioSpec(seconds=5.0, image_size=(64, 64))
     )
-    spec = dataclasses.replace(spec, pooling="mean")
+    spec = replace(spec, pooling="mean")
     Checkpoint(model=build(spec), spec=spec).save(tmp_path / "other")
     subject = open_model(tmp_path / "other")
     with pytest.raises(DataError, match="give the folder of the audio as --music"):
@@ -142,8 +145,8 @@ def test_the_same_songs_played_otherwise_are_compared_song_by_song(
     assert again.name == "again"
     assert again.gain["mean"].value == 0
     assert again.correlation["mean"].value == pytest.approx(1)
-    unnamed = {name: dataclasses.replace(split, song_ids=("x",) * len(split)) for name, split in data.splits.items()}
-    fewer = dataclasses.replace(data, splits=unnamed)
+    unnamed = {name: replace(split, song_ids=("x",) * len(split)) for name, split in data.splits.items()}
+    fewer = replace(data, splits=unnamed)
     with pytest.raises(DataError, match="so that fewer cannot be compared"):
         evaluate_models([open_model(teacher)], data, EvaluationOptions(others={"fewer": (fewer, None)}))
 
@@ -173,7 +176,7 @@ def test_song_names_are_text_on_the_page(data: PreparedData, tmp_path: Path) -> 
 
 def test_published_figures_stand_beside_deam_with_peoples_labels_alone(data: PreparedData) -> None:
     assert published_for(data) == ()
-    rated = dataclasses.replace(data, sheet={**data.sheet, "labels": "rated"})
+    rated = replace(data, sheet={**data.sheet, "labels": "rated"})
     assert [one.name for one in published_for(rated)] == ["Music2Emo", "ceiling"]
     found = evaluate_models([constant("same", data)], rated, EvaluationOptions(skip=("stability", "latency")))
     assert found.to_dict()["published"][0]["r2"] == (0.51, 0.60)
@@ -211,8 +214,8 @@ def test_answers_that_are_no_numbers_and_too_few_songs_are_refused(data: Prepare
     with pytest.raises(InputError, match="answers that are not two numbers"):
         evaluate_models([constant("broken", data, (float("nan"), 0.0))], data, EvaluationOptions())
     test = data.split("test")
-    two = dataclasses.replace(test, song_ids=test.song_ids[:2], rows=test.rows[:2], labels=test.labels[:2])
-    fewer = dataclasses.replace(data, splits={**data.splits, "test": two})
+    two = replace(test, song_ids=test.song_ids[:2], rows=test.rows[:2], labels=test.labels[:2])
+    fewer = replace(data, splits={**data.splits, "test": two})
     with pytest.raises(DataError, match="has 2 test songs, and a CCC needs 3"):
         evaluate_models([constant("same", data)], fewer, EvaluationOptions())
 
@@ -228,7 +231,7 @@ def test_the_baselines_learn_from_training_songs_and_are_not_made_twice(
     data: PreparedData, deam: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = load_recipe(TeacherRecipe, "crnn", "teacher")
-    quick = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=2))
+    quick = replace(recipe, training=replace(recipe.training, epochs=2))
     monkeypatch.setattr("sentio_mobile.evaluation.baselines.load_recipe", lambda *_: quick)
     arguments = ("--baselines", "--data", data.folder, "--music", deam, "--out", tmp_path / "out")
     arguments = (*arguments, "--skip", "stability", "--skip", "latency")

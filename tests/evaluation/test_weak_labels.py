@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile.cli import main
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.generated.write import write_deam
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData, open_data
@@ -19,8 +20,8 @@ from sentio_mobile.evaluation.weak_labels import areas, areas_of_runs, sided
 from sentio_mobile.metrics.bootstrap import resample
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.recipes import DataRecipe, TeacherRecipe
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.config import TeacherRecipe
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Ranges are measured on training songs of all moods, and on no others."""
 
-import dataclasses
 import hashlib
 from collections import Counter
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.image import to_input
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
@@ -41,7 +41,7 @@ def test_the_draw_is_by_its_seed() -> None:
 
 
 def test_only_training_songs_are_drawn(data: PreparedData) -> None:
-    wide = dataclasses.replace(SPEC, audio=data.audio)
+    wide = replace(SPEC, audio=data.audio)
     found = calibration_of(data, wide, clips=1000)
     train = data.split("train").rows
     assert found.origin["clips"] == len(found.pictures) == len(train)
@@ -61,11 +61,11 @@ def test_it_says_of_which_songs_it_is(data: PreparedData) -> None:
 
 
 def test_songs_of_another_front_end_are_refused(data: PreparedData) -> None:
-    other = dataclasses.replace(SPEC, audio=AudioSpec(f_max=7000.0))
+    other = replace(SPEC, audio=AudioSpec(f_max=7000.0))
     with pytest.raises(DataError, match="another front end than the model's; prepare the songs for it"):
         calibration_of(data, other)
     # What comes after the log-mel is the model's own affair.
-    small = dataclasses.replace(SPEC, audio=AudioSpec(image_size=(64, 96), normalization="zscore"))
+    small = replace(SPEC, audio=AudioSpec(image_size=(64, 96), normalization="zscore"))
     assert calibration_of(data, small, clips=2).pictures.shape == (2, 64, 96)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile.errors import ConversionError, InputError
 from sentio_mobile.export.build import build_bundle
+from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.worker import ConversionJob, convert
 from sentio_mobile.formats.base import get_format, missing
 from sentio_mobile.formats.coreml_precision import SMALLEST
@@ -20,7 +21,6 @@ from sentio_mobile.models.mobilevit import MobileViT
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.quantization.layer_choice import chosen_weights, layers_of
 from sentio_mobile.quantization.settings import QuantizationOptions, found_by_weights
-from sentio_mobile.recipes import ExportRecipe
 from sentio_mobile.spec import Precision
 
 KEPT = ("stem.layers.2", "stem.layers.8", "blocks.1.up", "blocks.0.attention.qkv", "output")

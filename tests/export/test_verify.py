@@ -1,6 +1,5 @@
 """A bundle that is right passes; each planted fault is found."""
 
-import dataclasses
 import json
 import shutil
 import warnings
@@ -11,17 +10,18 @@ import pytest
 import torch
 
 from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.records import replace
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.errors import BundleError, ConversionError, MissingExtraError, OutputError
 from sentio_mobile.export import build as build_module
 from sentio_mobile.export.build import Built, build_bundle
+from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.worker import ConversionJob, ConversionResult
 from sentio_mobile.formats.base import get_format, require, write_artifact
 from sentio_mobile.formats.forms import Waveform
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.recipes import ExportRecipe
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +94,7 @@ def test_a_front_end_that_is_a_little_off_is_found(checkpoint: Path, copy: Path)
     loaded = Checkpoint.load(checkpoint)
     fold_norms(loaded.model)
     spec, torchscript = loaded.spec.in_form("waveform"), get_format("torchscript")
-    off = dataclasses.replace(spec, audio=dataclasses.replace(spec.audio, f_max=7900.0))
+    off = replace(spec, audio=replace(spec.audio, f_max=7900.0))
     manifest = json.loads((copy / "manifest.json").read_text())
     for heard, verdict in ((spec, "pass"), (off, "fail")):
         with warnings.catch_warnings():
@@ -116,7 +116,7 @@ def test_an_answer_that_is_no_number_fails(copy: Path) -> None:
     golden = open_bundle(copy).golden()
     picture = golden.picture.copy()
     picture[0] = np.nan
-    dataclasses.replace(golden, picture=picture).save(copy / "golden.safetensors")
+    replace(golden, picture=picture).save(copy / "golden.safetensors")
     rehash(copy)
     assert verify(open_bundle(copy)).results[0].verdict == "fail"
 
@@ -158,14 +158,14 @@ def test_a_conversion_that_fails_costs_itself_alone(
         return real(checkpoint, wanted, folder=folder, log=log, timeout_s=timeout_s)
 
     monkeypatch.setattr(build_module, "convert", convert)
-    both = dataclasses.replace(PICTURES, formats=("onnx", "torchscript"))
+    both = replace(PICTURES, formats=("onnx", "torchscript"))
     failed = build_bundle(checkpoint, both, out=tmp_path / "bundle").failed
     assert list(failed) == ["onnx spectrogram fp32"]
     opened = open_bundle(tmp_path / "bundle")
     assert [artifact.format for artifact in opened.artifacts] == ["torchscript"]
     assert opened.manifest["failed"] == failed
     with pytest.raises(ConversionError, match="no format could be converted"):
-        build_bundle(checkpoint, dataclasses.replace(PICTURES, formats=("onnx",)), out=tmp_path / "none")
+        build_bundle(checkpoint, replace(PICTURES, formats=("onnx",)), out=tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.export.build import build_bundle
-from sentio_mobile.recipes import ExportRecipe
+from sentio_mobile.export.config import ExportRecipe
 
 RATE = 22050
 

@@ -1,11 +1,11 @@
 """Intervals in the pictures of answers."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.inference.chart import plot_plane, plot_trajectory
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.spec import Uncertainty

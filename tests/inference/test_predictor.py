@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import soxr
 from numpy.typing import NDArray
 
 import sentio_mobile
+from sentio_mobile._internal.records import replace
 from sentio_mobile.errors import AudioError, BundleError, CheckFailedError, InputError
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.predictor import Predictor

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.errors import CheckpointError, OutputError
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.recipes import DistillRecipe
 from sentio_mobile.spec import AudioSpec
 
 

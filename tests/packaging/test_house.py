@@ -13,13 +13,13 @@ from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.export.build import build_bundle
+from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.packaging.android import ANDROID
 from sentio_mobile.packaging.ios import IOS
 from sentio_mobile.packaging.platform import App, Platform
 from sentio_mobile.packaging.project import package
 from sentio_mobile.packaging.source_files import NEVER_SOURCE, source_files
 from sentio_mobile.packaging.web import WEB
-from sentio_mobile.recipes import ExportRecipe
 
 PLATFORMS = (ANDROID, IOS, WEB)
 each_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)

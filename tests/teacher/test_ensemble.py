@@ -8,15 +8,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sentio_mobile.cli import main
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.generated import write_deam
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData, open_data
 from sentio_mobile.data.pseudo_labels import read_pseudo_labels, write_pseudo_labels
+from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.distill import distill
 from sentio_mobile.errors import DataError, LabelError
 from sentio_mobile.metrics.agreement import ccc
-from sentio_mobile.recipes import DataRecipe, DistillRecipe, TeacherRecipe
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.extra_data import extra_sources
 

@@ -1,17 +1,16 @@
 """Augmentation: what it changes, what it must leave alone, and that a seed decides all of it."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.data.generated import draw_songs, render
-from sentio_mobile.errors import RecipeError
-from sentio_mobile.recipes import AugmentSettings
+from sentio_mobile.errors import RecordError
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.augment import augment
+from sentio_mobile.training.config import AugmentSettings
 
 SPEC = AudioSpec(seconds=6.0)
 NOTHING = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
@@ -47,7 +46,7 @@ def test_clips_of_a_batch_are_changed_each_in_its_own_way(units: torch.Tensor) -
 
 
 def test_masks_are_no_wider_than_asked_and_whole_bands_or_frames(units: torch.Tensor) -> None:
-    settings = dataclasses.replace(NOTHING, frequency_masks=1, frequency_width=9, time_masks=1, time_width=30)
+    settings = replace(NOTHING, frequency_masks=1, frequency_width=9, time_masks=1, time_width=30)
     masked = changed(units.clamp_min(0.01), settings) == 0
     bands, frames = masked.all(dim=2).sum(dim=1), masked.all(dim=1).sum(dim=1)
     assert bands.max() <= 9
@@ -57,13 +56,13 @@ def test_masks_are_no_wider_than_asked_and_whole_bands_or_frames(units: torch.Te
 
 
 def test_a_turn_moves_time_and_keeps_every_value(units: torch.Tensor) -> None:
-    turned = changed(units, dataclasses.replace(NOTHING, roll=True))
+    turned = changed(units, replace(NOTHING, roll=True))
     assert not torch.equal(turned, units)
     assert torch.equal(turned.sort(dim=2).values, units.sort(dim=2).values)
 
 
 def test_the_equalizer_moves_bands_alike_at_all_times_and_by_no_more_than_asked(units: torch.Tensor) -> None:
-    answers = changed(units, dataclasses.replace(NOTHING, equalizer_db=6.0))
+    answers = changed(units, replace(NOTHING, equalizer_db=6.0))
     inside = (units > 0.2) & (answers > 0) & (answers < 1)
     decibels = torch.where(inside, (answers - units) * 80, torch.nan)
     middle = decibels.nanmedian(dim=2, keepdim=True).values
@@ -77,12 +76,12 @@ def test_the_equalizer_moves_bands_alike_at_all_times_and_by_no_more_than_asked(
 
 def test_the_equalizer_does_not_lift_what_lay_under_the_floor(units: torch.Tensor) -> None:
     floored = torch.where(units < 0.3, 0.0, units)
-    answers = changed(floored, dataclasses.replace(NOTHING, equalizer_db=12.0, gain_db=12.0))
+    answers = changed(floored, replace(NOTHING, equalizer_db=12.0, gain_db=12.0))
     assert (answers[floored == 0] == 0).all()
 
 
 def test_a_drifting_gain_moves_frames_alike_at_all_bands(units: torch.Tensor) -> None:
-    answers = changed(units, dataclasses.replace(NOTHING, gain_db=10.0))
+    answers = changed(units, replace(NOTHING, gain_db=10.0))
     inside = (units > 0.2) & (answers > 0) & (answers < 1)
     decibels = torch.where(inside, (answers - units) * 80, torch.nan)
     middle = decibels.nanmedian(dim=1, keepdim=True).values
@@ -102,5 +101,5 @@ def test_a_constant_gain_is_taken_away_by_the_front_end_itself() -> None:
 
 
 def test_a_negative_setting_is_refused() -> None:
-    with pytest.raises(RecipeError, match=r"augment\.gain_db must be 0 or more, not -3"):
+    with pytest.raises(RecordError, match=r"gain_db must be a number from 0 to 80, not -3"):
         AugmentSettings(gain_db=-3)

@@ -1,14 +1,13 @@
 """What training draws, and when it refuses to choose an epoch."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import TrainingError
-from sentio_mobile.recipes import AugmentSettings, TrainingSettings
+from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.training.datamodule import SongDataModule, TrainingClips
 from sentio_mobile.training.sources import ExtraData, labelled_source
 

@@ -1,24 +1,27 @@
 """Songs whose answer is the mean over their windows, from preparing to training to prediction."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.image import to_input_batch
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import CheckpointError, DataError
 from sentio_mobile.export.build import build_bundle
+from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.inference.predictor import Predictor
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import ASTSettings
-from sentio_mobile.recipes import DataRecipe, ExportRecipe, TeacherRecipe, TrainingSettings
 from sentio_mobile.spec import FORMS, AudioSpec
 from sentio_mobile.teacher.attention_rollout import explain
+from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.config import TrainingSettings
 from sentio_mobile.training.fit import predict
 
 SHORT = AudioSpec(seconds=3.0, image_size=(128, 130))

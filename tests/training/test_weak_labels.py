@@ -9,19 +9,15 @@ from click.testing import CliRunner
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sentio_mobile.cli import main
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.generated import write_deam
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData, open_data
 from sentio_mobile.data.weak_labels import read_weak_labels
 from sentio_mobile.errors import DataError, LabelError
-from sentio_mobile.recipes import (
-    AugmentSettings,
-    DataRecipe,
-    TeacherRecipe,
-    TrainingSettings,
-    WeakLabelSettings,
-)
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.config import TeacherRecipe
+from sentio_mobile.training.config import AugmentSettings, TrainingSettings, WeakLabelSettings
 from sentio_mobile.training.datamodule import Batch, TrainingClips
 from sentio_mobile.training.extra_data import weakly_labelled_sources
 from sentio_mobile.training.objectives import Supervised, regression_loss, weak_label_loss
@@ -135,7 +131,7 @@ def test_a_network_learns_sides_and_a_student_too(
     model = (
         "[model]\nlayers = 2\nheads = 2\nwidth = 32\nmlp_width = 64\nhead_widths = [16]\nhead_dropout = [0.0, 0.0]\n"
     )
-    training = "[training]\nepochs = 6\nbatch_size = 8\nlearning_rate = 3e-3\n[training.sides]\nweight = 1.0\n"
+    training = "[training]\nepochs = 6\nbatch_size = 8\nlearning_rate = 3e-3\n[training.weak_labels]\nweight = 1.0\n"
     (tmp_path / "recipe.toml").write_text(model + training)
     command = ["teacher", "train", "--data", data.folder, "--recipe", tmp_path / "recipe.toml"]
     command += ["--sides", music.folder, csv, "--out", tmp_path / "teacher"]

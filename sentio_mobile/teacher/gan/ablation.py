@@ -5,10 +5,9 @@ All arms have the same songs, first weights, steps and seeds; validation and tes
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.metrics.agreement import mean_of_runs, paired_difference_of_runs
 from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.models.checkpoint import Checkpoint, package_versions, weights_digest
-from sentio_mobile.recipes import AugmentSettings, GanSampleSettings, TeacherRecipe
+from sentio_mobile.teacher.config import GanSampleSettings, TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.config import AugmentSettings
 
 UNCHANGED = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
 MIXUP = 0.2
@@ -139,11 +140,11 @@ def _mean_ccc(runs: list[Checkpoint], split: str) -> tuple[float, ...]:
 def arm_recipe(recipe: TeacherRecipe, arm: Arm, seed: int) -> TeacherRecipe:
     """What an arm trains with."""
     own = recipe.training.augment
-    augment = dataclasses.replace(own, mixup=own.mixup or MIXUP) if arm.is_augmented else UNCHANGED
+    augment = replace(own, mixup=own.mixup or MIXUP) if arm.is_augmented else UNCHANGED
     # An arm without made-up songs is the same for every way of mixing them in, and is trained once for all.
-    synthetic = recipe.synthetic if arm.has_synthetic else GanSampleSettings()
-    training = dataclasses.replace(recipe.training, augment=augment, seed=seed)
-    return dataclasses.replace(recipe, training=training, synthetic=synthetic)
+    synthetic = recipe.gan_samples if arm.has_synthetic else GanSampleSettings()
+    training = replace(recipe.training, augment=augment, seed=seed)
+    return replace(recipe, training=training, gan_samples=synthetic)
 
 
 def record_of(
@@ -156,12 +157,12 @@ def record_of(
 ) -> dict[str, Any]:
     """Plain JSON values: what came out, and what it came from."""
     return {
-        "outcomes": [{**asdict(outcome), "verdict": outcome.verdict} for outcome in outcomes],
+        "outcomes": [{**to_plain(outcome), "verdict": outcome.verdict} for outcome in outcomes],
         "seeds": list(seeds),
         "songs": {name: len(split) for name, split in data.splits.items()},
         "data": data.origin,
         "made_up": {"clips": len(synthetic), **synthetic.sheet["made_by"]},
-        "recipe": asdict(recipe),
+        "recipe": to_plain(recipe),
         "versions": package_versions(),
     }
 
@@ -180,7 +181,7 @@ def _run(
     made_up = synthetic if arm.has_synthetic else None
     how = arm_recipe(recipe, arm, seed)
     given = [
-        asdict(how), data.sheet["fingerprint"], made_up and made_up.fingerprint,
+        to_plain(how), data.sheet["fingerprint"], made_up and made_up.fingerprint,
         None if start is None else weights_digest(start.model),
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import new_folder, read_json, write_json
-from sentio_mobile._internal.tables import read_table
+from sentio_mobile._internal.records import from_plain, to_plain
 from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.models.cgan import Discriminator, Generator
 from sentio_mobile.models.checkpoint import load_weights, package_versions, save_weights
@@ -58,7 +57,7 @@ class GanCheckpoint:
         """
         with new_folder(folder, overwrite) as part:
             sheet = {
-                "settings": dataclasses.asdict(self.settings),
+                "settings": to_plain(self.settings),
                 "audio": self.audio.to_dict(),
                 "classes": list(self.classes),
                 "labels": [[round(float(x), 4) for x in label] for label in self.labels],
@@ -89,7 +88,7 @@ class GanCheckpoint:
             )
         sheet = read_json(folder / SHEET, CheckpointError)
         try:
-            settings = read_table(GanSettings, sheet["settings"], "GanSettings", complete=True)
+            settings = from_plain(GanSettings, sheet["settings"], "GanSettings", complete=True)
             audio = AudioSpec.from_dict(sheet["audio"])
             classes = tuple(str(name) for name in sheet["classes"])
             labels = np.array(sheet["labels"], dtype=np.float32).reshape(-1, len(OUTPUTS))
@@ -162,12 +161,5 @@ def build_gan(settings: GanSettings, audio: AudioSpec, classes: tuple[str, ...])
     Raises:
         InputError: settings that no network can be built with.
     """
-    doublings = len(settings.widths)
-    if not 0 <= settings.attention_at < doublings:
-        raise InputError(f"model.attention_at must be from 0 to {doublings - 1}, not {settings.attention_at}")
-    if not settings.condition_widths or min(settings.condition_widths) < 1:
-        raise InputError(f"model.condition_widths must be one width or more, not {list(settings.condition_widths)}")
-    if any(width % min(width, 8) for width in settings.widths):
-        raise InputError(f"model.widths above 8 must be multiples of 8, not {list(settings.widths)}")
     numbers, shape = len(classes) or len(OUTPUTS), (audio.n_mels, audio.n_frames)
     return Generator(settings, numbers, shape), Discriminator(settings, numbers, shape)

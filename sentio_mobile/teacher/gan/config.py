@@ -1,12 +1,15 @@
-"""What a person may decide about a GAN. Free of torch, so that recipes can be read without it."""
+"""Settings of a GAN of log-mels. Free of torch, so that recipes can be read without it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from sentio_mobile.errors import RecipeError
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Record, Seed, Share
+from sentio_mobile.errors import RecordError
 from sentio_mobile.models.config import GanSettings
+from sentio_mobile.training.config import Clips, Epochs, FloatPrecision, Rate
 
 STAGE = "teacher/gan"
 """Where recipes of this kind stand."""
@@ -14,58 +17,39 @@ STAGE = "teacher/gan"
 Vicinity = Literal["exact", "hard", "soft"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class GanTraining:
-    """How the two networks are trained: Adam, with betas (0.5, 0.999).
+class GanTraining(Record, frozen=True, kw_only=True):
+    """Training of the two networks: Adam, with betas (0.5, 0.999)."""
 
-    `steps` make an epoch, after which the history gets a row and a killed run finds its way back. `real_target` is what
-    a discriminator with `bce` is told of real clips, in place of 1 (one-sided label smoothing, Salimans et al. 2016,
-    section 3.4). Instance noise has standard deviation `instance_noise` at first and none from `noise_until` of the
-    schedule on. `accuracy` is the range in which the ratio of updates keeps the discriminator; outside of
-    `accuracy_limits`, or with samples alike, for `patience` epochs, training stops. `ema` is the decay of the
-    average of the generator's weights, which is what is kept. `diversity` is the weight of a loss
-    for samples that differ less than real clips do, see `losses.py`. `vicinity`: see `vicinity.py`; `diffaugment`: how
-    strongly both networks' clips are changed before they are judged, 0 for not at all.
-    """
+    epochs: Epochs  # epochs; after each the history gets a row and the state is saved
+    steps: Annotated[int, Meta(ge=1, le=1_000_000)]  # steps of an epoch
+    batch_size: Clips = 16  # clips of one step
+    discriminator_rate: Rate = 2e-4  # learning rate of the discriminator
+    generator_rate: Rate = 1e-4  # learning rate of the generator
+    clip: Annotated[float, Meta(ge=0, le=1e6)] = 1.0  # largest norm of a step's gradient; 0 leaves it as it is
+    loss: Literal["bce", "hinge"] = "bce"  # adversarial loss
+    real_target: Share = 0.9  # target of `bce` for real clips (one-sided label smoothing, Salimans et al. 2016, 3.4)
+    instance_noise: Annotated[float, Meta(ge=0, le=10)] = 0.1  # standard deviation of the instance noise at first
+    noise_until: Share = 0.5  # share of the training after which there is no instance noise
+    accuracy: tuple[Share, Share] = (0.7, 0.8)  # range in which the ratio of updates keeps the discriminator's accuracy
+    accuracy_limits: tuple[Share, Share] = (0.55, 0.95)  # accuracy outside of which training has failed
+    patience: Epochs = 5  # failed epochs, or epochs with all samples alike, after which training stops
+    ema: Share = 0.999  # decay of the moving average of the generator's weights that is kept
+    diversity: Annotated[float, Meta(ge=0, le=1000)] = 0.0  # weight of the loss for samples more alike than real clips
+    vicinity: Vicinity = "soft"  # how labels are drawn around those of real songs, see `vicinity.py`
+    diffaugment: Share = 1.0  # strength of the augmentation that both networks' clips get; 0 turns it off
+    precision: FloatPrecision = "32-true"  # number format of training
+    seed: Seed = 0  # random seed
 
-    epochs: int
-    steps: int
-    batch_size: int = 16
-    discriminator_rate: float = 2e-4
-    generator_rate: float = 1e-4
-    clip: float = 1.0
-    loss: Literal["bce", "hinge"] = "bce"
-    real_target: float = 0.9
-    instance_noise: float = 0.1
-    noise_until: float = 0.5
-    accuracy: tuple[float, float] = (0.7, 0.8)
-    accuracy_limits: tuple[float, float] = (0.55, 0.95)
-    patience: int = 5
-    ema: float = 0.999
-    diversity: float = 0.0
-    vicinity: Vicinity = "soft"
-    diffaugment: float = 1.0
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "steps", "batch_size", "patience"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"training.{name} must be 1 or more, not {getattr(self, name)}")
-        if self.diversity < 0:
-            raise RecipeError(f"training.diversity must be 0 or more, not {self.diversity}")
+    def check(self) -> None:
+        """Ranges must begin at their lower end."""
         for name in ("accuracy", "accuracy_limits"):
             low, high = getattr(self, name)
-            if not 0 <= low < high <= 1:
-                raise RecipeError(f"training.{name} must be two shares, the lower first, not {low} and {high}")
-        for name in ("real_target", "noise_until", "ema", "diffaugment"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise RecipeError(f"training.{name} must be from 0 to 1, not {getattr(self, name)}")
+            if not low < high:
+                raise RecordError(f"{name} must be two shares, the lower first, not {low} and {high}")
 
 
-@dataclass(frozen=True)
-class GanRecipe:
+class GanRecipe(Record, frozen=True, kw_only=True):
     """A GAN and how it is trained."""
 
-    training: GanTraining
-    model: GanSettings = field(default_factory=GanSettings)
+    training: GanTraining  # how it is trained
+    model: GanSettings = GanSettings()  # widths of the two networks

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.errors import LossError, TrainingError
 from sentio_mobile.models.cgan import Discriminator, Generator
 from sentio_mobile.teacher.gan.batches import Examples, loader
@@ -67,7 +67,7 @@ def train_gan(
         torch.from_numpy(examples.labels[:1]),
     )
     work = out.with_name(f"{out.name}.training")
-    inputs = [asdict(recipe), examples.audio.to_dict(), list(examples.classes), examples.origin["fingerprint"]]
+    inputs = [to_plain(recipe), examples.audio.to_dict(), list(examples.classes), examples.origin["fingerprint"]]
     last = ModelCheckpoint(work, filename="epoch", save_last=True, enable_version_counter=False)
     history = History()
     shown = ShowProgress(
@@ -112,7 +112,7 @@ def untrained(examples: Examples, recipe: GanRecipe) -> GanCheckpoint:
         audio=examples.audio,
         classes=examples.classes,
         labels=_labels(examples),
-        recipe=asdict(recipe),
+        recipe=to_plain(recipe),
         history=[],
         data=examples.origin,
     )
@@ -136,7 +136,7 @@ def _checkpoint(task: GanTask, examples: Examples, recipe: GanRecipe, history: H
         audio=examples.audio,
         classes=examples.classes,
         labels=_labels(examples),
-        recipe=asdict(recipe),
+        recipe=to_plain(recipe),
         history=history.rows,
         data=examples.origin,
     )

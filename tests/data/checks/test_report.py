@@ -20,11 +20,11 @@ from sentio_mobile.data.checks.fingerprint import ALIKE, NEAR_DB, likeness, sket
 from sentio_mobile.data.checks.label_distribution import compare, coverage_of, grid_of
 from sentio_mobile.data.checks.page import write_check
 from sentio_mobile.data.checks.report import check_data
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, fingerprint_of, open_data
 from sentio_mobile.data.sources import read_source
 from sentio_mobile.data.splits import split_songs
-from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import AudioSpec
 
 FEW = (0.6, 0.2, 0.2)

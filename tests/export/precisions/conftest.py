@@ -1,7 +1,6 @@
 """What these tests share: a trained student's bundle of all precisions, its double with swapped outputs, and clips of
 three seconds, for which a front end is converted in less time."""
 
-import dataclasses
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -14,12 +13,14 @@ import pytest
 import torch
 import torchvision  # noqa: F401 (after coremltools, which may import tensorflow, it crashes)
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
 from sentio_mobile.bundle.golden import Golden, clip_of_excerpt
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.export.build import build_bundle
+from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.formats.base import ConvertedModel, get_format, missing, write_artifact
 from sentio_mobile.formats.forms import in_form
 from sentio_mobile.models.blocks import fold_norms
@@ -27,7 +28,6 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.calibration import Calibration, calibration_of
 from sentio_mobile.quantization.layer_choice import answering_weights
 from sentio_mobile.quantization.settings import QuantizationOptions
-from sentio_mobile.recipes import ExportRecipe
 from sentio_mobile.spec import FORMATS, PRECISIONS, Artifact, Form, ModelSpec, Precision
 
 STUDENT = ROOT / "export" / "golden" / "student"
@@ -116,7 +116,7 @@ def swapped(bundle: Bundle, calibration: Calibration) -> Subject:
         for name in ("output.weight", "output.bias"):
             weight = loaded.model.get_parameter(name)
             weight.copy_(weight.flip(0))
-    golden = dataclasses.replace(golden, output=golden.output[:, ::-1].copy())
+    golden = replace(golden, output=golden.output[:, ::-1].copy())
     return Subject(loaded, golden, rounding_of(loaded, calibration), {})
 
 
@@ -127,8 +127,8 @@ def short(bundle: Bundle) -> Subject:
     Here it matters what becomes of the front end, and not how well ranges hold for other songs.
     """
     loaded, whole = student(), bundle.golden()
-    audio = dataclasses.replace(loaded.spec.audio, seconds=SHORT_S)
-    spec = dataclasses.replace(loaded.spec, audio=audio)
+    audio = replace(loaded.spec.audio, seconds=SHORT_S)
+    spec = replace(loaded.spec, audio=audio)
     length = np.minimum(whole.length, audio.n_samples)
     clips = [clip_of_excerpt(excerpt, n, audio) for excerpt, n in zip(whole.excerpt, length, strict=True)]
     pictures = np.stack([clip_to_image(clip, audio) for clip in clips])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.accuracy import accuracy_of, answers_on
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
@@ -21,6 +22,7 @@ from sentio_mobile.bundle.check_quantized import weights_that_stayed_wide
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.cli import main
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import BundleError
@@ -29,7 +31,6 @@ from sentio_mobile.export.worker import ConversionJob, ConversionResult
 from sentio_mobile.formats.base import get_format
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.calibration import Calibration
-from sentio_mobile.recipes import DataRecipe
 from sentio_mobile.spec import Artifact, Precision
 
 pytestmark = pytest.mark.slow
@@ -115,7 +116,7 @@ def test_ranges_of_other_sounds_are_found(
     tmp_path: Path,
 ) -> None:
     stale = Calibration(STALE[fault](calibration.pictures[:4]), {})
-    artifact = swapped.write(name, precision, tmp_path, dataclasses.replace(swapped.rounding, calibration=stale))
+    artifact = swapped.write(name, precision, tmp_path, replace(swapped.rounding, calibration=stale))
     (judged,) = run_gates([artifact], swapped.loaded, golden=swapped.golden, data=None, progress=NoProgress())
     assert judged.refusal == judged.parity.reason
     assert judged.refusal.startswith("differs from PyTorch by ")
@@ -125,8 +126,8 @@ def test_ranges_of_other_sounds_are_found(
 def test_a_wrong_front_end_costs_the_artifact_that_has_it_and_no_other(
     bundle: Bundle, short: Subject, tmp_path: Path
 ) -> None:
-    wrong = dataclasses.replace(short.loaded.spec, image_mean=(0.4, 0.4, 0.4))
-    off = dataclasses.replace(short, loaded=dataclasses.replace(short.loaded, spec=wrong), converted={})
+    wrong = replace(short.loaded.spec, image_mean=(0.4, 0.4, 0.4))
+    off = replace(short, loaded=replace(short.loaded, spec=wrong), converted={})
     artifacts = [bundle.artifact("onnx", precision="fp16"), off.write_joined("onnx", "fp16", tmp_path)]
     fed_pictures, fed_pcm = run_gates(artifacts, short.loaded, golden=short.golden, data=None, progress=NoProgress())
     assert fed_pcm.refusal.startswith("differs from PyTorch by ")
@@ -145,7 +146,7 @@ def test_a_network_that_loses_too_much_on_songs_is_refused_behind_its_front_end_
     right = run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress())
     assert [one.refusal for one in right] == ["", ""]
     assert [one.accuracy is None for one in right] == [True, False]
-    strict = dataclasses.replace(load_targets(), loss={"fp16": -0.5})
+    strict = replace(load_targets(), loss={"fp16": -0.5})
     monkeypatch.setattr("sentio_mobile.export.gates.load_targets", lambda: strict)
     fed_pcm, fed_pictures = run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress())
     assert fed_pictures.refusal.endswith("of mean CCC on 8 val songs, more than -0.5")
@@ -294,7 +295,7 @@ def test_a_refused_artifact_costs_status_3_and_is_left_out_unless_it_is_forced(
     def convert(checkpoint: Path, job: ConversionJob, folder: Path, log: Path, timeout_s: float) -> ConversionResult:
         """What was converted above, once more."""
         made = [artifact for artifact in forced.artifacts if artifact.precision in job.precisions]
-        return ConversionResult(tuple(dataclasses.replace(a, path=Path(shutil.copy(a.path, folder))) for a in made), {})
+        return ConversionResult(tuple(replace(a, path=Path(shutil.copy(a.path, folder))) for a in made), {})
 
     monkeypatch.setattr("sentio_mobile.export.build.convert", convert)
     result = sentio("export", *both, "--out", tmp_path / "bundle")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256, write_json
-from sentio_mobile._internal.records import to_plain
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.predictor import Predictor
 from sentio_mobile.spec import AudioSpec, ModelSpec, Uncertainty
@@ -38,9 +37,9 @@ CASES = (
     Case(48_000, 9.0, 0.37),
     Case(22_050, 4.0, 2.0),
     Case(8_000, 2.5, 1.0),
-    Case(96_000, 1.0, 1.0, dataclasses.replace(PLAIN, audio=dataclasses.replace(SHORT, short_clip="loop"))),
-    Case(44_100, 15.0, None, dataclasses.replace(PLAIN, pooling="mean")),
-    Case(32_000, 5.0, 1.0, dataclasses.replace(PLAIN, uncertainty=Uncertainty(0.9, (0.25, 0.9), 40))),
+    Case(96_000, 1.0, 1.0, replace(PLAIN, audio=replace(SHORT, short_clip="loop"))),
+    Case(44_100, 15.0, None, replace(PLAIN, pooling="mean")),
+    Case(32_000, 5.0, 1.0, replace(PLAIN, uncertainty=Uncertainty(0.9, (0.25, 0.9), 40))),
 )
 
 

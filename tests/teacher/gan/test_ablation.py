@@ -1,20 +1,21 @@
 """Made-up clips in a teacher's training, and whether they help."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile._internal.records import replace
 from sentio_mobile.data.gan_samples import GanSamples, open_gan_samples, write_gan_samples
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import DataError, RecipeError
+from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.models.checkpoint import weights_digest
-from sentio_mobile.recipes import AugmentSettings, GanSampleSettings, TeacherRecipe
+from sentio_mobile.teacher.config import GanSampleSettings, TeacherRecipe
 from sentio_mobile.teacher.gan.ablation import ARMS, ablate, arm_recipe
 from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.config import AugmentSettings
 from sentio_mobile.training.datamodule import TrainingClips
 from sentio_mobile.training.sources import ExtraData, GanMixture
 
@@ -73,7 +74,7 @@ def test_clips_of_another_front_end_are_refused(
 
 @pytest.mark.parametrize("values", [{"share": 0.0}, {"until": 1.5}])
 def test_shares_beyond_their_range_are_refused(values: dict[str, float]) -> None:
-    with pytest.raises(RecipeError, match="must be above 0 and at most 1"):
+    with pytest.raises(RecordError, match="must be a number above 0 and up to 1"):
         GanSampleSettings(**values)
 
 
@@ -84,7 +85,7 @@ def test_arms_differ_in_what_they_are_named_after_alone(tiny_teacher: TeacherRec
     assert recipes[1].training.augment.mixup > 0
     same = [replace(recipe, training=replace(recipe.training, augment=plain)) for recipe in recipes]
     assert same[0] == same[1] == same[2] == same[3]
-    mixed = replace(tiny_teacher, synthetic=GanSampleSettings(share=1.0, until=0.5))
+    mixed = replace(tiny_teacher, gan_samples=GanSampleSettings(share=1.0, until=0.5))
     assert [arm_recipe(mixed, arm, 5) == arm_recipe(tiny_teacher, arm, 5) for arm in ARMS] == [True, True, False, False]
 
 

@@ -1,6 +1,5 @@
 """Judging clips of which it is known what is the matter with them."""
 
-import dataclasses
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,12 +8,14 @@ import pytest
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile._internal.records import replace
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.generated import write_deam
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import CheckpointError, DataError
-from sentio_mobile.recipes import DataRecipe, TeacherRecipe
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.gan.evaluation.clips import Clips, made_clips, real_clips, real_windows
 from sentio_mobile.teacher.gan.evaluation.embedding import fit_embedding, kernel_distance
 from sentio_mobile.teacher.gan.evaluation.emotion_model import fit_linear, open_teacher
@@ -24,7 +25,7 @@ from sentio_mobile.teacher.gan.evaluation.page import write_gan_evaluation
 from sentio_mobile.teacher.gan.evaluation.score import POINTS, frechet, score, share, split_groups, tier_of, transport
 from sentio_mobile.teacher.train import train_teacher
 
-SHORT = dataclasses.replace(AudioSpec(), seconds=12.0)
+SHORT = replace(AudioSpec(), seconds=12.0)
 Array = NDArray[np.float32]
 
 
@@ -241,15 +242,15 @@ def test_a_judgement_repeats_itself(songs: PreparedData, held_out: GanEvaluation
 def test_the_test_songs_are_not_read(songs: PreparedData) -> None:
     """A judgement of other clips is the same whatever the test songs are."""
     val = real_clips(songs, "val")
-    without = dataclasses.replace(songs, splits={name: songs.splits[name] for name in ("train", "val")})
+    without = replace(songs, splits={name: songs.splits[name] for name in ("train", "val")})
     mels, labels = mels_of(val)[:12], val.labels[:12]
     assert judged(without, mels, labels).to_dict() == judged(songs, mels, labels).to_dict()
 
 
 @pytest.mark.slow
 def test_a_teacher_listens(songs: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
-    training = dataclasses.replace(tiny_teacher.training, epochs=2)
-    train_teacher(songs, dataclasses.replace(tiny_teacher, training=training), out=tmp_path / "ckpt")
+    training = replace(tiny_teacher.training, epochs=2)
+    train_teacher(songs, replace(tiny_teacher, training=training), out=tmp_path / "ckpt")
     listener = open_teacher(tmp_path / "ckpt", songs)
     assert "training songs of the same data" in listener.what
     test = real_clips(songs, "test")
@@ -266,7 +267,7 @@ def test_a_teacher_listens(songs: PreparedData, tiny_teacher: TeacherRecipe, tmp
     assert found.consistency.real_split == "val"
     assert found.consistency.state_is == "the teacher's last hidden state"
     assert not found.memory.is_memorised
-    other = dataclasses.replace(songs, audio=dataclasses.replace(songs.audio, hop_length=256))
+    other = replace(songs, audio=replace(songs.audio, hop_length=256))
     with pytest.raises(DataError, match="another front end"):
         open_teacher(tmp_path / "ckpt", other)
     with pytest.raises(CheckpointError, match="is no checkpoint"):
@@ -326,7 +327,7 @@ def test_too_few_songs_to_learn_to_hear_from_are_refused(songs: PreparedData) ->
     val = real_clips(songs, "val")
     with pytest.raises(DataError, match="too few to learn to hear"):
         fit_linear(val.part(np.arange(5)), songs.audio, NoProgress())
-    alike = dataclasses.replace(val, labels=np.zeros_like(val.labels))
+    alike = replace(val, labels=np.zeros_like(val.labels))
     with pytest.raises(DataError, match="all alike or missing"):
         fit_linear(alike, songs.audio, NoProgress())
 

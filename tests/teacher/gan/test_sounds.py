@@ -1,12 +1,12 @@
 """The class-conditional GAN: sounds in folders, asked for by name."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.errors import InputError
 from sentio_mobile.teacher.gan.batches import sounds
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint

@@ -1,7 +1,6 @@
 """Training a GAN, to its end, in pieces, and into the wall."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile._internal.records import replace
 from sentio_mobile.errors import CheckpointError, SentioError, TrainingError
 from sentio_mobile.teacher.gan.batches import Examples
 from sentio_mobile.teacher.gan.checkpoint import GENERATOR, SHEET, GanCheckpoint

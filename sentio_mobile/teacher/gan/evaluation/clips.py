@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
 

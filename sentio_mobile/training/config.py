@@ -1,0 +1,72 @@
+"""Settings of the one trainer that fits every network. Free of torch, so that recipes can be read without it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Record, Seed, Share
+from sentio_mobile.errors import RecordError
+
+FloatPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
+"""Number formats of training, by Lightning's names."""
+
+Epochs = Annotated[int, Meta(ge=1, le=100_000)]
+Clips = Annotated[int, Meta(ge=1, le=65_536)]
+Rate = Annotated[float, Meta(gt=0, le=10)]
+Masks = Annotated[int, Meta(ge=0, le=64)]
+Decibels = Annotated[float, Meta(ge=0, le=80)]
+
+
+class AugmentSettings(Record, frozen=True, kw_only=True):
+    """Augmentation of training clips: SpecAugment's masks (Park et al. 2019), rotation in time, equalizer, mixup."""
+
+    frequency_masks: Masks = 1  # masks over mel bands for each clip
+    frequency_width: Annotated[int, Meta(ge=0, le=512)] = 16  # widest frequency mask, in mel bands
+    time_masks: Masks = 2  # masks over frames for each clip
+    time_width: Annotated[int, Meta(ge=0, le=65_536)] = 96  # widest time mask, in frames
+    roll: bool = True  # rotate the clip around the time axis by a random number of frames
+    equalizer_db: Decibels = 0.0  # largest change by a random curve over mel bands, in dB
+    gain_db: Decibels = 0.0  # largest change by a random curve over time, in dB
+    mixup: Annotated[float, Meta(ge=0, le=100)] = 0.0  # both parameters of mixup's Beta distribution; 0 turns it off
+
+
+class Unfreeze(Record, frozen=True):
+    """One step of gradual unfreezing: what is trained from an epoch on."""
+
+    epoch: Epochs  # first epoch of the step, counted from 1
+    blocks: Annotated[int, Meta(ge=0, le=64)]  # last blocks that are trained besides the head
+
+
+class WeakLabelSettings(Record, frozen=True, kw_only=True):
+    """How songs with weak labels (high or low, no value) are learned. See `weak_label_loss`."""
+
+    weight: Annotated[float, Meta(gt=0, le=100)] = 0.3  # weight of the weak-label loss
+    sharpness: Annotated[float, Meta(gt=0, le=100)] = 4.0  # slope of the logistic curve from prediction to probability
+
+
+class TrainingSettings(Record, frozen=True, kw_only=True):
+    """Settings of the trainer: AdamW, one cosine cycle with warm-up, the best epoch by validation CCC is kept."""
+
+    epochs: Epochs  # passes over the training songs
+    batch_size: Clips  # clips of one step, over all processes together
+    learning_rate: Rate  # peak learning rate of AdamW
+    accumulate: Annotated[int, Meta(ge=1, le=4096)] = 1  # batches whose gradients are added up for one step
+    weight_decay: Annotated[float, Meta(ge=0, le=10)] = 0.05  # weight decay of AdamW
+    warm_up: Annotated[float, Meta(ge=0, lt=1)] = 0.1  # share of all steps in which the learning rate rises
+    clip: Annotated[float, Meta(ge=0, le=1e6)] = 1.0  # largest norm of a step's gradient; 0 leaves it as it is
+    ccc_share: Share = 0.0  # share of 1 - CCC of the batch in the loss; the rest is the mean squared error
+    patience: Epochs = 10  # epochs without a better validation CCC after which training stops
+    ema: Annotated[float, Meta(ge=0, lt=1)] = 0.0  # decay of the moving average of weights that is kept; 0 turns it off
+    precision: FloatPrecision = "32-true"  # number format of training
+    seed: Seed = 0  # random seed of weights, batches and augmentation
+    augment: AugmentSettings = AugmentSettings()  # augmentation of training clips
+    unfreeze: Annotated[tuple[Unfreeze, ...], Meta(max_length=64)] = ()  # gradual unfreezing; empty trains everything
+    weak_labels: WeakLabelSettings = WeakLabelSettings()  # learning from weak labels, where there are some
+
+    def check(self) -> None:
+        """Unfreezing must begin at epoch 1 and go upwards."""
+        epochs = [step.epoch for step in self.unfreeze]
+        if self.unfreeze and (epochs[0] != 1 or epochs != sorted(set(epochs))):
+            raise RecordError(f"unfreeze must begin at epoch 1 and go upwards, not {epochs}")
