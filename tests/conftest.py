@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
+from support import Refused, Sentio
 
 # Before torch is imported. Networks in tests are small: a second thread gains nothing, and where other work runs it
 # waits by spinning, which made a test of two seconds take a hundred.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from sentio_mobile.cli import main
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.generated import write_deam
 from sentio_mobile.data.prepare import prepare
@@ -52,3 +55,31 @@ def tiny_student() -> DistillRecipe:
         stem_widths=(8, 16, 32), layers=2, heads=2, head_width=16, width=64, mlp_width=128, output_width=32
     )
     return DistillRecipe(model=model, training=TrainingSettings(epochs=3, batch_size=8, learning_rate=2e-3))
+
+
+@pytest.fixture
+def sentio() -> Sentio:
+    """Runs `sentio-mobile` in this process, in a wide terminal."""
+
+    def run(*arguments: object) -> Result:
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(main, [str(argument) for argument in arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def refused(sentio: Sentio) -> Refused:
+    """Runs `sentio-mobile` and expects this status and one line on stderr that has these words; gives the line."""
+
+    def run(words: str, *arguments: object, status: int = 2) -> str:
+        result = sentio(*arguments)
+        assert result.exit_code == status, result.output
+        assert result.stdout == ""
+        assert result.stderr.startswith("Error: ")
+        assert result.stderr.count("\n") == 1, result.stderr
+        assert words in result.stderr
+        return result.stderr
+
+    return run

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from sentio_mobile.cli.options import Group, console, errors, force_option, json_option, out_option
-from sentio_mobile.packaging.android import ANDROID
-from sentio_mobile.packaging.ios import IOS
-from sentio_mobile.packaging.platform import App, Platform
-from sentio_mobile.packaging.web import WEB
+from sentio_mobile.packaging.platforms import PLATFORMS, App, Platform
 from sentio_mobile.spec import Form, Precision
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 if TYPE_CHECKING:
-    from sentio_mobile.packaging.project import Packaged
+    from sentio_mobile.packaging.project import PackagedProject
 
 
 @click.group(cls=Group)
@@ -30,8 +27,8 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
     @click.command(platform.name, help=does, epilog=f"Example: sentio-mobile package {platform.name} {example}")
     @click.argument("bundle", type=click.Path(path_type=Path))
     @out_option
-    @click.option("--id", "app_id", default=App.id, show_default=True, help="Reverse-DNS, as both stores want it.")
-    @click.option("--name", default=App.name, show_default=True, help="What people read under the icon.")
+    @click.option("--id", "app_id", default=App().id, show_default=True, help="Reverse-DNS, as both stores want it.")
+    @click.option("--name", default=App().name, show_default=True, help="What people read under the icon.")
     @_only_for(
         platform.formats,
         click.option(
@@ -71,22 +68,21 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
         formats: tuple[str, ...] = (),
         form: Form | None = None,
     ) -> None:
-        import json
-
         from sentio_mobile._internal.files import require_free
+        from sentio_mobile._internal.records import json_bytes
         from sentio_mobile.bundle.bundle import open_bundle
         from sentio_mobile.packaging.project import package as package_bundle
 
-        app = App(app_id, name)
+        app = App(id=app_id, name=name)
         require_free(out, force)
         opened = open_bundle(bundle)
-        made = package_bundle(
+        project = package_bundle(
             opened, platform, out=out, app=app, formats=formats, form=form, precision=precision, overwrite=force
         )
         if as_json:
-            click.echo(json.dumps(_report(made, platform, out, app), indent=2))
+            click.echo(json_bytes(project), nl=False)
         else:
-            _show(made, out)
+            _show(project)
 
     return command
 
@@ -96,36 +92,18 @@ def _only_for(choices: Sequence[str], option: _Decorator) -> _Decorator:
     return option if len(choices) > 1 else lambda function: function
 
 
-def _report(made: Packaged, platform: Platform, out: Path, app: App) -> dict[str, object]:
-    import dataclasses
-
-    return {
-        "platform": platform.name,
-        "out": str(out),
-        **dataclasses.asdict(app),
-        "artifacts": [
-            {"format": one.format, "form": one.form, "precision": one.precision, "path": one.path.name}
-            for one in made.artifacts
-        ],
-        "licence": made.licence,
-        "bytes": {**dataclasses.asdict(made.sizes), "app": made.sizes.app},
-        "notes": made.notes,
-        "next": made.next_steps,
-    }
-
-
-def _show(made: Packaged, out: Path) -> None:
+def _show(project: PackagedProject) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    sizes = made.sizes
+    sizes = project.sizes
     table = Table("part of the app", "size", "what it is")
     table.columns[1].justify = "right"
     front_end = "" if sizes.front_end is None else f", of which front end: {sizes.front_end:,} B"
     rows = (
-        ("model", sizes.model, ", ".join(artifact.label for artifact in made.artifacts) + front_end),
+        ("model", sizes.model, ", ".join(artifact.label for artifact in project.artifacts) + front_end),
         ("golden vectors", sizes.golden, "what the app checks itself on"),
-        ("papers", sizes.papers, f"manifest and model card; the model's licence: {made.licence}"),
+        ("metadata", sizes.metadata, f"manifest and model card; the model's licence: {project.licence}"),
         ("code", sizes.code, "of the SDK and the app, before it is compiled"),
         ("resources", sizes.resources, "icons, texts, manifests"),
     )
@@ -134,29 +112,19 @@ def _show(made: Packaged, out: Path) -> None:
     table.add_section()
     table.add_row("together", f"{sizes.app:,} B", f"not counted: {sizes.runtime}")
     console.print(table)
-    for line in made.notes:
+    for line in project.notes:
         errors.print("[yellow]Note:[/]", end=" ")
         errors.print(line, markup=False, soft_wrap=True)
-    console.print(f"{out}: written. Next:", markup=False, soft_wrap=True)
-    for line in made.next_steps:
+    console.print(f"{project.out}: written. Next:", markup=False, soft_wrap=True)
+    for line in project.next_steps:
         console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
-for _one in (
-    _command(
-        ANDROID,
-        "Write an Android project (Gradle, Kotlin) with a bundle's model inside, and check the bundle's hashes first.",
-        "bundle --id org.example.moods --name Moods --out moods-android",
-    ),
-    _command(
-        IOS,
-        "Write an iOS project (Xcode, Swift) with a bundle's model inside, and check the bundle's hashes first.",
-        "bundle --id org.example.moods --name Moods --out moods-ios",
-    ),
-    _command(
-        WEB,
-        "Write a page (Vite, TypeScript) with a bundle's model inside, and check the bundle's hashes first.",
-        "bundle --name Moods --out moods-web",
-    ),
-):
-    package.add_command(_one)
+for _platform in PLATFORMS:
+    package.add_command(
+        _command(
+            _platform,
+            f"Write {_platform.description} with a bundle's model inside. The bundle's hashes are checked first.",
+            f"bundle --id org.example.moods --name Moods --out moods-{_platform.name}",
+        )
+    )

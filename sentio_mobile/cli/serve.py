@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from sentio_mobile.cli.options import console
-from sentio_mobile.packaging.web import WEB
+from sentio_mobile.packaging.platforms import WEB
 from sentio_mobile.spec import Precision
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -
     """
     import tempfile
 
-    from sentio_mobile._internal.resources import ROOT
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.packaging.built_page import built_page
     from sentio_mobile.packaging.select_artifacts import select_artifacts
@@ -41,10 +40,10 @@ def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -
 
     opened = open_bundle(bundle)
     artifacts = select_artifacts(opened, WEB, precision=precision)
-    page = built_page(ROOT / WEB.name, say=lambda line: console.print(line, markup=False, soft_wrap=True))
+    page = built_page(WEB.template, say=lambda line: console.print(line, markup=False, soft_wrap=True))
     with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as folder:
         trim_bundle(opened, artifacts, Path(folder))
-        with Server(page, Path(folder), read_headers(ROOT / WEB.name), port) as server:
+        with Server(page, Path(folder), read_headers(WEB.template), port) as server:
             line = f"{artifacts[0].label} of {bundle}: {server.url}\nCtrl-C ends it."
             console.print(line, markup=False, soft_wrap=True)
             if open_it:

@@ -1,1 +1,1 @@
-"""From a bundle to a project that opens in its own IDE: Android Studio, Xcode, or Vite."""
+"""Write apps from a bundle: projects that open in their own IDE, Android Studio, Xcode, or Vite."""

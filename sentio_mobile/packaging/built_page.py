@@ -1,4 +1,4 @@
-"""The built page: what `npm run build` left in the checkout, or what it leaves, once, in the user's cache folder."""
+"""The built web page: the checkout's own build if it is up to date, else one in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -19,38 +19,36 @@ from sentio_mobile.packaging.source_files import source_files
 BUILT = "dist"
 _COMMANDS = (("npm", "ci"), ("npm", "run", "build"))
 _QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
-_LIMIT = 900
+_TIMEOUT_S = 900
 """Seconds that one of the commands may take; npm itself gives up on a network that does not answer."""
 
 
 def built_page(project: Path, say: Callable[[str], None] = lambda line: None) -> Path:
-    """The folder of a page that was built from the project as it is now.
+    """Find the folder of a page that was built from the project as it is now; build it if there is none.
 
     Args:
-        project: the page's sources.
-        say: called with a line before what takes long.
+        project: The folder of the page's sources.
+        say: Called with one line before a build, which takes long.
 
     Raises:
-        InputError: it must be built and npm is missing, or its build failed; the message names the log.
-        OutputError: the cache folder cannot be written.
+        InputError: npm is missing, or the build failed; the message names the log.
+        OutputError: The cache folder cannot be written.
     """
     sources = source_files(project)
-    if _is_new(project, sources):
+    if _is_up_to_date(project, sources):
         return project / BUILT
     place = user_cache("web") / _digest(project, sources)
     if not (place / "index.html").is_file():
         if shutil.which("npm") is None:
-            raise InputError(
-                "the page is not built yet and building it needs npm, not found on PATH; install Node.js 20.19 or newer"
-            )
+            raise InputError("building the page needs npm, which is not on PATH; install Node.js 20.19 or newer")
         log = place.with_name(f"{place.name}.log")
-        say(f"Building the page by npm, once; its log: {log}")
+        say(f"Building the page with npm, once; log: {log}")
         _build(project, sources, place, log)
     return place
 
 
-def _is_new(project: Path, sources: tuple[Path, ...]) -> bool:
-    """Whether the checkout's own build is younger than all that it was made from."""
+def _is_up_to_date(project: Path, sources: tuple[Path, ...]) -> bool:
+    """Whether the checkout's own build is newer than all of its sources."""
     index = project / BUILT / "index.html"
     return index.is_file() and index.stat().st_mtime_ns > max((project / p).stat().st_mtime_ns for p in sources)
 
@@ -64,7 +62,7 @@ def _digest(project: Path, sources: tuple[Path, ...]) -> str:
 
 
 def _build(project: Path, sources: tuple[Path, ...], place: Path, log: Path) -> None:
-    """Build in a folder beside `place`; the page moves there when it is whole."""
+    """Build in a folder beside `place`, and move the complete page there."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as folder:
@@ -77,7 +75,7 @@ def _build(project: Path, sources: tuple[Path, ...], place: Path, log: Path) -> 
                     _run(command, work, output)
             if not (work / BUILT / "index.html").is_file():
                 raise InputError(f"the page cannot be built: `{' '.join(_COMMANDS[-1])}` made no index.html in {BUILT}")
-            # The one that the page was built with; who serves the page brings another.
+            # The model that the page was built with: the server brings another one.
             shutil.rmtree(work / BUILT / MODEL, ignore_errors=True)
             shutil.rmtree(place, ignore_errors=True)
             (work / BUILT).rename(place)
@@ -94,10 +92,10 @@ def _run(command: tuple[str, ...], work: Path, log: TextIO) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            timeout=_LIMIT,
+            timeout=_TIMEOUT_S,
         ).returncode
     except subprocess.TimeoutExpired:
         status = None
     if status != 0:
-        how = f"took more than {_LIMIT} s" if status is None else f"failed with status {status}"
+        how = f"took more than {_TIMEOUT_S} s" if status is None else f"failed with status {status}"
         raise InputError(f"the page cannot be built: `{' '.join(command)}` {how}; {log.name} says why")

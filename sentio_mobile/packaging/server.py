@@ -1,8 +1,8 @@
-"""A server for one page and one model, on this machine alone.
+"""A web server for one page and one model, which only this machine can reach.
 
-What it serves is a table made at the start: an address that is not in it does not exist, so that no address can lead
-out of the two folders. Requests that name another host are refused: a page elsewhere could otherwise let its own name
-point here, and read the model.
+All files that it serves are listed at the start. Any other address does not exist, so that no address leads out of the
+two folders. Requests with another host name are refused: otherwise a foreign page could resolve its own name to this
+machine and read the model (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from sentio_mobile.errors import OutputError
 
 HOST = "127.0.0.1"
 MODEL = "sentio"
-"""Where the page looks for the model folder."""
+"""The folder in which the page looks for the model."""
 
-_TYPES = {
+_CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -39,13 +39,13 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".md": "text/markdown; charset=utf-8",
 }
-_OTHER = "application/octet-stream"
+_DEFAULT_TYPE = "application/octet-stream"
 
-_HASHED = "assets"
-"""Vite's folder of files that have a hash of their content in their names."""
+_HASHED_FOLDER = "assets"
+"""Vite's folder of files with a hash of their content in their names, which browsers may cache for ever."""
 
-_OURS = {"Cross-Origin-Resource-Policy": "same-origin", "X-Frame-Options": "DENY"}
-"""Beside the page's own headers, which stand in its headers.json."""
+_OWN_HEADERS = {"Cross-Origin-Resource-Policy": "same-origin", "X-Frame-Options": "DENY"}
+"""Sent in addition to the page's own headers, which are in its headers.json."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +57,25 @@ class _File:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves until it is shut down; `url` is what to open."""
+    """A server that runs until it is shut down; open `url` in a browser."""
 
     daemon_threads = True
 
     def __init__(self, page: Path, model: Path, headers: Mapping[str, str], port: int = 8000) -> None:
-        """Listen.
+        """Open the port.
 
         Args:
-            page: the built page.
-            model: a carried bundle, which is served under /sentio/ in place of any that the page was built with.
-            headers: sent with every answer.
-            port: 0 for any that is free.
+            page: The folder of the built page.
+            model: A trimmed bundle, served under /sentio/ in place of the one that the page was built with.
+            headers: Headers of every response.
+            port: The port, 0 to 65535; 0 for any free one.
 
         Raises:
-            OutputError: the port cannot be had.
+            OutputError: The port is taken or not permitted.
         """
-        pages = {url: file for url, file in _table(page, "/").items() if not url.startswith(f"/{MODEL}/")}
-        self.files = {"/": pages["/index.html"], **pages, **_table(model, f"/{MODEL}/")}
-        self.headers = {**headers, **_OURS}
+        page_files = {url: file for url, file in _list_files(page, "/").items() if not url.startswith(f"/{MODEL}/")}
+        self.files = {"/": page_files["/index.html"], **page_files, **_list_files(model, f"/{MODEL}/")}
+        self.headers = {**headers, **_OWN_HEADERS}
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -87,44 +87,44 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         return f"http://{HOST}:{self.server_port}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the middle of an answer is no fault."""
+        """Ignore browsers that close a connection in the middle of a response."""
 
 
 def read_headers(project: Path) -> dict[str, str]:
-    """The headers that the page wants, from its headers.json."""
+    """Read the headers of the page from its headers.json."""
     headers: dict[str, str] = json.loads((project / "headers.json").read_text(encoding="utf-8"))
     return headers
 
 
-def _table(folder: Path, prefix: str) -> dict[str, _File]:
+def _list_files(folder: Path, prefix: str) -> dict[str, _File]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {prefix + path.relative_to(folder).as_posix(): _file(path, path.relative_to(folder)) for path in files}
 
 
 def _file(path: Path, name: Path) -> _File:
-    caching = "public, max-age=31536000, immutable" if name.parts[0] == _HASHED else "no-cache"
-    return _File(path, _TYPES.get(path.suffix, _OTHER), f'"{sha256(path)}"', caching)
+    caching = "public, max-age=31536000, immutable" if name.parts[0] == _HASHED_FOLDER else "no-cache"
+    return _File(path, _CONTENT_TYPES.get(path.suffix, _DEFAULT_TYPE), f'"{sha256(path)}"', caching)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     timeout = 60
-    """Seconds without a word after which a connection is closed."""
+    """Seconds of silence after which a connection is closed."""
 
     def do_GET(self) -> None:
-        self._answer(body=True)
+        self._respond(body=True)
 
     def do_HEAD(self) -> None:
-        self._answer(body=False)
+        self._respond(body=False)
 
-    def _answer(self, body: bool) -> None:
+    def _respond(self, body: bool) -> None:
         if self.headers.get("Host") not in self.server.hosts:
-            self._refuse(HTTPStatus.MISDIRECTED_REQUEST)
+            self._reject(HTTPStatus.MISDIRECTED_REQUEST)
             return
         file = self.server.files.get(unquote(self.path.partition("?")[0]))
         try:
@@ -132,21 +132,21 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             content = None
         if file is None or content is None:
-            self._refuse(HTTPStatus.NOT_FOUND)
+            self._reject(HTTPStatus.NOT_FOUND)
             return
         with content:
-            same = self.headers.get("If-None-Match") == file.tag
-            self.send_response(HTTPStatus.NOT_MODIFIED if same else HTTPStatus.OK)
+            unchanged = self.headers.get("If-None-Match") == file.tag
+            self.send_response(HTTPStatus.NOT_MODIFIED if unchanged else HTTPStatus.OK)
             self.send_header("ETag", file.tag)
             self.send_header("Cache-Control", file.caching)
-            if not same:
+            if not unchanged:
                 self.send_header("Content-Type", file.kind)
                 self.send_header("Content-Length", str(os.fstat(content.fileno()).st_size))
             self.end_headers()
-            if body and not same:
+            if body and not unchanged:
                 shutil.copyfileobj(content, self.wfile)
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _reject(self, status: HTTPStatus) -> None:
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.send_header("Connection", "close")
@@ -158,8 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         super().end_headers()
 
     def version_string(self) -> str:
-        """No versions: they are nobody's business."""
+        """The name without versions, which would help an attacker."""
         return "sentio-mobile"
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the browser's own tools show requests better."""
+        """Print nothing: the browser's developer tools show requests better."""

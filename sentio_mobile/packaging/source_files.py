@@ -1,6 +1,6 @@
-"""Which files make up a project: everything but what building it leaves behind.
+"""The source files of a project: everything but what building it leaves behind.
 
-The rule needs no git, so that it holds in a wheel, too; a test compares it with what git tracks.
+The rule does not need git, so that it holds in a wheel too. A test compares it with the files that git tracks.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ NEVER_SOURCE = (
     *(".build", ".swiftpm", "DerivedData", "xcuserdata"),
     *(".DS_Store", "__pycache__"),
 )
-"""Names, at any depth, of what is made or installed on a developer's machine."""
+"""Names, at any depth, of files and folders that are built or installed on a developer's machine."""
 
 
 def source_files(folder: Path) -> tuple[Path, ...]:
-    """The files of a project, in the order of their names, relative to its folder.
+    """List the files of a project, sorted by name, relative to its folder.
 
     Raises:
-        InputError: the project is not there.
+        InputError: The folder is missing.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: the project that apps are made from is not there; install sentio-mobile again")
+        raise InputError(f"{folder}: this project of the app is missing; install sentio-mobile again")
     return tuple(sorted(path.relative_to(folder) for path in _walk(folder)))
 
 

@@ -1,7 +1,7 @@
-"""What an app carries: a bundle cut down to the artifacts that its platform runs.
+"""Trim a bundle to what an app needs: the artifacts that its platform runs, and few golden vectors.
 
-It is a bundle like any other: `verify` proves it, `bundle sign` signs it, and the SDKs read its manifest. Lost are the
-other artifacts, the evaluation's predictions, and golden vectors beyond those that an app checks itself on.
+The result is a bundle like any other: `verify` proves it, `bundle sign` signs it, and the SDKs read its manifest. The
+other artifacts, the evaluation and most golden vectors are left out.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from sentio_mobile.errors import BundleError
 from sentio_mobile.spec import Artifact
 
 CARD = "MODEL_CARD.md"
-APART = 3
-"""Golden vectors that an app keeps: so many of music with answers far apart, and the last, a clip that is short."""
+MUSIC_VECTORS = 3
+"""Golden vectors of music in an app, those with the most different outputs. With them goes the last, a short clip."""
 
 
 def trim_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> dict[str, Any]:
-    """Write what an app carries of a bundle into an empty folder.
+    """Write a bundle for an app into an empty folder.
 
     Args:
-        bundle: opened, so that every hash was checked.
-        artifacts: those of the bundle that are wanted; an app runs the first of them that it can.
-        folder: where they go; it exists and is empty.
+        bundle: An opened bundle: every hash was checked.
+        artifacts: Artifacts of the bundle, in the order in which the app tries them.
+        folder: An existing, empty folder.
 
     Returns:
-        The manifest that was written: the bundle's, with these artifacts and files alone, and `carried_from`, the
-        SHA-256 of the bundle's own.
+        The manifest that was written: the bundle's, with these artifacts and files only, and `carried_from`, the
+        SHA-256 of the bundle's own manifest.
 
     Raises:
-        BundleError: a file's name would lead out of `folder`.
+        BundleError: A file's name would lead out of `folder`.
     """
     entries = [bundle.manifest["artifacts"][bundle.artifacts.index(artifact)] for artifact in artifacts]
     wanted = [entry["path"] for entry in entries]
@@ -65,11 +65,11 @@ def trim_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> 
 def _plain(bundle: Bundle, name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or path.as_posix() != name:
-        raise BundleError(f"{bundle.folder / MANIFEST}: {name!r} is no plain name of a file; do not use it")
+        raise BundleError(f"{bundle.folder / MANIFEST}: {name!r} is no plain name of a file; do not use this bundle")
     return name
 
 
 def _few(golden: Golden) -> Golden:
     count = len(golden.output)
-    kept = np.unique([*range(min(APART, count)), count - 1])
+    kept = np.unique([*range(min(MUSIC_VECTORS, count)), count - 1])
     return Golden(**{field.name: getattr(golden, field.name)[kept] for field in dataclasses.fields(golden)})

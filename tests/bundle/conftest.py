@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from safetensors.numpy import load_file
+from support import MakeBundle, Sentio
 
 from sentio_mobile._internal.files import sha256, write_json
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
 from sentio_mobile.bundle.golden import Golden
-from sentio_mobile.cli.bundle import bundle
 from sentio_mobile.metrics.agreement import evaluate
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
@@ -27,9 +26,6 @@ ARTIFACTS = {
 
 Edit = Callable[[Path, dict[str, Any]], None]
 """Changes the files of a bundle that has no manifest yet, and what its manifest will say."""
-
-MakeBundle = Callable[..., Path]
-Sentio = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
@@ -99,28 +95,6 @@ def make_bundle(tmp_path: Path, facts: dict[str, Any], evaluation: dict[str, Any
 
 
 @pytest.fixture
-def sentio() -> Sentio:
+def sentio(sentio: Sentio) -> Sentio:
     """Runs `sentio-mobile bundle`."""
-
-    def run(*arguments: object) -> Result:
-        result = CliRunner(env={"COLUMNS": "200"}).invoke(bundle, [str(argument) for argument in arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result
-
-    return run
-
-
-@pytest.fixture
-def refused(sentio: Sentio) -> Callable[..., str]:
-    """Runs it and expects one line on stderr that has these words, and this status; gives the line."""
-
-    def run(status: int, words: str, *arguments: object) -> str:
-        result = sentio(*arguments)
-        assert result.exit_code == status, result.output
-        assert result.stdout == ""
-        assert result.stderr.startswith("Error: ")
-        assert result.stderr.count("\n") == 1, result.stderr
-        assert words in result.stderr
-        return result.stderr
-
-    return run
+    return lambda *arguments: sentio("bundle", *arguments)

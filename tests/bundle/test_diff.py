@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import Result
 from safetensors.numpy import load_file
+from support import MakeBundle, Sentio
 
 from sentio_mobile._internal.records import replace
 from sentio_mobile.bundle.bundle import GOLDEN
@@ -17,8 +17,6 @@ from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.metrics.agreement import evaluate, paired_difference
 from sentio_mobile.spec import ModelSpec
 
-MakeBundle = Callable[..., Path]
-Sentio = Callable[..., Result]
 Diff = Callable[..., dict[str, Any]]
 
 
@@ -210,7 +208,7 @@ def test_bundles_that_are_damaged_are_bad_input(refused: Callable[..., str], mak
     a = make_bundle("a")
     for i, test in enumerate(({"metrics": 5}, [1], {"n": 1}, {"n": 3, "metrics": {}, "songs": ["x"]})):
         b = make_bundle(f"b{i}", broken(json.dumps({"test": test})))
-        refused(2, "evaluation.json: what it says of test is damaged", "diff", a, b)
-    refused(2, "is no bundle", "diff", a, a.parent)
+        refused("evaluation.json: what it says of test is damaged", "diff", a, b)
+    refused("is no bundle", "diff", a, a.parent)
     (a / GOLDEN).write_bytes(b"x")
-    refused(2, "SHA-256 differs", "diff", a, a)
+    refused("SHA-256 differs", "diff", a, a)

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from support import Refused, Sentio
 
 from sentio_mobile.bundle.sign import check
 from sentio_mobile.errors import SentioError
 
-Sentio = Callable[..., Result]
-Refused = Callable[..., str]
 PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
 PUBLIC, OPEN = serialization.PublicFormat.SubjectPublicKeyInfo, serialization.NoEncryption()
 
@@ -88,7 +86,7 @@ def test_a_flipped_byte_in_any_file_is_found(refused: Refused, signed: Path, pub
         flip(path)
         own = {"manifest.json": (1, "the signature does not hold"), "manifest.sig.json": (2, "manifest.sig.json")}
         status, words = own.get(path.name, (2, f"{path.name}: is not the file that the manifest was written for"))
-        refused(status, words, "check", signed, "--key", public)
+        refused(words, "check", signed, "--key", public, status=status)
         path.write_bytes(before)
     check(signed, public)
 
@@ -108,7 +106,7 @@ def test_a_flipped_byte_anywhere_in_the_signature_or_the_manifest_is_found(signe
 def test_nothing_is_parsed_before_the_signature_holds(refused: Refused, signed: Path, public: Path) -> None:
     (signed / "manifest.json").write_text("{" * 5000)
     (signed / "golden.safetensors").unlink()
-    refused(1, "the signature does not hold", "check", signed, "--key", public)
+    refused("the signature does not hold", "check", signed, "--key", public, status=1)
 
 
 def test_a_manifest_that_says_the_same_in_other_bytes_does_not_hold(
@@ -116,7 +114,7 @@ def test_a_manifest_that_says_the_same_in_other_bytes_does_not_hold(
 ) -> None:
     manifest = json.loads((signed / "manifest.json").read_text())
     (signed / "manifest.json").write_text(json.dumps(manifest))
-    refused(1, "the signature does not hold", "check", signed, "--key", public)
+    refused("the signature does not hold", "check", signed, "--key", public, status=1)
 
 
 def test_another_bundles_signature_does_not_hold(
@@ -128,18 +126,20 @@ def test_another_bundles_signature_does_not_hold(
     other = make_bundle("other", edit)
     assert sentio("sign", other, "--key", key).exit_code == 0
     shutil.copy(other / "manifest.sig.json", signed / "manifest.sig.json")
-    refused(1, "the signature does not hold", "check", signed, "--key", public)
+    refused("the signature does not hold", "check", signed, "--key", public, status=1)
     assert sentio("sign", signed, "--key", key).exit_code == 0
     assert sentio("check", signed, "--key", public).exit_code == 0
 
 
 def test_another_key_is_told_apart(refused: Refused, sentio: Sentio, signed: Path, tmp_path: Path) -> None:
     assert sentio("key", tmp_path / "mine").exit_code == 0
-    refused(1, "is signed with another key", "check", signed, "--key", tmp_path / "mine.pub")
+    refused("is signed with another key", "check", signed, "--key", tmp_path / "mine.pub", status=1)
     sheet = json.loads((signed / "manifest.sig.json").read_text())
     sheet["public_key_sha256"] = "\x1b[31m\nx"
     (signed / "manifest.sig.json").write_text(json.dumps(sheet))
-    assert "\x1b" not in refused(1, "is signed with another key", "check", signed, "--key", tmp_path / "mine.pub")
+    assert "\x1b" not in refused(
+        "is signed with another key", "check", signed, "--key", tmp_path / "mine.pub", status=1
+    )
 
 
 def test_files_that_the_manifest_does_not_list_are_named(
@@ -149,7 +149,7 @@ def test_files_that_the_manifest_does_not_list_are_named(
     added.write_text("x")
     (signed / "link").symlink_to(signed.parent)
     for command, owner in (("check", public), ("sign", key)):
-        line = refused(1, "does not list", command, signed, "--key", owner)
+        line = refused("does not list", command, signed, "--key", owner, status=1)
         assert "'link'" in line
         assert r"'mobilevit-spectrogram-int8.mlpackage/Data/more\n.bin'" in line
     added.unlink()
@@ -173,16 +173,16 @@ def test_a_signature_that_is_missing_or_none_is_bad_input(refused: Refused, sign
         ("[" * 100_000, "too long"),
     ):
         place.write_text(sheet if isinstance(sheet, str) else json.dumps(sheet))
-        refused(2, words, "check", signed, "--key", public)
+        refused(words, "check", signed, "--key", public)
     place.unlink()
-    refused(2, "is not signed", "check", signed, "--key", public)
-    refused(2, "is no bundle", "check", signed.parent, "--key", public)
+    refused("is not signed", "check", signed, "--key", public)
+    refused("is no bundle", "check", signed.parent, "--key", public)
 
 
 def test_a_bundle_that_was_changed_is_not_signed(refused: Refused, signed: Path, key: Path) -> None:
     before = (signed / "manifest.sig.json").read_bytes()
     flip(signed / "mobilevit-waveform-fp32.onnx")
-    refused(2, "SHA-256 differs", "sign", signed, "--key", key)
+    refused("SHA-256 differs", "sign", signed, "--key", key)
     assert (signed / "manifest.sig.json").read_bytes() == before
 
 
@@ -191,7 +191,7 @@ def test_keys_of_another_kind_are_named(refused: Refused, signed: Path, key: Pat
 
     def given(content: bytes, words: str, command: str) -> None:
         place.write_bytes(content)
-        line = refused(2, words, command, signed, "--key", place)
+        line = refused(words, command, signed, "--key", place)
         assert str(place) in line
 
     encrypted = Ed25519PrivateKey.generate().private_bytes(PEM, PKCS8, serialization.BestAvailableEncryption(b"secret"))
@@ -208,8 +208,8 @@ def test_keys_of_another_kind_are_named(refused: Refused, signed: Path, key: Pat
         given(b"", f"holds no {wanted} key", command)
         given(b"\xff\x00" * 100, f"holds no {wanted} key", command)
         given(bytes(70_000), "too long", command)
-        refused(2, "cannot read the key", command, signed, "--key", place.with_name("none.pem"))
-        refused(2, "cannot read the key", command, signed, "--key", place.parent)
+        refused("cannot read the key", command, signed, "--key", place.with_name("none.pem"))
+        refused("cannot read the key", command, signed, "--key", place.parent)
 
 
 def test_a_key_is_its_owners_alone_and_never_replaced(refused: Refused, sentio: Sentio, tmp_path: Path) -> None:
@@ -225,13 +225,13 @@ def test_a_key_is_its_owners_alone_and_never_replaced(refused: Refused, sentio: 
     assert b"PRIVATE" not in public.read_bytes()
     assert place.read_text().splitlines()[1] not in result.output
     kept = place.read_bytes()
-    refused(2, "never replaced", "key", place)
+    refused("never replaced", "key", place)
     public.unlink()
-    refused(2, "release.pem exists already", "key", place)
+    refused("release.pem exists already", "key", place)
     assert place.read_bytes() == kept
     (tmp_path / "other.pub.pem").symlink_to(tmp_path / "nowhere")
-    refused(2, "other.pub.pem exists already", "key", tmp_path / "other.pem")
-    refused(2, "cannot write", "key", place / "under.pem")
+    refused("other.pub.pem exists already", "key", tmp_path / "other.pem")
+    refused("cannot write", "key", place / "under.pem")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.pub.pem", "release.pem"]
 
 
@@ -244,7 +244,7 @@ def test_half_a_pair_is_not_left(refused: Refused, tmp_path: Path, monkeypatch: 
         link(made, place)
 
     monkeypatch.setattr(os, "link", full_disk)
-    refused(2, "cannot write", "key", tmp_path / "release.pem")
+    refused("cannot write", "key", tmp_path / "release.pem")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -253,7 +253,7 @@ def test_a_missing_package_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
     for arguments in (("key", "x.pem"), ("sign", signed, "--key", key), ("check", signed, "--key", public)):
-        refused(2, "pip install 'sentio-mobile[sign]'", *arguments)
+        refused("pip install 'sentio-mobile[sign]'", *arguments)
 
 
 @pytest.mark.parametrize("command", ["key", "sign", "check", "diff"])

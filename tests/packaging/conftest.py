@@ -1,17 +1,16 @@
 """A bundle whose artifacts are bytes that no runtime reads, and projects of few files: packaging runs neither."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from support import MakeBundle
 
 from sentio_mobile._internal.files import sha256, write_json, write_text
 from sentio_mobile.bundle.bundle import GOLDEN, MANIFEST
 from sentio_mobile.bundle.golden import Golden
-from sentio_mobile.cli import main
 from sentio_mobile.spec import ModelSpec
 
 SUFFIXES = {"tflite": ".tflite", "onnx": ".onnx", "ort": ".ort", "coreml": ".mlpackage", "mlmodel": ".mlmodel"}
@@ -19,7 +18,7 @@ BITS = {"fp32": 4000, "fp16": 2000, "int8-dynamic": 1000, "int8": 1000, "int8-fu
 FRONT_END = 300
 """Bytes that a waveform artifact has over a spectrogram one."""
 
-HOUSE = {
+PROJECTS = {
     "LICENSE": "Apache License\n",
     "android/gradle.properties": "org.gradle.caching=true\n"
     "sentio.applicationId=org.sentiomobile.demo\n"
@@ -51,8 +50,6 @@ HOUSE = {
 }
 
 Wanted = tuple[str, str, str]
-MakeBundle = Callable[..., Path]
-Sentio = Callable[..., Result]
 
 
 @pytest.fixture
@@ -92,42 +89,14 @@ def bundle(make_bundle: MakeBundle) -> Path:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Projects of a few files each, and what a developer's machine leaves in them, in place of the real ones."""
-    folder = tmp_path / "house"
-    for name, text in HOUSE.items():
+    folder = tmp_path / "projects"
+    for name, text in PROJECTS.items():
         write_text(folder / name, text)
-    monkeypatch.setattr("sentio_mobile._internal.resources.ROOT", folder)
+    monkeypatch.setattr("sentio_mobile.packaging.platforms.ROOT", folder)
     monkeypatch.setattr("sentio_mobile.packaging.project.ROOT", folder)
     return folder
-
-
-@pytest.fixture
-def sentio() -> Sentio:
-    """Runs `sentio-mobile`."""
-
-    def run(*arguments: object) -> Result:
-        result = CliRunner(env={"COLUMNS": "200"}).invoke(main, [str(argument) for argument in arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result
-
-    return run
-
-
-@pytest.fixture
-def refused(sentio: Sentio) -> Callable[..., str]:
-    """Runs it and expects status 2 and one line on stderr that has these words; gives the line."""
-
-    def run(words: str, *arguments: object) -> str:
-        result = sentio(*arguments)
-        assert result.exit_code == 2, result.output
-        assert result.stdout == ""
-        assert result.stderr.startswith("Error: ")
-        assert result.stderr.count("\n") == 1, result.stderr
-        assert words in result.stderr
-        return result.stderr
-
-    return run
 
 
 def _artifact(folder: Path, name: str, form: str, precision: str) -> dict[str, str]:

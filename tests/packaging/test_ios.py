@@ -28,9 +28,9 @@ import ios_project  # noqa: E402
 import ios_source  # noqa: E402
 import ios_toolchain  # noqa: E402
 
-HOUSE = Path(__file__).resolve().parents[2]
-IOS = HOUSE / "ios"
-GOLDEN = HOUSE / "export/golden/golden.safetensors"
+PROJECTS = Path(__file__).resolve().parents[2]
+IOS = PROJECTS / "ios"
+GOLDEN = PROJECTS / "export/golden/golden.safetensors"
 
 sys.path.insert(0, str(IOS / "Scripts"))
 import make_icon  # noqa: E402

@@ -2,47 +2,32 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from support import MakeBundle, Refused, Sentio, tree
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.errors import InputError
-from sentio_mobile.packaging.android import ANDROID
-from sentio_mobile.packaging.ios import IOS
-from sentio_mobile.packaging.platform import App, Platform
+from sentio_mobile.packaging.platforms import ANDROID, IOS, PLATFORMS, WEB, App, Platform
 from sentio_mobile.packaging.project import package
 from sentio_mobile.packaging.select_artifacts import select_artifacts
-from sentio_mobile.packaging.web import WEB
 
-MakeBundle = Callable[..., Path]
-Sentio = Callable[..., Result]
-Refused = Callable[..., str]
-
-PLATFORMS = (ANDROID, IOS, WEB)
 FRONT_END = 300
 each_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
 
 
-def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file of a folder: its mode and content."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): (path.stat().st_mode, path.read_bytes()) for path in files}
-
-
 @each_platform
 def test_a_project_has_its_sources_the_licence_and_this_model(
-    platform: Platform, bundle: Path, house: Path, tmp_path: Path
+    platform: Platform, bundle: Path, projects: Path, tmp_path: Path
 ) -> None:
     made = package(open_bundle(bundle), platform, out=tmp_path / "out")
     files = tree(tmp_path / "out")
     model = {name.removeprefix(f"{platform.model}/") for name in files if name.startswith(f"{platform.model}/")}
     inside = {path for path in model if path not in ("manifest.json", "golden.safetensors", "MODEL_CARD.md")}
-    assert {path.split("/")[0] for path in inside} == {artifact.path.name for artifact in made.artifacts}
-    assert files["LICENSE"][1] == (house / "LICENSE").read_bytes()
+    assert {path.split("/")[0] for path in inside} == {artifact.path for artifact in made.artifacts}
+    assert files["LICENSE"][1] == (projects / "LICENSE").read_bytes()
     built = ("build", ".gradle", "local.properties", "xcuserdata", "node_modules", "dist")
     assert not [name for name in files if any(part in built for part in name.split("/"))]
     carried = open_bundle(tmp_path / "out" / platform.model)
@@ -51,29 +36,34 @@ def test_a_project_has_its_sources_the_licence_and_this_model(
     kept, whole = carried.golden(), open_bundle(bundle).golden()
     assert len(kept.output) == 4
     assert (kept.length == [*whole.length[:3], whole.length[-1]]).all()
-    sources = {name for name in tree(house / platform.name) if not any(part in built for part in name.split("/"))}
+    sources = {name for name in tree(projects / platform.name) if not any(part in built for part in name.split("/"))}
     left_out = {name for name in sources if name.startswith(("sentio-onnx/", f"{platform.model}/"))}
     assert {name for name in files if not name.startswith(f"{platform.model}/")} == sources - left_out | {"LICENSE"}
 
 
 @each_platform
 def test_the_same_bundle_gives_the_same_bytes_and_modes(
-    platform: Platform, bundle: Path, house: Path, tmp_path: Path
+    platform: Platform, bundle: Path, projects: Path, tmp_path: Path
 ) -> None:
-    for path in (house / platform.name).rglob("*"):
+    for path in (projects / platform.name).rglob("*"):
         path.chmod(0o700)
-    package(open_bundle(bundle), platform, out=tmp_path / "one", app=App("org.example.moods", "Moods"))
+    package(open_bundle(bundle), platform, out=tmp_path / "one", app=App(id="org.example.moods", name="Moods"))
     shutil.copytree(bundle, tmp_path / "elsewhere")
-    for path in (house / platform.name).rglob("*"):
+    for path in (projects / platform.name).rglob("*"):
         path.chmod(0o755)
-    package(open_bundle(tmp_path / "elsewhere"), platform, out=tmp_path / "two", app=App("org.example.moods", "Moods"))
+    package(
+        open_bundle(tmp_path / "elsewhere"),
+        platform,
+        out=tmp_path / "two",
+        app=App(id="org.example.moods", name="Moods"),
+    )
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
 def test_android_is_named_in_gradle_properties_and_keeps_the_back_ends_it_needs(
-    bundle: Path, house: Path, tmp_path: Path
+    bundle: Path, projects: Path, tmp_path: Path
 ) -> None:
-    app = App("org.example.moods", "Ännchen's Gefühl 🎵")
+    app = App(id="org.example.moods", name="Ännchen's Gefühl 🎵")
     package(open_bundle(bundle), ANDROID, out=tmp_path / "out", app=app)
     lines = (tmp_path / "out" / "gradle.properties").read_text().splitlines()
     assert lines == [
@@ -92,26 +82,26 @@ def test_android_is_named_in_gradle_properties_and_keeps_the_back_ends_it_needs(
     assert (tmp_path / "both" / "sentio-onnx").is_dir()
 
 
-def test_ios_is_named_in_the_xcconfig(bundle: Path, house: Path, tmp_path: Path) -> None:
-    package(open_bundle(bundle), IOS, out=tmp_path / "out", app=App("org.example.moods", "Gefühle"))
+def test_ios_is_named_in_the_xcconfig(bundle: Path, projects: Path, tmp_path: Path) -> None:
+    package(open_bundle(bundle), IOS, out=tmp_path / "out", app=App(id="org.example.moods", name="Gefühle"))
     text = (tmp_path / "out" / "Config.xcconfig").read_text(encoding="utf-8")
     assert text == "// Names.\nSENTIO_BUNDLE_IDENTIFIER = org.example.moods\nSENTIO_APP_NAME = Gefühle\n"
 
 
-def test_the_page_is_named_in_app_json(bundle: Path, house: Path, tmp_path: Path) -> None:
-    package(open_bundle(bundle), WEB, out=tmp_path / "out", app=App("org.example.moods", "Gefühle"))
+def test_the_page_is_named_in_app_json(bundle: Path, projects: Path, tmp_path: Path) -> None:
+    package(open_bundle(bundle), WEB, out=tmp_path / "out", app=App(id="org.example.moods", name="Gefühle"))
     text = (tmp_path / "out" / "app.json").read_text(encoding="utf-8")
     assert json.loads(text) == {"name": "Gefühle", "id": "org.example.moods"}
 
 
-def test_a_settings_file_without_a_line_for_the_name_is_an_error(bundle: Path, house: Path, tmp_path: Path) -> None:
-    (house / "ios" / "Config.xcconfig").write_text("SENTIO_BUNDLE_IDENTIFIER = a.b\n")
+def test_a_settings_file_without_a_line_for_the_name_is_an_error(bundle: Path, projects: Path, tmp_path: Path) -> None:
+    (projects / "ios" / "Config.xcconfig").write_text("SENTIO_BUNDLE_IDENTIFIER = a.b\n")
     with pytest.raises(InputError, match="0 lines for SENTIO_APP_NAME"):
         package(open_bundle(bundle), IOS, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_sizes_are_those_of_the_files_by_what_they_are_for(bundle: Path, house: Path, tmp_path: Path) -> None:
+def test_sizes_are_those_of_the_files_by_what_they_are_for(bundle: Path, projects: Path, tmp_path: Path) -> None:
     sizes = package(open_bundle(bundle), ANDROID, out=tmp_path / "out").sizes
     out = tmp_path / "out"
     core, litert = "class Core\n", "class LiteRt\n"
@@ -125,7 +115,7 @@ def test_sizes_are_those_of_the_files_by_what_they_are_for(bundle: Path, house: 
 
 
 def test_the_front_ends_size_is_unknown_where_there_is_nothing_to_compare(
-    make_bundle: MakeBundle, house: Path, tmp_path: Path
+    make_bundle: MakeBundle, projects: Path, tmp_path: Path
 ) -> None:
     for form in ("waveform", "spectrogram"):
         only = open_bundle(make_bundle([("onnx", form, "fp32")], form))
@@ -134,7 +124,7 @@ def test_the_front_ends_size_is_unknown_where_there_is_nothing_to_compare(
 
 @each_platform
 def test_the_command_says_what_is_inside_and_what_to_type_next(
-    platform: Platform, bundle: Path, house: Path, sentio: Sentio, tmp_path: Path
+    platform: Platform, bundle: Path, projects: Path, sentio: Sentio, tmp_path: Path
 ) -> None:
     out = tmp_path / "a folder"
     result = sentio("package", platform.name, bundle, "--out", out, "--name", "Moods")
@@ -146,7 +136,7 @@ def test_the_command_says_what_is_inside_and_what_to_type_next(
     assert result.stderr == ""
 
 
-def test_json_is_for_programs(bundle: Path, house: Path, sentio: Sentio, tmp_path: Path) -> None:
+def test_json_is_for_programs(bundle: Path, projects: Path, sentio: Sentio, tmp_path: Path) -> None:
     result = sentio("package", "web", bundle, "--out", tmp_path / "out", "--json", "--id", "org.example.moods")
     found = json.loads(result.stdout)
     assert (found["platform"], found["id"], found["name"]) == ("web", "org.example.moods", "Sentio")
@@ -161,13 +151,13 @@ def test_json_is_for_programs(bundle: Path, house: Path, sentio: Sentio, tmp_pat
     assert found["licence"] == "CC-BY-4.0"
     assert found["bytes"]["model"] == 1000 + FRONT_END
     assert found["bytes"]["app"] == sum(
-        found["bytes"][part] for part in ("model", "golden", "papers", "code", "resources")
+        found["bytes"][part] for part in ("model", "golden", "metadata", "code", "resources")
     )
     assert found["next"] == list(WEB.next_steps(str(tmp_path / "out")))
 
 
 def test_a_licence_that_nobody_stated_is_told(
-    make_bundle: MakeBundle, house: Path, sentio: Sentio, tmp_path: Path
+    make_bundle: MakeBundle, projects: Path, sentio: Sentio, tmp_path: Path
 ) -> None:
     unknown = make_bundle([("onnx", "waveform", "fp32")], licence="unknown")
     result = sentio("package", "web", unknown, "--out", tmp_path / "out")
@@ -177,7 +167,7 @@ def test_a_licence_that_nobody_stated_is_told(
 
 
 def test_a_manifests_words_cannot_steer_the_terminal(
-    make_bundle: MakeBundle, house: Path, sentio: Sentio, tmp_path: Path
+    make_bundle: MakeBundle, projects: Path, sentio: Sentio, tmp_path: Path
 ) -> None:
     why = {"onnx waveform fp32": "[bold]no\x1b[2J\nworse"}
     hostile = make_bundle([("onnx", "waveform", "fp32")], licence="[red]MIT\x1b[2J\n", refused=why)
@@ -189,7 +179,7 @@ def test_a_manifests_words_cannot_steer_the_terminal(
 
 
 def test_an_artifact_that_export_refused_is_told(
-    make_bundle: MakeBundle, house: Path, sentio: Sentio, tmp_path: Path
+    make_bundle: MakeBundle, projects: Path, sentio: Sentio, tmp_path: Path
 ) -> None:
     why = {"onnx waveform int8": "onnx waveform int8 is refused: loses 0.2 of mean CCC"}
     kept = make_bundle([("onnx", "waveform", "int8")], refused=why)
@@ -199,7 +189,7 @@ def test_an_artifact_that_export_refused_is_told(
 
 
 def test_force_replaces_a_folder_and_leaves_nothing_beside_it(
-    bundle: Path, house: Path, sentio: Sentio, refused: Refused, tmp_path: Path
+    bundle: Path, projects: Path, sentio: Sentio, refused: Refused, tmp_path: Path
 ) -> None:
     place = tmp_path / "apps"
     assert sentio("package", "ios", bundle, "--out", place / "out").exit_code == 0

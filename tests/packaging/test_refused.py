@@ -6,32 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from safetensors import SafetensorError
+from support import MakeBundle, Refused, tree
 
-from sentio_mobile.packaging.android import ANDROID
-from sentio_mobile.packaging.ios import IOS
-from sentio_mobile.packaging.platform import Platform
-from sentio_mobile.packaging.web import WEB
+from sentio_mobile.packaging.platforms import PLATFORMS, Platform
 
-MakeBundle = Callable[..., Path]
-Sentio = Callable[..., Result]
-Refused = Callable[..., str]
-
-PLATFORMS = (ANDROID, IOS, WEB)
 each_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
-
-
-def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file of a folder: its mode and content."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): (path.stat().st_mode, path.read_bytes()) for path in files}
 
 
 @pytest.fixture
 def nothing_written(tmp_path: Path) -> Callable[[], None]:
     def check() -> None:
-        names = {path.name for path in tmp_path.iterdir()} - {"bundle", "house"}
+        names = {path.name for path in tmp_path.iterdir()} - {"bundle", "projects"}
         assert names == set()
 
     return check
@@ -39,7 +25,7 @@ def nothing_written(tmp_path: Path) -> Callable[[], None]:
 
 @each_platform
 def test_what_is_no_bundle_is_refused(
-    platform: Platform, house: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
+    platform: Platform, projects: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
 ) -> None:
     (tmp_path / "bundle").mkdir()
     refused("is no bundle", "package", platform.name, tmp_path / "bundle", "--out", tmp_path / "out")
@@ -48,7 +34,12 @@ def test_what_is_no_bundle_is_refused(
 
 @each_platform
 def test_a_changed_file_is_refused_also_one_that_is_not_carried(
-    platform: Platform, bundle: Path, house: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
+    platform: Platform,
+    bundle: Path,
+    projects: Path,
+    refused: Refused,
+    nothing_written: Callable[[], None],
+    tmp_path: Path,
 ) -> None:
     with (bundle / "emotion-spectrogram-fp32.ort").open("ab") as file:
         file.write(b"!")
@@ -58,7 +49,7 @@ def test_a_changed_file_is_refused_also_one_that_is_not_carried(
 
 
 def test_a_bundle_of_a_newer_schema_is_refused(
-    make_bundle: MakeBundle, house: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
+    make_bundle: MakeBundle, projects: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
 ) -> None:
     newer = make_bundle([("onnx", "waveform", "fp32")], schema=3)
     refused("manifest schema 3", "package", "web", newer, "--out", tmp_path / "out")
@@ -82,7 +73,7 @@ def test_a_bundle_without_what_the_platform_runs_is_refused(
     command: list[str],
     words: str,
     make_bundle: MakeBundle,
-    house: Path,
+    projects: Path,
     refused: Refused,
     nothing_written: Callable[[], None],
     tmp_path: Path,
@@ -97,7 +88,7 @@ def test_a_bundle_without_what_the_platform_runs_is_refused(
     ["moods", "org.1st.moods", "org..moods", "org.my-moods", "org.my_moods", "a b.c", "org.é", "a." + "b" * 99],
 )
 def test_an_id_that_a_store_would_refuse_is_refused(
-    app_id: str, house: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
+    app_id: str, projects: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
 ) -> None:
     refused("is no application id", "package", "web", tmp_path / "bundle", "--out", tmp_path / "out", "--id", app_id)
     nothing_written()
@@ -107,14 +98,14 @@ def test_an_id_that_a_store_would_refuse_is_refused(
     "name", ["", "  ", " Moods", "Mo\nods", 'Mo"ods', "Mo\\ods", "$(HOME)", "a//b", "<b>", "x" * 51, "Mo\u202eods"]
 )
 def test_a_name_that_would_break_a_settings_file_is_refused(
-    name: str, house: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
+    name: str, projects: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
 ) -> None:
     refused("is no name for an app", "package", "ios", tmp_path / "bundle", "--out", tmp_path / "out", "--name", name)
     nothing_written()
 
 
 def test_a_place_that_is_a_file_or_lies_in_one_is_refused(
-    bundle: Path, house: Path, refused: Refused, tmp_path: Path
+    bundle: Path, projects: Path, refused: Refused, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("kept")
     refused("exists already", "package", "web", bundle, "--out", tmp_path / "file")
@@ -124,15 +115,15 @@ def test_a_place_that_is_a_file_or_lies_in_one_is_refused(
 
 
 def test_a_place_that_cannot_be_written_is_refused(
-    bundle: Path, house: Path, refused: Refused, nothing_written: Callable[[], None]
+    bundle: Path, projects: Path, refused: Refused, nothing_written: Callable[[], None]
 ) -> None:
     refused("cannot write", "package", "web", bundle, "--out", "/proc/sentio-mobile")
     nothing_written()
 
 
-@pytest.mark.parametrize("place", ["bundle", "bundle/inside", ".", "house/web", "house/web/inside"])
+@pytest.mark.parametrize("place", ["bundle", "bundle/inside", ".", "projects/web", "projects/web/inside"])
 def test_force_never_replaces_what_a_project_is_made_from(
-    place: str, bundle: Path, house: Path, refused: Refused, tmp_path: Path
+    place: str, bundle: Path, projects: Path, refused: Refused, tmp_path: Path
 ) -> None:
     before = tree(tmp_path)
     refused("which it is made from", "package", "web", bundle, "--out", tmp_path / place, "--force")
@@ -140,7 +131,7 @@ def test_force_never_replaces_what_a_project_is_made_from(
 
 
 def test_names_that_lead_out_of_the_project_are_refused(
-    make_bundle: MakeBundle, house: Path, refused: Refused, tmp_path: Path
+    make_bundle: MakeBundle, projects: Path, refused: Refused, tmp_path: Path
 ) -> None:
     folder = make_bundle([("onnx", "waveform", "fp32")])
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -152,8 +143,8 @@ def test_names_that_lead_out_of_the_project_are_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_house_without_the_project_is_refused(bundle: Path, house: Path, refused: Refused, tmp_path: Path) -> None:
-    shutil.rmtree(house / "ios")
+def test_a_house_without_the_project_is_refused(bundle: Path, projects: Path, refused: Refused, tmp_path: Path) -> None:
+    shutil.rmtree(projects / "ios")
     refused("install sentio-mobile again", "package", "ios", bundle, "--out", tmp_path / "out")
 
 
@@ -168,7 +159,7 @@ def test_a_full_disk_leaves_nothing(
     function: str,
     fault: Exception,
     bundle: Path,
-    house: Path,
+    projects: Path,
     refused: Refused,
     nothing_written: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,

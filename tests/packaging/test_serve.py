@@ -170,77 +170,77 @@ BUILD = 'if [ "$1" = run ]; then mkdir -p dist/sentio; cp index.html dist/; cp -
 
 
 def test_a_page_is_built_once_and_again_when_its_sources_change(
-    house: Path, tools: Callable[[str], Path], tmp_path: Path
+    projects: Path, tools: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    shutil.rmtree(house / "web" / "dist")
+    shutil.rmtree(projects / "web" / "dist")
     calls, said = tools(BUILD), list[str]()
-    page = built_page(house / "web", said.append)
+    page = built_page(projects / "web", said.append)
     assert not (page / "sentio").exists()
-    assert (page / "index.html").read_text() == (house / "web" / "index.html").read_text()
+    assert (page / "index.html").read_text() == (projects / "web" / "index.html").read_text()
     assert page.parent == tmp_path / "cache" / "sentio-mobile" / "web"
     assert calls.read_text().splitlines() == ["ci", "run build"]
     assert len(said) == 1
     log = page.with_name(f"{page.name}.log")
     assert str(log) in said[0]
     assert log.read_text() == "built\nbuilt\n"
-    assert built_page(house / "web", said.append) == page
+    assert built_page(projects / "web", said.append) == page
     assert len(calls.read_text().splitlines()) == 2
-    (house / "web" / "src" / "main.ts").write_text("changed")
-    assert built_page(house / "web") != page
+    (projects / "web" / "src" / "main.ts").write_text("changed")
+    assert built_page(projects / "web") != page
     assert len(calls.read_text().splitlines()) == 4
     assert not [path for path in page.parent.iterdir() if path.name.startswith(".")]
 
 
 def test_a_checkouts_own_build_is_used_while_it_is_younger_than_its_sources(
-    house: Path, tools: Callable[[str], Path]
+    projects: Path, tools: Callable[[str], Path]
 ) -> None:
     tools(BUILD)
-    os.utime(house / "web" / "dist" / "index.html")
-    assert built_page(house / "web") == house / "web" / "dist"
-    os.utime(house / "web" / "src" / "main.ts", (4e9, 4e9))
-    assert built_page(house / "web") != house / "web" / "dist"
+    os.utime(projects / "web" / "dist" / "index.html")
+    assert built_page(projects / "web") == projects / "web" / "dist"
+    os.utime(projects / "web" / "src" / "main.ts", (4e9, 4e9))
+    assert built_page(projects / "web") != projects / "web" / "dist"
 
 
 def test_without_npm_the_message_says_what_to_install(
-    bundle: Path, house: Path, tools: Callable[[str], Path], refused: Refused
+    bundle: Path, projects: Path, tools: Callable[[str], Path], refused: Refused
 ) -> None:
-    shutil.rmtree(house / "web" / "dist")
+    shutil.rmtree(projects / "web" / "dist")
     assert "install Node.js" in refused("npm", "serve", bundle, "--port", 0)
 
 
 def test_a_build_that_fails_leaves_its_log_and_no_page(
-    house: Path, tools: Callable[[str], Path], tmp_path: Path
+    projects: Path, tools: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    shutil.rmtree(house / "web" / "dist")
+    shutil.rmtree(projects / "web" / "dist")
     tools("echo no such package; exit 7")
     with pytest.raises(InputError, match=r"`npm ci` failed with status 7; .*\.log says why"):
-        built_page(house / "web")
+        built_page(projects / "web")
     cache = tmp_path / "cache" / "sentio-mobile" / "web"
     (log,) = cache.iterdir()
     assert log.read_text() == "no such package\n"
 
 
-def test_a_build_that_makes_no_page_is_told(house: Path, tools: Callable[[str], Path]) -> None:
-    shutil.rmtree(house / "web" / "dist")
+def test_a_build_that_makes_no_page_is_told(projects: Path, tools: Callable[[str], Path]) -> None:
+    shutil.rmtree(projects / "web" / "dist")
     tools("true")
     with pytest.raises(InputError, match="made no index"):
-        built_page(house / "web")
+        built_page(projects / "web")
 
 
 # The command.
 
 
-def test_what_cannot_be_served_is_refused(make_bundle: MakeBundle, house: Path, refused: Refused) -> None:
+def test_what_cannot_be_served_is_refused(make_bundle: MakeBundle, projects: Path, refused: Refused) -> None:
     phones = make_bundle([("tflite", "waveform", "fp32")], "phones")
     refused("export --format onnx --form waveform", "serve", phones)
-    refused("is no bundle", "serve", house)
+    refused("is no bundle", "serve", projects)
     changed = make_bundle([("onnx", "waveform", "fp32")], "changed")
     write_text(changed / "emotion-waveform-fp32.onnx", "another model")
     refused("SHA-256 differs", "serve", changed)
 
 
-def test_a_port_that_is_taken_is_named(bundle: Path, house: Path, refused: Refused) -> None:
-    os.utime(house / "web" / "dist" / "index.html", (4e9, 4e9))
+def test_a_port_that_is_taken_is_named(bundle: Path, projects: Path, refused: Refused) -> None:
+    os.utime(projects / "web" / "dist" / "index.html", (4e9, 4e9))
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -262,12 +262,12 @@ main(["serve", *sys.argv[2:]])
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["interrupted", "terminated"])
 def test_it_serves_until_it_is_told_to_end_and_leaves_nothing(
-    how: signal.Signals, bundle: Path, house: Path, tmp_path: Path
+    how: signal.Signals, bundle: Path, projects: Path, tmp_path: Path
 ) -> None:
-    os.utime(house / "web" / "dist" / "index.html", (4e9, 4e9))
+    os.utime(projects / "web" / "dist" / "index.html", (4e9, 4e9))
     (tmp_path / "temporary").mkdir()
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary"), "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-c", SERVE, str(house), str(bundle), "--port", "0"]
+    command = [sys.executable, "-c", SERVE, str(projects), str(bundle), "--port", "0"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         assert process.stdout is not None

@@ -14,14 +14,10 @@ from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
-from sentio_mobile.packaging.android import ANDROID
-from sentio_mobile.packaging.ios import IOS
-from sentio_mobile.packaging.platform import App, Platform
+from sentio_mobile.packaging.platforms import PLATFORMS, App, Platform
 from sentio_mobile.packaging.project import package
 from sentio_mobile.packaging.source_files import NEVER_SOURCE, source_files
-from sentio_mobile.packaging.web import WEB
 
-PLATFORMS = (ANDROID, IOS, WEB)
 each_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
 
 
@@ -31,9 +27,9 @@ def test_a_project_is_made_of_what_git_does_not_ignore(platform: Platform) -> No
         pytest.skip("no git, or not a checkout")
     # What is not committed yet belongs to the project too, unless git ignores it.
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT / platform.name, capture_output=True, text=True, check=True).stdout
-    there = {name for name in listed.split("\0") if name and (ROOT / platform.name / name).is_file()}
-    assert {path.as_posix() for path in source_files(ROOT / platform.name)} == there
+    listed = subprocess.run(command, cwd=platform.template, capture_output=True, text=True, check=True).stdout
+    there = {name for name in listed.split("\0") if name and (platform.template / name).is_file()}
+    assert {path.as_posix() for path in source_files(platform.template)} == there
 
 
 def test_a_wheel_leaves_out_what_is_never_source() -> None:
@@ -49,19 +45,19 @@ def test_a_wheel_leaves_out_what_is_never_source() -> None:
 @each_platform
 def test_the_real_project_takes_a_name_and_a_model(platform: Platform, bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    made = package(open_bundle(bundle), platform, out=out, app=App("org.example.moods", "Gefühle & Musik"))
-    changed = {path for path in source_files(out) if not (ROOT / platform.name / path).is_file()}
+    made = package(open_bundle(bundle), platform, out=out, app=App(id="org.example.moods", name="Gefühle & Musik"))
+    changed = {path for path in source_files(out) if not (platform.template / path).is_file()}
     changed |= {
         path
         for path in source_files(out)
-        if path not in changed and (out / path).read_bytes() != (ROOT / platform.name / path).read_bytes()
+        if path not in changed and (out / path).read_bytes() != (platform.template / path).read_bytes()
     }
     beside = {path.as_posix() for path in changed if not path.is_relative_to(platform.model)}
     assert beside - {"LICENSE"} == {platform.settings}
     assert made.sizes.code > 0
     assert made.sizes.resources > 0
-    for name in platform.left_out(("tflite",)):
-        assert (ROOT / platform.name / name).is_dir(), "a folder that packaging leaves out is not there to begin with"
+    for name in platform.unused(("tflite",)):
+        assert (platform.template / name).is_dir(), "a folder that packaging leaves out is not there to begin with"
 
 
 @each_platform
@@ -78,13 +74,13 @@ def test_a_packaged_project_refers_to_nothing_outside_it(platform: Platform, bun
 @each_platform
 def test_no_file_has_to_be_executable(platform: Platform) -> None:
     # Folders are written with one mode for all files, in wheels as in packaged projects.
-    project = ROOT / platform.name
+    project = platform.template
     assert [path for path in source_files(project) if (project / path).stat().st_mode & 0o111] == []
 
 
 @each_platform
 def test_the_model_that_a_project_has_gives_its_golden_answers(platform: Platform) -> None:
-    model = open_bundle(ROOT / platform.name / platform.model)
+    model = open_bundle(platform.template / platform.model)
     found = verify(model)
     assert found.passed
     assert {result.verdict for result in found.results} == {"pass"}
@@ -106,7 +102,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(900)
 @each_platform
 def test_the_model_that_a_project_has_can_be_made_again(platform: Platform, student: Path, tmp_path: Path) -> None:
-    committed = open_bundle(ROOT / platform.name / platform.model)
+    committed = open_bundle(platform.template / platform.model)
     formats = [artifact.format for artifact in committed.artifacts]
     package(open_bundle(student), platform, out=tmp_path / "out", formats=formats)
     again = open_bundle(tmp_path / "out" / platform.model)

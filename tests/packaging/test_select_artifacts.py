@@ -1,25 +1,17 @@
 """Which artifacts an app carries, by default and when asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from support import MakeBundle
 
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.errors import BundleError, InputError
-from sentio_mobile.packaging.android import ANDROID
-from sentio_mobile.packaging.ios import IOS
-from sentio_mobile.packaging.platform import Platform
+from sentio_mobile.packaging.platforms import ANDROID, IOS, PLATFORMS, WEB, Platform
 from sentio_mobile.packaging.select_artifacts import select_artifacts
-from sentio_mobile.packaging.web import WEB
 from sentio_mobile.spec import Form, Precision
 
-MakeBundle = Callable[..., Path]
-Sentio = Callable[..., Result]
-Refused = Callable[..., str]
-
-PLATFORMS = (ANDROID, IOS, WEB)
 FRONT_END = 300
 each_platform = pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
 
