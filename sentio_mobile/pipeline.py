@@ -163,15 +163,15 @@ class Run:
         build_bundle(student, self.recipe.export, out=out, data=data, progress=self.progress, overwrite=True)
 
     def _report(self) -> None:
-        from sentio_mobile.benchmarks.publish import publish
+        from sentio_mobile.benchmarks.run import verify_and_report
         from sentio_mobile.bundle.bundle import open_bundle
 
-        publish(open_bundle(self.folder / "bundle"), self.folder, progress=self.progress)
+        verify_and_report(open_bundle(self.folder / "bundle"), self.folder, progress=self.progress)
 
     @property
     def broken(self) -> bool:
         """Whether a conversion failed, or an artifact was refused or is wrong. A missed gate is neither."""
-        from sentio_mobile.benchmarks.publish import VERIFICATION
+        from sentio_mobile.benchmarks.run import VERIFICATION
         from sentio_mobile.bundle.bundle import MANIFEST
 
         verification = read_json(self.folder / VERIFICATION, BundleError)

@@ -16,20 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.records import to_plain
-from sentio_mobile.errors import DataError
+from sentio_mobile.evaluation.results import read_evaluation
 from sentio_mobile.metrics.agreement import mean_of_runs, paired_difference_of_runs
 
 
 def main() -> None:
     """Read evaluation.json, print the arms, and write OUT.json."""
     source, out = map(Path, sys.argv[1:])
-    said = read_json(source, DataError)
-    truth = np.array(said["truth"], dtype=np.float32)
+    evaluation = read_evaluation(source)
+    truth = np.array(evaluation.truth, dtype=np.float32)
     runs: dict[str, list[Any]] = {}
-    for model in said["models"]:
-        runs.setdefault(model["name"].rpartition(" ")[0] or model["name"], []).append(model["predicted"])
+    for model in evaluation.models:
+        runs.setdefault(model.name.rpartition(" ")[0] or model.name, []).append(model.predicted)
     # An arm of one run is a model, and evaluate has compared those.
     arms = {name: np.array(answers, dtype=np.float32) for name, answers in runs.items() if len(answers) > 1}
     record: dict[str, Any] = {"n": len(truth), "arms": {}, "pairs": []}

@@ -46,7 +46,7 @@ def regressions(material: Material, work: Path) -> dict[str, list[dict[str, Arra
                 said: dict[str, Array] = {}
                 for one in CLASSICS:
                     model = train_classical(one, features, labels=labels, groups=groups, seed=0)
-                    said |= {f"{one.name}/{name}": model.answers(values) for name, values in asked.items()}
+                    said |= {f"{one.name}/{name}": model.predict(values) for name, values in asked.items()}
                 keep(place, said)
             kept = np.load(place, allow_pickle=False)
             by_name = {one.name: {name: kept[f"{one.name}/{name}"] for name in asked} for one in CLASSICS}

@@ -9,18 +9,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from sentio_mobile._internal.files import read_json, write_json
-from sentio_mobile.errors import DataError
+from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.records import to_plain
+from sentio_mobile.evaluation.results import read_evaluation
 
 
 def main() -> None:
     """Read, leave out, write."""
     source, out = map(Path, sys.argv[1:])
-    said = {name: value for name, value in read_json(source, DataError).items() if name not in ("songs", "truth")}
-    for model in said["models"]:
-        del model["predicted"]
-        del model["misses"]["songs"]
-    write_json(out, said)
+    record = to_plain(read_evaluation(source))
+    del record["songs"], record["truth"]
+    for model in record["models"]:
+        del model["predicted"], model["worst_songs"]["songs"]
+    write_json(out, record)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an app pays when it first uses a model: loading, the first answer, and memory, each in a fresh process.
+"""Cold start: what an app pays when it first uses a model. Loading, first prediction and memory, in a fresh process.
 
 `python -m sentio_mobile.benchmarks.cold FOLDER` is that process: it reads job.json and input.npy, and writes
 result.json. Nothing here may import torch, or every runtime would seem to need torch's memory.
@@ -12,71 +12,75 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.records import Finite, NonNegative, Record, read_record, write_record
 from sentio_mobile._internal.subprocesses import environment
-from sentio_mobile._internal.tables import read_table
-from sentio_mobile.errors import CheckFailedError, InputError, SentioError
+from sentio_mobile.errors import CheckFailedError, SentioError
 from sentio_mobile.formats.base import get_format
 from sentio_mobile.spec import Artifact, ModelSpec
 
-JOB, GIVEN, RESULT = "job.json", "input.npy", "result.json"
+JOB, INPUT, RESULT = "job.json", "input.npy", "result.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ColdStart:
-    """Medians over fresh processes.
+class ColdStart(Record, frozen=True, kw_only=True):
+    """Medians over fresh processes. MB are 10^6 bytes."""
 
-    `load_ms` goes from a bare interpreter to a runner that is ready, the import of the runtime's Python package
-    included; `reload_ms` loads the file once more in the same process, which is nearer to what an app waits for.
-    `first_ms` is the first answer. `peak_mb` (10^6 bytes) is the largest resident memory of the whole process up to
-    that answer and `added_mb` what it has above the interpreter with numpy alone.
-    """
-
-    load_ms: float
-    reload_ms: float
-    first_ms: float
-    peak_mb: float
-    added_mb: float
+    # Loading the artifact in a bare interpreter, the import of the runtime's Python package included.
+    load_ms: NonNegative
+    # Loading the same artifact again in the same process, which is nearer to what an app waits for.
+    reload_ms: NonNegative
+    # The first prediction.
+    first_ms: NonNegative
+    # Peak resident memory of the process up to that prediction.
+    peak_mb: NonNegative
+    # Peak memory minus that of the interpreter with numpy alone.
+    added_mb: Finite
 
 
 def measure_cold(
-    artifact: Artifact, spec: ModelSpec, *, given: NDArray[np.float32], threads: int, starts: int, limit_s: float
+    artifact: Artifact,
+    spec: ModelSpec,
+    *,
+    example: NDArray[np.float32],
+    threads: int,
+    starts: int,
+    limit_s: float,
 ) -> ColdStart:
-    """Start an artifact in fresh processes, one after another.
+    """Start an artifact in several fresh processes, one after another.
 
     Args:
-        artifact: what to start.
-        spec: its spec.
-        given: one clip in the spec's input shape.
-        threads: threads that the runtime may use.
-        starts: number of processes.
-        limit_s: seconds that each may take.
+        artifact: The artifact.
+        spec: Its spec.
+        example: One input, in the spec's input shape.
+        threads: Threads that the runtime may use.
+        starts: Number of processes.
+        limit_s: Time limit of each process, in seconds.
 
     Raises:
-        CheckFailedError: a process could not load or run the artifact, died, or took longer than the limit.
+        CheckFailedError: A process could not load or run the artifact, crashed, or exceeded the limit.
     """
-    measured = [_start(artifact, spec, given=given, threads=threads, limit_s=limit_s) for _ in range(starts)]
-    return ColdStart(**{name: statistics.median(getattr(m, name) for m in measured) for name in asdict(measured[0])})
+    results = [_start(artifact, spec, example=example, threads=threads, limit_s=limit_s) for _ in range(starts)]
+    fields = ColdStart.__struct_fields__
+    return ColdStart(**{name: statistics.median(getattr(one, name) for one in results) for name in fields})
 
 
 def _start(
-    artifact: Artifact, spec: ModelSpec, *, given: NDArray[np.float32], threads: int, limit_s: float
+    artifact: Artifact, spec: ModelSpec, *, example: NDArray[np.float32], threads: int, limit_s: float
 ) -> ColdStart:
-    with tempfile.TemporaryDirectory(prefix="sentio-cold-") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="sentio-cold-") as name:
+        folder = Path(name)
         job = {"format": artifact.format, "path": str(artifact.path.resolve()), "threads": threads}
         write_json(folder / JOB, {**job, "spec": spec.to_dict()})
-        np.save(folder / GIVEN, given)
+        np.save(folder / INPUT, example)
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "sentio_mobile.benchmarks.cold", place],
+            process = subprocess.run(
+                [sys.executable, "-m", "sentio_mobile.benchmarks.cold", name],
                 cwd=folder,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
@@ -89,39 +93,39 @@ def _start(
             )
         except subprocess.TimeoutExpired as error:
             raise CheckFailedError(f"{artifact.label}: a cold start took more than {limit_s:.0f} s") from error
-        if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise CheckFailedError(f"{artifact.label}: a cold start ended with status {done.returncode}: {last}")
-        return read_table(ColdStart, read_json(folder / RESULT, InputError), RESULT, complete=True)
+        if process.returncode != 0:
+            last = (process.stderr.strip().splitlines() or ["no message"])[-1]
+            raise CheckFailedError(f"{artifact.label}: a cold start ended with status {process.returncode}: {last}")
+        return read_record(ColdStart, folder / RESULT)
 
 
 def _main(folder: Path) -> None:
     job = json.loads((folder / JOB).read_text())
-    spec, given, path = ModelSpec.from_dict(job["spec"]), np.load(folder / GIVEN), Path(job["path"])
+    spec, example, path = ModelSpec.from_dict(job["spec"]), np.load(folder / INPUT), Path(job["path"])
     baseline = psutil.Process().memory_info().rss
     started = time.perf_counter()
     format_ = get_format(job["format"])
     run = format_.open(path, spec, job["threads"])
     loaded = time.perf_counter()
-    run(given)
-    answered = time.perf_counter()
-    # Before the second load, which would add to the peak.
+    run(example)
+    predicted = time.perf_counter()
+    # Read before the second load, which would add to the peak.
     peak = _peak_memory()
-    again = time.perf_counter()
+    reloading = time.perf_counter()
     format_.open(path, spec, job["threads"])
     reloaded = time.perf_counter()
-    cold = ColdStart(
+    result = ColdStart(
         load_ms=(loaded - started) * 1000,
-        reload_ms=(reloaded - again) * 1000,
-        first_ms=(answered - loaded) * 1000,
+        reload_ms=(reloaded - reloading) * 1000,
+        first_ms=(predicted - loaded) * 1000,
         peak_mb=peak / 1e6,
         added_mb=(peak - baseline) / 1e6,
     )
-    write_json(folder / RESULT, asdict(cold))
+    write_record(folder / RESULT, result)
 
 
 def _peak_memory() -> int:
-    """Bytes of this process's largest resident memory so far."""
+    """Peak resident memory of this process so far, in bytes."""
     status = Path("/proc/self/status")
     if status.is_file():
         # Not getrusage: on Linux its maximum is inherited from the process that started this one.

@@ -1,14 +1,14 @@
-"""Figures as people read them, the same in the report and on the command line."""
+"""Figures as text, the same in the report and on the command line."""
 
 from __future__ import annotations
 
 from sentio_mobile.metrics.bootstrap import Interval
 
 MB = 1_000_000
-"""Bytes in the MB of budgets and tables: the one on a data plan, not the MiB of a file manager."""
+"""Bytes in a MB of budgets and tables: 10^6, as in a data plan; not the MiB of a file manager."""
 
 DESKTOP = "desktop, not a phone"
-"""Goes with every time that is measured here, whatever the machine."""
+"""Added to every measured time, whatever the machine."""
 
 
 def megabytes(size: float) -> str:
@@ -17,7 +17,7 @@ def megabytes(size: float) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """Milliseconds with as many digits as mean something: `0.42 ms`, `31.4 ms`, `812 ms`."""
+    """Milliseconds with the digits that are meaningful: `0.42 ms`, `31.4 ms`, `812 ms`."""
     return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
 
 
@@ -27,12 +27,12 @@ def times(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """0.8549 as `85.5%`: with a digit more than a gate has, so that no value seems to be on its other side."""
+    """0.8549 as `85.5%`: with one digit more than a gate's limit, so that rounding cannot move a value across it."""
     return f"{value:.1%}"
 
 
 def interval(figure: Interval | None) -> str:
-    """A figure with its 95% interval; `not known` where nobody measured it."""
+    """A figure with its 95% interval; `not known` where it was not measured."""
     return "not known" if figure is None else str(figure)
 
 

@@ -1,136 +1,128 @@
-"""Budgets become verdicts: how large, how fast and how right a model must be."""
+"""Gates: how large, how fast and how accurate a model must be, and whether it is."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Finite, Name, Record, Text, from_plain
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile._internal.tables import read_table
 from sentio_mobile.benchmarks.formatting import DESKTOP, MB
-from sentio_mobile.benchmarks.latency import Latency
+from sentio_mobile.benchmarks.latency import MAX_RUNS, MIN_RUNS, Latency
 from sentio_mobile.metrics.bootstrap import Interval
 
 Verdict = Literal["pass", "fail", "not measured"]
+Threads = Annotated[int, Meta(ge=1, le=1024)]
+"""Threads that a runtime may use."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """`latency_ms` is judged on p90, `size_mb` is in 10^6 bytes, `retention` is a share of the teacher's CCC."""
+class Limits(Record, frozen=True, kw_only=True):
+    """The limits of the gates."""
 
-    latency_ms: float
-    size_mb: float
-    retention: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """How figures are measured; see the comments in the file."""
-
-    runs: int
-    warm_up: int
-    threads: int
-    cold_starts: int
-    cold_limit_s: float
+    # Largest p90 of the latency, in milliseconds.
+    latency_ms: Annotated[float, Meta(gt=0, le=1e6)]
+    # Largest size of an artifact on disk, in 10^6 bytes.
+    size_mb: Annotated[float, Meta(gt=0, le=1e6)]
+    # Smallest share of the teacher's CCC that the student must retain.
+    retention: Annotated[float, Meta(ge=0, le=10)]
 
 
-@dataclass(frozen=True)
-class Budgets:
-    """What `benchmarks/budgets.toml` holds."""
+class Measurement(Record, frozen=True, kw_only=True):
+    """How figures are measured."""
+
+    # Timed runs of each artifact.
+    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]
+    # Runs of each artifact before the timed ones.
+    warm_up: Annotated[int, Meta(ge=0, le=MAX_RUNS)]
+    threads: Threads
+    # Fresh processes for each artifact.
+    cold_starts: Annotated[int, Meta(ge=1, le=1000)]
+    # Time limit of one fresh process, in seconds.
+    cold_limit_s: Annotated[float, Meta(gt=0, le=86400)]
+
+
+class Budgets(Record, frozen=True, kw_only=True):
+    """The contents of `benchmarks/budgets.toml`."""
 
     gates: Limits
     measurement: Measurement
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gate:
-    """One limit and what was found. `subject` is an artifact's label or `student`; `value` has the limit's unit."""
+class Gate(Record, frozen=True, kw_only=True):
+    """One limit, and whether it is met."""
 
     name: Literal["size", "latency", "retention"]
-    subject: str
+    # What was measured: the label of an artifact, or `student`.
+    target: Name
     verdict: Verdict
-    limit: float
-    value: float | None
-    unit: str
-    note: str = ""
+    limit: Finite
+    # The measured value, in the limit's unit; None where it was not measured.
+    value: Finite | None
+    # Unit of limit and value; empty for a share.
+    unit: Annotated[str, Meta(max_length=16)]
+    # What a reader must know about the verdict.
+    note: Text = ""
 
 
 def load_budgets() -> Budgets:
-    """The budgets that stand in `benchmarks/budgets.toml`.
+    """Read `benchmarks/budgets.toml`.
 
     Raises:
-        InputError: a key or a value in it is not what it must be.
+        InputError: A key is unknown or missing, or a value is out of its range.
     """
     text = (ROOT / "benchmarks" / "budgets.toml").read_text()
-    return read_table(Budgets, tomllib.loads(text), "benchmarks/budgets.toml", complete=True)
+    return from_plain(Budgets, tomllib.loads(text), "benchmarks/budgets.toml")
 
 
 def check_size(label: str, size: int, limits: Limits) -> Gate:
-    """Whether `size` bytes on disk keep the budget."""
+    """Check the size of an artifact on disk, in bytes."""
     value = size / MB
-    return Gate(
-        name="size",
-        subject=label,
-        verdict="pass" if value <= limits.size_mb else "fail",
-        limit=limits.size_mb,
-        value=value,
-        unit="MB",
-    )
+    verdict: Verdict = "pass" if value <= limits.size_mb else "fail"
+    return Gate(name="size", target=label, verdict=verdict, limit=limits.size_mb, value=value, unit="MB")
 
 
 def check_latency(label: str, latency: Latency | None, reason: str, limits: Limits) -> Gate:
-    """Whether p90 keeps the budget, on this machine; `reason` says why there is no latency."""
-    if latency is None:
-        return Gate(
-            name="latency",
-            subject=label,
-            verdict="not measured",
-            limit=limits.latency_ms,
-            value=None,
-            unit="ms",
-            note=reason,
-        )
-    verdict: Verdict = "pass" if latency.p90_ms <= limits.latency_ms else "fail"
+    """Check the p90 of an artifact's latency on this machine.
+
+    Args:
+        label: Label of the artifact.
+        latency: Its latency; None where it was not measured.
+        reason: Why it was not measured.
+        limits: Limits of the gates.
+    """
+    verdict: Verdict = "not measured"
+    if latency is not None:
+        verdict = "pass" if latency.p90_ms <= limits.latency_ms else "fail"
     return Gate(
         name="latency",
-        subject=label,
+        target=label,
         verdict=verdict,
         limit=limits.latency_ms,
-        value=latency.p90_ms,
+        value=None if latency is None else latency.p90_ms,
         unit="ms",
-        note=f"p90; {DESKTOP}",
+        note=reason if latency is None else f"p90; {DESKTOP}",
     )
 
 
 def check_retention(retention: Interval | None, limits: Limits) -> Gate:
-    """Whether the student keeps enough of its teacher. The value decides; the note tells what its interval allows."""
-    limit = limits.retention
+    """Check that the student retains enough of its teacher's CCC.
+
+    The measured value decides; the note says when its interval includes the limit.
+    """
+    value = None if retention is None else retention.value
+    verdict: Verdict = "not measured"
     if retention is None:
-        return Gate(
-            name="retention",
-            subject="student",
-            verdict="not measured",
-            limit=limit,
-            value=None,
-            unit="",
-            note="the bundle holds no teacher's evaluation",
-        )
-    value, low, high = retention.value, retention.low, retention.high
-    if value is None or low is None or high is None:
+        note = "the bundle holds no evaluation of a teacher"
+    elif retention.value is None or retention.low is None or retention.high is None:
         note = "undefined: the teacher's CCC is not above zero"
-        return Gate(
-            name="retention", subject="student", verdict="not measured", limit=limit, value=None, unit="", note=note
-        )
-    note = f"95% interval {low:.2f} to {high:.2f}"
-    if low < limit <= high:
-        note += ", which lies on both sides of the gate: other test songs could have turned the verdict"
+        value = None
+    else:
+        verdict = "pass" if retention.value >= limits.retention else "fail"
+        note = f"95% interval {retention.low:.2f} to {retention.high:.2f}"
+        if retention.low < limits.retention <= retention.high:
+            note += ", which includes the limit: other test songs could have changed the verdict"
     return Gate(
-        name="retention",
-        subject="student",
-        verdict="pass" if value >= limit else "fail",
-        limit=limit,
-        value=value,
-        unit="",
-        note=note,
+        name="retention", target="student", verdict=verdict, limit=limits.retention, value=value, unit="", note=note
     )

@@ -1,41 +1,45 @@
-"""How long one answer takes, with every artifact under the same conditions."""
+"""Latency: the time of one prediction, measured for all models under the same conditions."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import NonNegative, Record
 from sentio_mobile.errors import InputError
 from sentio_mobile.formats.base import Runner
 from sentio_mobile.metrics.bootstrap import RESAMPLES, Interval, interval_of
 
-FEWEST_RUNS = 50
-"""With fewer runs p99 is not even the slowest of them."""
+MIN_RUNS = 50
+"""With fewer timed runs, p99 is not even the slowest of them."""
+MAX_RUNS = 1_000_000
 
 
-@dataclass(frozen=True)
-class Latency:
-    """Milliseconds for one answer, from a model's input to valence and arousal, over `runs` runs."""
+class Latency(Record, frozen=True, kw_only=True):
+    """Time of one prediction, from a model's input to valence and arousal, in milliseconds."""
 
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    runs: int
+    # Percentiles: 50, 90 and 99 of 100 predictions take at most this long.
+    p50_ms: NonNegative
+    p90_ms: NonNegative
+    p99_ms: NonNegative
+    # Number of timed runs.
+    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]
 
 
 def check_runs(runs: int) -> None:
-    """Make sure that percentiles over this many runs mean something.
+    """Check that there are enough runs for percentiles.
 
     Raises:
-        InputError: they would not.
+        InputError: There are too few or too many.
     """
-    if runs < FEWEST_RUNS:
-        raise InputError(f"latency needs at least {FEWEST_RUNS} runs, not {runs}")
+    if not MIN_RUNS <= runs <= MAX_RUNS:
+        raise InputError(f"latency needs at least {MIN_RUNS} runs, not {runs}; {MAX_RUNS:,} are the most")
 
 
 def measure_latency(
@@ -46,10 +50,10 @@ def measure_latency(
     warm_up: int,
     progress: Progress | None = None,
 ) -> dict[str, Latency]:
-    """Percentiles of each runner's times; the arguments are those of `time_in_turns`.
+    """Percentiles of the times of each runner. The arguments are those of `time_in_turns`.
 
     Raises:
-        InputError: `runs` is too small.
+        InputError: `runs` is out of its range.
     """
     times = time_in_turns(runners, inputs, runs=runs, warm_up=warm_up, progress=progress)
     return {name: _percentiles(values) for name, values in times.items()}
@@ -63,20 +67,20 @@ def time_in_turns(
     warm_up: int,
     progress: Progress | None = None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Milliseconds of each runner in each round [runs]: a round runs every one of them once, in an order drawn anew.
+    """Time all runners in turns, in milliseconds [runs]: each round runs every runner once, in random order.
 
-    Turns put whatever else the machine does on all of them alike, so that their ratio holds where the times do not. The
-    order is drawn because a runner pays for the caches that the one before it left.
+    Taking turns, all runners suffer equally from other work on the machine, so that their ratios hold where the times
+    do not. The order is random because a runner pays for the caches that the one before it left.
 
     Args:
-        runners: what to time, by any name.
-        inputs: under each name, what that runner is fed, one after another.
-        runs: timed runs of each, at least `FEWEST_RUNS`.
-        warm_up: runs of each before those.
-        progress: shown as rounds are done.
+        runners: Runners by name.
+        inputs: Inputs of each runner by its name, used one after another.
+        runs: Timed runs of each runner, at least `MIN_RUNS`.
+        warm_up: Runs of each runner before the timed ones.
+        progress: Updated after each round.
 
     Raises:
-        InputError: `runs` is too small.
+        InputError: `runs` is out of its range.
     """
     check_runs(runs)
     progress = progress or NoProgress()
@@ -85,24 +89,24 @@ def time_in_turns(
     progress.start("latency", warm_up + runs)
     for i in range(-warm_up, runs):
         for name in order.permutation(names):
-            given = inputs[name][i % len(inputs[name])]
+            inputs_ = inputs[name][i % len(inputs[name])]
             started = time.perf_counter()
-            runners[name](given)
-            taken = time.perf_counter() - started
+            runners[name](inputs_)
+            seconds = time.perf_counter() - started
             if i >= 0:
-                times[name].append(taken * 1000)
+                times[name].append(seconds * 1000)
         progress.advance()
     progress.finish()
     return {name: np.array(values) for name, values in times.items()}
 
 
 def ratio_of(times: NDArray[np.float64], base: NDArray[np.float64], seed: int = 0) -> Interval:
-    """How many times as long one runner takes as another: the ratio of medians, with a bootstrap 95% interval.
+    """Ratio of two runners' median times, with a bootstrap 95% interval over rounds.
 
     Args:
-        times: of the one, by round.
-        base: of the other, in the same rounds.
-        seed: of the bootstrap over rounds.
+        times: Times of the one, by round.
+        base: Times of the other, in the same rounds.
+        seed: Random seed of the bootstrap.
     """
     rounds = np.random.default_rng(seed).integers(0, len(base), size=(RESAMPLES, len(base)))
     ratios = np.median(times[rounds], axis=1) / np.median(base[rounds], axis=1)
@@ -110,6 +114,6 @@ def ratio_of(times: NDArray[np.float64], base: NDArray[np.float64], seed: int = 
 
 
 def _percentiles(values: NDArray[np.float64]) -> Latency:
-    # `higher` reports a time that was measured, on the pessimistic side, instead of a mixture of two.
+    # `higher` gives a time that was measured, on the pessimistic side, instead of a mixture of two.
     p50, p90, p99 = (float(p) for p in np.percentile(values, (50, 90, 99), method="higher"))
-    return Latency(p50, p90, p99, len(values))
+    return Latency(p50_ms=p50, p90_ms=p90, p99_ms=p99, runs=len(values))

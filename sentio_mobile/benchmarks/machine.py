@@ -1,40 +1,47 @@
-"""The machine that figures were measured on: a time without it means nothing."""
+"""A description of the machine that figures were measured on: a time without it means nothing."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated
 
 import psutil
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Count, Name, NonNegative, Record, Text
 
 RUNTIMES = ("torch", "onnxruntime", "ai-edge-litert", "coremltools", "numpy")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What was measured on. `memory_gb` is in 10^9 bytes; `load` is the mean number of busy tasks in the last minute.
+class Machine(Record, frozen=True, kw_only=True):
+    """The machine that measured."""
 
-    `usable_cores` counts the logical cores that this process may use, which in a container can be fewer than `cores`.
-    """
-
-    cpu: str
-    architecture: str
-    cores: int
-    usable_cores: int
-    memory_gb: float
-    system: str
-    python: str
-    load: float | None
-    runtimes: Mapping[str, str]
+    # Name of the processor.
+    cpu: Text
+    # Instruction set, such as x86_64.
+    architecture: Name
+    # Logical cores.
+    cores: Count
+    # Logical cores that this process may use; in a container they can be fewer than `cores`.
+    usable_cores: Count
+    # Memory in 10^9 bytes.
+    memory_gb: NonNegative
+    # Operating system and its version.
+    system: Text
+    # Version of Python.
+    python: Name
+    # Mean number of busy tasks in the last minute; None where the system does not tell.
+    load: NonNegative | None
+    # Versions of the runtimes that are installed.
+    runtimes: Annotated[dict[Name, Name], Meta(max_length=100)]
 
 
 def describe_machine() -> Machine:
-    """Describe the machine that this process runs on. What cannot be found out is `unknown` or None."""
+    """Describe the machine that this process runs on. What cannot be determined is `unknown` or None."""
     cores = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     return Machine(
@@ -58,11 +65,11 @@ def _cpu() -> str:
             if name.strip() in ("model name", "Model"):
                 return value.strip()
     if platform.system() == "Darwin":
-        asked = subprocess.run(
+        result = subprocess.run(
             ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
         )
-        if asked.returncode == 0:
-            return asked.stdout.strip()
+        if result.returncode == 0:
+            return result.stdout.strip()
     return platform.processor() or "unknown"
 
 
@@ -77,10 +84,10 @@ def _system() -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in RUNTIMES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

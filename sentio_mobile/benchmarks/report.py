@@ -1,4 +1,4 @@
-"""One HTML file that says what a bundle is worth, how that was measured, and what it does not prove."""
+"""The report of a bundle: one HTML file with its measurements, how they were made, and what they do not prove."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from sentio_mobile._internal.pages import write_page
 from sentio_mobile.benchmarks import charts
 from sentio_mobile.benchmarks.formatting import DESKTOP, megabytes, milliseconds, share, times
-from sentio_mobile.benchmarks.run import Benchmark
+from sentio_mobile.benchmarks.results import Benchmark
 from sentio_mobile.benchmarks.scores import Scores, SetScores, read_scores
 from sentio_mobile.benchmarks.summary import data_origin, failed_conversions, refused_artifacts, summarize
 from sentio_mobile.bundle.costs import PrecisionCost, cost_of, psnr_words
@@ -23,20 +23,21 @@ if TYPE_CHECKING:
     from sentio_mobile.bundle.bundle import Bundle
     from sentio_mobile.bundle.verify import Verification
 
-WORST_SONGS = 10
+REPORT = "report.html"
+MAX_WORST_SONGS = 10
 
 
 def write_report(path: Path, bundle: Bundle, verification: Verification, benchmark: Benchmark) -> None:
-    """Write the report of a bundle: HTML with its style and pictures inside, which loads nothing from anywhere.
+    """Write the report of a bundle as one self-contained HTML file.
 
     Args:
-        path: the file to write.
-        bundle: what the report is about.
-        verification: what `verify` found.
-        benchmark: what `benchmark` measured.
+        path: Output file.
+        bundle: The bundle.
+        verification: Result of `verify`.
+        benchmark: Result of `benchmark`.
 
     Raises:
-        BundleError: the bundle's evaluation is damaged.
+        BundleError: The bundle's evaluation is damaged.
         OutputError: `path` cannot be written.
     """
     filters = {"ms": milliseconds, "mb": megabytes, "share": share, "times": times, "psnr": psnr_words}
@@ -52,7 +53,7 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "summary": summarize(bundle, verification, benchmark),
         "scores": scores,
         "charts": _charts(scores),
-        "shown": min(charts.MOST_SONGS, scores.student.n) if scores.student else 0,
+        "shown": min(charts.MAX_SONGS, scores.student.n) if scores.student else 0,
         "worst": _worst(scores.student) if scores.student else [],
         "artifacts": _artifacts(verification, benchmark),
         "costs": _costs(bundle),
@@ -89,7 +90,7 @@ def _charts(scores: Scores) -> dict[str, Any]:
 
 
 def _worst(scores: SetScores) -> list[dict[str, Any]]:
-    """The songs whose answers lie farthest from their labels in the plane."""
+    """The songs with the largest distance of prediction and label in the plane."""
     distance = np.linalg.norm(scores.predicted - scores.truth, axis=1)
     return [
         {
@@ -98,41 +99,43 @@ def _worst(scores: SetScores) -> list[dict[str, Any]]:
             "predicted": tuple(f"{x:+.2f}" for x in scores.predicted[i]),
             "distance": f"{distance[i]:.2f}",
         }
-        for i in np.argsort(-distance, kind="stable")[:WORST_SONGS]
+        for i in np.argsort(-distance, kind="stable")[:MAX_WORST_SONGS]
     ]
 
 
 def _artifacts(verification: Verification, benchmark: Benchmark) -> list[dict[str, Any]]:
     parity = {result.label: result for result in verification.results}
-    return [{"measured": m, "parity": parity.get(m.label), "ratio": benchmark.ratio(m)} for m in benchmark.measured]
+    return [
+        {"measured": one, "parity": parity.get(one.label), "ratio": benchmark.ratio(one)} for one in benchmark.measured
+    ]
 
 
 def _costs(bundle: Bundle) -> list[tuple[str, PrecisionCost]]:
-    """What was measured on songs when the bundle was made, with the artifacts' labels."""
-    found = [
+    """Cost of each artifact's precision, measured on songs when the bundle was exported, with the artifact's label."""
+    costs = [
         (artifact.label, cost_of(entry))
         for artifact, entry in zip(bundle.artifacts, bundle.manifest["artifacts"], strict=True)
     ]
-    return [(label, cost) for label, cost in found if cost.songs]
+    return [(label, cost) for label, cost in costs if cost.songs]
 
 
 def _provenance(bundle: Bundle) -> dict[str, str]:
-    """What is known of where the model came from, by the words to show it with."""
+    """Where the model came from: descriptions with their values."""
     origin = data_origin(bundle)
     recipe = _mapping(_mapping(bundle.manifest.get("provenance")).get("recipe"))
     songs = ", ".join(f"{n} {split}" for split, n in _mapping(origin.get("songs")).items())
-    known = {
+    facts = {
         "checkpoint (SHA-256 of its weights)": _mapping(bundle.manifest.get("provenance")).get("checkpoint_sha256"),
         "data source": origin.get("source"),
         "data fingerprint": origin.get("fingerprint"),
         "labels": origin.get("labels"),
         "songs": songs,
-        "seed of the splits": origin.get("split_seed"),
-        "seed of the training": _mapping(recipe.get("training")).get("seed"),
+        "split seed": origin.get("split_seed"),
+        "training seed": _mapping(recipe.get("training")).get("seed"),
     }
-    if kept := _mapping(bundle.manifest.get("provenance")).get("keep_float"):
-        known["layers that 8 bits leave as they are"] = ", ".join(map(str, kept))
-    return {words: "not recorded" if value in (None, "") else str(value) for words, value in known.items()}
+    if keep_float := _mapping(bundle.manifest.get("provenance")).get("keep_float"):
+        facts["layers kept in floating point"] = ", ".join(map(str, keep_float))
+    return {name: "not recorded" if value in (None, "") else str(value) for name, value in facts.items()}
 
 
 def _recipe(bundle: Bundle) -> str:

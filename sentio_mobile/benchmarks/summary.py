@@ -1,70 +1,83 @@
-"""The few lines that a newcomer wants at the end of a run, and that the report opens with."""
+"""The summary of a run: what the terminal shows at its end, and what the report opens with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Name, Record, Text, read_record
 from sentio_mobile.benchmarks.formatting import DESKTOP, count, interval, megabytes, milliseconds, times
 from sentio_mobile.benchmarks.gates import Gate
-from sentio_mobile.benchmarks.run import Benchmark, Measured
+from sentio_mobile.benchmarks.results import ArtifactBenchmark, Benchmark
 from sentio_mobile.benchmarks.scores import DIMENSIONS, Scores, read_scores
 
 if TYPE_CHECKING:
     from sentio_mobile.bundle.bundle import Bundle
     from sentio_mobile.bundle.verify import Verification
 
-
-@dataclass(frozen=True)
-class Agreement:
-    """CCC of one of valence, arousal and their mean, as words with intervals."""
-
-    dimension: str
-    teacher: str
-    student: str
+SUMMARY = "summary.json"
 
 
-@dataclass(frozen=True)
-class ArtifactLine:
-    """One artifact, or one conversion that failed, in words."""
+class Agreement(Record, frozen=True, kw_only=True):
+    """CCC of one dimension with its interval, formatted."""
 
-    label: str
-    size: str
-    parity: str
-    latency: str
+    # Valence, arousal or mean.
+    dimension: Name
+    teacher: Name
+    student: Name
 
 
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """What a run came to. `ready` is true when no check failed and at least one artifact was verified.
+class ArtifactLine(Record, frozen=True, kw_only=True):
+    """One artifact, or one failed conversion, formatted."""
 
-    `problems` has a line for each kind of check that failed, and names what failed it.
-    `data` says in a sentence or two what the figures were measured on; `generated` is whether that was generated music.
-    """
+    label: Name
+    size: Name
+    parity: Name
+    latency: Name
 
-    headline: str
+
+class Summary(Record, frozen=True, kw_only=True):
+    """The outcome of a run."""
+
+    headline: Text
+    # Whether no check failed and at least one artifact was verified.
     ready: bool
-    problems: tuple[str, ...]
+    # One line for each kind of failed check, naming what failed.
+    problems: Annotated[tuple[Text, ...], Meta(max_length=100)]
+    # Whether the figures were measured on generated music.
     generated: bool
-    data: str
-    agreement: tuple[Agreement, ...]
-    retention: str
-    artifacts: tuple[ArtifactLine, ...]
-    gates: tuple[Gate, ...]
+    # What the figures were measured on, in a sentence or two.
+    data: Text
+    agreement: Annotated[tuple[Agreement, ...], Meta(max_length=3)]
+    # Retention with its interval, formatted.
+    retention: Name
+    artifacts: Annotated[tuple[ArtifactLine, ...], Meta(max_length=1000)]
+    gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]
+
+
+def read_summary(out: Path) -> Summary:
+    """Read the summary.json that `verify_and_report` wrote to a folder.
+
+    Raises:
+        InputError: The file is missing, or is not such a summary.
+    """
+    return read_record(Summary, out / SUMMARY)
 
 
 def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> Summary:
-    """Gather what matters most from a bundle and from what was measured of it.
+    """Summarize a bundle, its verification and its benchmark.
 
     Raises:
-        BundleError: the bundle's evaluation or provenance is damaged.
+        BundleError: The bundle's evaluation or provenance is damaged.
     """
     scores, origin = read_scores(bundle), data_origin(bundle)
     generated = origin.get("labels") == "generated"
     failed, refused = failed_conversions(bundle), refused_artifacts(bundle)
     problems = _problems(verification, benchmark, failed, refused)
-    inside = {artifact.label for artifact in bundle.artifacts}
+    labels = {artifact.label for artifact in bundle.artifacts}
     return Summary(
         headline=_headline(problems, verification, benchmark, generated),
         ready=not problems and verification.passed,
@@ -73,37 +86,37 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
         data=_data(origin, scores),
         agreement=tuple(
             Agreement(
-                name,
-                interval(scores.teacher.ccc[name] if scores.teacher else None),
-                interval(scores.student.ccc[name] if scores.student else None),
+                dimension=name,
+                teacher=interval(scores.teacher.ccc[name] if scores.teacher else None),
+                student=interval(scores.student.ccc[name] if scores.student else None),
             )
             for name in DIMENSIONS
         ),
         retention=interval(scores.retention),
         artifacts=(
             *_artifacts(verification, benchmark),
-            *(ArtifactLine(name, "-", "conversion failed", "-") for name in failed),
-            *(ArtifactLine(name, "-", "refused", "-") for name in refused if name not in inside),
+            *(_missing(name, "conversion failed") for name in failed),
+            *(_missing(name, "refused") for name in refused if name not in labels),
         ),
         gates=benchmark.gates,
     )
 
 
 def data_origin(bundle: Bundle) -> Mapping[str, Any]:
-    """What the bundle says of the songs behind it; empty when it says nothing."""
+    """Origin of the songs that the model was trained on; empty where the bundle does not record it."""
     provenance = bundle.manifest.get("provenance")
     origin = provenance.get("data") if isinstance(provenance, Mapping) else None
     return origin if isinstance(origin, Mapping) else {}
 
 
 def failed_conversions(bundle: Bundle) -> dict[str, str]:
-    """For each format that could not be converted, the reason."""
+    """Formats that could not be converted, with the reason."""
     failed = bundle.manifest.get("failed")
     return {str(name): str(why) for name, why in failed.items()} if isinstance(failed, Mapping) else {}
 
 
 def refused_artifacts(bundle: Bundle) -> dict[str, str]:
-    """For each artifact that is not what its precision promises, the reason; most are not in the bundle."""
+    """Artifacts that failed the checks of their precision, with the reason; most are not in the bundle."""
     refused = bundle.manifest.get("refused")
     return {str(name): str(why) for name, why in refused.items()} if isinstance(refused, Mapping) else {}
 
@@ -114,18 +127,18 @@ def _problems(
     differing = sum(result.verdict == "fail" for result in verification.results)
     problems = []
     if benchmark.failed:
-        named = ", ".join(f"{gate.name} of {gate.subject}" for gate in benchmark.failed)
+        named = ", ".join(f"{gate.name} of {gate.target}" for gate in benchmark.failed)
         problems.append(f"{len(benchmark.failed)} of {count(len(benchmark.gates), 'gate')} failed: {named}")
     if differing:
         named = ", ".join(r.label for r in verification.results if r.verdict == "fail")
-        problems.append(f"{count(differing, 'model file')} did not answer as the trained model does: {named}")
+        problems.append(f"{count(differing, 'model file')} did not reproduce the trained model's predictions: {named}")
     if failed:
         problems.append(f"{count(len(failed), 'conversion')} failed: {', '.join(failed)}")
     if refused:
         words = "model file was" if len(refused) == 1 else "model files were"
-        problems.append(f"{len(refused)} {words} refused for what fewer bits cost: {', '.join(refused)}")
+        problems.append(f"{len(refused)} {words} refused because of the cost of quantization: {', '.join(refused)}")
     if not verification.spread_ok:
-        problems.append("the check inputs are answered too much alike to prove anything")
+        problems.append("the predictions for the golden vectors are too much alike to prove anything")
     return problems
 
 
@@ -137,7 +150,7 @@ def _headline(problems: list[str], verification: Verification, benchmark: Benchm
     if not verification.passed:
         return "Not verified: none of the model files could be run here"
     on = " on generated music" if generated else ""
-    left_out = bool(benchmark.open) or any(result.verdict == "not run" for result in verification.results)
+    left_out = bool(benchmark.unmeasured) or any(result.verdict == "not run" for result in verification.results)
     return f"Every check that could be made here passed{on}" if left_out else f"Every check passed{on}"
 
 
@@ -145,30 +158,34 @@ def _data(origin: Mapping[str, Any], scores: Scores) -> str:
     songs = f"{count(scores.student.n, 'test song')}. " if scores.student else "No test songs are recorded. "
     if origin.get("labels") == "generated":
         return (
-            f"{songs}Both the music and its labels were generated by a program. The numbers say that the toolchain "
+            f"{songs}Both the music and its labels were generated by a program. The figures show that the toolchain "
             "works; they say nothing about human listeners."
         )
     if origin.get("labels") == "rated":
         source = origin.get("source") or "an unnamed source"
-        return f"{songs}The songs and the ratings that people gave them come from {source}."
-    return f"{songs}The bundle does not say which songs the model learnt from, nor who labelled them."
+        return f"{songs}The songs and their ratings by listeners come from {source}."
+    return f"{songs}The bundle does not record which songs the model was trained on, or who labelled them."
 
 
-def _latency(measured: Measured, ratio: float | None) -> str:
-    if measured.latency is None:
+def _latency(artifact: ArtifactBenchmark, ratio: float | None) -> str:
+    if artifact.latency is None:
         return "not measured here"
-    of_wide = f", {times(ratio)} 32 bits" if ratio is not None and measured.precision != "fp32" else ""
-    return f"p90 {milliseconds(measured.latency.p90_ms)} ({DESKTOP}){of_wide}"
+    relative = f", {times(ratio)} fp32" if ratio is not None and artifact.precision != "fp32" else ""
+    return f"p90 {milliseconds(artifact.latency.p90_ms)} ({DESKTOP}){relative}"
 
 
 def _artifacts(verification: Verification, benchmark: Benchmark) -> list[ArtifactLine]:
     parity = {result.label: result.verdict for result in verification.results}
     return [
         ArtifactLine(
-            m.label,
-            megabytes(m.size),
-            parity.get(m.label, "not run"),
-            _latency(m, benchmark.ratio(m)),
+            label=one.label,
+            size=megabytes(one.size),
+            parity=parity.get(one.label, "not run"),
+            latency=_latency(one, benchmark.ratio(one)),
         )
-        for m in benchmark.measured
+        for one in benchmark.measured
     ]
+
+
+def _missing(label: str, why: str) -> ArtifactLine:
+    return ArtifactLine(label=label, size="-", parity=why, latency="-")

@@ -27,14 +27,15 @@ def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None) ->
     measured in fresh processes. Leaves with status 1 when a gate or the verification fails. A desktop's figure is not a
     phone's.
     """
-    from sentio_mobile.benchmarks.publish import REPORT, publish
+    from sentio_mobile.benchmarks.report import REPORT
+    from sentio_mobile.benchmarks.run import verify_and_report
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_summary
 
     opened = open_bundle(bundle)
     with Bars() as bars:
-        summary = publish(opened, out, threads=threads, runs=runs, progress=bars)
+        summary = verify_and_report(opened, out, threads=threads, runs=runs, progress=bars)
     show_summary(summary)
     console.print(f"Report: {out / REPORT}")
     if not summary.ready:

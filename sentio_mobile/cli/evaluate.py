@@ -12,7 +12,7 @@ from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
     from sentio_mobile.data.prepared import PreparedData
-    from sentio_mobile.evaluation.evaluate import Evaluation
+    from sentio_mobile.evaluation.results import EvaluationRun
 
 
 @click.command(
@@ -63,7 +63,12 @@ if TYPE_CHECKING:
     help="How far an answer may lie from its label to be a hit.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap and of the baselines.")
-@click.option("--skip", type=click.Choice(["stability", "latency"]), multiple=True, help="Leave out what takes long.")
+@click.option(
+    "--skip",
+    type=click.Choice(["robustness", "latency", "stability"]),
+    multiple=True,
+    help="Leave out what takes long; `stability` is the former name of `robustness`.",
+)
 @click.option(
     "--synthetic",
     type=click.Path(path_type=Path),
@@ -107,8 +112,9 @@ def evaluate(
     from sentio_mobile.cli.results import show_models
     from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.evaluation.evaluate import EvaluationOptions, Over, Part, evaluate_models
+    from sentio_mobile.evaluation.evaluate import EvaluationOptions, Part, evaluate_models
     from sentio_mobile.evaluation.page import PAGE, write_evaluation
+    from sentio_mobile.evaluation.results import Over, SplitName
 
     if not models and not baselines:
         raise InputError("nothing to evaluate: name checkpoints or bundles, or ask for --baselines")
@@ -116,46 +122,46 @@ def evaluate(
         raise InputError("--baselines compute features from the audio itself: give its folder as --music")
     data = open_data(data_folder)
     # Opened before any work: what is wrong with the arguments is said at once.
-    made_up = None if synthetic is None else open_gan_samples(synthetic)
-    played = _others(others, other_music)
+    gan_samples = None if synthetic is None else open_gan_samples(synthetic)
+    renderings = _others(others, other_music)
     from sentio_mobile.data.weak_labels import read_weak_labels
 
-    sided = [(open_data(folder), read_weak_labels(place)) for folder, place in sides]
+    weak_labels = [(open_data(folder), read_weak_labels(path)) for folder, path in sides]
     from sentio_mobile.evaluation.evaluated_model import open_model
 
-    subjects = [open_model(path, name, format_name) for name, path in map(_named, models)]
-    wanted = EvaluationOptions(
-        split=split,
+    evaluated = [open_model(path, name, format_name) for name, path in map(_named, models)]
+    options = EvaluationOptions(
+        split=cast(SplitName, split),
         over=cast(Over, over),
         tolerance=tolerance,
         seed=seed,
-        skip=cast(tuple[Part, ...], skip),
+        skip=cast(tuple[Part, ...], tuple("robustness" if part == "stability" else part for part in skip)),
         music=music,
-        others=played,
-        sides=sided,
+        renderings=renderings,
+        weak_labels=weak_labels,
     )
     with Bars() as bars:
         if baselines and music is not None:
-            from sentio_mobile.evaluation.baselines import baseline_models
+            from sentio_mobile.evaluation.baselines import train_baselines
 
-            subjects += baseline_models(data, music, work=out / "baselines", seed=seed, progress=bars)
-        _require_different([subject.name for subject in subjects])
-        evaluation = evaluate_models(subjects, data, wanted, bars)
-    write_evaluation(out, evaluation, made_up)
-    show_models(evaluation)
-    _show_sides(evaluation, asked=len(sides))
+            evaluated += train_baselines(data, music, work=out / "baselines", seed=seed, progress=bars)
+        _require_different([model.name for model in evaluated])
+        run = evaluate_models(evaluated, data, options, bars)
+    write_evaluation(out, run, data=data, models=evaluated, gan_samples=gan_samples)
+    show_models(run)
+    _show_weak_labels(run, expected=len(sides))
     console.print(f"Report: {out / PAGE}")
 
 
-def _show_sides(evaluation: Evaluation, asked: int) -> None:
-    for judged in evaluation.judged:
-        if len(judged.sides) < asked:
-            name = judged.subject.name
-            console.print(f"{name} is fed sound, and prepared music keeps none: not measured by --sides", markup=False)
-        for one in judged.sides:
-            areas = ", ".join(f"{name} {area}" for name, area in one.areas.items())
-            music = f"{one.clips} clips of {one.name}"
-            console.print(f"{judged.subject.name} tells high from low on {music}, area: {areas}", markup=False)
+def _show_weak_labels(run: EvaluationRun, expected: int) -> None:
+    for model in run.models:
+        if len(model.weak_labels) < expected:
+            console.print(
+                f"{model.name} needs PCM, and prepared music keeps only log-mels: no AUC on weak labels", markup=False
+            )
+        for result in model.weak_labels:
+            auc = ", ".join(f"{name} {interval}" for name, interval in result.auc.items())
+            console.print(f"{model.name}: AUC on {result.clips} clips of {result.name}: {auc}", markup=False)
 
 
 def _named(argument: str) -> tuple[str | None, Path]:

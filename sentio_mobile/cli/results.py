@@ -11,7 +11,7 @@ from sentio_mobile.cli.options import console
 
 if TYPE_CHECKING:
     from sentio_mobile.benchmarks.summary import Summary
-    from sentio_mobile.evaluation.evaluate import Evaluation
+    from sentio_mobile.evaluation.results import EvaluationRun
 
 _COLOURS = {"pass": "green", "fail": "red", "not measured": "yellow"}
 
@@ -59,25 +59,25 @@ def show_summary(summary: Summary) -> None:
         value = "-" if gate.value is None else f"{gate.value:.3g}"
         unit = f" {gate.unit}" if gate.unit else ""
         gates.add_row(
-            gate.name, gate.subject, f"{gate.limit:g}{unit}", value, f"[{_COLOURS[gate.verdict]}]{gate.verdict}[/]"
+            gate.name, gate.target, f"{gate.limit:g}{unit}", value, f"[{_COLOURS[gate.verdict]}]{gate.verdict}[/]"
         )
     console.print(gates)
 
 
-def show_models(evaluation: Evaluation) -> None:
-    """One row a model, then which differ."""
+def show_models(run: EvaluationRun) -> None:
+    """One row for each model, then the pairs that differ."""
     table = Table("model", "valence CCC", "arousal CCC", "mean CCC", "MAE", "parameters", "one clip")
-    for one in evaluation.judged:
-        row = [str(one.table[name]["ccc"]) for name in ("valence", "arousal", "mean")]
-        parameters = "-" if one.subject.parameters is None else f"{one.subject.parameters:,}"
-        speed = "-" if one.latency is None else f"{one.latency.p50_ms:.1f} ms"
-        cells = (one.subject.name, *row, str(one.table["mean"]["mae"]), parameters, speed)
+    for model in run.models:
+        row = [str(model.metrics[name]["ccc"]) for name in ("valence", "arousal", "mean")]
+        parameters = "-" if model.parameters is None else f"{model.parameters:,}"
+        latency = "-" if model.latency is None else f"{model.latency.p50_ms:.1f} ms"
+        cells = (model.name, *row, str(model.metrics["mean"]["mae"]), parameters, latency)
         table.add_row(*(cell.replace("[", r"\[") for cell in cells))
-    console.print(f"{len(evaluation.songs)} {evaluation.split} songs; 95% intervals over {evaluation.over}")
+    console.print(f"{len(run.songs)} {run.split} songs; 95% intervals over {run.bootstrap.over}")
     console.print(table)
-    for pair in evaluation.pairs:
+    for pair in run.comparisons:
         if pair.difference["mean"].excludes_zero:
             difference = pair.difference["mean"]
-            console.print(f"{pair.second} less {pair.first}: {difference} in mean CCC", markup=False)
-    for note in evaluation.notes:
+            console.print(f"{pair.second} minus {pair.first}: {difference} in mean CCC", markup=False)
+    for note in run.notes:
         console.print(f"- {note}.", markup=False, soft_wrap=True)

@@ -36,7 +36,8 @@ def quickstart(out: Path) -> None:
 
 
 def _go(recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None) -> None:
-    from sentio_mobile.benchmarks.publish import REPORT, read_summary
+    from sentio_mobile.benchmarks.report import REPORT
+    from sentio_mobile.benchmarks.summary import read_summary
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.cli.results import show_summary
     from sentio_mobile.pipeline import Run

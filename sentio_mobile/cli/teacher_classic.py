@@ -45,13 +45,13 @@ def classic(
     from sentio_mobile.cli.bars import Bars
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.pseudo_labels import write_pseudo_labels
-    from sentio_mobile.teacher.ensemble.ensemble import answers_on, train_ensemble
+    from sentio_mobile.teacher.ensemble.ensemble import predict_windows, train_ensemble
 
     require_free(out, force)
     data = open_data(data_folder)
     asked = [(open_data(folder), place) for folder, place in others]
     with Bars() as bars, tempfile.TemporaryDirectory() as work:
-        committee = train_ensemble(data, music, work=Path(work), seed=seed, progress=bars)
-        answers = [answer for folder, place in asked for answer in answers_on(committee, folder, place, bars)]
-    write_pseudo_labels(out, answers)
-    console.print(f"{len(answers)} answers in {out}", soft_wrap=True)
+        ensemble = train_ensemble(data, music, work=Path(work), seed=seed, progress=bars)
+        labels = [label for folder, place in asked for label in predict_windows(ensemble, folder, place, bars)]
+    write_pseudo_labels(out, labels)
+    console.print(f"{len(labels)} pseudo-labels in {out}", soft_wrap=True)

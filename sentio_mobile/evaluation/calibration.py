@@ -1,4 +1,4 @@
-"""Do a model's intervals hold what they promise? From validation songs to test songs, at many levels."""
+"""Calibration: whether prediction intervals from validation songs hold for the evaluated songs, at many levels."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.evaluation.evaluated_model import Answers
+from sentio_mobile.evaluation.evaluated_model import Predictions
 from sentio_mobile.metrics.conformal import coverage_on, uncertainty_of
 from sentio_mobile.spec import Uncertainty
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+"""Nominal coverages that are measured."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What split-conformal intervals come to on songs that they were not made from.
+    """Measured coverage of split-conformal intervals on songs that they were not made from.
 
     Attributes:
-        levels: for each level that the validation songs suffice for, what `coverage_on` says.
-        shipped: the same of the intervals that the model itself states; None where it states none.
+        levels: Coverage at each level that the validation songs suffice for, as `coverage_on` gives it.
+        shipped: Coverage of the intervals that the model itself states; None where it states none.
     """
 
     levels: list[dict[str, Any]]
@@ -30,23 +31,23 @@ class Calibration:
 
 def calibration(
     val_truth: NDArray[np.floating],
-    val_predicted: Answers,
+    val_predicted: Predictions,
     *,
     truth: NDArray[np.floating],
-    predicted: Answers,
+    predicted: Predictions,
     shipped: Uncertainty | None,
 ) -> Calibration:
-    """Intervals from the errors on validation songs, and how many of the evaluated songs lie in them.
+    """Make intervals from the errors on validation songs, and count how many evaluated songs lie in them.
 
     Args:
-        val_truth: labels of validation songs [songs, 2].
-        val_predicted: answers for them.
-        truth: labels of the evaluated songs [songs, 2].
-        predicted: answers for them.
-        shipped: the model's own.
+        val_truth: Labels of the validation songs [songs, 2].
+        val_predicted: Predictions for the validation songs [songs, 2].
+        truth: Labels of the evaluated songs [songs, 2].
+        predicted: Predictions for the evaluated songs [songs, 2].
+        shipped: Uncertainty that the model itself states.
     """
-    made = [uncertainty_of(val_truth, val_predicted, level) for level in LEVELS]
+    uncertainties = [uncertainty_of(val_truth, val_predicted, level) for level in LEVELS]
     return Calibration(
-        [coverage_on(one, truth, predicted) for one in made if one is not None],
+        [coverage_on(one, truth, predicted) for one in uncertainties if one is not None],
         None if shipped is None else coverage_on(shipped, truth, predicted),
     )

@@ -1,4 +1,4 @@
-"""The pictures of an evaluation that the bundle's report does not have."""
+"""Charts of an evaluation that the bundle's report does not have."""
 
 from __future__ import annotations
 
@@ -12,44 +12,43 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.charts import LIGHT, Chart, draw_cells, make_chart
 from sentio_mobile.data.splits import GRID
 from sentio_mobile.evaluation.calibration import Calibration
-from sentio_mobile.evaluation.evaluate import ModelEvaluation
-from sentio_mobile.evaluation.robustness import Disturbed
+from sentio_mobile.evaluation.results import ModelEvaluation
+from sentio_mobile.evaluation.robustness import PerturbationResult
 from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.spec import OUTPUTS
 
 _MARKS = ((LIGHT.first, "o", "-"), (LIGHT.second, "s", (0, (4, 2))))
 
 
-def forest_chart(judged: Sequence[ModelEvaluation]) -> Chart:
-    """CCC of every model with its interval: valence, arousal and, in ink, the mean."""
-    names = [one.subject.name for one in judged]
-
-    looks = [*zip(OUTPUTS, _MARKS, strict=True), ("mean", (LIGHT.ink, "D", "-"))]
+def forest_chart(models: Sequence[ModelEvaluation]) -> Chart:
+    """CCC of every model with its interval: valence, arousal and the mean."""
+    names = [one.name for one in models]
+    styles = [*zip(OUTPUTS, _MARKS, strict=True), ("mean", (LIGHT.ink, "D", "-"))]
 
     def draw(axes: Axes) -> None:
-        for row, one in enumerate(judged):
-            for offset, (name, (colour, mark, _)) in zip((-0.22, 0.0, 0.22), looks, strict=True):
+        for row, one in enumerate(models):
+            for offset, (name, (colour, mark, _)) in zip((-0.22, 0.0, 0.22), styles, strict=True):
                 _interval(
                     axes,
-                    one.table[name]["ccc"],
+                    one.metrics[name]["ccc"],
                     y=row + offset,
                     colour=colour,
                     mark=mark,
                     label=name if row == 0 else None,
                 )
         axes.axvline(0, color=LIGHT.line, linewidth=0.8, zorder=0)
-        axes.set(ylim=(len(judged) - 0.5, -0.5), xlabel="CCC (1 is perfect)")
-        axes.set_yticks(range(len(judged)), [name if len(name) < 24 else f"{name[:22]}…" for name in names])
+        axes.set(ylim=(len(models) - 0.5, -0.5), xlabel="CCC (1 is perfect)")
+        axes.set_yticks(range(len(models)), [name if len(name) < 24 else f"{name[:22]}…" for name in names])
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=LIGHT.line, linewidth=0.6)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, labelcolor=LIGHT.ink)
 
-    said = "; ".join(f"{one.subject.name} {one.table['mean']['ccc']}" for one in judged)
-    return make_chart(draw, (5.6, 1.0 + 0.42 * len(judged)), f"Mean CCC with 95% intervals: {said}.")
+    values = "; ".join(f"{one.name} {one.metrics['mean']['ccc']}" for one in models)
+    return make_chart(draw, (5.6, 1.0 + 0.42 * len(models)), f"Mean CCC with 95% intervals: {values}.")
 
 
 def residual_chart(truth: NDArray[np.floating], predicted: NDArray[np.floating], output: int) -> Chart:
-    """Answer less label over the label, with the straight line through it: one that falls means pulled to neutral."""
+    """Prediction minus label over the label, with a fitted line: a falling line means a pull towards neutral."""
     name, error = OUTPUTS[output], predicted[:, output] - truth[:, output]
     varied = np.ptp(truth[:, output]) > 0
 
@@ -69,14 +68,14 @@ def residual_chart(truth: NDArray[np.floating], predicted: NDArray[np.floating],
             line = np.polyfit(truth[:, output], error, 1)
             ends = np.array([truth[:, output].min(), truth[:, output].max()])
             axes.plot(ends, np.polyval(line, ends), color=LIGHT.second, linewidth=1.4)
-        axes.set(xlim=(-1.04, 1.04), xlabel=f"{name}: label", ylabel="answer less label")
+        axes.set(xlim=(-1.04, 1.04), xlabel=f"{name}: label", ylabel="prediction minus label")
         axes.set_xticks((-1, -0.5, 0, 0.5, 1))
 
     return make_chart(draw, (3.6, 2.8), f"Residuals of {name} over its label, {len(truth)} songs.")
 
 
 def error_map(truth: NDArray[np.floating], predicted: NDArray[np.floating]) -> Chart:
-    """The mean distance of answer and label in each cell of the plane, with the number of songs."""
+    """Mean distance of prediction and label in each cell of the plane, with the number of songs."""
     cell = np.clip(((truth + 1) / 2 * GRID).astype(int), 0, GRID - 1)
     distance = np.linalg.norm(predicted - truth, axis=1)
 
@@ -99,55 +98,55 @@ def error_map(truth: NDArray[np.floating], predicted: NDArray[np.floating]) -> C
     return make_chart(
         draw,
         (3.6, 3.5),
-        f"Mean distance of answer and label by the label's cell; {distance.mean():.2f} over all songs.",
+        f"Mean distance of prediction and label by the label's cell; {distance.mean():.2f} over all songs.",
     )
 
 
-def calibration_chart(found: Calibration) -> Chart:
-    """The share of songs that lie in their interval, over the share that was asked for."""
+def calibration_chart(calibration: Calibration) -> Chart:
+    """Measured coverage over nominal coverage."""
 
     def draw(axes: Axes) -> None:
         axes.plot([0.4, 1], [0.4, 1], color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
         for name, (colour, mark, dash) in zip(OUTPUTS, _MARKS, strict=True):
-            asked = [level["asked"] for level in found.levels]
-            share = [level[name]["share"] for level in found.levels]
+            asked = [level["asked"] for level in calibration.levels]
+            share = [level[name]["share"] for level in calibration.levels]
             axes.vlines(
                 asked,
-                [level[name]["low"] for level in found.levels],
-                [level[name]["high"] for level in found.levels],
+                [level[name]["low"] for level in calibration.levels],
+                [level[name]["high"] for level in calibration.levels],
                 color=colour,
                 linewidth=1,
                 alpha=0.6,
             )
             axes.plot(asked, share, marker=mark, markersize=4.5, linestyle=dash, color=colour, label=name)
-        axes.set(xlim=(0.45, 1), ylim=(0, 1.03), xlabel="asked for", ylabel="held")
+        axes.set(xlim=(0.45, 1), ylim=(0, 1.03), xlabel="nominal coverage", ylabel="measured coverage")
         axes.legend(loc="lower right", frameon=False, labelcolor=LIGHT.ink)
 
-    said = "; ".join(
+    values = "; ".join(
         f"{level['asked']:.0%}: valence {level['valence']['share']:.0%}, arousal {level['arousal']['share']:.0%}"
-        for level in found.levels
+        for level in calibration.levels
     )
-    return make_chart(draw, (3.6, 3.0), f"Share of songs in their interval, asked and held. {said}.")
+    return make_chart(draw, (3.6, 3.0), f"Nominal and measured coverage of the intervals. {values}.")
 
 
-def stability_chart(found: Sequence[Disturbed]) -> Chart:
-    """What each disturbance does to the CCC of valence and of arousal, paired, with intervals."""
+def robustness_chart(results: Sequence[PerturbationResult]) -> Chart:
+    """Change of the CCC of valence and of arousal under each perturbation, paired, with intervals."""
 
     def draw(axes: Axes) -> None:
         axes.axvline(0, color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
-        for row, one in enumerate(found):
+        for row, one in enumerate(results):
             for offset, name, (colour, mark, _) in zip((-0.13, 0.13), OUTPUTS, _MARKS, strict=True):
                 _interval(
                     axes, one.gain[name], y=row + offset, colour=colour, mark=mark, label=name if row == 0 else None
                 )
-        axes.set(ylim=(len(found) - 0.5, -0.5), xlabel="change of CCC")
-        axes.set_yticks(range(len(found)), [one.name for one in found])
+        axes.set(ylim=(len(results) - 0.5, -0.5), xlabel="change of CCC")
+        axes.set_yticks(range(len(results)), [one.name for one in results])
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=LIGHT.line, linewidth=0.6)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, labelcolor=LIGHT.ink)
 
-    said = "; ".join(f"{one.name} {one.gain['mean']}" for one in found)
-    return make_chart(draw, (4.6, 1.0 + 0.34 * len(found)), f"Change of the mean CCC: {said}.")
+    values = "; ".join(f"{one.name} {one.gain['mean']}" for one in results)
+    return make_chart(draw, (4.6, 1.0 + 0.34 * len(results)), f"Change of the mean CCC: {values}.")
 
 
 def _interval(axes: Axes, figure: Interval, *, y: float, colour: str, mark: str, label: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Whatever can be evaluated, in one shape: something that hears clips of PCM and answers with valence and arousal."""
+"""Any model that can be evaluated, in one shape: it maps clips of PCM to valence and arousal."""
 
 from __future__ import annotations
 
@@ -17,155 +17,162 @@ from sentio_mobile.formats.base import get_format, require
 from sentio_mobile.models.checkpoint import SHEET, Checkpoint
 from sentio_mobile.spec import OUTPUTS, Artifact, AudioSpec, Uncertainty
 
-Answers = NDArray[np.float32]
+Predictions = NDArray[np.float32]
+"""Valence and arousal, [songs, 2] or [clips, 2], in [-1, 1]."""
+
 BATCH = 16
+"""Clips that a model predicts at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedModel:
-    """One model that is evaluated.
+    """One model under evaluation.
 
     Attributes:
-        name: what tables call it.
-        kind: what it is, in a few words.
-        audio: the clips that it hears.
-        of_clips: answers [clips, 2] for PCM [clips, n_samples].
-        of_units: the same for log-mels in unit levels [clips, n_mels, n_frames]; None where it wants the sound itself.
-        pooling: as in `ModelSpec`: with `mean`, a song's answer is the mean over its windows.
-        parameters: how many numbers it has learnt; None where that means nothing.
-        training_s: seconds that its training took, None where nobody wrote them down.
-        history: one row an epoch, as the trainer keeps them; empty where there was no trainer.
-        learnt_from: what is known of the songs that it learnt from.
-        uncertainty: that of its answers, where it was measured.
-        is_baseline: whether it was trained to be compared with, and is shown by figures alone.
+        name: Name for tables.
+        kind: What it is, in a few words.
+        audio: Sample rate and length of its clips, and its front end.
+        predict_clips: Predictions [clips, 2] from PCM [clips, n_samples].
+        predict_log_mels: Predictions [clips, 2] from normalized log-mels [clips, n_mels, n_frames]; None for a model
+            that needs PCM.
+        pooling: As in `ModelSpec`: with `mean`, a song's prediction is the mean over its windows.
+        parameters: Number of trained parameters; None where that has no meaning.
+        training_seconds: Duration of the training; None where it was not recorded.
+        history: One row for each epoch, as the trainer records them; empty without a trainer.
+        training_data: Origin and fingerprint of the songs it was trained on; None where they were not recorded.
+        uncertainty: Uncertainty of its predictions; None where it was not measured.
+        is_baseline: Whether it was trained only for comparison. The page shows its figures without charts.
     """
 
     name: str
     kind: str
     audio: AudioSpec
-    of_clips: Callable[[NDArray[np.float32]], Answers]
-    of_units: Callable[[NDArray[np.float32]], Answers] | None = None
+    predict_clips: Callable[[NDArray[np.float32]], Predictions]
+    predict_log_mels: Callable[[NDArray[np.float32]], Predictions] | None = None
     pooling: Literal["mean"] | None = None
     parameters: int | None = None
-    training_s: float | None = None
+    training_seconds: float | None = None
     history: Sequence[Mapping[str, float]] = ()
-    learnt_from: Mapping[str, Any] | None = None
+    training_data: Mapping[str, Any] | None = None
     uncertainty: Uncertainty | None = None
     is_baseline: bool = False
 
 
 def open_model(path: Path, name: str | None = None, format_name: str | None = None) -> EvaluatedModel:
-    """A checkpoint's network, or one artifact of a bundle.
+    """Open a checkpoint, a bundle, or one artifact of a bundle.
 
     Args:
-        path: a folder that training or `export` wrote, or one of a bundle's artifacts.
-        name: what to call it; by default the name of the folder or the artifact.
-        format_name: which of a bundle's formats; by default ONNX, or the first that it has.
+        path: A checkpoint folder, a bundle, or an artifact in a bundle.
+        name: Name for tables; by default that of the folder or the artifact.
+        format_name: Format to use of a bundle; by default ONNX, or its first format where it has no ONNX.
 
     Raises:
-        InputError: `path` is neither, or is damaged.
-        MissingExtraError: a format's packages are not installed.
+        InputError: `path` is none of these, or is damaged.
+        MissingExtraError: The packages of a format are not installed.
     """
-    called = name or path.resolve().name
+    name = name or path.resolve().name
     if (path / SHEET).is_file():
-        return _of_checkpoint(path, called)
+        return _from_checkpoint(path, name)
     if (path / MANIFEST).is_file():
         bundle = open_bundle(path)
-        return _of_artifact(bundle, _usual_artifact(bundle, format_name), called)
+        return _from_artifact(bundle, _default_artifact(bundle, format_name), name)
     if (path.parent / MANIFEST).is_file():
         bundle = open_bundle(path.parent)
         for artifact in bundle.artifacts:
             if artifact.path == path:
-                return _of_artifact(bundle, artifact, called)
+                return _from_artifact(bundle, artifact, name)
     raise InputError(
-        f"{path}: is neither a checkpoint (no {SHEET}) nor a bundle (no {MANIFEST}); give a folder that `teacher "
-        "train`, `distill` or `export` wrote"
+        f"{path} is neither a checkpoint (it has no {SHEET}) nor a bundle (it has no {MANIFEST}); give a folder that "
+        "`teacher train`, `distill` or `export` wrote"
     )
 
 
-def seconds_of(history: Sequence[Mapping[str, float]]) -> float | None:
-    """How long training took: its epochs, validation included; None where a row does not say."""
+def check_predictions(predictions: Predictions, name: str) -> Predictions:
+    """Return the predictions of a model, after checking that they are two finite numbers for each song.
+
+    Raises:
+        InputError: They are not.
+    """
+    if predictions.ndim != 2 or predictions.shape[1] != len(OUTPUTS) or not np.isfinite(predictions).all():
+        raise InputError(f"{name} predicts something else than two numbers for each song; export or train it again")
+    return predictions
+
+
+def training_seconds(history: Sequence[Mapping[str, float]]) -> float | None:
+    """Duration of a training: the sum over its epochs, validation included; None where an epoch's is not recorded."""
     return sum(row["seconds"] for row in history) if history and all("seconds" in row for row in history) else None
 
 
-def _of_checkpoint(path: Path, name: str) -> EvaluatedModel:
+def _from_checkpoint(path: Path, name: str) -> EvaluatedModel:
     import torch
 
     from sentio_mobile.audio.image import to_input_batch
 
-    loaded = Checkpoint.load(path)
-    spec = loaded.spec
+    checkpoint = Checkpoint.load(path)
+    spec = checkpoint.spec
 
-    def of_units(units: NDArray[np.float32]) -> Answers:
+    def predict_log_mels(log_mels: NDArray[np.float32]) -> Predictions:
         with torch.inference_mode():
-            return np.asarray(loaded.model(to_input_batch(torch.from_numpy(units), spec)).numpy())
+            return np.asarray(checkpoint.model(to_input_batch(torch.from_numpy(log_mels), spec)).numpy())
 
     return EvaluatedModel(
         name=name,
         kind=f"{spec.architecture} checkpoint, PyTorch",
         audio=spec.audio,
-        of_clips=lambda clips: of_units(_units(clips, spec.audio)),
-        of_units=of_units,
+        predict_clips=lambda clips: predict_log_mels(_log_mels(clips, spec.audio)),
+        predict_log_mels=predict_log_mels,
         pooling=spec.pooling,
-        parameters=sum(p.numel() for p in loaded.model.parameters()),
-        training_s=seconds_of(loaded.history),
-        history=loaded.history,
-        learnt_from=loaded.data or None,
+        parameters=sum(p.numel() for p in checkpoint.model.parameters()),
+        training_seconds=training_seconds(checkpoint.history),
+        history=checkpoint.history,
+        training_data=checkpoint.data or None,
         uncertainty=spec.uncertainty,
     )
 
 
-def _usual_artifact(bundle: Bundle, format_name: str | None) -> Artifact:
-    """The widest artifact of a format, fed pictures where it has such: those are heard from the store."""
+def _default_artifact(bundle: Bundle, format_name: str | None) -> Artifact:
+    """The fp32 artifact of a format, in the spectrogram form where there is one: its input is in the store."""
     if not bundle.artifacts:
-        raise BundleError(f"{bundle.folder}: holds no artifact; export again")
+        raise BundleError(f"{bundle.folder} holds no artifact; export it again")
     formats = [artifact.format for artifact in bundle.artifacts]
     chosen = format_name or ("onnx" if "onnx" in formats else formats[0])
-    fed = {artifact.form for artifact in bundle.artifacts if artifact.format == chosen}
-    return bundle.artifact(chosen, "waveform" if fed == {"waveform"} else "spectrogram")
+    forms = {artifact.form for artifact in bundle.artifacts if artifact.format == chosen}
+    return bundle.artifact(chosen, "waveform" if forms == {"waveform"} else "spectrogram")
 
 
-def _of_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedModel:
+def _from_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedModel:
     form, format_ = artifact.form, get_format(artifact.format)
     require(format_, format_.runtimes)
     spec = bundle.spec.in_form(form)
     run = format_.open(artifact.path, spec, 1)
-    # Ranges that are measured as activations come would be those of several clips.
-    at_once = BATCH if form in format_.free_batch and artifact.precision != "int8-dynamic" else 1
+    # int8-dynamic measures activation ranges at run time: in a batch they would be those of several clips.
+    batch = BATCH if form in format_.free_batch and artifact.precision != "int8-dynamic" else 1
 
-    def of_inputs(inputs: NDArray[np.float32]) -> Answers:
-        return np.concatenate([run(inputs[i : i + at_once]) for i in range(0, len(inputs), at_once)])
+    def predict_inputs(inputs: NDArray[np.float32]) -> Predictions:
+        return np.concatenate([run(inputs[i : i + batch]) for i in range(0, len(inputs), batch)])
 
-    def of_units(units: NDArray[np.float32]) -> Answers:
-        return of_inputs(np.concatenate([mel_to_input(unit, spec) for unit in units]))
+    def predict_log_mels(log_mels: NDArray[np.float32]) -> Predictions:
+        return predict_inputs(np.concatenate([mel_to_input(log_mel, spec) for log_mel in log_mels]))
 
-    made_by = bundle.manifest.get("provenance")
-    learnt_from = made_by.get("data") if isinstance(made_by, dict) else None
+    provenance = bundle.manifest.get("provenance")
+    training_data = provenance.get("data") if isinstance(provenance, dict) else None
+    history = bundle.evaluation().get("history") or []
     return EvaluatedModel(
         name=name,
         kind=f"{spec.architecture} bundle, {artifact.label}",
         audio=spec.audio,
-        of_clips=of_inputs if form == "waveform" else lambda clips: of_units(_units(clips, spec.audio)),
-        of_units=None if form == "waveform" else of_units,
+        predict_clips=predict_inputs
+        if form == "waveform"
+        else lambda clips: predict_log_mels(_log_mels(clips, spec.audio)),
+        predict_log_mels=None if form == "waveform" else predict_log_mels,
         pooling=spec.pooling,
         parameters=bundle.manifest.get("parameters"),
-        training_s=seconds_of(bundle.evaluation().get("history") or []),
-        history=bundle.evaluation().get("history") or [],
-        learnt_from=learnt_from or None,
+        training_seconds=training_seconds(history),
+        history=history,
+        training_data=training_data or None,
         uncertainty=spec.uncertainty,
     )
 
 
-def _units(clips: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
+def _log_mels(clips: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
     return np.stack([clip_to_mel(clip, audio) for clip in clips])
-
-
-def checked(answers: Answers, subject: EvaluatedModel) -> Answers:
-    """The answers, once it is sure that they are numbers, two a song.
-
-    Raises:
-        InputError: they are not.
-    """
-    if answers.ndim != 2 or answers.shape[1] != len(OUTPUTS) or not np.isfinite(answers).all():
-        raise InputError(f"{subject.name}: answers that are not two numbers a song; export or train it again")
-    return answers

@@ -1,7 +1,8 @@
-"""An evaluation as one HTML file that loads nothing from anywhere, and as JSON beside it."""
+"""An evaluation as one self-contained HTML file, and as JSON beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.charts import Chart
-from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.pages import write_page
+from sentio_mobile._internal.records import write_record
 from sentio_mobile.benchmarks import charts as report_charts
 from sentio_mobile.benchmarks.formatting import DESKTOP, milliseconds
 from sentio_mobile.benchmarks.scores import SetScores, history_of
@@ -18,124 +19,137 @@ from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
 from sentio_mobile.evaluation import charts
-from sentio_mobile.evaluation.evaluate import Evaluation, ModelEvaluation
-from sentio_mobile.evaluation.perturbations import DISTURBANCES
-from sentio_mobile.evaluation.slices import FEWEST, FEWEST_FOR_CCC
+from sentio_mobile.evaluation.evaluated_model import EvaluatedModel
+from sentio_mobile.evaluation.perturbations import PERTURBATIONS
+from sentio_mobile.evaluation.results import EVALUATION, EvaluationRun, ModelEvaluation
+from sentio_mobile.evaluation.slices import MIN_SONGS, MIN_SONGS_FOR_CCC
 from sentio_mobile.metrics.bootstrap import METRICS
 from sentio_mobile.spec import OUTPUTS
 from sentio_mobile.teacher.gan.evaluation.charts import spectrogram_chart
 
-PAGE, FIGURES = "evaluation.html", "evaluation.json"
+PAGE = "evaluation.html"
 _CORNERS = ((0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5), (0.5, -0.5))
 
 
-def write_evaluation(folder: Path, evaluation: Evaluation, made_up: GanSamples | None = None) -> None:
+def write_evaluation(
+    folder: Path,
+    run: EvaluationRun,
+    *,
+    data: PreparedData,
+    models: Sequence[EvaluatedModel],
+    gan_samples: GanSamples | None = None,
+) -> None:
     """Write evaluation.html and evaluation.json.
 
     Args:
-        folder: where to write; made where it is missing.
-        evaluation: what was found.
-        made_up: clips to show beside real ones.
+        folder: Output folder; created where it does not exist.
+        run: The evaluation.
+        data: The songs that were evaluated.
+        models: The evaluated models, in the order of `run.models`.
+        gan_samples: GAN samples to show beside real songs.
 
     Raises:
-        DataError: `made_up` follows another front end.
+        DataError: `gan_samples` have another front end than `data`.
         OutputError: `folder` cannot be written.
     """
-    data = evaluation.data
-    if made_up is not None and made_up.audio.log_mel != data.audio.log_mel:
-        raise DataError(f"{made_up.folder}: follows another front end than {data.folder}; give clips of these songs")
+    if gan_samples is not None and gan_samples.audio.log_mel != data.audio.log_mel:
+        raise DataError(
+            f"{gan_samples.folder} has another front end than {data.folder}; give samples of a GAN that was trained on "
+            "these songs"
+        )
     view = {
         "name": data.folder.resolve().name,
-        "evaluation": evaluation,
-        "headline": _headline(evaluation),
-        "forest": charts.forest_chart(evaluation.judged),
-        "models": [_model(one, evaluation) for one in evaluation.judged],
+        "run": run,
+        "sheet": data.sheet,
+        "headline": _headline(run),
+        "forest": charts.forest_chart(run.models),
+        "models": [_model(result, model, run) for result, model in zip(run.models, models, strict=True)],
         "metrics": METRICS,
         "dimensions": (*OUTPUTS, "mean"),
-        "disturbances": _disturbances(evaluation),
+        "perturbations": _perturbations(run),
         "desktop": DESKTOP,
-        "limits": {"slice": FEWEST, "ccc": FEWEST_FOR_CCC},
-        "corners": [] if made_up is None else _corners(made_up, data),
+        "limits": {"slice": MIN_SONGS, "ccc": MIN_SONGS_FOR_CCC},
+        "corners": [] if gan_samples is None else _corners(gan_samples, data),
     }
     template = Path(__file__).with_name("evaluation.html.j2")
     write_page(folder / PAGE, template, view, {"ms": milliseconds, "time": _time})
-    write_json(folder / FIGURES, evaluation.to_dict())
+    write_record(folder / EVALUATION, run)
 
 
-def _headline(evaluation: Evaluation) -> str:
-    best = evaluation.best
-    songs = f"{len(evaluation.songs)} {evaluation.split} songs"
-    said = f"{best.subject.name}: mean CCC {best.table['mean']['ccc']} on {songs}"
-    return said if len(evaluation.judged) == 1 else f"Best of {len(evaluation.judged)}, {said}"
+def _headline(run: EvaluationRun) -> str:
+    best = run.best
+    headline = f"{best.name}: mean CCC {best.metrics['mean']['ccc']} on {len(run.songs)} {run.split} songs"
+    return headline if len(run.models) == 1 else f"Best of {len(run.models)}, {headline}"
 
 
-def _model(judged: ModelEvaluation, evaluation: Evaluation) -> dict[str, Any]:
-    """What is shown of one model; a baseline has figures alone."""
-    if judged.subject.is_baseline:
-        return {"judged": judged, "pictures": None}
+def _model(result: ModelEvaluation, model: EvaluatedModel, run: EvaluationRun) -> dict[str, Any]:
+    """What is shown of one model; a baseline has no charts."""
+    if result.is_baseline:
+        return {"result": result, "charts": None}
     scores = SetScores(
-        ccc={name: row["ccc"] for name, row in judged.table.items()},
-        mae={name: judged.table[name]["mae"].value or 0.0 for name in OUTPUTS},
-        songs=evaluation.songs,
-        truth=evaluation.truth.astype(np.float64),
-        predicted=judged.predicted.astype(np.float64),
+        ccc={name: row["ccc"] for name, row in result.metrics.items()},
+        mae={name: result.metrics[name]["mae"].value or 0.0 for name in OUTPUTS},
+        songs=run.songs,
+        truth=np.array(run.truth),
+        predicted=np.array(result.predicted),
     )
-    history = history_of(list(judged.subject.history))
-    calibration = judged.calibration
-    pictures = {
-        "plane": report_charts.plane_chart(scores),
-        "scatters": [report_charts.scatter_chart(scores, i) for i in range(len(OUTPUTS))],
-        "residuals": [charts.residual_chart(scores.truth, scores.predicted, i) for i in range(len(OUTPUTS))],
-        "map": charts.error_map(scores.truth, scores.predicted),
-        "calibration": charts.calibration_chart(calibration) if calibration and calibration.levels else None,
-        "stability": charts.stability_chart(judged.stability) if judged.stability else None,
-        "curves": None if history is None else report_charts.history_chart(history, "student"),
-        "terms": None if history is None or not history.terms else report_charts.terms_chart(history),
-        "shown": min(report_charts.MOST_SONGS, len(evaluation.songs)),
+    history = history_of(list(model.history))
+    calibration = result.calibration
+    return {
+        "result": result,
+        "charts": {
+            "plane": report_charts.plane_chart(scores),
+            "scatters": [report_charts.scatter_chart(scores, i) for i in range(len(OUTPUTS))],
+            "residuals": [charts.residual_chart(scores.truth, scores.predicted, i) for i in range(len(OUTPUTS))],
+            "map": charts.error_map(scores.truth, scores.predicted),
+            "calibration": charts.calibration_chart(calibration) if calibration and calibration.levels else None,
+            "robustness": charts.robustness_chart(result.robustness) if result.robustness else None,
+            "curves": None if history is None else report_charts.history_chart(history, "student"),
+            "terms": None if history is None or not history.terms else report_charts.terms_chart(history),
+            "shown": min(report_charts.MAX_SONGS, len(run.songs)),
+        },
     }
-    return {"judged": judged, "pictures": pictures}
 
 
-def _disturbances(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """A row for each disturbance that any model met, with a cell for each model."""
-    met = [{one.name: one for one in judged.stability} for judged in evaluation.judged]
-    names = [d.name for d in DISTURBANCES] + [n for cells in met for n in cells]
+def _perturbations(run: EvaluationRun) -> list[dict[str, Any]]:
+    """A row for each perturbation that was applied to any model, with a cell for each model."""
+    results = [{one.name: one for one in model.robustness} for model in run.models]
+    names = [one.name for one in PERTURBATIONS] + [name for cells in results for name in cells]
     return [
         {
             "name": name,
-            "meaning": next(cells[name].meaning for cells in met if name in cells),
-            "cells": [cells.get(name) for cells in met],
+            "meaning": next(cells[name].meaning for cells in results if name in cells),
+            "cells": [cells.get(name) for cells in results],
         }
         for name in dict.fromkeys(names)
-        if any(name in cells for cells in met)
+        if any(name in cells for cells in results)
     ]
 
 
-def _corners(made_up: GanSamples, data: PreparedData) -> list[tuple[tuple[str, Chart], tuple[str, Chart]]]:
-    """For each quadrant a real training song and a made-up one, each the nearest to the middle of it."""
+def _corners(gan_samples: GanSamples, data: PreparedData) -> list[tuple[tuple[str, Chart], tuple[str, Chart]]]:
+    """For each quadrant a real training song and a GAN sample, each the nearest to the quadrant's middle."""
     train = data.split("train")
     pairs = []
     for corner in _CORNERS:
-        real, made = (
+        real, sample = (
             int(np.argmin(np.linalg.norm(labels - np.array(corner), axis=1)))
-            for labels in (train.labels, made_up.labels)
+            for labels in (train.labels, gan_samples.labels)
         )
         pairs.append(
             (
-                _picture("Real", data.mels[train.rows[real]], train.labels[real], data),
-                _picture("Made up", made_up.mels[made], made_up.labels[made], data),
+                _spectrogram("Real song", data.mels[train.rows[real]], train.labels[real], data),
+                _spectrogram("GAN sample", gan_samples.mels[sample], gan_samples.labels[sample], data),
             )
         )
     return pairs
 
 
-def _nearest(labels: NDArray[np.float32], place: tuple[float, float]) -> int:
-    return int(np.argmin(np.linalg.norm(labels - np.array(place), axis=1)))
-
-
-def _picture(kind: str, unit: Any, label: Any, data: PreparedData) -> tuple[str, Chart]:
-    text = f"{kind}: valence {label[0]:+.2f}, arousal {label[1]:+.2f}"
-    return text, spectrogram_chart(np.asarray(unit, dtype=np.float32), data.audio, f"Spectrogram. {text}.")
+def _spectrogram(
+    kind: str, log_mel: NDArray[np.floating], label: NDArray[np.floating], data: PreparedData
+) -> tuple[str, Chart]:
+    caption = f"{kind}: valence {label[0]:+.2f}, arousal {label[1]:+.2f}"
+    log_mel = np.asarray(log_mel, dtype=np.float32)
+    return caption, spectrogram_chart(log_mel, data.audio, f"Spectrogram. {caption}.")
 
 
 def _time(seconds: float) -> str:

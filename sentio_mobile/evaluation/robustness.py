@@ -1,136 +1,146 @@
-"""How far answers move, and how much agreement is lost, under disturbances that leave a song's emotion alone."""
+"""Robustness: how far predictions move, and how much agreement is lost, when the audio of the songs is perturbed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import Name, Record, Text
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.song_audio import SongAudio, find_split_audio
 from sentio_mobile.errors import DataError
-from sentio_mobile.evaluation.evaluated_model import Answers, EvaluatedModel
-from sentio_mobile.evaluation.perturbations import DISTURBANCES
-from sentio_mobile.evaluation.predictions import UNDISTURBED, Sound, answers_from_sound, answers_from_store, sounds_of
-from sentio_mobile.metrics.bootstrap import Interval, Resampling, by_dimension, measure
+from sentio_mobile.evaluation.evaluated_model import EvaluatedModel, Predictions
+from sentio_mobile.evaluation.perturbations import PERTURBATIONS
+from sentio_mobile.evaluation.predictions import UNCHANGED, predict_from_audio, predict_from_store
+from sentio_mobile.evaluation.slices import ByDimension
+from sentio_mobile.metrics.bootstrap import Resampling, by_dimension, measure
 
 
-@dataclass(frozen=True, kw_only=True)
-class Disturbed:
-    """One model under one disturbance.
+class PerturbationResult(Record, frozen=True, kw_only=True):
+    """One model under one perturbation."""
 
-    Attributes:
-        name: of the disturbance.
-        meaning: what it does.
-        ccc: agreement of the disturbed answers with the labels, by dimension.
-        gain: the same less that of the undisturbed answers, paired; below zero is a loss.
-        moved: mean absolute change of the answers, by dimension.
-        correlation: Pearson's r of disturbed and undisturbed answers, by dimension.
-    """
-
-    name: str
-    meaning: str
-    ccc: dict[str, Interval]
-    gain: dict[str, Interval]
-    moved: dict[str, Interval]
-    correlation: dict[str, Interval]
+    name: Name
+    # What the perturbation does.
+    meaning: Text
+    # CCC of the perturbed predictions with the labels.
+    ccc: ByDimension
+    # The same minus the CCC of the unperturbed predictions, paired by song; below zero is a loss.
+    gain: ByDimension
+    # Mean absolute change of the predictions.
+    moved: ByDimension
+    # Pearson's r of perturbed and unperturbed predictions.
+    correlation: ByDimension
 
 
-def disturbed(
-    name: str,
-    meaning: str,
-    *,
-    truth: NDArray[np.floating],
-    before: Answers,
-    after: Answers,
-    resampling: Resampling,
-) -> Disturbed:
-    """Compare a model's answers for the same songs before and after a disturbance, each [songs, 2]."""
-    whole, changed = measure(truth, before, resampling)["ccc"], measure(truth, after, resampling)["ccc"]
-    between = measure(before, after, resampling)
-    return Disturbed(
-        name=name,
-        meaning=meaning,
-        ccc=by_dimension(changed),
-        gain=by_dimension(changed - whole),
-        moved=by_dimension(between["mae"]),
-        correlation=by_dimension(between["pearson"]),
-    )
-
-
-def robustness(
-    subject: EvaluatedModel,
-    sounds: list[Sound],
+def measure_robustness(
+    model: EvaluatedModel,
+    songs: Sequence[SongAudio],
     *,
     truth: NDArray[np.floating],
     resampling: Resampling,
     progress: Progress,
-) -> list[Disturbed]:
-    """Every disturbance of `DISTURBANCES`, each compared with the same songs, heard as they are."""
-    before = answers_from_sound(subject, sounds, progress, UNDISTURBED)
+) -> list[PerturbationResult]:
+    """Apply every perturbation of `PERTURBATIONS`, and compare with the predictions for the unchanged audio.
+
+    Args:
+        model: The model.
+        songs: Audio files of the songs.
+        truth: Labels [songs, 2].
+        resampling: Bootstrap weights of these songs.
+        progress: Updated for each song.
+    """
+    unperturbed = predict_from_audio(model, songs, progress, UNCHANGED)
     return [
-        disturbed(
-            d.name,
-            d.meaning,
+        _compare(
+            perturbation.name,
+            perturbation.meaning,
             truth=truth,
-            before=before,
-            after=answers_from_sound(subject, sounds, progress, d),
+            unperturbed=unperturbed,
+            perturbed=predict_from_audio(model, songs, progress, perturbation),
             resampling=resampling,
         )
-        for d in DISTURBANCES
+        for perturbation in PERTURBATIONS
     ]
 
 
-def other_sound(
-    subject: EvaluatedModel,
+def compare_rendering(
+    model: EvaluatedModel,
     data: PreparedData,
     *,
-    other: PreparedData,
+    rendering: PreparedData,
     name: str,
     split: str,
-    before: Answers,
+    predicted: Predictions,
     resampling: Resampling,
     progress: Progress,
     music: Path | None = None,
-) -> Disturbed | None:
-    """The same songs played otherwise, with another sound font for example: another prepared folder with their ids.
+) -> PerturbationResult | None:
+    """Compare with another rendering of the same songs, such as another sound font.
 
-    None where its clips are not what the model hears, and `music`, the folder of its audio, is not given.
+    Args:
+        model: The model.
+        data: The evaluated songs.
+        rendering: Another prepared folder with the same song ids.
+        name: Name of the rendering, for tables.
+        split: Name of the evaluated split.
+        predicted: Predictions for the evaluated songs [songs, 2].
+        resampling: Bootstrap weights of these songs.
+        progress: Updated for each song.
+        music: Folder of the rendering's audio, for models that need PCM.
+
+    Returns:
+        None for a model that needs PCM, or another front end, where `music` is not given.
 
     Raises:
-        DataError: it lacks one of the songs, or an audio file is missing.
+        DataError: The rendering lacks one of the songs, or an audio file is missing.
     """
-    chosen = [other_place(other, song, name) for song in data.split(split).song_ids]
-    places = sorted({place for place, _ in chosen})
-    heard: dict[str, Answers] = {}
-    for place in places:
-        answers = answers_from_store(subject, other, place, progress)
-        if answers is None and music is not None:
-            answers = answers_from_sound(subject, sounds_of(other, place, music), progress)
-        if answers is None:
+    positions = [_position(rendering, song, name) for song in data.split(split).song_ids]
+    by_split: dict[str, Predictions] = {}
+    for other_split in sorted({other_split for other_split, _ in positions}):
+        predictions = predict_from_store(model, rendering, other_split, progress)
+        if predictions is None and music is not None:
+            predictions = predict_from_audio(model, find_split_audio(rendering, other_split, music), progress)
+        if predictions is None:
             return None
-        heard[place] = answers
-    after = np.stack([heard[place][i] for place, i in chosen])
-    truth = data.split(split).labels
-    return disturbed(
+        by_split[other_split] = predictions
+    return _compare(
         name,
-        f"the songs as {other.folder.name} has them",
-        truth=truth,
-        before=before,
-        after=after,
+        f"the songs as prepared in {rendering.folder.name}",
+        truth=data.split(split).labels,
+        unperturbed=predicted,
+        perturbed=np.stack([by_split[other_split][i] for other_split, i in positions]),
         resampling=resampling,
     )
 
 
-def other_place(other: PreparedData, song: str, name: str) -> tuple[str, int]:
-    """The split and the place in it of a song.
-
-    Raises:
-        DataError: there is no such song.
-    """
-    for split in other.splits.values():
+def _position(rendering: PreparedData, song: str, name: str) -> tuple[str, int]:
+    """The split of a song in another rendering, and its index in that split."""
+    for split in rendering.splits.values():
         if song in split.song_ids:
             return split.name, split.song_ids.index(song)
-    raise DataError(f"{other.folder}: has no song {song!r}, so that {name} cannot be compared; prepare the same songs")
+    raise DataError(f"{rendering.folder} has no song {song!r}, so {name} cannot be compared; prepare the same songs")
+
+
+def _compare(
+    name: str,
+    meaning: str,
+    *,
+    truth: NDArray[np.floating],
+    unperturbed: Predictions,
+    perturbed: Predictions,
+    resampling: Resampling,
+) -> PerturbationResult:
+    before, after = (measure(truth, predicted, resampling)["ccc"] for predicted in (unperturbed, perturbed))
+    change = measure(unperturbed, perturbed, resampling)
+    return PerturbationResult(
+        name=name,
+        meaning=meaning,
+        ccc=by_dimension(after),
+        gain=by_dimension(after - before),
+        moved=by_dimension(change["mae"]),
+        correlation=by_dimension(change["pearson"]),
+    )

@@ -1,59 +1,64 @@
-"""How well answers tell high from low, on music of which nothing else is known: the area under the ROC curve."""
+"""Agreement with weak labels: the area under the ROC curve, on music of which only high or low is known."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import Count, Name, Record
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.evaluation.evaluated_model import EvaluatedModel
-from sentio_mobile.evaluation.predictions import answers_from_store
+from sentio_mobile.evaluation.predictions import predict_from_store
+from sentio_mobile.evaluation.slices import ByDimension
 from sentio_mobile.metrics.bootstrap import Interval, Resampling, interval_of, resample
 from sentio_mobile.spec import OUTPUTS
 
 
-@dataclass(frozen=True)
-class Sided:
-    """How well a model tells high from low on some music.
+class WeakLabelResult(Record, frozen=True, kw_only=True):
+    """How well one model separates high from low on some music."""
 
-    Attributes:
-        name: of the music.
-        clips: how many clips it has.
-        areas: under the curve, of valence and arousal: 1 is always right, 0.5 is chance.
-    """
-
-    name: str
-    clips: int
-    areas: dict[str, Interval]
+    # Name of the music.
+    name: Name
+    # Number of its clips.
+    clips: Count
+    # Area under the ROC curve of valence and of arousal: 1 is always right, 0.5 is chance.
+    auc: ByDimension
 
 
-def sided(
-    subject: EvaluatedModel, data: PreparedData, *, sides: WeakLabels, seed: int, over_groups: bool, progress: Progress
-) -> Sided | None:
-    """Let a model hear music of which only the sides are known; None where it wants the sound itself.
+def evaluate_weak_labels(
+    model: EvaluatedModel,
+    data: PreparedData,
+    *,
+    weak_labels: WeakLabels,
+    seed: int,
+    over_groups: bool,
+    progress: Progress,
+) -> WeakLabelResult | None:
+    """Measure the AUC of a model's predictions on music with weak labels.
 
     Args:
-        subject: the model.
-        data: the music, prepared without labels.
-        sides: high or low, by song.
-        seed: of the bootstrap.
-        over_groups: whether the bootstrap draws whole groups of clips.
-        progress: shown clip by clip.
+        model: The model.
+        data: The music, prepared without labels.
+        weak_labels: High or low, by song.
+        seed: Random seed of the bootstrap.
+        over_groups: Whether the bootstrap draws whole groups of clips.
+        progress: Updated for each clip.
+
+    Returns:
+        None for a model that needs PCM: prepared music keeps only log-mels.
 
     Raises:
-        DataError: no clip of the music is listed, or the folder has labels.
+        DataError: No clip of the music is listed, or the folder has labels.
     """
-    known = sides.of(data)
-    answers = answers_from_store(subject, data, UNLABELLED, progress)
-    if answers is None:
+    labels = weak_labels.of(data)
+    predictions = predict_from_store(model, data, UNLABELLED, progress)
+    if predictions is None:
         return None
     groups = data.split(UNLABELLED).groups if over_groups else None
-    found = areas_of_runs(known, answers[None], resample(len(known), seed, groups))
-    return Sided(data.folder.resolve().name, len(known), found)
+    auc = areas_of_runs(labels, predictions[None], resample(len(labels), seed, groups))
+    return WeakLabelResult(name=data.folder.resolve().name, clips=len(labels), auc=auc)
 
 
 def areas(high: NDArray[np.bool_], answers: NDArray[np.floating], resampling: Resampling) -> NDArray[np.float64]:

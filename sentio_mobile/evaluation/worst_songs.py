@@ -1,79 +1,86 @@
-"""The songs that a model misses most, and what sets them apart from the others, if anything does."""
+"""The songs with the largest errors, and the factors that set them apart from the others, if any do."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import Count, Finite, Name, NonNegative, Record, Share
 from sentio_mobile.data.listing import Listed
-from sentio_mobile.evaluation.evaluated_model import Answers
+from sentio_mobile.evaluation.evaluated_model import Predictions
 from sentio_mobile.evaluation.slices import QUADRANTS, quadrant_of
 from sentio_mobile.metrics.significance import holm
 
-WORST = 10
-SHARE = 0.25
-"""Share of the songs that counts as missed most when they are compared with the others."""
-_SHUFFLES = 4000
+MAX_LISTED = 10
+"""Worst songs that are listed by name."""
+WORST_SHARE = 0.25
+"""Share of the songs that is compared with the others, when factors are tested."""
+SIGNIFICANCE = 0.05
+"""Largest corrected p of a factor that is reported."""
+_PERMUTATIONS = 4000
+
+Value = Annotated[float, Meta(ge=-1, le=1)]
+"""Valence or arousal."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorstSong:
-    """One song; `distance` is that of answer and label in the plane."""
+class WorstSong(Record, frozen=True, kw_only=True):
+    """One song with a large error."""
 
-    song_id: str
-    group: str
-    truth: tuple[float, float]
-    predicted: tuple[float, float]
-    distance: float
+    song_id: Name
+    group: Annotated[str, Meta(max_length=255)]
+    # Label: valence and arousal.
+    truth: tuple[Value, Value]
+    # Prediction: valence and arousal.
+    predicted: tuple[Finite, Finite]
+    # Euclidean distance of prediction and label in the valence-arousal plane.
+    distance: NonNegative
 
 
-@dataclass(frozen=True)
-class ErrorFactor:
-    """What the missed songs may have in common.
+class ErrorFactor(Record, frozen=True, kw_only=True):
+    """A property of songs, compared between the worst songs and the others."""
 
-    Attributes:
-        name: a property of songs.
-        missed: its mean over the songs that are missed most.
-        others: its mean over the others.
-        p: how often shuffled songs differ as much (a permutation test), corrected for all traits (Holm 1979).
-    """
-
-    name: str
-    missed: float
-    others: float
-    p: float
+    name: Name
+    # Mean over the worst songs.
+    worst: Finite
+    # Mean over the other songs.
+    others: Finite
+    # p of a permutation test, corrected for all factors (Holm 1979).
+    p: Share
 
     @property
-    def is_shown(self) -> bool:
-        """Whether chance is an unlikely reason."""
-        return self.p < 0.05
+    def is_significant(self) -> bool:
+        """Whether chance is an unlikely explanation of the difference."""
+        return self.p < SIGNIFICANCE
 
 
-@dataclass(frozen=True)
-class WorstSongs:
-    """The worst songs, and the traits that were looked at, the surest first. `count` songs counted as missed most."""
+class WorstSongs(Record, frozen=True, kw_only=True):
+    """The songs with the largest errors."""
 
-    songs: list[WorstSong]
-    traits: list[ErrorFactor]
-    count: int
+    # The worst of them, largest error first.
+    songs: Annotated[tuple[WorstSong, ...], Meta(max_length=MAX_LISTED)]
+    # All factors that were tested, smallest p first.
+    factors: Annotated[tuple[ErrorFactor, ...], Meta(max_length=100)]
+    # Number of songs that counted as worst in the tests.
+    count: Count
 
 
 def error_factors(
-    songs: Sequence[Listed], labels: NDArray[np.floating], units: NDArray[np.floating]
+    songs: Sequence[Listed], labels: NDArray[np.floating], log_mels: NDArray[np.floating]
 ) -> dict[str, NDArray[np.float64]]:
-    """Properties of songs that might make them hard, each [songs].
+    """Properties of songs that might explain large errors, each [songs].
 
     Args:
-        songs: as songs.csv has them.
-        labels: valence and arousal [songs, 2].
-        units: log-mels in unit levels [songs, n_mels, n_frames].
+        songs: The songs, as songs.csv lists them.
+        labels: Valence and arousal [songs, 2].
+        log_mels: Normalized log-mels [songs, n_mels, n_frames] in [0, 1].
     """
-    units = np.asarray(units, dtype=np.float64)
-    level = units.mean(axis=1)
-    bands = np.arange(units.shape[1]) / (units.shape[1] - 1)
+    log_mels = np.asarray(log_mels, dtype=np.float64)
+    level = log_mels.mean(axis=1)
+    bands = np.arange(log_mels.shape[1]) / (log_mels.shape[1] - 1)
     quadrant = quadrant_of(labels)
     return {
         "valence of the label": labels[:, 0].astype(np.float64),
@@ -84,10 +91,10 @@ def error_factors(
         "share of clipped samples": np.array([song.clipped for song in songs]),
         "mean level of the spectrogram": level.mean(axis=1),
         "change of level over time": level.std(axis=1),
-        "brightness (0 lowest band, 1 highest)": (units * bands[:, None]).sum(axis=(1, 2))
-        / np.maximum(units.sum(axis=(1, 2)), 1e-9),
-        "share of frames near silence": (units.max(axis=1) < 0.25).mean(axis=1),
-        "onsets (mean rise from frame to frame)": np.maximum(np.diff(units, axis=2), 0).mean(axis=(1, 2)),
+        "brightness (0 lowest band, 1 highest)": (log_mels * bands[:, None]).sum(axis=(1, 2))
+        / np.maximum(log_mels.sum(axis=(1, 2)), 1e-9),
+        "share of frames near silence": (log_mels.max(axis=1) < 0.25).mean(axis=1),
+        "onsets (mean rise from frame to frame)": np.maximum(np.diff(log_mels, axis=2), 0).mean(axis=(1, 2)),
     }
 
 
@@ -95,24 +102,24 @@ def worst_songs(
     songs: Sequence[Listed],
     truth: NDArray[np.floating],
     *,
-    predicted: Answers,
-    traits: Mapping[str, NDArray[np.float64]],
+    predicted: Predictions,
+    factors: Mapping[str, NDArray[np.float64]],
     seed: int = 0,
 ) -> WorstSongs:
-    """The worst songs by distance in the plane, and the traits of the worst quarter against the rest.
+    """List the worst songs by distance in the plane, and compare the worst quarter with the others in every factor.
 
     Args:
-        songs: as songs.csv has them.
-        truth: labels [songs, 2].
-        predicted: answers [songs, 2].
-        traits: what `error_factors` gives.
-        seed: of the shuffles.
+        songs: The songs, as songs.csv lists them.
+        truth: Labels [songs, 2].
+        predicted: Predictions [songs, 2].
+        factors: Properties of the songs, from `error_factors`.
+        seed: Random seed of the permutations.
     """
     distance = np.linalg.norm(predicted - truth, axis=1)
     order = np.argsort(-distance, kind="stable")
-    count = max(1, round(SHARE * len(songs)))
-    missed = np.isin(np.arange(len(songs)), order[:count])
-    worst = [
+    count = max(1, round(WORST_SHARE * len(songs)))
+    is_worst = np.isin(np.arange(len(songs)), order[:count])
+    listed = tuple(
         WorstSong(
             song_id=songs[i].song_id,
             group=songs[i].group,
@@ -120,22 +127,22 @@ def worst_songs(
             predicted=_pair(predicted[i]),
             distance=float(distance[i]),
         )
-        for i in order[:WORST]
-    ]
-    varied = {name: values for name, values in traits.items() if np.ptp(values) > 0}
+        for i in order[:MAX_LISTED]
+    )
+    varied = {name: values for name, values in factors.items() if np.ptp(values) > 0}
     if not varied or count == len(songs):
-        return WorstSongs(worst, [], count)
+        return WorstSongs(songs=listed, factors=(), count=count)
     values = np.stack(list(varied.values()))
-    shuffles = np.random.default_rng(seed).permuted(np.tile(missed, (_SHUFFLES, 1)), axis=1)
-    weights = shuffles / count - ~shuffles / (len(songs) - count)
-    found = values @ (missed / count - ~missed / (len(songs) - count))
-    by_chance = np.abs(values @ weights.T) >= np.abs(found)[:, None] - 1e-12
-    p = holm(((by_chance.sum(axis=1) + 1) / (_SHUFFLES + 1)).tolist())
-    found_traits = [
-        ErrorFactor(name, float(own[missed].mean()), float(own[~missed].mean()), p[i])
+    permuted = np.random.default_rng(seed).permuted(np.tile(is_worst, (_PERMUTATIONS, 1)), axis=1)
+    weights = permuted / count - ~permuted / (len(songs) - count)
+    difference = values @ (is_worst / count - ~is_worst / (len(songs) - count))
+    as_large = np.abs(values @ weights.T) >= np.abs(difference)[:, None] - 1e-12
+    p = holm(((as_large.sum(axis=1) + 1) / (_PERMUTATIONS + 1)).tolist())
+    tested = [
+        ErrorFactor(name=name, worst=float(own[is_worst].mean()), others=float(own[~is_worst].mean()), p=p[i])
         for i, (name, own) in enumerate(varied.items())
     ]
-    return WorstSongs(worst, sorted(found_traits, key=lambda trait: trait.p), count)
+    return WorstSongs(songs=listed, factors=tuple(sorted(tested, key=lambda factor: factor.p)), count=count)
 
 
 def _pair(values: NDArray[np.floating]) -> tuple[float, float]:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from sentio_mobile.evaluation.evaluated_model import Answers
 from sentio_mobile.metrics.bootstrap import Interval, Resampling, by_dimension, measure
 from sentio_mobile.spec import OUTPUTS
 
@@ -60,7 +59,7 @@ class ModelComparison:
 
 
 def compare_models(
-    truth: NDArray[np.floating], answers: Mapping[str, Answers], resampling: Resampling, tolerance: float
+    truth: NDArray[np.floating], answers: Mapping[str, NDArray[np.floating]], resampling: Resampling, tolerance: float
 ) -> list[ModelComparison]:
     """Every two models compared.
 

@@ -133,7 +133,7 @@ def weights_digest(model: nn.Module) -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of Python, this package, and the packages that weights and artifacts depend on."""
-    found = {"python": platform.python_version(), "sentio-mobile": __version__, "torch": torch.__version__}
+    found = {"python": platform.python_version(), "sentio-mobile": __version__, "torch": str(torch.__version__)}
     for name in MAKERS:
         try:
             found[name] = version(name)

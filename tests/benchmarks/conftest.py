@@ -18,7 +18,8 @@ from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.benchmarks.gates import load_budgets
-from sentio_mobile.benchmarks.run import Benchmark, benchmark
+from sentio_mobile.benchmarks.results import Benchmark
+from sentio_mobile.benchmarks.run import benchmark
 from sentio_mobile.bundle.bundle import EVALUATION, Bundle, open_bundle
 from sentio_mobile.bundle.golden import Golden, clip_of_excerpt
 from sentio_mobile.bundle.verify import Verification, verify

@@ -33,10 +33,10 @@ def test_a_damaged_artifact_says_what_is_wrong(bundle: Bundle, tmp_path) -> None
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     bad = replace(bundle.artifact("onnx"), path=tmp_path / "bad.onnx")
     with pytest.raises(CheckFailedError, match=r"ended with status 1: ONNX Runtime cannot load .*bad\.onnx"):
-        measure_cold(bad, bundle.spec, given=bundle.golden().inputs(bundle.spec)[0], threads=1, starts=1, limit_s=60)
+        measure_cold(bad, bundle.spec, example=bundle.golden().inputs(bundle.spec)[0], threads=1, starts=1, limit_s=60)
 
 
 def test_a_process_that_does_not_end_is_ended(bundle: Bundle) -> None:
     image = bundle.golden().inputs(bundle.spec)[0]
     with pytest.raises(CheckFailedError, match="more than 0 s"):
-        measure_cold(bundle.artifact("onnx"), bundle.spec, given=image, threads=1, starts=1, limit_s=0.01)
+        measure_cold(bundle.artifact("onnx"), bundle.spec, example=image, threads=1, starts=1, limit_s=0.01)

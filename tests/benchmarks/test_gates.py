@@ -4,7 +4,7 @@ import pytest
 
 from sentio_mobile.benchmarks import gates
 from sentio_mobile.benchmarks.gates import Limits, check_latency, check_retention, check_size, load_budgets
-from sentio_mobile.benchmarks.latency import FEWEST_RUNS, Latency
+from sentio_mobile.benchmarks.latency import MIN_RUNS, Latency
 from sentio_mobile.errors import InputError
 from sentio_mobile.metrics.bootstrap import Interval
 
@@ -14,7 +14,7 @@ LIMITS = Limits(latency_ms=50.0, size_mb=50.0, retention=0.85)
 def test_the_budgets_on_file_can_be_kept() -> None:
     budgets = load_budgets()
     assert budgets.gates == Limits(latency_ms=50.0, size_mb=50.0, retention=0.9)
-    assert budgets.measurement.runs >= FEWEST_RUNS
+    assert budgets.measurement.runs >= MIN_RUNS
     assert budgets.measurement.threads == 1
 
 
@@ -45,7 +45,7 @@ def test_no_latency_is_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("figure", "verdict", "both_sides"),
+    ("figure", "verdict", "includes_limit"),
     [
         (Interval(0.95, 0.90, 0.99), "pass", False),
         (Interval(0.90, 0.80, 0.99), "pass", True),
@@ -53,14 +53,14 @@ def test_no_latency_is_no_verdict() -> None:
         (Interval(0.70, 0.60, 0.80), "fail", False),
     ],
 )
-def test_retention_tells_what_its_interval_allows(figure: Interval, verdict: str, both_sides: bool) -> None:
+def test_retention_tells_what_its_interval_allows(figure: Interval, verdict: str, includes_limit: bool) -> None:
     gate = check_retention(figure, LIMITS)
     assert gate.verdict == verdict
-    assert ("both sides of the gate" in gate.note) == both_sides
+    assert ("includes the limit" in gate.note) == includes_limit
 
 
 @pytest.mark.parametrize(
-    ("figure", "words"), [(None, "no teacher's evaluation"), (Interval(None, None, None), "undefined")]
+    ("figure", "words"), [(None, "no evaluation of a teacher"), (Interval(None, None, None), "undefined")]
 )
 def test_unknown_retention_is_no_verdict(figure: Interval | None, words: str) -> None:
     gate = check_retention(figure, LIMITS)

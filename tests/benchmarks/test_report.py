@@ -8,7 +8,7 @@ import pytest
 from sentio_mobile._internal.files import read_json
 from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.report import write_report
-from sentio_mobile.benchmarks.run import Benchmark
+from sentio_mobile.benchmarks.results import Benchmark
 from sentio_mobile.benchmarks.summary import summarize
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.verify import Verification
@@ -78,13 +78,13 @@ def test_times_are_held_against_those_of_32_bits(
     assert "onnx spectrogram int8" in text
     assert "0.43 x" in text
     lines = {line.label: line.latency for line in summarize(bundle, verification, found).artifacts}
-    assert lines["onnx spectrogram int8"].endswith("(desktop, not a phone), 0.43 x 32 bits")
+    assert lines["onnx spectrogram int8"].endswith("(desktop, not a phone), 0.43 x fp32")
     assert lines["onnx spectrogram fp32"].endswith("(desktop, not a phone)")
 
 
 def test_what_fewer_bits_cost_is_told(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
     text = words(write(bundle))
-    assert "What fewer bits cost in CCC is not known" in text
+    assert "The cost of quantization in CCC is not known" in text
     assert re.search(r"1\d\d dB pass", text), "PSNR stands beside the difference"
     entries = [dict(entry) for entry in bundle.manifest["artifacts"]]
     entries[1]["accuracy"] = {
@@ -99,9 +99,9 @@ def test_what_fewer_bits_cost_is_told(bundle: Bundle, saying: Callable[..., Bund
     text = words(write(changed))
     assert "mean CCC on 16 validation songs" in text
     assert "onnx spectrogram fp32 0.51 [0.40, 0.60] 0.004 [-0.002, 0.010]" in text
-    assert "1 model file was refused for what fewer bits cost: onnx waveform int8" in text
+    assert "1 model file was refused because of the cost of quantization: onnx waveform int8" in text
     assert "refused loses 0.034 of mean CCC" in text
-    assert "Layers that 8 bits leave as they are blocks.0.up" in text
+    assert "Layers kept in floating point blocks.0.up" in text
     entries[1]["accuracy"] = {"songs": 16}
     with pytest.raises(BundleError, match="artifact's answers is damaged"):
         write(saying(manifest={"artifacts": entries}))
@@ -116,7 +116,7 @@ def test_generated_music_is_called_so(bundle: Bundle, write: Write) -> None:
 def test_rated_songs_are_not_called_generated(saying: Callable[..., Bundle], write: Write) -> None:
     origin = {"provenance": {"data": {"labels": "rated", "source": "DEAM"}}}
     text = words(write(saying(manifest=origin)))
-    assert "ratings that people gave them come from DEAM" in text
+    assert "The songs and their ratings by listeners come from DEAM" in text
     assert "generated" not in text
 
 
@@ -145,7 +145,7 @@ def test_an_import_without_evaluation_says_what_is_not_known(saying: Callable[..
     text = words(page)
     assert "<img" not in page
     assert "The checkpoint came without an evaluation" in text
-    assert "The bundle does not say which songs the model learnt from" in text
+    assert "The bundle does not record which songs the model was trained on" in text
     assert "No training recipe is recorded" in text
 
 
@@ -154,7 +154,7 @@ def test_an_import_without_evaluation_says_what_is_not_known(saying: Callable[..
     [
         ("test", "holds no evaluation of the student"),
         ("teacher", "holds no evaluation of a teacher"),
-        ("retention", "no teacher was recorded beside it"),
+        ("retention", "no teacher is recorded"),
         ("history", "The teacher on validation songs"),
     ],
 )
@@ -181,7 +181,7 @@ def test_the_terms_of_the_loss_are_drawn_where_there_are_several(
     assert f"soft from 0.5 to {last:.2g}; attention from 0.8 to 0.8." in page
     for row in whole["history"]:
         del row["gradient_soft"], row["gradient_attention"]
-    assert "A term that teaches falls" not in write(saying(whole))
+    assert "A term that is being learnt falls" not in write(saying(whole))
 
 
 def test_undefined_is_called_undefined(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:

@@ -1,6 +1,6 @@
 """The command, end to end, on generated songs and a small teacher."""
 
-import json
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, Split, open_data
 from sentio_mobile.errors import DataError, InputError
 from sentio_mobile.evaluation.evaluate import EvaluationOptions, evaluate_models
-from sentio_mobile.evaluation.evaluated_model import EvaluatedModel, open_model, seconds_of
+from sentio_mobile.evaluation.evaluated_model import EvaluatedModel, open_model, training_seconds
 from sentio_mobile.evaluation.page import write_evaluation
-from sentio_mobile.evaluation.published import published_for
+from sentio_mobile.evaluation.results import published_for, read_evaluation
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import CRNNSettings
@@ -46,7 +46,12 @@ def constant(name: str, data: PreparedData, values: tuple[float, float] = (0.2, 
         return np.tile(np.float32(values), (len(clips), 1))
 
     return EvaluatedModel(
-        name=name, kind="always the same", audio=data.audio, of_clips=answer, of_units=answer, learnt_from=data.origin
+        name=name,
+        kind="always the same",
+        audio=data.audio,
+        predict_clips=answer,
+        predict_log_mels=answer,
+        training_data=data.origin,
     )
 
 
@@ -60,7 +65,7 @@ def with_labels(data: PreparedData, change: dict[str, np.ndarray]) -> PreparedDa
 
 @pytest.fixture(scope="module")
 def evaluated(data: PreparedData, deam: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command wrote, with the songs disturbed and the models timed."""
+    """What the command wrote, with the songs perturbed and the models timed."""
     out = tmp_path_factory.mktemp("evaluated") / "out"
     result = run(f"first={teacher}", teacher, "--data", data.folder, "--music", deam, "--out", out)
     assert result.exit_code == 0, result.output
@@ -69,39 +74,40 @@ def evaluated(data: PreparedData, deam: Path, teacher: Path, tmp_path_factory: p
 
 
 def test_a_checkpoint_is_heard_as_it_was_heard_when_it_was_trained(evaluated: Path, teacher: Path) -> None:
-    said = json.loads((evaluated / "evaluation.json").read_text())
+    found = read_evaluation(evaluated / "evaluation.json")
     trained = Checkpoint.load(teacher).evaluation["test"]
-    model = said["models"][0]
-    assert said["songs"] == trained["songs"]
-    assert model["predicted"] == trained["predicted"]
+    model = found.models[0]
+    assert list(found.songs) == trained["songs"]
+    assert np.array(model.predicted) == pytest.approx(np.array(trained["predicted"]))
     for name in ("valence", "arousal", "mean"):
-        assert model["metrics"][name]["ccc"] == pytest.approx(trained["metrics"][name]["ccc"])
-    assert set(model["metrics"]["valence"]) == {"ccc", "mse", "mae", "rmse", "r2", "pearson", "slope", "bias"}
-    assert model["parameters"] > 1000
-    assert model["training_s"] > 0
+        assert dataclasses.asdict(model.metrics[name]["ccc"]) == pytest.approx(trained["metrics"][name]["ccc"])
+    assert set(model.metrics["valence"]) == {"ccc", "mse", "mae", "rmse", "r2", "pearson", "slope", "bias"}
+    assert model.parameters > 1000
+    assert model.training_seconds > 0
 
 
 def test_the_same_model_twice_differs_in_nothing(evaluated: Path) -> None:
-    (pair,) = json.loads((evaluated / "evaluation.json").read_text())["pairs"]
-    assert (pair["first"], pair["second"], pair["verdict"]) == ("first", "ckpt", "no difference shown")
-    assert pair["difference"]["mean"]["value"] == 0
+    (pair,) = read_evaluation(evaluated / "evaluation.json").comparisons
+    assert (pair.first, pair.second, pair.verdict) == ("first", "ckpt", "no difference shown")
+    assert pair.difference["mean"].value == 0
 
 
 def test_disturbances_change_answers_and_the_models_are_timed(evaluated: Path) -> None:
-    model = json.loads((evaluated / "evaluation.json").read_text())["models"][0]
-    moved = {one["name"]: one["moved"]["mean"]["value"] for one in model["stability"]}
+    model = read_evaluation(evaluated / "evaluation.json").models[0]
+    moved = {one.name: one.moved["mean"].value for one in model.robustness}
     assert len(moved) == 9
-    # The front end sets levels in relation to the loudest: a softer clip is the same picture.
+    # The front end sets levels in relation to the loudest: a softer clip is the same image.
     assert moved["gain -12 dB"] < 1e-4 < moved["noise 20 dB"]
     assert moved["5 s later"] > 1e-4
-    assert 0 < model["latency"]["p50_ms"] <= model["latency"]["p90_ms"]
-    assert model["latency"]["runs"] >= 50
+    assert model.latency is not None
+    assert 0 < model.latency.p50_ms <= model.latency.p90_ms
+    assert model.latency.runs >= 50
 
 
 def test_the_page_says_what_the_figures_are_and_loads_nothing(evaluated: Path) -> None:
     page = (evaluated / "evaluation.html").read_text()
     assert "generated" in page
-    assert "What disturbs them" in page
+    assert "Robustness" in page
     assert page.count("<img") >= 2 * 8
     assert "http://" not in page
     assert "https://" not in page
@@ -113,12 +119,12 @@ def test_a_bundle_is_evaluated_and_agrees_with_its_checkpoint(
     from sentio_mobile.export.build import build_bundle
 
     build_bundle(teacher, ExportRecipe(formats=("onnx",), forms=("spectrogram",)), out=tmp_path / "bundle")
-    subjects = [open_model(teacher), open_model(tmp_path / "bundle")]
-    found = evaluate_models(subjects, data, EvaluationOptions())
-    assert np.abs(found.judged[0].predicted - found.judged[1].predicted).max() < 1e-4
-    assert found.judged[1].subject.kind == "vit bundle, onnx spectrogram fp32"
-    assert found.judged[1].subject.learnt_from == data.origin
-    assert not [note for note in found.notes if "learnt from another" in note]
+    models = [open_model(teacher), open_model(tmp_path / "bundle")]
+    found = evaluate_models(models, data, EvaluationOptions())
+    assert np.array(found.models[0].predicted) == pytest.approx(np.array(found.models[1].predicted), abs=2e-4)
+    assert found.models[1].kind == "vit bundle, onnx spectrogram fp32"
+    assert models[1].training_data == data.origin
+    assert not [note for note in found.notes if "trained on another" in note]
 
 
 def test_a_model_of_another_front_end_hears_the_files_and_needs_them(
@@ -129,36 +135,35 @@ def test_a_model_of_another_front_end_hears_the_files_and_needs_them(
     )
     spec = replace(spec, pooling="mean")
     Checkpoint(model=build(spec), spec=spec).save(tmp_path / "other")
-    subject = open_model(tmp_path / "other")
+    model = open_model(tmp_path / "other")
     with pytest.raises(DataError, match="give the folder of the audio as --music"):
-        evaluate_models([subject], data, EvaluationOptions(skip=("stability", "latency")))
-    found = evaluate_models([subject], data, EvaluationOptions(skip=("stability", "latency"), music=deam))
-    assert found.judged[0].predicted.std() > 0
-    assert any("other does not say what it learnt from" in note for note in found.notes)
+        evaluate_models([model], data, EvaluationOptions(skip=("robustness", "latency")))
+    found = evaluate_models([model], data, EvaluationOptions(skip=("robustness", "latency"), music=deam))
+    assert np.std(found.models[0].predicted) > 0
+    assert any("other does not record its training songs" in note for note in found.notes)
 
 
 def test_the_same_songs_played_otherwise_are_compared_song_by_song(
     data: PreparedData, teacher: Path, tmp_path: Path
 ) -> None:
-    found = evaluate_models([open_model(teacher)], data, EvaluationOptions(others={"again": (data, None)}))
-    (again,) = found.judged[0].stability
+    found = evaluate_models([open_model(teacher)], data, EvaluationOptions(renderings={"again": (data, None)}))
+    (again,) = found.models[0].robustness
     assert again.name == "again"
     assert again.gain["mean"].value == 0
     assert again.correlation["mean"].value == pytest.approx(1)
     unnamed = {name: replace(split, song_ids=("x",) * len(split)) for name, split in data.splits.items()}
     fewer = replace(data, splits=unnamed)
-    with pytest.raises(DataError, match="so that fewer cannot be compared"):
-        evaluate_models([open_model(teacher)], data, EvaluationOptions(others={"fewer": (fewer, None)}))
+    with pytest.raises(DataError, match="so fewer cannot be compared"):
+        evaluate_models([open_model(teacher)], data, EvaluationOptions(renderings={"fewer": (fewer, None)}))
 
 
 def test_labels_that_are_all_alike_are_said_to_be_and_no_nan_is_written(data: PreparedData, tmp_path: Path) -> None:
     labels = data.split("test").labels.copy()
     labels[:, 0] = 0.5
-    found = evaluate_models(
-        [constant("same", data)], with_labels(data, {"test": labels}), EvaluationOptions(skip=("latency",))
-    )
+    models, changed = [constant("same", data)], with_labels(data, {"test": labels})
+    found = evaluate_models(models, changed, EvaluationOptions(skip=("latency",)))
     assert "All songs have the same valence: its CCC, R2 and correlation are undefined" in found.notes
-    write_evaluation(tmp_path, found)
+    write_evaluation(tmp_path, found, data=changed, models=models)
     text = (tmp_path / "evaluation.json").read_text()
     assert "NaN" not in text
     page = (tmp_path / "evaluation.html").read_text()
@@ -167,8 +172,9 @@ def test_labels_that_are_all_alike_are_said_to_be_and_no_nan_is_written(data: Pr
 
 
 def test_song_names_are_text_on_the_page(data: PreparedData, tmp_path: Path) -> None:
-    found = evaluate_models([constant(HOSTILE, data)], data, EvaluationOptions(skip=("stability", "latency")))
-    write_evaluation(tmp_path, found)
+    models = [constant(HOSTILE, data)]
+    found = evaluate_models(models, data, EvaluationOptions(skip=("robustness", "latency")))
+    write_evaluation(tmp_path, found, data=data, models=models)
     page = (tmp_path / "evaluation.html").read_text()
     assert HOSTILE not in page
     assert "&lt;script&gt;" in page
@@ -178,8 +184,8 @@ def test_published_figures_stand_beside_deam_with_peoples_labels_alone(data: Pre
     assert published_for(data) == ()
     rated = replace(data, sheet={**data.sheet, "labels": "rated"})
     assert [one.name for one in published_for(rated)] == ["Music2Emo", "ceiling"]
-    found = evaluate_models([constant("same", data)], rated, EvaluationOptions(skip=("stability", "latency")))
-    assert found.to_dict()["published"][0]["r2"] == (0.51, 0.60)
+    found = evaluate_models([constant("same", data)], rated, EvaluationOptions(skip=("robustness", "latency")))
+    assert found.published[0].r2 == (0.51, 0.60)
 
 
 def test_bad_arguments_are_one_line(data: PreparedData, teacher: Path, deam: Path, tmp_path: Path) -> None:
@@ -211,19 +217,19 @@ def test_audio_that_is_not_what_was_prepared_is_refused(data: PreparedData, deam
 
 
 def test_answers_that_are_no_numbers_and_too_few_songs_are_refused(data: PreparedData) -> None:
-    with pytest.raises(InputError, match="answers that are not two numbers"):
+    with pytest.raises(InputError, match="predicts something else than two numbers"):
         evaluate_models([constant("broken", data, (float("nan"), 0.0))], data, EvaluationOptions())
     test = data.split("test")
     two = replace(test, song_ids=test.song_ids[:2], rows=test.rows[:2], labels=test.labels[:2])
     fewer = replace(data, splits={**data.splits, "test": two})
-    with pytest.raises(DataError, match="has 2 test songs, and a CCC needs 3"):
+    with pytest.raises(DataError, match="has 2 test songs, and a CCC needs at least 3"):
         evaluate_models([constant("same", data)], fewer, EvaluationOptions())
 
 
 def test_training_time_is_known_where_every_epoch_says_it() -> None:
-    assert seconds_of([{"seconds": 1.5}, {"seconds": 2.0}]) == 3.5
-    assert seconds_of([{"seconds": 1.5}, {"epoch": 1}]) is None
-    assert seconds_of([]) is None
+    assert training_seconds([{"seconds": 1.5}, {"seconds": 2.0}]) == 3.5
+    assert training_seconds([{"seconds": 1.5}, {"epoch": 1}]) is None
+    assert training_seconds([]) is None
 
 
 @pytest.mark.slow
@@ -237,19 +243,19 @@ def test_the_baselines_learn_from_training_songs_and_are_not_made_twice(
     arguments = (*arguments, "--skip", "stability", "--skip", "latency")
     result = run(*arguments)
     assert result.exit_code == 0, result.output
-    said = json.loads((tmp_path / "out" / "evaluation.json").read_text())
-    models = {model["name"]: model for model in said["models"]}
+    found = read_evaluation(tmp_path / "out" / "evaluation.json")
+    models = {model.name: model for model in found.models}
     assert list(models) == ["mean", "Ridge", "SVR (RBF)", "XGBoost", "CRNN"]
-    assert models["mean"]["predicted"][0] == pytest.approx(data.split("train").labels.mean(axis=0), abs=1e-4)
-    assert models["mean"]["metrics"]["mean"]["ccc"]["value"] == 0
-    assert models["Ridge"]["parameters"] == 2 * 165
-    assert 5_000_000 < models["CRNN"]["parameters"] < 6_500_000
-    assert max(models[name]["metrics"]["arousal"]["ccc"]["value"] for name in ("Ridge", "SVR (RBF)", "XGBoost")) > 0.4
+    assert models["mean"].predicted[0] == pytest.approx(data.split("train").labels.mean(axis=0), abs=1e-4)
+    assert models["mean"].metrics["mean"]["ccc"].value == 0
+    assert models["Ridge"].parameters == 2 * 165
+    assert 5_000_000 < models["CRNN"].parameters < 6_500_000
+    assert max(models[name].metrics["arousal"]["ccc"].value for name in ("Ridge", "SVR (RBF)", "XGBoost")) > 0.4
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "baselines").iterdir()}
     assert run(*arguments).exit_code == 0
     assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "baselines").iterdir()}
-    again = json.loads((tmp_path / "out" / "evaluation.json").read_text())
-    assert [model["predicted"] for model in again["models"]] == [model["predicted"] for model in said["models"]]
+    again = read_evaluation(tmp_path / "out" / "evaluation.json")
+    assert [model.predicted for model in again.models] == [model.predicted for model in found.models]
 
 
 @pytest.mark.slow
@@ -273,7 +279,7 @@ def test_a_store_of_another_front_end_is_no_other_way_to_play_songs(
     shorter = AudioSpec(seconds=5.0)
     prepare(deam, tmp_path / "short", recipe=DataRecipe(fractions=(0.6, 0.2, 0.2)), audio=shorter)
     other = open_data(tmp_path / "short")
-    found = evaluate_models([constant("same", data)], data, EvaluationOptions(others={"short": (other, None)}))
-    assert found.judged[0].stability == []
-    heard = evaluate_models([constant("same", data)], data, EvaluationOptions(others={"short": (other, deam)}))
-    assert [one.name for one in heard.judged[0].stability] == ["short"]
+    found = evaluate_models([constant("same", data)], data, EvaluationOptions(renderings={"short": (other, None)}))
+    assert found.models[0].robustness == ()
+    from_audio = evaluate_models([constant("same", data)], data, EvaluationOptions(renderings={"short": (other, deam)}))
+    assert [one.name for one in from_audio.models[0].robustness] == ["short"]

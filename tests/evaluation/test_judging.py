@@ -104,16 +104,18 @@ def test_what_the_missed_songs_have_in_common_is_found() -> None:
     predicted = np.where(loud[:, None], -TRUTH, GOOD).astype(np.float32)
     units = RNG.uniform(0, 1, (SONGS, 8, 40))
     listed = songs(np.where(loud, 1.0, 0.3))
-    found = worst_songs(listed, TRUTH, predicted=predicted, traits=error_factors(listed, TRUTH, units))
-    assert "peak level of the clip" in {trait.name for trait in found.traits if trait.is_shown}
+    found = worst_songs(listed, TRUTH, predicted=predicted, factors=error_factors(listed, TRUTH, units))
+    assert "peak level of the clip" in {factor.name for factor in found.factors if factor.is_significant}
     assert all(int(miss.song_id.split()[1]) % 4 == 0 for miss in found.songs)
     assert [miss.distance for miss in found.songs] == sorted((m.distance for m in found.songs), reverse=True)
 
 
 def test_nothing_is_found_where_songs_are_missed_at_random() -> None:
     listed = songs(RNG.uniform(0.2, 1, SONGS))
-    traits = {f"chance {i}": RNG.normal(size=SONGS) for i in range(12)}
-    assert not any(trait.is_shown for trait in worst_songs(listed, TRUTH, predicted=BAD, traits=traits).traits)
+    factors = {f"chance {i}": RNG.normal(size=SONGS) for i in range(12)}
+    assert not any(
+        factor.is_significant for factor in worst_songs(listed, TRUTH, predicted=BAD, factors=factors).factors
+    )
 
 
 def test_intervals_from_like_songs_hold_and_those_of_a_model_that_got_worse_do_not() -> None:

@@ -16,7 +16,7 @@ from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData, open_data
 from sentio_mobile.data.weak_labels import read_weak_labels
 from sentio_mobile.evaluation.evaluated_model import EvaluatedModel
-from sentio_mobile.evaluation.weak_labels import areas, areas_of_runs, sided
+from sentio_mobile.evaluation.weak_labels import areas, areas_of_runs, evaluate_weak_labels
 from sentio_mobile.metrics.bootstrap import resample
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
@@ -82,22 +82,22 @@ def test_a_model_that_knows_the_sides_is_always_right(music: PreparedData, csv: 
     def knows(clips: np.ndarray) -> np.ndarray:
         return np.stack([next(known) for _ in clips])
 
-    found = sided(
-        EvaluatedModel(name="knows", kind="", audio=music.audio, of_clips=knows, of_units=knows),
+    found = evaluate_weak_labels(
+        EvaluatedModel(name="knows", kind="", audio=music.audio, predict_clips=knows, predict_log_mels=knows),
         music,
-        sides=read_weak_labels(csv),
+        weak_labels=read_weak_labels(csv),
         seed=0,
         over_groups=False,
         progress=NoProgress(),
     )
     assert found is not None
     assert (found.clips, found.name) == (8, "prepared")
-    assert {name: area.value for name, area in found.areas.items()} == {"valence": 1.0, "arousal": 1.0}
+    assert {name: area.value for name, area in found.auc.items()} == {"valence": 1.0, "arousal": 1.0}
     assert (
-        sided(
-            EvaluatedModel(name="wants sound", kind="", audio=music.audio, of_clips=knows),
+        evaluate_weak_labels(
+            EvaluatedModel(name="wants sound", kind="", audio=music.audio, predict_clips=knows),
             music,
-            sides=read_weak_labels(csv),
+            weak_labels=read_weak_labels(csv),
             seed=0,
             over_groups=False,
             progress=NoProgress(),
@@ -124,9 +124,9 @@ def test_the_command_says_it_in_json_on_the_page_and_in_the_terminal(
     ]
     result = CliRunner().invoke(main, [str(word) for word in command], env={"COLUMNS": "250"})
     assert result.exit_code == 0, result.output
-    assert "ckpt tells high from low on 8 clips of prepared" in result.output
+    assert "ckpt: AUC on 8 clips of prepared" in result.output
     (model,) = json.loads((tmp_path / "out" / "evaluation.json").read_text())["models"]
-    (found,) = model["sides"]
-    assert set(found["areas"]) == {"valence", "arousal"}
-    assert 0 <= found["areas"]["valence"]["value"] <= 1
-    assert "High or low, on other music" in (tmp_path / "out" / "evaluation.html").read_text()
+    (found,) = model["weak_labels"]
+    assert set(found["auc"]) == {"valence", "arousal"}
+    assert 0 <= found["auc"]["valence"]["value"] <= 1
+    assert "High or low, on music with weak labels" in (tmp_path / "out" / "evaluation.html").read_text()

@@ -54,7 +54,7 @@ def answers(
         "teacher", "classic", "--data", data.folder, "--music", deam, "--on", albums.folder, music, "--out", out
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert "24 answers" in result.output
+    assert "24 pseudo-labels" in result.output
     return out
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.errors import MissingExtraError
-from sentio_mobile.evaluation.evaluated_model import Answers, EvaluatedModel
 from sentio_mobile.metrics.agreement import ccc
 from sentio_mobile.spec import OUTPUTS, AudioSpec
 from sentio_mobile.teacher.ensemble.features import features_of
@@ -92,21 +91,15 @@ class Trained:
     models: tuple[Any, ...]
     seconds: float
 
-    def answers(self, features: NDArray[np.float32]) -> Answers:
+    def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Valence and arousal [songs, 2] in [-1, 1], from features [songs, 164]."""
-        answers = np.stack([model.predict(features) for model in self.models], axis=1)
-        return np.clip(answers, -1, 1).astype(np.float32)
+        predictions = np.stack([model.predict(features) for model in self.models], axis=1)
+        return np.clip(predictions, -1, 1).astype(np.float32)
 
-    def subject(self, audio: AudioSpec) -> EvaluatedModel:
-        """The same with the features before it, for clips of `audio`."""
-        return EvaluatedModel(
-            name=self.classic.name,
-            kind=self.classic.kind,
-            audio=audio,
-            of_clips=lambda clips: self.answers(features_of_clips(clips, audio)),
-            parameters=sum(self.classic.count(model[-1]) for model in self.models),
-            training_s=self.seconds,
-        )
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters of both models."""
+        return sum(self.classic.count(model[-1]) for model in self.models)
 
 
 def features_of_clips(clips: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:

@@ -1,8 +1,9 @@
-"""Ridge, support vectors and boosted trees together, as a teacher: what they say of music that nobody labelled."""
+"""The ensemble of Ridge, SVR and XGBoost as a teacher: pseudo-labels for music that nobody labelled."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,63 +13,78 @@ from sentio_mobile._internal.progress import Progress
 from sentio_mobile.data.clips import in_order
 from sentio_mobile.data.listing import Listed, read_listing
 from sentio_mobile.data.prepared import SONGS, PreparedData
-from sentio_mobile.errors import DataError
-from sentio_mobile.evaluation.baselines import mean_model, training_features
-from sentio_mobile.evaluation.evaluated_model import Answers, EvaluatedModel, checked
-from sentio_mobile.evaluation.predictions import Sound, clips_of, located, sounds_of
-from sentio_mobile.teacher.ensemble.classical import CLASSICS, features_of_clips, train_classical
+from sentio_mobile.data.song_audio import SongAudio, find_audio_files, read_clips
+from sentio_mobile.errors import DataError, InputError
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.ensemble.classical import CLASSICS, Trained, features_of_clips, train_classical
+from sentio_mobile.teacher.ensemble.features import training_features
 
 
-def train_ensemble(data: PreparedData, music: Path, *, work: Path, seed: int, progress: Progress) -> EvaluatedModel:
-    """The mean of the three, each trained on the training songs as `evaluate --baselines` does.
+@dataclass(frozen=True)
+class Ensemble:
+    """Several trained regressors that predict together.
+
+    Attributes:
+        members: The regressors.
+        audio: Sample rate, length and front end of the clips that they were trained on.
+    """
+
+    members: tuple[Trained, ...]
+    audio: AudioSpec
+
+    def predict(self, clips: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean prediction of the members [clips, 2], from PCM [clips, n_samples].
+
+        Raises:
+            InputError: A prediction is not finite.
+        """
+        features = features_of_clips(clips, self.audio)
+        predictions = np.mean([member.predict(features) for member in self.members], axis=0, dtype=np.float32)
+        if not np.isfinite(predictions).all():
+            raise InputError("the ensemble predicts values that are not finite; check the audio with `data check`")
+        return np.asarray(predictions)
+
+
+def train_ensemble(data: PreparedData, music: Path, *, work: Path, seed: int, progress: Progress) -> Ensemble:
+    """Train the three regressors on the training songs, as `evaluate --baselines` does.
 
     Args:
-        data: prepared songs.
-        music: the folder that their paths start from.
-        work: where features are kept.
-        seed: of all that is drawn.
-        progress: shown song by song.
+        data: The prepared songs.
+        music: Folder that the paths in songs.csv start from.
+        work: Folder in which features are cached.
+        seed: Random seed.
+        progress: Updated for each song.
     """
     train = data.split("train")
-    features = training_features(
-        data, sounds_of(data, "train", music), subject=mean_model(data), work=work, progress=progress
-    )
+    features = training_features(data, music, work=work, progress=progress)
     members = [train_classical(one, features, labels=train.labels, groups=train.groups, seed=seed) for one in CLASSICS]
-
-    def of_clips(clips: NDArray[np.float32]) -> Answers:
-        heard = features_of_clips(clips, data.audio)
-        return np.mean([member.answers(heard) for member in members], axis=0, dtype=np.float32)
-
-    return EvaluatedModel(
-        name="committee", kind="mean of " + ", ".join(one.name for one in CLASSICS), audio=data.audio, of_clips=of_clips
-    )
+    return Ensemble(tuple(members), data.audio)
 
 
-def answers_on(
-    subject: EvaluatedModel, data: PreparedData, music: Path, progress: Progress
+def predict_windows(
+    ensemble: Ensemble, data: PreparedData, music: Path, progress: Progress
 ) -> Iterator[tuple[int, float, float]]:
-    """What a subject says of every window of a prepared folder: the clip's checksum, valence and arousal.
+    """Predict every window of a prepared folder: the clip's checksum, valence and arousal.
 
     Args:
-        subject: who is asked.
-        data: the songs, with labels or without.
-        music: the folder that their paths start from.
-        progress: shown window by window.
+        ensemble: The ensemble.
+        data: The prepared songs, with or without labels.
+        music: Folder that the paths in songs.csv start from.
+        progress: Updated for each window.
 
     Raises:
-        DataError: the songs follow another front end, or a file is missing or another than was prepared.
+        DataError: The songs have another front end, or a file is missing or is not the file that was prepared.
     """
-    if subject.audio.log_mel != data.audio.log_mel:
-        raise DataError(f"{data.folder}: follows another front end than {subject.name}; prepare both alike")
+    if ensemble.audio.log_mel != data.audio.log_mel:
+        raise DataError(f"{data.folder} has another front end than the ensemble; prepare both with the same settings")
     clips = read_listing(data.folder / SONGS)
-    files = located(clips, data, music)
+    files = find_audio_files(clips, data, music)
 
-    def heard(clip: Listed) -> Answers:
-        sound = Sound(clip.song_id, files[clip.song_id], clip.start)
-        return checked(subject.of_clips(clips_of(sound, subject)), subject)
+    def predict(clip: Listed) -> NDArray[np.float32]:
+        return ensemble.predict(read_clips(SongAudio(clip.song_id, files[clip.song_id], clip.start), data.audio))
 
-    progress.start(f"{subject.name} hears {data.folder.name}", len(clips))
-    for clip, answer in zip(clips, in_order(heard, clips), strict=True):
-        yield int(data.store.checksums[clip.row]), float(answer[0, 0]), float(answer[0, 1])
+    progress.start(f"ensemble: {data.folder.name}", len(clips))
+    for clip, prediction in zip(clips, in_order(predict, clips), strict=True):
+        yield int(data.store.checksums[clip.row]), float(prediction[0, 0]), float(prediction[0, 1])
         progress.advance()
     progress.finish()

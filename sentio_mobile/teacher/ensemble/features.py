@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import write_bytes
+from sentio_mobile._internal.progress import Progress
+from sentio_mobile.data.clips import in_order
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.song_audio import find_split_audio, read_clips
 from sentio_mobile.errors import MissingExtraError
 
 _STATISTICS = ("mean", "sd", "min", "max")
@@ -68,3 +77,33 @@ def features_of(pcm: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
         ]
     found = [value for course in courses for value in (course.mean(), course.std(), course.min(), course.max())]
     return np.nan_to_num(np.array(found, dtype=np.float32))
+
+
+def training_features(data: PreparedData, music: Path, *, work: Path, progress: Progress) -> NDArray[np.float32]:
+    """The features of the training songs [songs, 164], cached in a folder.
+
+    Args:
+        data: The prepared songs.
+        music: Folder that the paths in songs.csv start from.
+        work: Folder of the cache.
+        progress: Updated for each song.
+
+    Raises:
+        DataError: An audio file is missing, or is not the file that was prepared.
+        MissingExtraError: librosa is not installed.
+    """
+    songs = find_split_audio(data, "train", music)
+    key = hashlib.sha256(json.dumps([data.sheet["fingerprint"], NAMES]).encode()).hexdigest()[:16]
+    cached = work / f"features-{key}.npy"
+    if cached.is_file():
+        return np.asarray(np.load(cached, allow_pickle=False))
+    progress.start("164 features of the training songs", len(songs))
+    rows = []
+    for row in in_order(lambda song: features_of(read_clips(song, data.audio)[0], data.audio.sample_rate), songs):
+        rows.append(row)
+        progress.advance()
+    progress.finish()
+    features, file = np.stack(rows), io.BytesIO()
+    np.save(file, features, allow_pickle=False)
+    write_bytes(cached, file.getvalue())
+    return features

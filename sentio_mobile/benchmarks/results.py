@@ -1,0 +1,82 @@
+"""What a benchmark of a bundle found, as written to benchmark.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Name, Record, Size, Text, read_record
+from sentio_mobile.benchmarks.cold import ColdStart
+from sentio_mobile.benchmarks.gates import Gate, Threads
+from sentio_mobile.benchmarks.latency import MAX_RUNS, MIN_RUNS, Latency
+from sentio_mobile.benchmarks.machine import Machine
+from sentio_mobile.spec import Form, Precision
+
+BENCHMARK = "benchmark.json"
+
+
+class ArtifactBenchmark(Record, frozen=True, kw_only=True):
+    """One artifact of the bundle."""
+
+    format: Name
+    form: Form
+    precision: Precision
+    # Size on disk in bytes.
+    size: Size
+    # None where it was not measured.
+    latency: Latency | None
+    # None where it was not measured.
+    cold: ColdStart | None
+    # Why latency or cold start were not measured; empty where they were.
+    reason: Text = ""
+
+    @property
+    def label(self) -> str:
+        """Name for tables, as `Artifact.label`."""
+        return f"{self.format} {self.form} {self.precision}"
+
+
+class Benchmark(Record, frozen=True, kw_only=True):
+    """Measurements of all artifacts of a bundle, how they were made, and the verdicts of the gates."""
+
+    machine: Machine
+    # Date and time in UTC, as ISO 8601.
+    measured_at: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00$")]
+    # Threads that each runtime could use.
+    threads: Threads
+    # Timed runs of each artifact.
+    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]
+    # Runs of each artifact before the timed ones.
+    warm_up: Annotated[int, Meta(ge=0, le=MAX_RUNS)]
+    # Fresh processes for each artifact.
+    cold_starts: Annotated[int, Meta(ge=1, le=1000)]
+    measured: Annotated[tuple[ArtifactBenchmark, ...], Meta(max_length=1000)]
+    gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]
+
+    @property
+    def failed(self) -> tuple[Gate, ...]:
+        """The gates that failed."""
+        return tuple(gate for gate in self.gates if gate.verdict == "fail")
+
+    @property
+    def unmeasured(self) -> tuple[Gate, ...]:
+        """The gates that could not be measured here."""
+        return tuple(gate for gate in self.gates if gate.verdict == "not measured")
+
+    def ratio(self, artifact: ArtifactBenchmark) -> float | None:
+        """An artifact's median latency relative to fp32 in the same format and form; None where one is not known."""
+        for fp32 in self.measured:
+            if (fp32.format, fp32.form, fp32.precision) == (artifact.format, artifact.form, "fp32"):
+                return artifact.latency.p50_ms / fp32.latency.p50_ms if artifact.latency and fp32.latency else None
+        return None
+
+
+def read_benchmark(path: Path) -> Benchmark:
+    """Read the benchmark.json of `sentio-mobile benchmark`.
+
+    Raises:
+        InputError: The file is missing, or is not such a benchmark.
+    """
+    return read_record(Benchmark, path)

@@ -1,0 +1,116 @@
+"""The audio files behind a prepared folder's songs, and the clips that are read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile._internal.files import sha256
+from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.sliding import windows
+from sentio_mobile.audio.stream import stream
+from sentio_mobile.data.listing import Listed, read_listing
+from sentio_mobile.data.prepared import SONGS, PreparedData
+from sentio_mobile.errors import DataError
+from sentio_mobile.spec import AudioSpec
+
+Pcm = NDArray[np.float32]
+ChangePcm = Callable[[Pcm, int], Pcm]
+"""Maps PCM and its sample rate to changed PCM."""
+
+
+@dataclass(frozen=True)
+class SongAudio:
+    """The audio file of one song.
+
+    Attributes:
+        song_id: The song.
+        path: Its audio file.
+        start: Where the song's first prepared window starts, in seconds.
+    """
+
+    song_id: str
+    path: Path
+    start: float
+
+
+def first_windows(data: PreparedData, split: str) -> list[Listed]:
+    """The first window of each song of a split, in the order of `PreparedData.split`: the one that is evaluated."""
+    return [clip for clip in read_listing(data.folder / SONGS) if clip.window == 0 and clip.split == split]
+
+
+def find_split_audio(data: PreparedData, split: str, music: Path) -> list[SongAudio]:
+    """Find the audio file of every song of a split.
+
+    Args:
+        data: The prepared songs.
+        split: Name of the split.
+        music: Folder that the paths in songs.csv start from: the prepared folder's source, or that of its manifest.
+
+    Raises:
+        DataError: A file is missing, or is not the file that was prepared.
+    """
+    clips = first_windows(data, split)
+    files = find_audio_files(clips, data, music)
+    return [SongAudio(clip.song_id, files[clip.song_id], clip.start) for clip in clips]
+
+
+def find_audio_files(clips: Sequence[Listed], data: PreparedData, music: Path) -> dict[str, Path]:
+    """Find the audio file of each song, by the song's id.
+
+    Args:
+        clips: Windows of the songs, as songs.csv lists them.
+        data: The prepared songs.
+        music: Folder that the paths in songs.csv start from.
+
+    Raises:
+        DataError: A file is missing, or is not the file that was prepared.
+    """
+    files: dict[str, Path] = {}
+    for clip in clips:
+        path = music / clip.path
+        if clip.song_id in files:
+            continue
+        if not path.is_file():
+            raise DataError(f"{path} is missing; give the folder that {data.folder} was prepared from as --music")
+        if sha256(path) != clip.sha256:
+            raise DataError(f"{path} is not the file that {data.folder} was prepared from; prepare the songs again")
+        files[clip.song_id] = path
+    return files
+
+
+def read_clips(
+    song: SongAudio,
+    audio: AudioSpec,
+    *,
+    whole_song: bool = False,
+    change: ChangePcm | None = None,
+    offset: float = 0.0,
+) -> Pcm:
+    """Read the clips of a song, [clips, n_samples].
+
+    Args:
+        song: The song.
+        audio: Sample rate and length of a clip.
+        whole_song: Read the whole song as consecutive clips, instead of its first prepared window alone.
+        change: Applied to the PCM before it is cut into clips.
+        offset: Seconds by which the clip starts later. A song that ends before then is read without the offset.
+
+    Raises:
+        AudioError: The file cannot be read.
+    """
+    if whole_song:
+        pcm = np.concatenate(list(stream(song.path, audio.sample_rate)))
+    else:
+        pcm = decode(song.path, audio.sample_rate, song.start, audio.seconds + offset)
+    skipped = round(offset * audio.sample_rate)
+    pcm = pcm[skipped:] if len(pcm) > skipped else pcm
+    if change is not None:
+        pcm = change(pcm, audio.sample_rate)
+    if not whole_song:
+        return fit_length(pcm, audio)[None]
+    return np.stack([window.pcm for window in windows(iter([pcm]), audio, audio.seconds)])

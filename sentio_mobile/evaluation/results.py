@@ -1,0 +1,140 @@
+"""What an evaluation of several models found, as written to evaluation.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Count, Finite, Name, NonNegative, Record, Seed, Size, Text, read_record
+from sentio_mobile.benchmarks.latency import Latency
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.errors import RecordError
+from sentio_mobile.evaluation.calibration import Calibration
+from sentio_mobile.evaluation.robustness import PerturbationResult
+from sentio_mobile.evaluation.slices import Slice
+from sentio_mobile.evaluation.weak_labels import WeakLabelResult
+from sentio_mobile.evaluation.worst_songs import Value, WorstSongs
+from sentio_mobile.metrics.bootstrap import Interval, Metric
+from sentio_mobile.metrics.significance import ModelComparison
+
+EVALUATION = "evaluation.json"
+MAX_SONGS = 100_000
+"""Songs of the largest evaluation that is read."""
+
+SplitName = Literal["test", "val"]
+Over = Literal["songs", "groups"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """R2 of valence and arousal that others have published on DEAM.
+
+    Attributes:
+        name: Name of the model.
+        r2: R2 of valence and of arousal.
+        remark: Where the figures come from.
+    """
+
+    name: str
+    r2: tuple[float, float]
+    remark: str
+
+
+PUBLISHED_ON_DEAM: tuple[Published, ...] = (
+    Published("Music2Emo", (0.51, 0.60), "as published, on its own split of DEAM"),
+    Published("ceiling", (0.83, 0.86), "approximately what the raters' own disagreement leaves to be explained"),
+)
+"""Shown beside one's own figures for DEAM with people's labels, never instead of them."""
+
+
+def published_for(data: PreparedData) -> tuple[Published, ...]:
+    """The published figures that may be compared with these songs: none except for DEAM with people's labels."""
+    is_deam = data.sheet.get("layout") == "deam" and data.sheet.get("labels") == "rated"
+    return PUBLISHED_ON_DEAM if is_deam else ()
+
+
+class ModelEvaluation(Record, frozen=True, kw_only=True):
+    """One model on the evaluated songs."""
+
+    name: Name
+    # What the model is, in a few words.
+    kind: Text
+    # Number of trained parameters; None where that has no meaning.
+    parameters: Size | None
+    # Duration of the training in seconds; None where it was not recorded.
+    training_seconds: NonNegative | None
+    # Whether it was trained only for comparison.
+    is_baseline: bool
+    # Every metric, by valence, arousal and mean.
+    metrics: Annotated[dict[str, dict[Metric, Interval]], Meta(max_length=3)]
+    slices: Annotated[tuple[Slice, ...], Meta(max_length=MAX_SONGS)]
+    worst_songs: WorstSongs
+    # Coverage of intervals from validation songs; None where those songs are evaluated.
+    calibration: Calibration | None
+    # One result for each perturbation and other rendering; empty where it was not measured.
+    robustness: Annotated[tuple[PerturbationResult, ...], Meta(max_length=1000)] = ()
+    # One result for each set of weakly labelled music; empty where there was none.
+    weak_labels: Annotated[tuple[WeakLabelResult, ...], Meta(max_length=1000)] = ()
+    # Time from PCM to the prediction; None where it was not measured.
+    latency: Latency | None = None
+    # Predictions of valence and arousal for each song.
+    predicted: Annotated[tuple[tuple[Finite, Finite], ...], Meta(max_length=MAX_SONGS)]
+
+
+class BootstrapSettings(Record, frozen=True, kw_only=True):
+    """How the intervals of an evaluation were computed."""
+
+    resamples: Count
+    seed: Seed
+    # What is drawn: single songs, or whole groups of them.
+    over: Over
+
+
+class EvaluationRun(Record, frozen=True, kw_only=True):
+    """Several models on the same songs."""
+
+    split: SplitName
+    bootstrap: BootstrapSettings
+    # Largest absolute error of a hit, in McNemar's test.
+    tolerance: Annotated[float, Meta(gt=0, le=2)]
+    # Origin and fingerprint of the songs.
+    data: dict[str, Any]
+    # What a reader must know to interpret the figures.
+    notes: Annotated[tuple[Text, ...], Meta(max_length=1000)]
+    models: Annotated[tuple[ModelEvaluation, ...], Meta(min_length=1, max_length=1000)]
+    # Every pair of models.
+    comparisons: Annotated[tuple[ModelComparison, ...], Meta(max_length=500_000)]
+    published: Annotated[tuple[Published, ...], Meta(max_length=100)]
+    songs: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MAX_SONGS)]
+    # Labels of valence and arousal for each song.
+    truth: Annotated[tuple[tuple[Value, Value], ...], Meta(min_length=1, max_length=MAX_SONGS)]
+    # Versions of the packages that were used.
+    versions: dict[Name, Name]
+
+    def check(self) -> None:
+        """Check that there are a label and a prediction for every song."""
+        if len(self.truth) != len(self.songs):
+            raise RecordError(f"truth must have a label for each of {len(self.songs)} songs, not {len(self.truth)}")
+        for model in self.models:
+            if len(model.predicted) != len(self.songs):
+                raise RecordError(
+                    f"models must have a prediction for each of {len(self.songs)} songs; {model.name!r} has "
+                    f"{len(model.predicted)}"
+                )
+
+    @property
+    def best(self) -> ModelEvaluation:
+        """The model with the highest mean CCC; the first where none is defined."""
+        return max(self.models, key=lambda one: -9.0 if (ccc := one.metrics["mean"]["ccc"].value) is None else ccc)
+
+
+def read_evaluation(path: Path) -> EvaluationRun:
+    """Read the evaluation.json of `sentio-mobile evaluate`.
+
+    Raises:
+        InputError: The file is missing, or is not such an evaluation.
+    """
+    return read_record(EvaluationRun, path)
