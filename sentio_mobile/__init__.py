@@ -1,47 +1,74 @@
-"""Train, distill, export and prove music-emotion models for phones.
+"""Train, distill, export and verify music-emotion models for phones.
 
-import sentio_mobile
+    import sentio_mobile
 
-model = sentio_mobile.load("bundle")
-model.predict("song.mp3").valence
-for moment in model.trajectory("song.mp3", every=1.0):
-    print(moment.time, moment.valence, moment.arousal)
+    model = sentio_mobile.load("bundle")
+    print(model.predict("song.mp3").valence)
+
+Nothing heavy is imported until a function is called.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from sentio_mobile.inference.predictor import Predictor
-    from sentio_mobile.spec import Form
+    from sentio_mobile.api.bundles import benchmark, export, load, package, verify
+    from sentio_mobile.api.evaluation import evaluate
+    from sentio_mobile.api.training import distill, prepare, train_teacher
+    from sentio_mobile.errors import SentioError
+    from sentio_mobile.spec import AudioSpec, ModelSpec
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load"]
+__all__ = [
+    "AudioSpec",
+    "ModelSpec",
+    "SentioError",
+    "__version__",
+    "benchmark",
+    "distill",
+    "evaluate",
+    "export",
+    "load",
+    "package",
+    "prepare",
+    "train_teacher",
+    "verify",
+]
+
+_MODULES = {
+    **dict.fromkeys(("benchmark", "export", "load", "package", "verify"), "sentio_mobile.api.bundles"),
+    **dict.fromkeys(("distill", "prepare", "train_teacher"), "sentio_mobile.api.training"),
+    **dict.fromkeys(("AudioSpec", "ModelSpec"), "sentio_mobile.spec"),
+    "evaluate": "sentio_mobile.api.evaluation",
+    "SentioError": "sentio_mobile.errors",
+}
 
 
-def load(bundle: str | Path, format: str = "onnx", threads: int = 1, form: Form | None = None) -> Predictor:
-    """Load a model, to ask it how music feels.
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
-    Args:
-        bundle: a folder that `sentio-mobile export` wrote; its hashes are checked.
-        format: which of its formats: torchscript, onnx, tflite or coreml.
-        threads: how many the model may use.
-        form: what the model is fed, `spectrogram` or `waveform`; by default the first that the bundle has.
 
-    Returns:
-        A predictor: `predict(path)` and `predict_pcm(pcm, sample_rate)` for the first 30 s of a song (or as many as the
-        model was made for), `trajectory(path, every)` for window after window of it, `stream(blocks, sample_rate)` for
-        live sound, and `check_device()` to compare this machine with the reference outputs.
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
-    Raises:
-        SentioError: no format has this name, the bundle is damaged or lacks it, or its packages are not installed.
+
+class _Package(ModuleType):
+    """This package, in which `distill` and `export` stay functions.
+
+    Two folders have these names, too, and Python would put their modules in the functions' place when something in them
+    is imported first. `from sentio_mobile.distill.losses import ...` works all the same.
     """
-    from pathlib import Path
 
-    from sentio_mobile.inference.predictor import Predictor
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _MODULES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
 
-    return Predictor.open(Path(bundle), format_name=format, threads=threads, form=form)
+
+sys.modules[__name__].__class__ = _Package

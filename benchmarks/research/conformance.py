@@ -24,7 +24,7 @@ from sentio_mobile._internal.records import to_plain
 from sentio_mobile.benchmarks.latency import ratio_of, time_in_turns
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
-from sentio_mobile.cli.bars import Bars
+from sentio_mobile.cli.progress_bars import ProgressBars
 from sentio_mobile.errors import DataError
 from sentio_mobile.formats.base import get_format
 from sentio_mobile.metrics.bootstrap import Interval
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100)
     arguments = parser.parse_args()
     bundle, found = open_bundle(arguments.bundle), read_json(arguments.verified, DataError)
-    with Bars() as bars:
+    with ProgressBars() as bars:
         times = timed(bundle, arguments.runs, bars)
     rows = [row(bundle, artifact, times) for artifact in bundle.artifacts]
     by_label = {one["label"]: one for one in rows}

@@ -29,7 +29,7 @@ from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.charts import draw_terms
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.benchmarks.scores import History
-from sentio_mobile.cli.bars import Bars
+from sentio_mobile.cli.progress_bars import ProgressBars
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.distill import distill
@@ -72,7 +72,7 @@ def main() -> None:
     extra = [open_data(arguments.unlabelled)] if arguments.unlabelled else []
     work = arguments.out.with_name(f"{arguments.out.name}.runs")
     runs: dict[str, list[Checkpoint]] = {arm: [] for arm in arguments.arms}
-    with Bars() as bars:
+    with ProgressBars() as bars:
         for seed in arguments.seeds:
             for arm in arguments.arms:
                 runs[arm].append(run(teacher, data, changed(recipe, arm, seed), work, f"{arm}-{seed}", extra, bars))

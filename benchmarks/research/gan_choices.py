@@ -23,7 +23,7 @@ from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.machine import describe_machine
-from sentio_mobile.cli.bars import Bars
+from sentio_mobile.cli.progress_bars import ProgressBars
 from sentio_mobile.data.prepared import open_data
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.models.checkpoint import package_versions
@@ -66,7 +66,7 @@ def main() -> None:
     first = arguments.out / "untrained"
     if not first.exists():
         untrained(examples, recipe).save(first)
-    with Bars() as bars:
+    with ProgressBars() as bars:
         for choice in arguments.choices:
             out, began = arguments.out / choice, time.monotonic()
             if out.exists() or out.with_name(f"{choice}.stopped").exists():

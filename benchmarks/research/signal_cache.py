@@ -24,7 +24,7 @@ from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.benchmarks.machine import describe_machine
-from sentio_mobile.cli.bars import Bars
+from sentio_mobile.cli.progress_bars import ProgressBars
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.layer_mapping import Source, map_layers
@@ -57,7 +57,7 @@ def main() -> None:
     student, of_teacher = build(spec), spec_of(ViTSettings(), data.audio)
     teacher = Checkpoint(model=build(of_teacher).eval(), spec=of_teacher)
     plan = map_layers(teacher.model, student, recipe.features, recipe.attention)
-    with tempfile.TemporaryDirectory(dir=arguments.out.absolute().parent) as folder, Bars() as bars:
+    with tempfile.TemporaryDirectory(dir=arguments.out.absolute().parent) as folder, ProgressBars() as bars:
         clips = TrainingClips(data, recipe.training, ExtraData(views=1))
         began = time.perf_counter()
         signals = fill_cache(teacher, clips, names=plan.signals, grid=plan.grid, folder=Path(folder), progress=bars)

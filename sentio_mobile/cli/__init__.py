@@ -1,6 +1,6 @@
-"""The command line: arguments and words, nothing else.
+"""The command line: arguments, options, and how results are shown. The work is done by the package's other parts.
 
-Imports nothing heavy: `--help` must answer at once. What a command needs is imported inside it.
+Commands are imported on use, and what takes long to import inside them, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -8,48 +8,36 @@ from __future__ import annotations
 import rich_click as click
 
 from sentio_mobile import __version__
-from sentio_mobile.cli import (
-    arm64,
-    benchmark,
-    bundle,
-    data,
-    distill,
-    doctor,
-    evaluate,
-    export,
-    package,
-    predict,
-    run,
-    serve,
-    teacher,
-    verify,
-)
 from sentio_mobile.cli.options import Group
 
 EPILOG = "Start here: sentio-mobile quickstart --out runs/quickstart"
 
+COMMANDS = {
+    "quickstart": ("run", "Run every step on generated music: nothing to download."),
+    "run": ("run", "Run every step of a RECIPE: data, teacher, student, bundle, report."),
+    "data": ("data", "Generate, prepare and check labelled music."),
+    "teacher": ("teacher", "Train the large model that a student learns from."),
+    "distill": ("distill", "Teach a phone-sized student what a teacher knows."),
+    "evaluate": ("evaluate", "Evaluate checkpoints and bundles on songs that they were not trained on."),
+    "export": ("export", "Export a checkpoint to mobile formats, with golden vectors, a model card and hashes."),
+    "verify": ("verify", "Check a bundle's hashes, and compare every artifact with PyTorch."),
+    "benchmark": ("verify", "Measure latency, cold start, memory and size of every artifact, and check the budgets."),
+    "predict": ("predict", "Predict valence and arousal, from -1 to 1, of songs and of folders of songs."),
+    "bundle": ("bundle", "Sign a bundle, check a signed one, and compare two."),
+    "package": ("package", "Write an app project with a bundle's model inside: Android, iOS or web."),
+    "serve": ("serve", "Try a bundle's model in the browser, on this machine only."),
+    "arm64": ("machine", "Run artifacts on an emulated ARM64 processor, as phones have it."),
+    "doctor": ("machine", "Show which formats can be made and run here, and which versions are installed."),
+}
+"""The module of each command, and the first line of its help."""
 
-@click.group(cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=Group,
+    lazy={name: (f"sentio_mobile.cli.{module}", line) for name, (module, line) in COMMANDS.items()},
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="sentio-mobile")
 def main() -> None:
-    """Labelled music in; a verified music-emotion model for phones out."""
-
-
-for command in (
-    run.quickstart,
-    run.run,
-    data.data,
-    teacher.teacher,
-    distill.distill,
-    export.export,
-    evaluate.evaluate,
-    verify.verify,
-    bundle.bundle,
-    benchmark.benchmark,
-    predict.predict,
-    package.package,
-    serve.serve,
-    arm64.arm64,
-    doctor.doctor,
-):
-    main.add_command(command)
+    """Turn labelled music into a verified music-emotion model for phones."""

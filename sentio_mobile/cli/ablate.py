@@ -1,4 +1,4 @@
-"""`sentio-mobile teacher ablate`: whether made-up songs help."""
+"""`sentio-mobile teacher ablate`: whether augmentation and GAN samples improve a teacher."""
 
 from __future__ import annotations
 
@@ -7,31 +7,42 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import console, data_option, force_option, json_option, out_option, start_option
+from sentio_mobile.cli.options import (
+    PATH,
+    Command,
+    console,
+    data_option,
+    force_option,
+    json_option,
+    out_option,
+    start_option,
+)
 
 if TYPE_CHECKING:
     from sentio_mobile.teacher.gan.ablation import Outcome
 
 
 @click.command(
-    epilog="Example: sentio-mobile teacher ablate --data prepared --synthetic made-up --recipe vit_small --out ablation"
+    cls=Command,
+    epilog="Example: sentio-mobile teacher ablate --data prepared --gan-samples samples --recipe vit_small "
+    "--out ablation",
 )
 @data_option
 @click.option(
-    "--synthetic",
-    type=click.Path(path_type=Path),
+    "--gan-samples",
+    type=PATH,
     required=True,
-    help="A folder that `teacher gan sample` wrote; its generator must have learnt from the training songs alone.",
+    help="GAN samples, written by `teacher gan sample`. The GAN must be trained on the training songs only.",
 )
-@click.option("--recipe", default="vit_small", show_default=True, help="The teacher, as for `teacher train`.")
-@click.option("--seeds", default="0,1,2", show_default=True, help="Of weights and draws, with commas between them.")
+@click.option("--recipe", default="vit_small", show_default=True, help="The teacher's recipe, as for `teacher train`.")
+@click.option("--seeds", default="0,1,2", show_default=True, help="Random seeds, separated by commas.")
 @start_option
 @out_option
 @force_option
 @json_option
 def ablate(
     data_folder: Path,
-    synthetic: Path,
+    gan_samples: Path,
     recipe: str,
     seeds: str,
     start: Path | None,
@@ -39,15 +50,16 @@ def ablate(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Train a teacher from real songs only, with SpecAugment and mixup, with made-up songs, and with both.
+    """Measure whether augmentation and GAN samples improve a teacher.
 
-    All ways have the same songs, first weights and steps. Writes ablation.json and ablation.png to --out. The runs are
-    kept in OUT.runs, so that an ablation that was stopped goes on where it was.
+    Trains it on real songs only, with SpecAugment and mixup, with GAN samples, and with both: from the same songs and
+    first weights, in the same number of steps. Writes ablation.json and ablation.png to --out. The runs are kept in
+    OUT.runs, so that an ablation that was stopped continues.
     """
     import json
 
     from sentio_mobile._internal.files import new_folder, require_free, write_json
-    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.recipes import load_recipe
@@ -59,24 +71,24 @@ def ablate(
     except ValueError as error:
         raise click.UsageError(f"--seeds must be whole numbers with commas between them, not {seeds!r}") from error
     settings = load_recipe(TeacherRecipe, recipe, "teacher")
-    songs, made_up = open_data(data_folder), open_gan_samples(synthetic)
+    songs, samples = open_data(data_folder), open_gan_samples(gan_samples)
     from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.teacher.gan.ablation import ablate as compare
     from sentio_mobile.teacher.gan.ablation import record_of
     from sentio_mobile.teacher.gan.ablation_chart import draw_ablation
 
     first = Checkpoint.load(start) if start else None
-    with Bars() as bars:
+    with ProgressBars() as progress:
         outcomes = compare(
             songs,
-            made_up,
+            samples,
             recipe=settings,
             seeds=chosen,
             work=out.with_name(f"{out.name}.runs"),
-            progress=bars,
+            progress=progress,
             start=first,
         )
-    record = record_of(outcomes, songs, synthetic=made_up, recipe=settings, seeds=chosen)
+    record = record_of(outcomes, songs, synthetic=samples, recipe=settings, seeds=chosen)
     with new_folder(out, force) as part:
         write_json(part / "ablation.json", record)
         draw_ablation(part / "ablation.png", outcomes, len(songs.split("test")))
@@ -84,7 +96,7 @@ def ablate(
         click.echo(json.dumps(record, indent=2))
         return
     _show(outcomes, len(songs.split("test")), len(chosen))
-    console.print(f"Picture and figures: {out}", soft_wrap=True)
+    console.print(f"Chart and figures: {out}", soft_wrap=True)
 
 
 def _show(outcomes: tuple[Outcome, ...], songs: int, seeds: int) -> None:

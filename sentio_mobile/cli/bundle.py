@@ -1,4 +1,4 @@
-"""`sentio-mobile bundle`: what a release needs: a signature, a check, and what is new."""
+"""`sentio-mobile bundle`: sign a release, check it, and compare it with another."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sentio_mobile.cli.options import Group, console, json_option
+from sentio_mobile.cli.options import PATH, Group, console, json_option
 
 if TYPE_CHECKING:
     from sentio_mobile.bundle.diff import Agreement, Change, Difference, FileChange
 
-_LONGEST = 70
+_MAX_SHOWN = 70
 """Characters of a value that a table shows; JSON has all of them."""
-
-_folder = click.Path(path_type=Path)
 
 
 @click.group(cls=Group)
 def bundle() -> None:
-    """Sign a bundle, check one that somebody signed, and say what is new in it."""
+    """Sign a bundle, check a signed one, and compare two."""
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle key release.pem")
-@click.argument("out", type=_folder)
+@click.argument("out", type=PATH)
 def key(out: Path) -> None:
-    """Make a key pair for signing: OUT, which nobody else may see, and beside it OUT's public half (.pub).
+    """Make a key pair for signing: the private key OUT, and the public key (.pub) beside it.
 
-    Apps and users need the public one. The private one has no password: keep it where your other secrets are, and
-    never inside a bundle. A key that is there already is left alone.
+    Give the public key to apps and users. The private key has no password: keep it with your other secrets, and never
+    inside a bundle. An existing key is never overwritten.
     """
     from sentio_mobile.bundle.keys import make_key
 
@@ -39,28 +37,28 @@ def key(out: Path) -> None:
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle sign bundle --key release.pem")
-@click.argument("folder", metavar="BUNDLE", type=_folder)
-@click.option("--key", "key_file", type=_folder, required=True, help="Your private key (`bundle key` makes one).")
+@click.argument("folder", metavar="BUNDLE", type=PATH)
+@click.option("--key", "key_file", type=PATH, required=True, help="Your private key (`bundle key` makes one).")
 def sign(folder: Path, key_file: Path) -> None:
-    """Sign a bundle: manifest.sig.json is written beside manifest.json, which has the hash of every other file.
+    """Sign a bundle: write manifest.sig.json beside manifest.json, which has the hash of every other file.
 
-    The bundle is checked first: one that was changed, or has files that its manifest does not list, is not signed.
+    The bundle is checked first. One that was changed, or has files that its manifest does not list, is not signed.
     """
     from sentio_mobile.bundle.sign import sign as sign_bundle
 
     digest = sign_bundle(folder, key_file)
-    console.print(f"Signed: {folder}\nFingerprint of the key: {digest}", markup=False, soft_wrap=True)
+    console.print(f"Signed: {folder}\nKey fingerprint: {digest}", markup=False, soft_wrap=True)
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle check bundle --key release.pub.pem")
-@click.argument("folder", metavar="BUNDLE", type=_folder)
-@click.option("--key", "key_file", type=_folder, required=True, help="The signer's public key.")
+@click.argument("folder", metavar="BUNDLE", type=PATH)
+@click.option("--key", "key_file", type=PATH, required=True, help="The signer's public key.")
 @json_option
 def check(folder: Path, key_file: Path, as_json: bool) -> None:
     """Check that a bundle is, file for file, what the owner of a key signed.
 
-    The signature comes first: nothing else is read before it holds. Then every hash, and files that the manifest does
-    not list. Leaves with status 1 when the signature does not hold or a file was added, and 2 when one was changed.
+    The signature is checked before anything else is read, then every hash, and that there is no other file. The exit
+    status is 1 when the signature is invalid or a file was added, and 2 when a file was changed.
     """
     import json
 
@@ -70,16 +68,16 @@ def check(folder: Path, key_file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"public_key_sha256": found.public_key_sha256, "files": found.files}, indent=2))
         return
-    line = f"{folder}: the signature holds, and {found.files} files are those that were signed\n"
-    console.print(f"{line}Fingerprint of the key: {found.public_key_sha256}", markup=False, soft_wrap=True)
+    line = f"{folder}: the signature is valid, and {found.files} files are those that were signed\n"
+    console.print(f"{line}Key fingerprint: {found.public_key_sha256}", markup=False, soft_wrap=True)
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle diff released bundle")
-@click.argument("before", metavar="A", type=_folder)
-@click.argument("after", metavar="B", type=_folder)
+@click.argument("before", metavar="A", type=PATH)
+@click.argument("after", metavar="B", type=PATH)
 @json_option
 def diff(before: Path, after: Path, as_json: bool) -> None:
-    """Say what is new in bundle B where A was given out before it. Leaves with status 0, whatever differs."""
+    """Show how bundle B differs from bundle A, released before it. The exit status is 0 either way."""
     import dataclasses
     import json
 
@@ -95,12 +93,12 @@ def diff(before: Path, after: Path, as_json: bool) -> None:
 
 def _show(found: Difference, before: Path, after: Path) -> None:
     if found.same:
-        console.print(f"The same: nothing differs between {before} and {after}.", markup=False, soft_wrap=True)
+        console.print(f"{before} and {after} do not differ.", markup=False, soft_wrap=True)
         return
     _table("spec", ("before", "after"), [_changed(row) for row in found.spec])
     _table("artifacts", _FILE, [_filed(row) for row in found.artifacts])
     _table("other files", _FILE, [_filed(row) for row in found.files])
-    columns = ("before", "songs", "after", "songs", "after less before, same songs")
+    columns = ("before", "songs", "after", "songs", "after minus before, same songs")
     _table("CCC (95% interval)", columns, [_agreed(row) for row in found.metrics])
     _table("provenance", ("before", "after"), [_changed(row) for row in found.provenance])
     _table("other", ("before", "after"), [_changed(row) for row in found.other])
@@ -120,7 +118,7 @@ def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.table import Table
 
     if not rows:
-        console.print(f"{name}: the same", markup=False)
+        console.print(f"{name}: no difference", markup=False)
         return
     table = Table(name, *columns)
     for row in rows:
@@ -149,11 +147,11 @@ def _number(far: float | None) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value as JSON, in which nothing can steer a terminal."""
+    """A value as JSON, in which control characters are escaped."""
     import json
 
     text = "-" if value is None else json.dumps(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
 def _safe(name: str) -> str:

@@ -3,57 +3,60 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import console, data_option, errors, force_option, out_option, sides_option
+import sentio_mobile
+from sentio_mobile.cli.options import (
+    PATH,
+    Command,
+    console,
+    data_option,
+    force_option,
+    out_option,
+    stderr,
+    weak_labels_option,
+)
 from sentio_mobile.errors import InputError
 
-if TYPE_CHECKING:
-    from sentio_mobile.data.gan_samples import GanSamples
-    from sentio_mobile.data.prepared import PreparedData
-    from sentio_mobile.distill.config import QatRecipe
-    from sentio_mobile.models.checkpoint import Checkpoint
 
-
-@click.command(epilog="Example: sentio-mobile distill --teacher teacher-ckpt --data prepared --out student-ckpt")
-@click.option("--teacher", type=click.Path(path_type=Path), required=True, help="The teacher's checkpoint folder.")
+@click.command(
+    cls=Command, epilog="Example: sentio-mobile distill --teacher teacher-ckpt --data prepared --out student-ckpt"
+)
+@click.option("--teacher", type=PATH, required=True, help="The teacher's checkpoint folder.")
 @data_option
 @click.option(
     "--recipe",
-    help="mobilevit (7.3 M parameters; the default), mobilevit_xs (2.0 M), mobilevit_wide (112 patches), or a .toml "
-    "file of yours. With --qat: a .toml file.",
+    help="mobilevit (7.3 M parameters, the default), mobilevit_xs (2.0 M), mobilevit_wide (112 patches), or a .toml "
+    "file of your own. With --qat: a .toml file.",
 )
 @click.option(
     "--qat",
     is_flag=True,
-    help="Quantization-aware finetuning: TEACHER is a student, which learns to answer in 8 bits as it does in 32.",
+    help="Quantization-aware finetuning: TEACHER is a student, which learns to predict in int8 what it does in fp32.",
 )
 @click.option(
     "--unlabelled",
-    type=click.Path(path_type=Path),
+    type=PATH,
     multiple=True,
-    help="Music without labels, prepared by `data prepare`: the student learns what the teacher says of it.",
+    help="Music without labels, prepared by `data prepare`: the student learns the teacher's predictions for it. May "
+    "be given more than once.",
 )
 @click.option(
-    "--synthetic",
-    type=click.Path(path_type=Path),
+    "--gan-samples",
+    type=PATH,
     multiple=True,
-    help="Made-up songs that `teacher gan sample` wrote, in the same way.",
+    help="GAN samples written by `teacher gan sample`, used like --unlabelled. May be given more than once.",
 )
+@click.option("--cache", type=PATH, help="Keep the teacher's outputs here, for other runs with this teacher and music.")
 @click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    help="Keep what the teacher says here, for other runs with the same teacher and songs.",
+    "--pseudo-labels",
+    type=PATH,
+    help="A CSV of another teacher's predictions for the --unlabelled music, used as labels. `teacher ensemble` writes "
+    "one.",
 )
-@click.option(
-    "--answers",
-    type=click.Path(path_type=Path),
-    help="What another teacher says of the --unlabelled music, as `teacher classic` writes it; taken for labels.",
-)
-@sides_option
-@click.option("--convert", is_flag=True, help="Let the teacher hear through its own normalization and picture.")
+@weak_labels_option
+@click.option("--convert", is_flag=True, help="Let the teacher use its own normalization and image size.")
 @out_option
 @force_option
 def distill(
@@ -62,102 +65,97 @@ def distill(
     recipe: str | None,
     qat: bool,
     unlabelled: tuple[Path, ...],
-    synthetic: tuple[Path, ...],
+    gan_samples: tuple[Path, ...],
     cache: Path | None,
-    answers: Path | None,
-    sides: tuple[tuple[Path, Path], ...],
+    pseudo_labels: Path | None,
+    weak_labels: tuple[tuple[Path, Path], ...],
     convert: bool,
     out: Path,
     force: bool,
 ) -> None:
     """Teach a phone-sized student what a teacher knows.
 
-    The student learns from people's labels, from the teacher's answers, from what its blocks hold and from where they
-    look. Both are compared on the same test songs. A run that was stopped goes on where it was when the same command is
-    given again.
+    The student learns from the labels, and from the teacher's predictions, features and attention. Both are evaluated
+    on the same test songs. A run that was stopped continues when the same command is given again.
 
-    Where `export` refuses `int8-full` because a student loses too much, `--qat` brings its weights to where rounding
-    costs least: `distill --qat --teacher student-ckpt --data prepared --out student-8`.
+    Where `export` refuses `int8-full` because the student loses too much accuracy, `--qat` moves its weights to where
+    rounding costs least: `distill --qat --teacher student-ckpt --data prepared --out student-8`.
     """
-    from sentio_mobile._internal.files import require_free
-    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import show_evaluation, show_retention
-    from sentio_mobile.data.gan_samples import open_gan_samples
-    from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.data.pseudo_labels import read_pseudo_labels
-    from sentio_mobile.data.weak_labels import read_weak_labels
-    from sentio_mobile.distill.config import DistillRecipe, QatRecipe
-    from sentio_mobile.models.checkpoint import Checkpoint
-    from sentio_mobile.recipes import load_recipe
 
-    require_free(out, force)
-    if answers is not None and not unlabelled:
-        raise InputError("--answers are for music without labels: give it as --unlabelled")
+    if pseudo_labels is not None and not unlabelled:
+        raise InputError("--pseudo-labels are for music without labels: give it as --unlabelled")
     if qat:
-        _refuse_with_qat(cache=cache, answers=answers, sides=sides, convert=convert)
-    settings = (
-        load_recipe(QatRecipe, recipe or "finetune", "distill/qat")
-        if qat
-        else load_recipe(DistillRecipe, recipe or "mobilevit", "distill")
-    )
-    songs, known = open_data(data_folder), Checkpoint.load(teacher)
-    extra: list[PreparedData | GanSamples] = [open_data(folder) for folder in unlabelled]
-    extra += [open_gan_samples(folder) for folder in synthetic]
-    if isinstance(settings, QatRecipe):
-        _finetune(known, songs, settings, out, force, extra)
+        _refuse_with_qat(cache=cache, pseudo_labels=pseudo_labels, weak_labels=weak_labels, convert=convert)
+        _finetune(teacher, data_folder, recipe or "finetune", out, force, unlabelled, gan_samples)
         return
-    sided = [(open_data(folder), read_weak_labels(place)) for folder, place in sides]
-    known_answers = read_pseudo_labels(answers) if answers else None
-    # Last, because it takes seconds: what is wrong with the arguments is said at once.
-    from sentio_mobile.distill.distill import distill as distill_student
-
-    with Bars() as bars:
-        student = distill_student(
-            known,
-            songs,
-            recipe=settings,
+    with ProgressBars() as progress:
+        student = sentio_mobile.distill(
+            teacher=teacher,
+            data=data_folder,
             out=out,
-            progress=bars,
-            overwrite=force,
-            extra=extra,
+            recipe=recipe or "mobilevit",
+            unlabelled=unlabelled,
+            gan_samples=gan_samples,
+            pseudo_labels=pseudo_labels,
+            weak_labels=weak_labels,
             cache=cache,
             convert=convert,
-            answers=known_answers,
-            sides=sided,
+            overwrite=force,
+            progress=progress,
         )
     if off := student.recipe["plan"]["off"]:
-        errors.print(
-            f"[yellow]The teacher has no attention blocks: {' and '.join(off)} were off, only its answers were learnt."
+        stderr.print(
+            f"[yellow]note:[/] the teacher has no attention blocks, so {' and '.join(off)} were off, and only its "
+            "predictions were learned",
+            soft_wrap=True,
         )
     show_evaluation("teacher", student.evaluation["teacher"]["test"])
     show_evaluation("student", student.evaluation["test"])
     show_retention(student.evaluation["retention"])
-    _say_next(out, "--format all")
+    _show_next(out, "--format all")
 
 
 def _finetune(
-    student: Checkpoint,
-    songs: PreparedData,
-    settings: QatRecipe,
+    student: Path,
+    data_folder: Path,
+    recipe: str,
     out: Path,
     force: bool,
-    extra: list[PreparedData | GanSamples],
+    unlabelled: tuple[Path, ...],
+    gan_samples: tuple[Path, ...],
 ) -> None:
-    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile._internal.files import require_free
+    from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import show_evaluation
+    from sentio_mobile.data.gan_samples import GanSamples, open_gan_samples
+    from sentio_mobile.data.prepared import PreparedData, open_data
+    from sentio_mobile.distill.config import QatRecipe
+    from sentio_mobile.recipes import load_recipe
+
+    require_free(out, force)
+    settings = load_recipe(QatRecipe, recipe, "distill/qat")
+    songs = open_data(data_folder)
+    extra: list[PreparedData | GanSamples] = [open_data(folder) for folder in unlabelled]
+    extra += [open_gan_samples(folder) for folder in gan_samples]
     from sentio_mobile.distill.qat import finetune
+    from sentio_mobile.models.checkpoint import Checkpoint
 
-    with Bars() as bars:
-        made = finetune(student, songs, recipe=settings, out=out, progress=bars, overwrite=force, extra=extra)
-    show_evaluation("before", made.evaluation["teacher"]["test"])
-    show_evaluation("after, 32 bits", made.evaluation["test"])
-    show_evaluation("after, 8 bits", made.evaluation["rounded"]["test"])
-    before, after = (made.evaluation["rounding"][when] for when in ("before", "after"))
-    console.print(f"Rounding moves an answer by {after:.3f}, before by {before:.3f} (RMS, validation songs, simulated)")
-    _say_next(out, "--format tflite --precision int8-full --data DATA")
+    loaded = Checkpoint.load(student)
+    with ProgressBars() as progress:
+        finetuned = finetune(loaded, songs, recipe=settings, out=out, progress=progress, overwrite=force, extra=extra)
+    show_evaluation("before", finetuned.evaluation["teacher"]["test"])
+    show_evaluation("after, fp32", finetuned.evaluation["test"])
+    show_evaluation("after, int8", finetuned.evaluation["rounded"]["test"])
+    before, after = (finetuned.evaluation["rounding"][when] for when in ("before", "after"))
+    console.print(
+        f"Rounding moves a prediction by {after:.3f}, before by {before:.3f} (RMS, validation songs, simulated)"
+    )
+    _show_next(out, "--format tflite --precision int8-full --data DATA")
 
 
-def _say_next(out: Path, options: str) -> None:
+def _show_next(out: Path, options: str) -> None:
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile export --checkpoint {out} {options} --out bundle",
         soft_wrap=True,
@@ -168,4 +166,5 @@ def _say_next(out: Path, options: str) -> None:
 def _refuse_with_qat(**options: object) -> None:
     for name, value in options.items():
         if value:
-            raise InputError(f"--{name} has no meaning with --qat, where a student learns from its own answers alone")
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} has no effect with --qat, where a student learns from its own predictions only")

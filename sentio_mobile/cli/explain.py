@@ -1,4 +1,4 @@
-"""`sentio-mobile teacher explain`: where does a teacher look?"""
+"""`sentio-mobile teacher explain`: which parts of a song a teacher attends to."""
 
 from __future__ import annotations
 
@@ -6,33 +6,29 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.options import console, json_option
+from sentio_mobile.cli.options import PATH, Command, console, json_option
 from sentio_mobile.errors import InputError
 
 
-@click.command(epilog="Example: sentio-mobile teacher explain teacher-ckpt song.mp3 --out song.png")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("song", type=click.Path(path_type=Path))
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="The picture: .png or .svg."
-)
-@click.option("--start", type=float, default=0.0, show_default=True, help="Where in the song, in seconds.")
-@click.option(
-    "--blocks", metavar="N,N,...", help="Blocks whose attention is followed, the first being 0. By default all of them."
-)
+@click.command(cls=Command, epilog="Example: sentio-mobile teacher explain teacher-ckpt song.mp3 --out song.png")
+@click.argument("checkpoint", type=PATH)
+@click.argument("song", type=PATH)
+@click.option("--out", type=PATH, required=True, metavar="FILE", help="The chart: a .png or .svg file.")
+@click.option("--start", type=float, default=0.0, show_default=True, help="Start of the clip in the song, in seconds.")
+@click.option("--blocks", metavar="N,N,...", help="Blocks whose attention is followed, counted from 0; by default all.")
 @json_option
 def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str | None, as_json: bool) -> None:
-    """Draw which parts of a song reach a teacher's answer.
+    """Draw which parts of a song a teacher attends to.
 
-    The picture is the spectrogram of one clip, as long as the teacher hears at once, and over it the attention rollout
-    from the patches to the class token. Rollout follows attention: it says where a model looks, not why it answers as
-    it does.
+    The chart shows the spectrogram of one clip, as long as the teacher's input, and over it the attention rollout from
+    the class token to the patches. Rollout follows attention: it shows where a model looks, not why it predicts what it
+    does.
     """
     from sentio_mobile.inference.write import CHART_SUFFIXES, check_output_file
 
     check_output_file(out, CHART_SUFFIXES)
-    chosen = _numbers(blocks)
-    # Last, because it takes seconds: what is wrong with the arguments is said at once.
+    chosen = _parse_blocks(blocks)
+    # Torch takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.teacher.attention_chart import plot_explanation
     from sentio_mobile.teacher.attention_rollout import explain as explain_song
@@ -51,7 +47,7 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
     )
 
 
-def _numbers(blocks: str | None) -> tuple[int, ...] | None:
+def _parse_blocks(blocks: str | None) -> tuple[int, ...] | None:
     if blocks is None:
         return None
     try:

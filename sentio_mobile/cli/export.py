@@ -1,23 +1,32 @@
-"""`sentio-mobile export`: a checkpoint becomes a bundle."""
+"""`sentio-mobile export`: a checkpoint becomes a bundle, or its layers are ranked by what int8 costs them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import rich_click as click
 
-from sentio_mobile.cli.options import console, errors, out_option
-from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, PRECISIONS
+import sentio_mobile
+from sentio_mobile.cli.options import PATH, Command, console, out_option, stderr
+from sentio_mobile.errors import InputError
+from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, OUTPUTS, PRECISIONS
+
+if TYPE_CHECKING:
+    from sentio_mobile.quantization.sensitivity import Sensitivity
+
+SENSITIVITY, SENSITIVITY_CHART = "sensitivity.json", "sensitivity.png"
 
 
 @click.command(
+    cls=Command,
     epilog="Example: sentio-mobile export --checkpoint student-ckpt --format tflite --precision int8 --data prepared "
     "--out bundle\n\n"
     "Everything: sentio-mobile export --checkpoint student-ckpt --format all --precision all --data prepared --out all"
-    "\n\nWhat 8 bits cost each layer: sentio-mobile export --checkpoint student-ckpt --data prepared --sensitivity "
-    "--out ranked"
+    "\n\nWhat int8 costs each layer: sentio-mobile export --checkpoint student-ckpt --data prepared --sensitivity "
+    "--out ranked",
 )
-@click.option("--checkpoint", type=click.Path(path_type=Path), required=True, help="A checkpoint folder.")
+@click.option("--checkpoint", type=PATH, required=True, help="A checkpoint folder.")
 @click.option(
     "--format",
     "formats",
@@ -34,7 +43,8 @@ from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, PRECISIONS
     type=click.Choice([*PRECISIONS, "all"]),
     default=("fp32",),
     show_default=True,
-    help="int8: ranges measured on songs. int8-dynamic: ranges as they come. int8-full: integers in and out, for NPUs.",
+    help="int8: activation ranges measured on songs. int8-dynamic: ranges computed at run time. int8-full: integers in "
+    "and out, for NPUs. May be given more than once.",
 )
 @click.option(
     "--form",
@@ -43,29 +53,30 @@ from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, PRECISIONS
     type=click.Choice([*FORMS, "all"]),
     default=("all",),
     show_default=True,
-    help="spectrogram: fed the picture of a log-mel. waveform: fed PCM, the front end is part of the graph.",
+    help="The model's input. spectrogram: a log-mel image. waveform: PCM, with the front end inside the model.",
 )
 @click.option(
     "--data",
     "data_folder",
-    type=click.Path(path_type=Path),
-    help="Songs that `data prepare` wrote: ranges are measured on training songs, losses on validation songs.",
+    type=PATH,
+    help="A prepared folder, written by `data prepare`: ranges are measured on training songs, the loss of accuracy on "
+    "validation songs.",
 )
 @click.option(
     "--sensitivity",
     is_flag=True,
-    help="Export nothing: rank the layers by what 8 bits cost each, and write sensitivity.json and .png to --out.",
+    help="Export nothing; rank the layers by what int8 costs them, and write sensitivity.json and .png to --out.",
 )
 @click.option(
     "--keep-float",
     multiple=True,
     metavar="LAYER",
-    help="Leave this layer in floating point in int8 and int8-dynamic, by the name that --sensitivity prints; may be "
-    "given more than once. In Core ML it keeps 16 bits.",
+    help="Leave this layer, by its name in --sensitivity, in floating point in int8 and int8-dynamic (in Core ML: in "
+    "fp16). May be given more than once.",
 )
-@click.option("--name", default="emotion", show_default=True, help="What the model is called in the names of files.")
-@click.option("--release", default="1", show_default=True, help="The model's own version, in the names of files.")
-@click.option("--licence", default="unknown", show_default=True, help="Of the model: an SPDX identifier.")
+@click.option("--name", default="emotion", show_default=True, help="The model's name in file names.")
+@click.option("--release", default="1", show_default=True, help="The model's version in file names.")
+@click.option("--licence", default="unknown", show_default=True, help="The model's licence, an SPDX identifier.")
 @out_option
 @click.option(
     "--timeout",
@@ -77,7 +88,7 @@ from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, PRECISIONS
 @click.option(
     "--force",
     is_flag=True,
-    help="Replace what stands at --out, and keep artifacts that are refused; the bundle says so.",
+    help="Overwrite what exists at --out, and keep artifacts that are refused; the bundle names them.",
 )
 def export(
     checkpoint: Path,
@@ -96,51 +107,91 @@ def export(
 ) -> None:
     """Export a checkpoint to mobile formats, with golden vectors, a model card and hashes.
 
-    Each conversion runs in a process of its own; what it has to say goes to a log beside the bundle. One that fails
-    costs itself alone, and status 1 at the end. An artifact that is not what its precision promises is refused, with
-    status 3: weights that stayed wide, answers that collapsed, or a CCC that fell on validation songs. TorchScript and
-    ptl are deprecated upstream; they are here for apps that have them.
+    Each conversion runs in its own process, and its output goes to a log beside the bundle. A failed conversion does
+    not stop the others; the exit status is then 1. An artifact that is not what its precision promises is refused, with
+    exit status 3: weights that are not quantized, predictions that collapsed, or a CCC that fell on validation songs.
+    TorchScript and ptl are deprecated upstream; they are here for apps that use them.
     """
-    from sentio_mobile._internal.files import require_free
-    from sentio_mobile.cli.bars import Bars
-    from sentio_mobile.cli.sensitivity import rank
-    from sentio_mobile.data.prepared import open_data
-    from sentio_mobile.errors import InputError
-    from sentio_mobile.export.build import build_bundle
-    from sentio_mobile.export.config import ExportRecipe
+    from sentio_mobile.cli.progress_bars import ProgressBars
 
-    require_free(out, force)
     if sensitivity:
         if data_folder is None:
             raise InputError(
                 "--sensitivity measures ranges on songs: give the folder that `data prepare` wrote as --data"
             )
-        rank(checkpoint, data_folder, out, force)
+        _rank_layers(checkpoint, data_folder, out, force)
         return
-    recipe = ExportRecipe(
-        formats=tuple(dict.fromkeys(FORMATS if "all" in formats else formats)),
-        forms=tuple(form for form in FORMS if "all" in forms or form in forms),
-        precisions=tuple(p for p in PRECISIONS if "all" in precisions or p in precisions),
-        name=name,
-        release=release,
-        licence=licence,
-        keep_float=tuple(dict.fromkeys(keep_float)),
-        timeout_s=timeout,
-    )
-    data = open_data(data_folder) if data_folder else None
-    with Bars() as bars:
-        built = build_bundle(checkpoint, recipe, out=out, data=data, progress=bars, overwrite=force, keep_refused=force)
-    for reason in built.failed.values():
-        errors.print("[red]failed:[/]", end=" ")
-        errors.print(reason, markup=False, soft_wrap=True)
-    for reason in built.refused.values():
-        errors.print("[red]refused:[/]", end=" ")
-        errors.print(reason, markup=False, soft_wrap=True)
+    with ProgressBars() as progress:
+        bundle = sentio_mobile.export(
+            checkpoint,
+            out=out,
+            formats=FORMATS if "all" in formats else formats,
+            forms=[form for form in FORMS if "all" in forms or form in forms],
+            precisions=[p for p in PRECISIONS if "all" in precisions or p in precisions],
+            data=data_folder,
+            name=name,
+            release=release,
+            licence=licence,
+            keep_float=keep_float,
+            timeout_s=timeout,
+            keep_refused=force,
+            overwrite=force,
+            progress=progress,
+        )
+    failed, refused = (cast(dict[str, str], bundle.manifest[what]) for what in ("failed", "refused"))
+    for what, reasons in (("failed", failed), ("refused", refused)):
+        for reason in reasons.values():
+            stderr.print(f"[red]{what}:[/]", end=" ")
+            stderr.print(reason, markup=False, soft_wrap=True)
     console.print(f"Bundle: {out}. Next: sentio-mobile verify {out}", soft_wrap=True)
-    if built.refused:
-        errors.print(
+    if refused:
+        stderr.print(
             "Refused artifacts are in the bundle." if force else "Refused artifacts were left out; --force keeps them."
         )
         raise SystemExit(3)
-    if built.failed:
+    if failed:
         raise SystemExit(1)
+
+
+def _rank_layers(checkpoint: Path, data_folder: Path, out: Path, force: bool) -> None:
+    """Rank a checkpoint's layers, write the ranking and its chart to the folder `out`, and show it."""
+    import dataclasses
+
+    from sentio_mobile._internal.files import new_folder, require_free, sha256, write_json
+    from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.models.blocks import fold_norms
+    from sentio_mobile.models.checkpoint import WEIGHTS, Checkpoint
+    from sentio_mobile.quantization.calibration import calibration_of
+    from sentio_mobile.quantization.sensitivity import CLIPS, rank_layers
+    from sentio_mobile.quantization.sensitivity_chart import draw_sensitivity
+
+    require_free(out, force)
+    data, loaded = open_data(data_folder), Checkpoint.load(checkpoint)
+    fold_norms(loaded.model.eval())
+    with ProgressBars() as progress:
+        found = rank_layers(loaded.model, loaded.spec, calibration_of(data, loaded.spec, CLIPS), progress)
+    with new_folder(out, force) as part:
+        record = {"checkpoint_sha256": sha256(checkpoint / WEIGHTS), **dataclasses.asdict(found)}
+        write_json(part / SENSITIVITY, record)
+        draw_sensitivity(part / SENSITIVITY_CHART, found)
+    _show_sensitivity(found)
+    console.print(f"Figures and chart: {out}. Next: sentio-mobile export --keep-float LAYER", soft_wrap=True)
+
+
+def _show_sensitivity(found: Sensitivity) -> None:
+    from rich.table import Column, Table
+
+    spread = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(OUTPUTS, found.spread, strict=True))
+    console.print(f"{found.clips} training clips; standard deviation of their fp32 predictions: {spread}")
+    # Folded, never cut: the name is what --keep-float takes.
+    figures = (Column(name, no_wrap=True) for name in ("kind", "weights", "RMS change", "largest change"))
+    table = Table(Column("layer", overflow="fold"), *figures)
+    for cost in found.layers:
+        table.add_row(
+            cost.layer, cost.kind, f"{cost.weights:,}", f"{cost.change.rms:.1e}", f"{cost.change.largest:.1e}"
+        )
+    table.add_section()
+    weights, together = sum(cost.weights for cost in found.layers), found.together
+    table.add_row("all layers", "", f"{weights:,}", f"{together.rms:.1e}", f"{together.largest:.1e}")
+    console.print(table)

@@ -1,8 +1,10 @@
-"""What every command shares: one line for an error, and options that recur."""
+"""What every command shares: lazy groups, renamed options, one line for an error, and options that recur."""
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +14,107 @@ from rich.console import Console
 from sentio_mobile.errors import SentioError
 
 console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+PATH = click.Path(path_type=Path)
+
+RENAMED_OPTIONS = {"--answers": "--pseudo-labels", "--sides": "--weak-labels", "--synthetic": "--gan-samples"}
+"""Old names of options, which work for one more release, and the new ones."""
+
+
+class Command(click.RichCommand):
+    """A command that accepts the old names of its options, with a note."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, old names replaced by new ones."""
+        own = {name for param in self.params for name in param.opts}
+        for at, argument in enumerate(args):
+            old, equals, value = argument.partition("=")
+            new = RENAMED_OPTIONS.get(old)
+            if new in own and old not in own:
+                _note_new_name(old, new)
+                args[at] = f"{new}{equals}{value}"
+        return super().parse_args(ctx, args)
 
 
 class Group(click.RichGroup):
-    """A command group that turns the toolkit's own errors into one line and an exit status."""
+    """A group whose commands are imported on use, and that turns the toolkit's errors into one line and an exit status.
+
+    Args:
+        lazy: For each command that is not imported yet: the module that defines it, under the command's own name (with
+            an underscore after it where that is a Python keyword), and the first line of its help.
+        renamed: Old names of commands, which work for one more release, and the new ones.
+    """
+
+    command_class = Command
+
+    def __init__(
+        self,
+        *args: Any,
+        lazy: Mapping[str, tuple[str, str]] | None = None,
+        renamed: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy, self._renamed = dict(lazy or {}), dict(renamed or {})
+        self._listing = False
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in the order in which they are defined."""
+        return [*self.commands, *self._lazy]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, imported unless only the list of commands is shown."""
+        if new := self._renamed.get(cmd_name):
+            _note_new_name(cmd_name, new)
+            cmd_name = new
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        module, first_line = self._lazy[cmd_name]
+        if self._listing:
+            return Command(name=cmd_name, help=first_line)
+        found = importlib.import_module(module)
+        command: click.Command = getattr(found, cmd_name, None) or getattr(found, f"{cmd_name}_")
+        return command
+
+    def format_help(self, ctx: click.RichContext, formatter: click.RichHelpFormatter) -> None:  # type: ignore[override]
+        """Write the help; listed commands are not imported for it."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command."""
         try:
             return super().invoke(ctx)
         except SentioError as error:
-            errors.print("[bold red]Error:[/]", end=" ")
-            errors.print(str(error), markup=False, soft_wrap=True)
+            stderr.print("[bold red]Error:[/]", end=" ")
+            stderr.print(str(error), markup=False, soft_wrap=True)
             sys.exit(error.exit_status)
+
+
+def _note_new_name(old: str, new: str) -> None:
+    stderr.print(
+        f"note: {old} is called {new} now; the old name goes with the next release", markup=False, soft_wrap=True
+    )
 
 
 def show_skipped(skipped: list[str]) -> None:
     """Name the clips that were left out."""
     if skipped:
-        errors.print(f"[yellow]{len(skipped)} clip{'s' if len(skipped) > 1 else ''} skipped:[/]")
+        stderr.print(f"[yellow]{len(skipped)} clip{'s' if len(skipped) > 1 else ''} skipped:[/]")
         for line in skipped:
-            errors.print(f"  {line}", markup=False, soft_wrap=True)
+            stderr.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 data_option = click.option(
-    "--data", "data_folder", type=click.Path(path_type=Path), required=True, help="A folder that `data prepare` wrote."
+    "--data", "data_folder", type=PATH, required=True, help="A prepared folder, written by `data prepare`."
 )
-out_option = click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write.")
-force_option = click.option("--force", is_flag=True, help="Replace what stands at --out.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+out_option = click.option("--out", type=PATH, required=True, help="Where to write.")
+force_option = click.option("--force", is_flag=True, help="Overwrite what exists at --out.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that a model may use."
 )
@@ -50,15 +123,16 @@ accelerator_option = click.option(
     type=click.Choice(["auto", "cpu", "gpu", "mps"]),
     default="auto",
     show_default=True,
-    help="What to train on.",
+    help="Hardware to train on.",
 )
 start_option = click.option(
-    "--start", type=click.Path(path_type=Path), help="A teacher's checkpoint to start from, in place of random weights."
+    "--start", type=PATH, help="A teacher's checkpoint whose weights are the first ones, in place of random weights."
 )
-sides_option = click.option(
-    "--sides",
-    type=(click.Path(path_type=Path), click.Path(path_type=Path)),
+weak_labels_option = click.option(
+    "--weak-labels",
+    type=(PATH, PATH),
     multiple=True,
     metavar="PREPARED CSV",
-    help="Music without numbers, prepared by `data prepare`, and a CSV (song_id, v_high, a_high: 1 or 0) of its sides.",
+    help="Music known only to be above or below neutral: its folder, prepared by `data prepare`, and a CSV with the "
+    "columns song_id, v_high and a_high (1 or 0). May be given more than once.",
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import Group, console, errors, force_option, json_option, out_option
+from sentio_mobile.cli.options import PATH, Command, Group, console, force_option, json_option, out_option, stderr
 from sentio_mobile.packaging.platforms import PLATFORMS, App, Platform
 from sentio_mobile.spec import Form, Precision
 
@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def package() -> None:
-    """Write an app with a bundle's model inside: an Android, iOS or web project that opens in its own IDE."""
+    """Write an app project with a bundle's model inside: Android, iOS or web."""
 
 
 def _command(platform: Platform, does: str, example: str) -> click.Command:
-    @click.command(platform.name, help=does, epilog=f"Example: sentio-mobile package {platform.name} {example}")
-    @click.argument("bundle", type=click.Path(path_type=Path))
+    @click.command(
+        platform.name, cls=Command, help=does, epilog=f"Example: sentio-mobile package {platform.name} {example}"
+    )
+    @click.argument("bundle", type=PATH)
     @out_option
-    @click.option("--id", "app_id", default=App().id, show_default=True, help="Reverse-DNS, as both stores want it.")
-    @click.option("--name", default=App().name, show_default=True, help="What people read under the icon.")
+    @click.option(
+        "--id", "app_id", default=App().id, show_default=True, help="The app's identifier, in reverse-DNS notation."
+    )
+    @click.option("--name", default=App().name, show_default=True, help="The name under the app's icon.")
     @_only_for(
         platform.formats,
         click.option(
@@ -36,8 +40,8 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
             "formats",
             multiple=True,
             type=click.Choice(platform.formats),
-            help="May be given more than once: an app runs the first that it can. By default the first of "
-            f"{', '.join(platform.formats)} that the bundle has.",
+            help="Format to ship; may be given more than once, and the app runs the first that it can. By default the "
+            f"first of {', '.join(platform.formats)} that the bundle has.",
         ),
     )
     @_only_for(
@@ -47,13 +51,13 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
             type=click.Choice(platform.forms),
             default=platform.forms[0],
             show_default=True,
-            help="What the model is fed: PCM, or the picture of a log-mel, for which the app has a front end.",
+            help="The model's input: PCM, or a log-mel image, which the app computes.",
         ),
     )
     @click.option(
         "--precision",
         type=click.Choice(platform.precisions),
-        help=f"By default the first of {', '.join(platform.precisions)} that the bundle has.",
+        help=f"The artifacts' precision; by default the first of {', '.join(platform.precisions)} that the bundle has.",
     )
     @force_option
     @json_option
@@ -88,7 +92,7 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
 
 
 def _only_for(choices: Sequence[str], option: _Decorator) -> _Decorator:
-    """An option, where there is something to choose."""
+    """The option, if there is more than one choice."""
     return option if len(choices) > 1 else lambda function: function
 
 
@@ -102,20 +106,20 @@ def _show(project: PackagedProject) -> None:
     front_end = "" if sizes.front_end is None else f", of which front end: {sizes.front_end:,} B"
     rows = (
         ("model", sizes.model, ", ".join(artifact.label for artifact in project.artifacts) + front_end),
-        ("golden vectors", sizes.golden, "what the app checks itself on"),
+        ("golden vectors", sizes.golden, "with which the app tests itself"),
         ("metadata", sizes.metadata, f"manifest and model card; the model's licence: {project.licence}"),
-        ("code", sizes.code, "of the SDK and the app, before it is compiled"),
+        ("code", sizes.code, "source code of the SDK and the app"),
         ("resources", sizes.resources, "icons, texts, manifests"),
     )
     for part, size, what in rows:
         table.add_row(part, f"{size:,} B", escape(what))
     table.add_section()
-    table.add_row("together", f"{sizes.app:,} B", f"not counted: {sizes.runtime}")
+    table.add_row("total", f"{sizes.app:,} B", f"not included: {sizes.runtime}")
     console.print(table)
     for line in project.notes:
-        errors.print("[yellow]Note:[/]", end=" ")
-        errors.print(line, markup=False, soft_wrap=True)
-    console.print(f"{project.out}: written. Next:", markup=False, soft_wrap=True)
+        stderr.print("[yellow]Note:[/]", end=" ")
+        stderr.print(line, markup=False, soft_wrap=True)
+    console.print(f"Project: {project.out}. Next:", markup=False, soft_wrap=True)
     for line in project.next_steps:
         console.print(f"  {line}", markup=False, soft_wrap=True)
 
@@ -124,7 +128,7 @@ for _platform in PLATFORMS:
     package.add_command(
         _command(
             _platform,
-            f"Write {_platform.description} with a bundle's model inside. The bundle's hashes are checked first.",
+            f"Write {_platform.description} with a bundle's model inside.\n\nThe bundle's hashes are checked first.",
             f"bundle --id org.example.moods --name Moods --out moods-{_platform.name}",
         )
     )

@@ -1,10 +1,11 @@
-"""Numbers in words: always with their interval and what they were measured on."""
+"""How results are printed: always with their interval and what they were measured on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from sentio_mobile.cli.options import console
@@ -17,30 +18,29 @@ _COLOURS = {"pass": "green", "fail": "red", "not measured": "yellow"}
 
 
 def show_evaluation(who: str, evaluation: Mapping[str, Any]) -> None:
-    """CCC of one model with its interval, each dimension and the mean."""
+    """Print the CCC of one model with its interval, for each dimension and the mean."""
     from sentio_mobile.metrics.bootstrap import Interval
 
     parts = [f"{name} {Interval(**values['ccc'])}" for name, values in evaluation["metrics"].items()]
     console.print(f"{who}: CCC on {evaluation['n']} test songs (95% interval): {', '.join(parts)}", markup=False)
-
     if coverage := evaluation.get("coverage"):
-        held = ", ".join(
+        shares = ", ".join(
             f"{name} {values['share']:.0%} [{values['low']:.0%}, {values['high']:.0%}] at +-{values['half_width']:.2f}"
             for name, values in coverage.items()
             if isinstance(values, dict)
         )
-        console.print(f"{coverage['asked']:.0%} intervals held on test songs: {held}", markup=False)
+        console.print(f"coverage of the {coverage['asked']:.0%} intervals on test songs: {shares}", markup=False)
 
 
 def show_retention(values: Mapping[str, Any]) -> None:
-    """Student over teacher."""
+    """Print the student's CCC over the teacher's."""
     from sentio_mobile.metrics.bootstrap import Interval
 
     console.print(f"retention (student / teacher, mean CCC): {Interval(**values)}", markup=False)
 
 
 def show_summary(summary: Summary) -> None:
-    """What a run came to, in a screenful."""
+    """Print the result of a run on one screen."""
     console.print()
     console.print(summary.headline, style="bold", markup=False)
     for problem in summary.problems:
@@ -48,7 +48,7 @@ def show_summary(summary: Summary) -> None:
     console.print(summary.data, markup=False)
     agreement = Table("CCC (95% interval)", "teacher", "student")
     for row in summary.agreement:
-        agreement.add_row(row.dimension, row.teacher.replace("[", r"\["), row.student.replace("[", r"\["))
+        agreement.add_row(row.dimension, escape(row.teacher), escape(row.student))
     console.print(agreement)
     artifacts = Table("artifact", "size", "against PyTorch", "latency")
     for line in summary.artifacts:
@@ -65,14 +65,14 @@ def show_summary(summary: Summary) -> None:
 
 
 def show_models(run: EvaluationRun) -> None:
-    """One row for each model, then the pairs that differ."""
+    """Print one row per model, then which models differ."""
     table = Table("model", "valence CCC", "arousal CCC", "mean CCC", "MAE", "parameters", "one clip")
     for model in run.models:
         row = [str(model.metrics[name]["ccc"]) for name in ("valence", "arousal", "mean")]
         parameters = "-" if model.parameters is None else f"{model.parameters:,}"
         latency = "-" if model.latency is None else f"{model.latency.p50_ms:.1f} ms"
         cells = (model.name, *row, str(model.metrics["mean"]["mae"]), parameters, latency)
-        table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+        table.add_row(*map(escape, cells))
     console.print(f"{len(run.songs)} {run.split} songs; 95% intervals over {run.bootstrap.over}")
     console.print(table)
     for pair in run.comparisons:

@@ -1,4 +1,4 @@
-"""`sentio-mobile run` and `quickstart`: the whole way, resumed where an earlier run stopped."""
+"""`sentio-mobile run` and `quickstart`: every step, continued where an earlier run stopped."""
 
 from __future__ import annotations
 
@@ -6,39 +6,42 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.options import console, errors, out_option, show_skipped, start_option
+from sentio_mobile.cli.options import PATH, Command, console, out_option, show_skipped, start_option, stderr
 
 
-@click.command(epilog="Example: sentio-mobile run small_library --source songs.csv --out runs/mine")
+@click.command(cls=Command, epilog="Example: sentio-mobile run small_library --source songs.csv --out runs/mine")
 @click.argument("recipe")
 @out_option
-@click.option("--source", type=click.Path(path_type=Path), help="DEAM or a manifest, in place of the recipe's.")
-@click.option("--seed", type=click.IntRange(0), help="Another split and other first weights than the recipe's.")
+@click.option("--source", type=PATH, help="DEAM's folder or a CSV, in place of the recipe's source.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="Random seed of the split and the first weights, in place of the recipe's."
+)
 @start_option
 def run(recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None) -> None:
-    """Go the whole way of one RECIPE: data, teacher, student, bundle, report.
+    """Run every step of a RECIPE: data, teacher, student, bundle, report.
 
-    RECIPE is a .toml file, or the name of one that comes along (see benchmarks/recipes). A stage whose inputs have not
-    changed is not done again, so a run that was stopped goes on when the same command is given.
+    RECIPE is a .toml file, or the name of a recipe in benchmarks/recipes. A step whose inputs have not changed is not
+    repeated, so that a run that was stopped continues when the same command is given again.
     """
-    _go(recipe, out, source, seed, start)
+    _run_all(recipe, out, source, seed, start)
 
 
-@click.command(epilog="Example: sentio-mobile quickstart --out runs/quickstart")
+@click.command(cls=Command, epilog="Example: sentio-mobile quickstart --out runs/quickstart")
 @out_option
 def quickstart(out: Path) -> None:
-    """Go the whole way on generated music: nothing to download, about thirteen minutes on two cores.
+    """Run every step on generated music: nothing to download.
 
-    Makes music with known valence and arousal, trains a small teacher, distills the full-size student, exports and
-    verifies it in every format, measures it, and writes a report.
+    Generates music with known valence and arousal, trains a small teacher, distills the full-size student, exports it
+    to every main format, verifies and measures the bundle, and writes a report. Takes about thirteen minutes on two
+    cores.
     """
-    _go("quickstart", out, None, None, None)
+    _run_all("quickstart", out, None, None, None)
 
 
-def _go(recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None) -> None:
+def _run_all(recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None) -> None:
     from sentio_mobile.benchmarks.report import REPORT
     from sentio_mobile.benchmarks.summary import read_summary
-    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import show_summary
     from sentio_mobile.pipeline import Run
     from sentio_mobile.recipes import load_run_recipe, with_seed
@@ -46,19 +49,19 @@ def _go(recipe: str, out: Path, source: Path | None, seed: int | None, start: Pa
     settings = load_run_recipe(recipe, source)
     if seed is not None:
         settings = with_seed(settings, seed)
-    with Bars() as bars:
-        whole = Run(
+    with ProgressBars() as progress:
+        pipeline = Run(
             folder=out,
             recipe=settings,
-            progress=bars,
-            announce=lambda line: errors.print(f"[dim]{line}[/]"),
+            progress=progress,
+            announce=lambda line: stderr.print(f"[dim]{line}[/]"),
             start=start,
         )
-        whole.go()
-    show_skipped(whole.skipped)
+        pipeline.go()
+    show_skipped(pipeline.skipped)
     show_summary(read_summary(out))
     console.print(f"Bundle: {out / 'bundle'}", soft_wrap=True)
     console.print(f"Report: {out / REPORT} (open it in a browser)", soft_wrap=True)
     console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3", soft_wrap=True)
-    if whole.broken:
+    if pipeline.broken:
         raise SystemExit(1)

@@ -1,4 +1,4 @@
-"""`sentio-mobile serve`: a bundle's model in the browser, on this machine alone."""
+"""`sentio-mobile serve`: a bundle's model in the browser, on this machine only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import console
+from sentio_mobile.cli.options import PATH, Command, console
 from sentio_mobile.packaging.platforms import WEB
 from sentio_mobile.spec import Precision
 
@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from sentio_mobile.packaging.server import Server
 
 
-@click.command(epilog="Example: sentio-mobile serve bundle --open")
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any that is free.")
+@click.command(cls=Command, epilog="Example: sentio-mobile serve bundle --open")
+@click.argument("bundle", type=PATH)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="TCP port; 0 takes any that is free."
+)
 @click.option(
     "--precision",
     type=click.Choice(WEB.precisions),
-    help=f"By default the first of {', '.join(WEB.precisions)} that the bundle has.",
+    help=f"The artifact's precision; by default the first of {', '.join(WEB.precisions)} that the bundle has.",
 )
-@click.option("--open", "open_it", is_flag=True, help="Open the page in your browser.")
+@click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
 def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -> None:
-    """Try a bundle's model in the browser: drop a song on the page or use the microphone.
+    """Try a bundle's model in the browser, on this machine only.
 
-    The page runs the bundle's ONNX waveform model; what is heard stays in the browser. It is served on 127.0.0.1 alone,
-    until Ctrl-C. Where it is not built yet, npm builds it, once.
+    Drop a song on the page or use the microphone. The page runs the bundle's ONNX waveform model, and audio stays in
+    the browser. It is served on 127.0.0.1 until Ctrl-C. The first time, npm builds the page.
     """
     import tempfile
 
@@ -44,7 +46,7 @@ def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -
     with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as folder:
         trim_bundle(opened, artifacts, Path(folder))
         with Server(page, Path(folder), read_headers(WEB.template), port) as server:
-            line = f"{artifacts[0].label} of {bundle}: {server.url}\nCtrl-C ends it."
+            line = f"{artifacts[0].label} of {bundle}: {server.url}\nPress Ctrl-C to stop."
             console.print(line, markup=False, soft_wrap=True)
             if open_it:
                 click.launch(server.url)
@@ -52,11 +54,11 @@ def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -
 
 
 def _serve(server: Server) -> None:
-    """Until Ctrl-C, or until the process is asked to end: either way the folder with the model goes."""
+    """Serve until Ctrl-C or SIGTERM; either way the folder with the model is removed."""
     import signal
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
-        console.print("Ended.")
+        console.print("Stopped.")

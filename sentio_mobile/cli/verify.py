@@ -1,4 +1,4 @@
-"""`sentio-mobile verify`: prove a bundle right, or say where it is not."""
+"""`sentio-mobile verify` and `benchmark`: prove a bundle right, and measure it."""
 
 from __future__ import annotations
 
@@ -7,47 +7,44 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import console, json_option, threads_option
+import sentio_mobile
+from sentio_mobile.cli.options import PATH, Command, console, json_option, threads_option
+from sentio_mobile.spec import OUTPUTS
 
 if TYPE_CHECKING:
     from sentio_mobile.bundle.verify import Verification
 
 
-@click.command(epilog="Example: sentio-mobile verify bundle --songs prepared")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.command(cls=Command, epilog="Example: sentio-mobile verify bundle --songs prepared")
+@click.argument("bundle", type=PATH)
 @click.option(
     "--songs",
-    type=click.Path(path_type=Path),
-    help="Songs that `data prepare` wrote: on its test songs, every precision is compared with 32 bits.",
+    type=PATH,
+    help="A prepared folder, written by `data prepare`: on its test songs, each precision is compared with fp32.",
 )
 @click.option(
     "--arm64",
     "emulate",
     is_flag=True,
-    help="Run ONNX and TFLite artifacts on an emulated ARM64 processor, too; `sentio-mobile arm64 setup` makes it.",
+    help="Also run ONNX and TFLite artifacts on an emulated ARM64 processor, which `sentio-mobile arm64 setup` "
+    "installs.",
 )
 @threads_option
 @json_option
 def verify(bundle: Path, songs: Path | None, emulate: bool, threads: int, as_json: bool) -> None:
-    """Check a bundle's hashes, then run every artifact on its golden vectors and compare with PyTorch.
+    """Check a bundle's hashes, and compare every artifact with PyTorch.
 
-    Core ML runs by Core ML on a Mac; elsewhere the saved package is executed by an interpreter of our own. Leaves with
-    status 1 when an artifact differs by more than its precision allows, loses accuracy on songs, or when the golden
-    outputs are so alike that agreement would mean nothing.
+    Every artifact runs on the golden vectors. Core ML artifacts run by Core ML on a Mac; elsewhere an interpreter of
+    this project executes the saved package. The exit status is 1 when an artifact differs by more than its precision
+    allows or loses accuracy on songs, or when the golden outputs are so similar that agreement would mean nothing.
     """
     import dataclasses
     import json
 
-    from sentio_mobile.bundle.arm64.run import Arm64
-    from sentio_mobile.bundle.bundle import open_bundle
-    from sentio_mobile.bundle.verify import verify as verify_bundle
-    from sentio_mobile.cli.bars import Bars
-    from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.cli.progress_bars import ProgressBars
 
-    data = open_data(songs) if songs else None
-    arm64 = Arm64.at() if emulate else None
-    with Bars() as bars:
-        found = verify_bundle(open_bundle(bundle), threads, songs=data, arm64=arm64, progress=bars)
+    with ProgressBars() as progress:
+        found = sentio_mobile.verify(bundle, data=songs, threads=threads, arm64=emulate, progress=progress)
     if as_json:
         click.echo(json.dumps({**dataclasses.asdict(found), "passed": found.passed}, indent=2, allow_nan=False))
     else:
@@ -56,10 +53,40 @@ def verify(bundle: Path, songs: Path | None, emulate: bool, threads: int, as_jso
         raise SystemExit(1)
 
 
+@click.command(cls=Command, epilog="Example: sentio-mobile benchmark bundle --out measured")
+@click.argument("bundle", type=PATH)
+@click.option(
+    "--out",
+    type=PATH,
+    default=Path("benchmark"),
+    show_default=True,
+    help="Folder for report.html, benchmark.json and verification.json.",
+)
+@click.option("--threads", type=click.IntRange(1), default=None, help="Threads that a model may use (default: 1).")
+@click.option("--runs", type=click.IntRange(50), default=None, help="Timed runs of each artifact (default: 100).")
+def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None) -> None:
+    """Measure latency, cold start, memory and size of every artifact, and check the budgets.
+
+    Artifacts take turns in one process, so that other work on the machine slows all of them alike. Cold starts and
+    memory are measured in fresh processes. The exit status is 1 when a gate or the verification fails. A desktop's
+    figures are not a phone's.
+    """
+    from sentio_mobile.benchmarks.report import REPORT
+    from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.cli.results import show_summary
+
+    with ProgressBars() as progress:
+        summary = sentio_mobile.benchmark(bundle, out=out, threads=threads, runs=runs, progress=progress)
+    show_summary(summary)
+    console.print(f"Report: {out / REPORT}")
+    if not summary.ready:
+        raise SystemExit(1)
+
+
 def _show(found: Verification) -> None:
     from rich.table import Table
 
-    table = Table("format", "fed with", "precision", "processor", "worst", "allowed", "PSNR", "spread kept", "verdict")
+    table = Table("format", "input", "precision", "processor", "worst", "allowed", "PSNR", "spread kept", "verdict")
     for result in found.results:
         table.add_row(
             result.format,
@@ -70,14 +97,14 @@ def _show(found: Verification) -> None:
             f"{result.tolerance:.0e}",
             "-" if result.psnr is None else f"{result.psnr:.0f} dB",
             "-" if result.kept_spread is None else f"{result.kept_spread:.0%}",
-            _verdict(result.verdict),
+            _colour(result.verdict),
         )
     console.print(table)
     if found.accuracy:
-        table = Table("format", "precision", "mean CCC", "loss against 32 bits", "allowed", "verdict")
+        table = Table("format", "precision", "mean CCC", "loss against fp32", "allowed", "verdict")
         for one in found.accuracy:
             ccc, loss = str(one.ccc["mean"]), one.loss["mean"].words(3)
-            table.add_row(one.format, one.precision, ccc, loss, f"{one.most:g}", _verdict(one.verdict))
+            table.add_row(one.format, one.precision, ccc, loss, f"{one.most:g}", _colour(one.verdict))
         console.print(table)
         console.print(f"{found.accuracy[0].songs} {found.accuracy[0].split} songs; bootstrap 95% intervals over songs")
     reasons = [(f"{result.label} on {result.processor}", result.reason) for result in found.results]
@@ -85,15 +112,16 @@ def _show(found: Verification) -> None:
     for label, reason in reasons:
         if reason:
             console.print(f"{label}: {reason}", markup=False)
-    spread = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(("valence", "arousal"), found.spread, strict=True))
+    spread = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(OUTPUTS, found.spread, strict=True))
     console.print(f"{found.vectors} golden vectors; standard deviation of their outputs: {spread}")
     if not found.spread_ok:
         console.print(
-            f"[red]fail:[/] the golden outputs hardly differ (under {found.min_spread}); agreement on them proves "
-            "nothing. Export a model that tells songs apart."
+            f"[red]fail:[/] the golden outputs hardly differ (standard deviation under {found.min_spread}), so that "
+            "agreement on them proves nothing. Export a model that tells songs apart.",
+            soft_wrap=True,
         )
 
 
-def _verdict(verdict: str) -> str:
+def _colour(verdict: str) -> str:
     colour = {"pass": "green", "fail": "red"}.get(verdict, "yellow")
     return f"[{colour}]{verdict}[/]"

@@ -59,7 +59,7 @@ def spelled_otherwise(signature: str) -> str:
 def test_what_was_signed_is_found_so(sentio: Sentio, signed: Path, public: Path) -> None:
     result = sentio("check", signed, "--key", public)
     assert result.exit_code == 0
-    assert "the signature holds, and 5 files" in result.stdout
+    assert "the signature is valid, and 5 files" in result.stdout
     found = json.loads(sentio("check", signed, "--key", public, "--json").stdout)
     sheet = json.loads((signed / "manifest.sig.json").read_text())
     assert found == {"public_key_sha256": sheet["public_key_sha256"], "files": 5}

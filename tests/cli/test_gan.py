@@ -58,12 +58,12 @@ def test_from_songs_to_samples_and_whether_they_help(data: PreparedData, tmp_pat
     gan, made, wav = tmp_path / "gan", tmp_path / "made", tmp_path / "song.wav"
     run = sentio("gan", "train", "--data", data.folder, "--recipe", recipe, "--out", gan)
     assert run.returncode == 0, run.stderr
-    assert "right at the end" in run.stdout
+    assert "Final accuracy of the discriminator" in run.stdout
     run = sentio("gan", "sample", gan, "-n", 12, "--filter", 0, "--out", made)
     assert run.returncode == 0, run.stderr
     assert "12 samples in" in run.stdout
-    for subject in (gan, made):
-        run = sentio("gan", "judge", subject, "--data", data.folder, "--n", 10, "--json")
+    for evaluated in (gan, made):
+        run = sentio("gan", "evaluate", evaluated, "--data", data.folder, "--n", 10, "--json")
         if run.returncode:
             # Eight validation songs are too few for a listener of their own.
             refused(run, "too few to learn to hear")
@@ -76,7 +76,7 @@ def test_from_songs_to_samples_and_whether_they_help(data: PreparedData, tmp_pat
         "ablate",
         "--data",
         data.folder,
-        "--synthetic",
+        "--gan-samples",
         made,
         "--recipe",
         teacher,

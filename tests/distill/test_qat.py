@@ -135,8 +135,8 @@ def save(settings: ViTSettings | MobileViTSettings, data: PreparedData, place: P
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--convert"], "--convert has no meaning with --qat"),
-        (["--cache", "kept"], "--cache has no meaning with --qat"),
+        (["--convert"], "--convert has no effect with --qat"),
+        (["--cache", "kept"], "--cache has no effect with --qat"),
         (["--recipe", "mobilevit"], "no recipe 'mobilevit' in distill/qat/recipes"),
     ],
 )

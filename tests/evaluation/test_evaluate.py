@@ -195,7 +195,7 @@ def test_bad_arguments_are_one_line(data: PreparedData, teacher: Path, deam: Pat
         (("--baselines",), "give its folder as --music"),
         ((tmp_path,), "is neither a checkpoint"),
         ((teacher, teacher), "two models are called 'ckpt'"),
-        ((teacher, "--other", "x"), "say what it is called"),
+        ((teacher, "--other", "x"), "give it a name"),
         ((teacher, "--other-music", f"x={deam}"), "there is no --other of this name"),
         ((teacher, "--music", tmp_path), "give the folder that"),
     ):

@@ -1,4 +1,4 @@
-"""The area under the curve, on cases whose answer is known, and `evaluate --sides`."""
+"""The area under the curve, on cases whose answer is known, and `evaluate --weak-labels`."""
 
 import json
 from pathlib import Path
@@ -116,7 +116,7 @@ def test_the_command_says_it_in_json_on_the_page_and_in_the_terminal(
         tmp_path / "ckpt",
         "--data",
         data.folder,
-        "--sides",
+        "--weak-labels",
         music.folder,
         csv,
         "--out",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile.bundle.arm64 import inside, place, setup
 from sentio_mobile.bundle.arm64.run import Arm64
-from sentio_mobile.cli.arm64 import arm64 as command
+from sentio_mobile.cli.machine import arm64 as command
 from sentio_mobile.errors import BundleError, ConversionError, InputError, OutputError
 from sentio_mobile.spec import Artifact, ModelSpec
 

@@ -51,7 +51,7 @@ def answers(
 ) -> Path:
     out = tmp_path_factory.mktemp("answers") / "answers.csv"
     result = run(
-        "teacher", "classic", "--data", data.folder, "--music", deam, "--on", albums.folder, music, "--out", out
+        "teacher", "ensemble", "--data", data.folder, "--music", deam, "--on", albums.folder, music, "--out", out
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "24 pseudo-labels" in result.output
@@ -105,7 +105,17 @@ def test_a_wrong_answer_names_its_row(tmp_path: Path, row: str) -> None:
 
 
 def test_answers_without_music_are_refused(data: PreparedData, answers: Path, tmp_path: Path) -> None:
-    train = ("distill", "--teacher", tmp_path, "--data", data.folder, "--answers", answers, "--out", tmp_path / "out")
+    train = (
+        "distill",
+        "--teacher",
+        tmp_path,
+        "--data",
+        data.folder,
+        "--pseudo-labels",
+        answers,
+        "--out",
+        tmp_path / "out",
+    )
     result = run(*train)
     assert result.exit_code == 2
     assert "give it as --unlabelled" in result.output

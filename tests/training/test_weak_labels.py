@@ -134,7 +134,7 @@ def test_a_network_learns_sides_and_a_student_too(
     training = "[training]\nepochs = 6\nbatch_size = 8\nlearning_rate = 3e-3\n[training.weak_labels]\nweight = 1.0\n"
     (tmp_path / "recipe.toml").write_text(model + training)
     command = ["teacher", "train", "--data", data.folder, "--recipe", tmp_path / "recipe.toml"]
-    command += ["--sides", music.folder, csv, "--out", tmp_path / "teacher"]
+    command += ["--weak-labels", music.folder, csv, "--out", tmp_path / "teacher"]
     result = CliRunner().invoke(main, [str(word) for word in command])
     assert result.exit_code == 0, result.output
     from sentio_mobile.models.checkpoint import Checkpoint
@@ -156,7 +156,7 @@ def test_a_student_has_the_term_too(
     model = "[model]\nstem_widths = [8, 16, 32]\nlayers = 2\nheads = 2\nhead_width = 16\nwidth = 64\nmlp_width = 128\n"
     training = "output_width = 32\n[training]\nepochs = 2\nbatch_size = 8\nlearning_rate = 2e-3\n"
     (tmp_path / "recipe.toml").write_text(model + training)
-    command = ["distill", "--teacher", tmp_path / "teacher", "--data", data.folder, "--sides", music.folder, csv]
+    command = ["distill", "--teacher", tmp_path / "teacher", "--data", data.folder, "--weak-labels", music.folder, csv]
     command += ["--recipe", tmp_path / "recipe.toml", "--out", tmp_path / "student"]
     result = CliRunner().invoke(main, [str(word) for word in command])
     assert result.exit_code == 0, result.output

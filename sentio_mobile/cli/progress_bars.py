@@ -1,4 +1,4 @@
-"""Bars for long work. Apart from the rest because rich's progress takes a while to import."""
+"""Progress bars for long work. A module of its own because rich's progress takes a while to import."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from sentio_mobile.cli.options import errors
+from sentio_mobile.cli.options import stderr
 
 
-class Bars:
-    """A `Progress` drawn with rich: one bar for each piece of work, with the time that is left.
+class ProgressBars:
+    """A `Progress` drawn by rich: one bar for each task, with the time left.
 
-    Use as a context manager, so that the terminal is left as it was found. Where there is no terminal, in a log file
-    say, each piece of work is one line at its start.
+    Use it as a context manager, so that the terminal is restored at the end. Without a terminal, as in a log file, each
+    task is one line, printed when it starts.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Bars:
             TextColumn("left"),
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[note]}"),
-            console=errors,
-            disable=not errors.is_terminal,
+            console=stderr,
+            disable=not stderr.is_terminal,
         )
         self._task: TaskID | None = None
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> ProgressBars:
         self._bars.start()
         return self
 
@@ -48,18 +48,18 @@ class Bars:
         self._bars.stop()
 
     def start(self, what: str, total: int) -> None:
-        """Begin a piece of work of `total` steps."""
-        if not errors.is_terminal:
-            errors.print(f"{what} ({total})", markup=False)
+        """Begin a task of `total` steps."""
+        if not stderr.is_terminal:
+            stderr.print(f"{what} ({total})", markup=False)
         self._task = self._bars.add_task(what, total=total, note="")
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        """`n` more steps are done."""
+        """Count `n` more steps as done."""
         if self._task is not None:
             self._bars.update(self._task, advance=n, note=note)
 
     def finish(self) -> None:
-        """The bar stays, full or not; its clock stops."""
+        """Stop the clock of the bar, full or not; it stays on the screen."""
         if self._task is not None:
             self._bars.stop_task(self._task)
         self._task = None

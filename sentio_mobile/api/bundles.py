@@ -1,0 +1,277 @@
+"""From a student to an app: `load`, `export`, `verify`, `benchmark` and `package`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sentio_mobile.api.inputs import StrPath, to_bundle, to_data
+from sentio_mobile.spec import FORMS, MAIN_FORMATS, Form, Precision
+
+if TYPE_CHECKING:
+    from sentio_mobile._internal.progress import Progress
+    from sentio_mobile.benchmarks.summary import Summary
+    from sentio_mobile.bundle.bundle import Bundle
+    from sentio_mobile.bundle.verify import Verification
+    from sentio_mobile.data.prepared import PreparedData
+    from sentio_mobile.inference.predictor import Predictor
+    from sentio_mobile.packaging.project import PackagedProject
+
+
+def load(bundle: StrPath, *, format: str = "onnx", form: Form | None = None, threads: int = 1) -> Predictor:
+    """Load a model from a bundle, to predict the emotion of music.
+
+    Example:
+        ```python
+        import sentio_mobile
+
+        emotion = sentio_mobile.load("bundle").predict("song.mp3")
+        print(emotion.valence, emotion.arousal)
+        ```
+
+    Args:
+        bundle: A bundle folder. Its hashes are checked.
+        format: Which of its formats to run: "torchscript", "onnx", "tflite" or "coreml".
+        form: The model's input, "spectrogram" or "waveform". By default the first that the bundle has.
+        threads: Threads that the model may use, 1 or more.
+
+    Returns:
+        A predictor: `predict(path)` and `predict_pcm(pcm, sample_rate)` for the first 30 s of a song,
+        `trajectory(path, every)` for one window after another, `stream(blocks, sample_rate)` for live sound, and
+        `check_device()` to compare this machine with the reference outputs.
+
+    Raises:
+        InputError: There is no format of this name.
+        BundleError: The bundle is damaged, or lacks the format or form.
+        MissingExtraError: The format's packages are not installed.
+    """
+    from sentio_mobile.inference.predictor import Predictor
+
+    return Predictor.open(Path(bundle), format_name=format, threads=threads, form=form)
+
+
+def export(
+    checkpoint: StrPath,
+    *,
+    out: StrPath,
+    formats: Sequence[str] = MAIN_FORMATS,
+    forms: Sequence[Form] = FORMS,
+    precisions: Sequence[Precision] = ("fp32",),
+    data: StrPath | PreparedData | None = None,
+    name: str = "emotion",
+    release: str = "1",
+    licence: str = "unknown",
+    keep_float: Sequence[str] = (),
+    timeout_s: float = 600.0,
+    keep_refused: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Bundle:
+    """Export a checkpoint to a bundle: mobile formats, golden vectors, a model card and hashes.
+
+    Example:
+        ```python
+        import sentio_mobile
+
+        bundle = sentio_mobile.export("student-ckpt", formats=["tflite", "coreml"], out="bundle")
+        ```
+
+    Args:
+        checkpoint: A checkpoint folder.
+        out: The bundle folder to write. Conversion logs go to `<out>-logs` beside it.
+        formats: Formats to write: "torchscript", "ptl", "onnx", "ort", "tflite", "coreml", "mlmodel".
+        forms: Inputs of the models: "spectrogram" (log-mel image), "waveform" (PCM), or both.
+        precisions: Precisions to write: "fp32", "fp16", "int8-dynamic", "int8", "int8-full". One that a format does not
+            have in a form is left out.
+        data: A prepared folder. The int8 precisions need it: ranges are measured on training songs, and the loss of CCC
+            on validation songs.
+        name: The model's name in file names: letters, digits, dots and underscores.
+        release: The model's version in file names.
+        licence: The model's licence, an SPDX identifier.
+        keep_float: Layers left in floating point by "int8" and "int8-dynamic".
+        timeout_s: Seconds that the conversions of one format and form may take.
+        keep_refused: Whether artifacts that fail their precision's checks are kept. The bundle names them.
+        overwrite: Whether an existing `out` is overwritten.
+        progress: Receives the progress, conversion by conversion.
+
+    Returns:
+        The bundle, opened. Its manifest names the conversions that failed and the artifacts that were refused.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be read.
+        InputError: No chosen format has a chosen precision, or `data` is needed.
+        MissingExtraError: The packages of a format are not installed.
+        ConversionError: Every conversion failed.
+        PrecisionError: Every artifact was refused.
+        OutputError: `out` exists, or cannot be written.
+    """
+    from sentio_mobile._internal.files import require_free
+    from sentio_mobile.export.config import ExportRecipe
+
+    require_free(Path(out), overwrite)
+    recipe = ExportRecipe(
+        formats=tuple(dict.fromkeys(formats)),
+        forms=tuple(forms),
+        precisions=tuple(precisions),
+        name=name,
+        release=release,
+        licence=licence,
+        keep_float=tuple(dict.fromkeys(keep_float)),
+        timeout_s=timeout_s,
+    )
+    songs = None if data is None else to_data(data)
+    # Torch takes seconds to import, so wrong arguments are reported before it is.
+    from sentio_mobile.export.build import build_bundle
+
+    build_bundle(
+        Path(checkpoint),
+        recipe,
+        out=Path(out),
+        data=songs,
+        progress=progress,
+        overwrite=overwrite,
+        keep_refused=keep_refused,
+    )
+    return to_bundle(out)
+
+
+def verify(
+    bundle: StrPath | Bundle,
+    *,
+    data: StrPath | PreparedData | None = None,
+    threads: int = 1,
+    arm64: bool = False,
+    progress: Progress | None = None,
+) -> Verification:
+    """Check a bundle: every hash, and every artifact against PyTorch's outputs on the golden vectors.
+
+    Example:
+        ```python
+        import sentio_mobile
+
+        assert sentio_mobile.verify("bundle").passed
+        ```
+
+    Args:
+        bundle: A bundle folder, or what `export` returned.
+        data: A prepared folder: on its test songs, each precision is compared with fp32.
+        threads: Threads that a runtime may use, 1 or more.
+        arm64: Whether ONNX and TFLite artifacts also run on an emulated ARM64 processor, which
+            `sentio-mobile arm64 setup` installs.
+        progress: Receives the progress, artifact by artifact.
+
+    Returns:
+        The result of every artifact; `passed` is the verdict.
+
+    Raises:
+        BundleError: The bundle is damaged, or has no fp32 artifact to compare with.
+        DataError: The songs were prepared for another front end.
+    """
+    from sentio_mobile.bundle.arm64.run import Arm64
+    from sentio_mobile.bundle.verify import verify as verify_bundle
+
+    songs = None if data is None else to_data(data)
+    emulated = Arm64.at() if arm64 else None
+    return verify_bundle(to_bundle(bundle), threads, songs=songs, arm64=emulated, progress=progress)
+
+
+def benchmark(
+    bundle: StrPath | Bundle,
+    *,
+    out: StrPath,
+    threads: int | None = None,
+    runs: int | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Measure latency, cold start, memory and size of every artifact on this machine, and write a report.
+
+    Example:
+        ```python
+        import sentio_mobile
+
+        print(sentio_mobile.benchmark("bundle", out="measured").headline)
+        ```
+
+    Args:
+        bundle: A bundle folder, or what `export` returned.
+        out: Folder for report.html, benchmark.json, verification.json and summary.json.
+        threads: Threads that a model may use, 1 or more. The default is that of benchmarks/budgets.toml.
+        runs: Timed runs of each artifact, 50 or more. The default is that of benchmarks/budgets.toml.
+        progress: Receives the progress, artifact by artifact.
+
+    Returns:
+        The summary; `ready` says whether every gate and the verification passed.
+
+    Raises:
+        InputError: `threads` or `runs` is too small.
+        BundleError: The bundle is damaged.
+        OutputError: `out` cannot be written.
+    """
+    from sentio_mobile.benchmarks.run import verify_and_report
+
+    return verify_and_report(to_bundle(bundle), Path(out), threads=threads, runs=runs, progress=progress)
+
+
+def package(
+    bundle: StrPath | Bundle,
+    *,
+    platform: Literal["android", "ios", "web"],
+    out: StrPath,
+    app_id: str = "org.sentiomobile.demo",
+    app_name: str = "Sentio",
+    formats: Sequence[str] = (),
+    form: Form | None = None,
+    precision: Precision | None = None,
+    overwrite: bool = False,
+) -> PackagedProject:
+    """Write an app project with a bundle's model inside, for Android Studio, Xcode or Vite.
+
+    Example:
+        ```python
+        import sentio_mobile
+
+        project = sentio_mobile.package("bundle", platform="android", out="moods", app_id="org.example.moods")
+        print(project.next_steps)
+        ```
+
+    Args:
+        bundle: A bundle folder, or what `export` returned. Its hashes are checked.
+        platform: "android" (Gradle, Kotlin), "ios" (Xcode, Swift) or "web" (Vite, TypeScript).
+        out: The project folder to write.
+        app_id: The reverse-DNS identifier of the app.
+        app_name: The name under the app's icon, 1 to 50 characters.
+        formats: Formats to ship; the app runs the first that it can. The default is the platform's first that the
+            bundle has.
+        form: The model's input, "waveform" by default.
+        precision: The artifacts' precision. The default is the smallest that the platform runs well.
+        overwrite: Whether an existing `out` is overwritten.
+
+    Returns:
+        The artifacts, the size of each part, notes, and what to do next.
+
+    Raises:
+        InputError: There is no such platform, or it does not run such artifacts, or the id or name is not allowed.
+        BundleError: The bundle is damaged, or has no such artifact.
+        OutputError: `out` exists, or cannot be written.
+    """
+    from sentio_mobile._internal.files import require_free
+    from sentio_mobile.errors import InputError
+    from sentio_mobile.packaging.platforms import PLATFORMS, App
+    from sentio_mobile.packaging.project import package as write_project
+
+    platforms = {one.name: one for one in PLATFORMS}
+    if platform not in platforms:
+        raise InputError(f"unknown platform {platform!r}; known: {', '.join(platforms)}")
+    app = App(id=app_id, name=app_name)
+    require_free(Path(out), overwrite)
+    return write_project(
+        to_bundle(bundle),
+        platforms[platform],
+        out=Path(out),
+        app=app,
+        formats=formats,
+        form=form,
+        precision=precision,
+        overwrite=overwrite,
+    )

@@ -1,0 +1,269 @@
+"""From labelled music to a student: `prepare`, `train_teacher` and `distill`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sentio_mobile.api.inputs import StrPath, to_checkpoint, to_data, to_weak_labels
+from sentio_mobile.errors import InputError
+
+if TYPE_CHECKING:
+    from sentio_mobile._internal.progress import Progress
+    from sentio_mobile.data.gan_samples import GanSamples
+    from sentio_mobile.data.prepared import PreparedData
+    from sentio_mobile.distill.config import DistillRecipe
+    from sentio_mobile.models.checkpoint import Checkpoint
+    from sentio_mobile.teacher.config import TeacherRecipe
+
+
+def prepare(
+    source: StrPath,
+    *,
+    out: StrPath,
+    scale: Literal["1-9", "-1-1"] = "1-9",
+    labels: Literal["static", "dynamic"] = "static",
+    window: Literal["start", "middle"] = "start",
+    windows: int = 1,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    splits: StrPath | None = None,
+    recipe: str | TeacherRecipe | None = None,
+    store: StrPath | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> PreparedData:
+    """Turn music into log-mel spectrograms and fixed training, validation and test songs.
+
+    Example:
+        ```python
+        import sentio_mobile
+
+        data = sentio_mobile.prepare("songs.csv", out="prepared", scale="1-9")
+        print({name: len(split) for name, split in data.splits.items()})
+        ```
+
+    Args:
+        source: DEAM's root folder; a CSV with the columns path, valence_mean, arousal_mean and, optionally, group and
+            song_id; or a folder of audio without labels.
+        out: The folder to write. An unfinished one is continued.
+        scale: The scale of the labels in a CSV.
+        labels: One label for a whole song, or those rated within each window (DEAM only).
+        window: Which 30 s of a longer song are evaluated.
+        windows: Number of windows kept of a longer song, 1 or more. Training draws one of them in each epoch.
+        fractions: Shares of training, validation and test songs; they sum to 1.
+        seed: Random seed of the split.
+        splits: Existing splits: a folder with train.txt, val.txt and test.txt, or the songs.csv of a prepared folder.
+        recipe: A teacher's recipe whose front end is used, such as "ast_5s". The default front end takes 30 s at
+            22,050 Hz.
+        store: Folder for the spectrograms, which several prepared folders can share. The default is `out`/store.
+        overwrite: Whether an existing `out` is overwritten.
+        progress: Receives the progress, song by song.
+
+    Returns:
+        The prepared data, opened.
+
+    Raises:
+        LabelError: A label is missing or off its scale.
+        DataError: Too few songs, or more than 5% of them hold no usable audio.
+        OutputError: `out` exists, or cannot be written.
+    """
+    from sentio_mobile.data.config import DataRecipe
+    from sentio_mobile.data.given_splits import read_splits
+    from sentio_mobile.data.prepare import prepare as prepare_data
+    from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.recipes import load_recipe
+    from sentio_mobile.spec import AudioSpec
+    from sentio_mobile.teacher.config import TeacherRecipe
+
+    settings = DataRecipe(scale=scale, labels=labels, window=window, windows=windows, fractions=fractions, seed=seed)
+    teacher = load_recipe(TeacherRecipe, recipe, "teacher") if isinstance(recipe, str) else recipe
+    prepare_data(
+        Path(source),
+        Path(out),
+        recipe=settings,
+        audio=(teacher and teacher.audio) or AudioSpec(),
+        progress=progress,
+        overwrite=overwrite,
+        store=None if store is None else Path(store),
+        splits=None if splits is None else read_splits(Path(splits)),
+    )
+    return open_data(Path(out))
+
+
+def train_teacher(
+    *,
+    data: StrPath | PreparedData,
+    out: StrPath,
+    recipe: str | TeacherRecipe = "vit_small",
+    start: StrPath | Checkpoint | None = None,
+    weights: str | None = None,
+    gan_samples: StrPath | None = None,
+    weak_labels: Sequence[tuple[StrPath, StrPath]] = (),
+    devices: int = 1,
+    nodes: int = 1,
+    strategy: str = "auto",
+    accelerator: str = "auto",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Checkpoint:
+    """Train a teacher, the large model that a student learns from.
+
+    The epoch with the best validation CCC is kept. The test songs are read once, at the end. A run that was stopped
+    continues when it is called again with the same arguments.
+
+    Example:
+        ```python
+        import sentio_mobile
+
+        teacher = sentio_mobile.train_teacher(data="prepared", recipe="vit_small", out="teacher-ckpt")
+        ```
+
+    Args:
+        data: A prepared folder, or what `prepare` returned.
+        out: The checkpoint folder to write.
+        recipe: A recipe's name, such as "vit_small" (2.9 M parameters) or "vit_b_16" (86 M, needs a GPU); the path of a
+            .toml file; or a recipe object.
+        start: A teacher's checkpoint whose weights are the first ones, in place of random weights.
+        weights: First weights of the backbone only: "imagenet", or a file as for `sentio-mobile teacher import`.
+        gan_samples: A folder written by `sentio-mobile teacher gan sample`, mixed in as the recipe says.
+        weak_labels: Pairs of a prepared folder without labels and a CSV (song_id, v_high, a_high) that says on which
+            side of neutral each song is.
+        devices: Processes or GPUs on each machine.
+        nodes: Number of machines.
+        strategy: Lightning's strategy, such as "ddp" or "fsdp".
+        accelerator: "auto", "cpu", "gpu" or "mps".
+        overwrite: Whether an existing `out` is overwritten.
+        progress: Receives the progress, step by step.
+
+    Returns:
+        The trained checkpoint, with its evaluation on validation and test songs.
+
+    Raises:
+        RecipeError: There is no such recipe, or a setting is wrong.
+        DataError: The songs were prepared for another front end than the recipe's.
+        CheckpointError: `start` or `weights` do not fit the recipe.
+        TrainingError: Too few songs, or the loss is not finite.
+        OutputError: `out` exists, or cannot be written.
+    """
+    from sentio_mobile._internal.files import require_free
+    from sentio_mobile.data.gan_samples import open_gan_samples
+    from sentio_mobile.recipes import load_recipe
+    from sentio_mobile.teacher.config import TeacherRecipe
+
+    require_free(Path(out), overwrite)
+    if start is not None and weights is not None:
+        raise InputError("start and weights both give the first weights; give one of them")
+    settings = load_recipe(TeacherRecipe, recipe, "teacher") if isinstance(recipe, str) else recipe
+    songs = to_data(data)
+    samples = None if gan_samples is None else open_gan_samples(Path(gan_samples))
+    weakly_labelled = to_weak_labels(weak_labels)
+    # Torch takes seconds to import, so wrong arguments are reported before it is.
+    from sentio_mobile.teacher.train import train_teacher as train
+    from sentio_mobile.training.trainer import Hardware
+
+    backbone = None
+    if weights is not None:
+        from sentio_mobile.teacher.pretrained import pretrained_backbone
+
+        backbone = pretrained_backbone(weights, settings.model, songs.audio.image_size)
+    return train(
+        songs,
+        settings,
+        out=Path(out),
+        progress=progress,
+        overwrite=overwrite,
+        start=None if start is None else to_checkpoint(start),
+        backbone=backbone,
+        hardware=Hardware(devices, nodes, strategy, accelerator),
+        synthetic=samples,
+        sides=weakly_labelled,
+    )
+
+
+def distill(
+    *,
+    teacher: StrPath | Checkpoint,
+    data: StrPath | PreparedData,
+    out: StrPath,
+    recipe: str | DistillRecipe = "mobilevit",
+    unlabelled: Sequence[StrPath] = (),
+    gan_samples: Sequence[StrPath] = (),
+    pseudo_labels: StrPath | None = None,
+    weak_labels: Sequence[tuple[StrPath, StrPath]] = (),
+    cache: StrPath | None = None,
+    convert: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Checkpoint:
+    """Teach a phone-sized student what a teacher knows.
+
+    The student learns from the labels, and from the teacher's predictions, features and attention. Both are evaluated
+    on the same test songs. A run that was stopped continues when it is called again with the same arguments.
+
+    Example:
+        ```python
+        import sentio_mobile
+
+        student = sentio_mobile.distill(teacher="teacher-ckpt", data="prepared", recipe="mobilevit", out="student-ckpt")
+        ```
+
+    Args:
+        teacher: A checkpoint folder, or what `train_teacher` returned.
+        data: A prepared folder, or what `prepare` returned.
+        out: The checkpoint folder to write.
+        recipe: A recipe's name, such as "mobilevit" (7.3 M parameters) or "mobilevit_xs" (2.0 M); the path of a .toml
+            file; or a recipe object.
+        unlabelled: Prepared folders of music without labels: the student learns the teacher's predictions for it.
+        gan_samples: Folders written by `sentio-mobile teacher gan sample`, used like `unlabelled`.
+        pseudo_labels: A CSV of another teacher's predictions for the `unlabelled` music, used as labels;
+            `sentio-mobile teacher ensemble` writes one.
+        weak_labels: Pairs of a prepared folder without labels and a CSV (song_id, v_high, a_high) that says on which
+            side of neutral each song is.
+        cache: Folder where the teacher's outputs are kept for other runs. They are deleted by default.
+        convert: Whether the teacher may use its own normalization and image size.
+        overwrite: Whether an existing `out` is overwritten.
+        progress: Receives the progress, step by step.
+
+    Returns:
+        The student's checkpoint. Its evaluation holds the teacher's figures and the retention, too.
+
+    Raises:
+        RecipeError: There is no such recipe, a setting is wrong, or it names a block that a model does not have.
+        DataError: Music was prepared for another front end than the teacher's, or holds validation or test songs.
+        TrainingError: Too few songs, a loss that is not finite, or a loss term that teaches nothing.
+        OutputError: `out` exists, or cannot be written.
+    """
+    from sentio_mobile._internal.files import require_free
+    from sentio_mobile.data.gan_samples import open_gan_samples
+    from sentio_mobile.data.pseudo_labels import read_pseudo_labels
+    from sentio_mobile.distill.config import DistillRecipe
+    from sentio_mobile.recipes import load_recipe
+
+    require_free(Path(out), overwrite)
+    if pseudo_labels is not None and not unlabelled:
+        raise InputError("pseudo-labels are for music without labels: give its prepared folder as unlabelled, too")
+    settings = load_recipe(DistillRecipe, recipe, "distill") if isinstance(recipe, str) else recipe
+    songs = to_data(data)
+    extra: list[PreparedData | GanSamples] = [to_data(folder) for folder in unlabelled]
+    extra += [open_gan_samples(Path(folder)) for folder in gan_samples]
+    weakly_labelled = to_weak_labels(weak_labels)
+    predictions = None if pseudo_labels is None else read_pseudo_labels(Path(pseudo_labels))
+    loaded = to_checkpoint(teacher)
+    # Lightning takes seconds to import, so wrong arguments are reported before it is.
+    from sentio_mobile.distill.distill import distill as distill_student
+
+    return distill_student(
+        loaded,
+        songs,
+        recipe=settings,
+        out=Path(out),
+        progress=progress,
+        overwrite=overwrite,
+        extra=extra,
+        cache=None if cache is None else Path(cache),
+        convert=convert,
+        answers=predictions,
+        sides=weakly_labelled,
+    )

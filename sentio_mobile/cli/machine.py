@@ -1,0 +1,69 @@
+"""`sentio-mobile doctor` and `arm64`: what this machine can make and run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from sentio_mobile.cli.options import PATH, Command, Group, console, json_option
+
+
+@click.command(cls=Command, epilog="Example: sentio-mobile doctor")
+@json_option
+def doctor(as_json: bool) -> None:
+    """Show which formats can be made and run here, and which versions are installed."""
+    import json
+
+    from rich.markup import escape
+    from rich.table import Table
+
+    from sentio_mobile.formats.base import get_format, missing
+    from sentio_mobile.models.checkpoint import package_versions
+    from sentio_mobile.spec import FORMATS
+
+    formats = {}
+    for name in FORMATS:
+        format_ = get_format(name)
+        absent = missing(format_.converters + format_.runtimes)
+        formats[name] = {
+            "ready": not absent,
+            "missing": absent,
+            "install": f"pip install 'sentio-mobile[{format_.extra}]'" if absent else None,
+            "own_runtime_here": not missing(format_.runtimes) and format_.timed_here,
+        }
+    versions = package_versions()
+    if as_json:
+        click.echo(json.dumps({"formats": formats, "versions": versions}, indent=2))
+        return
+    table = Table("format", "can be made here", "runs here by")
+    for name, facts in formats.items():
+        ready = "[green]yes[/]" if facts["ready"] else f"[red]no[/]: {escape(str(facts['install']))}"
+        runtime = "its own runtime" if facts["own_runtime_here"] else "our interpreter" if facts["ready"] else "-"
+        table.add_row(name, ready, runtime)
+    console.print(table)
+    console.print(", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+@click.group(cls=Group)
+def arm64() -> None:
+    """Run artifacts on an emulated ARM64 processor, as phones have it."""
+
+
+@arm64.command(epilog="Example: sentio-mobile arm64 setup")
+@click.option("--place", type=PATH, help="Folder to install to; by default one in the user's cache.")
+def setup(place: Path | None) -> None:
+    """Install the ARM64 userland in which `verify --arm64` runs TFLite, ONNX and ORT.
+
+    Downloads Debian's Python for ARM64, and the runtimes' wheels in the versions that are installed here: 60 MB to
+    download, 230 MB on disk, about a minute. Needs no root, only the packages qemu-user-static, dpkg and apt. A
+    complete installation is left alone; an interrupted one is continued.
+    """
+    from sentio_mobile.bundle.arm64.place import default_place
+    from sentio_mobile.bundle.arm64.setup import setup as install
+    from sentio_mobile.cli.progress_bars import ProgressBars
+
+    place = place or default_place()
+    with ProgressBars() as progress:
+        install(place, progress)
+    console.print(f"ARM64 userland: {place}. Next: sentio-mobile verify BUNDLE --arm64", soft_wrap=True)
