@@ -23,10 +23,6 @@ IMAGE_MEAN: tuple[float, float, float] = (0.485, 0.456, 0.406)
 IMAGE_SD: tuple[float, float, float] = (0.229, 0.224, 0.225)
 """ImageNet's channel statistics, which pretrained vision transformers expect."""
 
-FORMATS: tuple[str, ...] = ("torchscript", "ptl", "onnx", "ort", "tflite", "coreml", "mlmodel")
-MAIN_FORMATS: tuple[str, ...] = ("torchscript", "onnx", "tflite", "coreml")
-"""One format for each runtime; the others hold the same model for older systems and smaller builds."""
-
 Precision = Literal["fp32", "fp16", "int8-dynamic", "int8", "int8-full"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8-dynamic", "int8", "int8-full")
 """The number formats of an artifact's weights and activations.

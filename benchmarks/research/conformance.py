@@ -26,7 +26,7 @@ from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
 from sentio_mobile.cli.progress_bars import ProgressBars
 from sentio_mobile.errors import DataError
-from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.spec import Artifact
 

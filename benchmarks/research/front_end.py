@@ -27,8 +27,9 @@ from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.benchmarks.latency import ratio_of, time_in_turns
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.data.generated import draw_songs, render
-from sentio_mobile.formats.base import Runner, get_format, write_artifact
+from sentio_mobile.formats.base import Runner, write_artifact
 from sentio_mobile.formats.forms import in_form
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import build, spec_of

@@ -32,10 +32,11 @@ from sentio_mobile.audio.graph import FrontEnd
 from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.data.generated import draw_songs, render
-from sentio_mobile.formats.base import Runner, get_format, write_artifact
+from sentio_mobile.formats.base import Runner, write_artifact
+from sentio_mobile.formats.registry import MAIN_FORMATS, get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint, package_versions
-from sentio_mobile.spec import MAIN_FORMATS, AudioSpec, ModelSpec
+from sentio_mobile.spec import AudioSpec, ModelSpec
 
 Clip = NDArray[np.float32]
 SONGS = 6

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sentio_mobile.api.inputs import StrPath, to_bundle, to_data
-from sentio_mobile.spec import FORMS, MAIN_FORMATS, Form, Precision
+from sentio_mobile.formats.registry import DEFAULT_FORMAT, MAIN_FORMATS
+from sentio_mobile.spec import FORMS, Form, Precision
 
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sentio_mobile.packaging.project import PackagedProject
 
 
-def load(bundle: StrPath, *, format: str = "onnx", form: Form | None = None, threads: int = 1) -> Predictor:
+def load(bundle: StrPath, *, format: str = DEFAULT_FORMAT, form: Form | None = None, threads: int = 1) -> Predictor:
     """Load a model from a bundle, to predict the emotion of music.
 
     Example:
@@ -32,7 +33,7 @@ def load(bundle: StrPath, *, format: str = "onnx", form: Form | None = None, thr
 
     Args:
         bundle: A bundle folder. Its hashes are checked.
-        format: Which of its formats to run: "torchscript", "onnx", "tflite" or "coreml".
+        format: Which of its formats to run, such as "torchscript", "onnx", "tflite" or "coreml".
         form: The model's input, "spectrogram" or "waveform". By default the first that the bundle has.
         threads: Threads that the model may use, 1 or more.
 
@@ -80,7 +81,8 @@ def export(
     Args:
         checkpoint: A checkpoint folder.
         out: The bundle folder to write. Conversion logs go to `<out>-logs` beside it.
-        formats: Formats to write: "torchscript", "ptl", "onnx", "ort", "tflite", "coreml", "mlmodel".
+        formats: Formats to write: "torchscript", "ptl", "onnx", "ort", "tflite", "coreml", "mlmodel", or those that
+            other packages add. The default is one for each runtime.
         forms: Inputs of the models: "spectrogram" (log-mel image), "waveform" (PCM), or both.
         precisions: Precisions to write: "fp32", "fp16", "int8-dynamic", "int8", "int8-full". One that a format does not
             have in a form is left out.

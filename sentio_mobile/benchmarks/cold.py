@@ -22,7 +22,7 @@ from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.records import Finite, NonNegative, Record, read_record, write_record
 from sentio_mobile._internal.subprocesses import environment
 from sentio_mobile.errors import CheckFailedError, SentioError
-from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import Artifact, ModelSpec
 
 JOB, INPUT, RESULT = "job.json", "input.npy", "result.json"

@@ -17,6 +17,8 @@ from sentio_mobile.benchmarks.results import Benchmark
 from sentio_mobile.benchmarks.scores import Scores, SetScores, read_scores
 from sentio_mobile.benchmarks.summary import data_origin, failed_conversions, refused_artifacts, summarize
 from sentio_mobile.bundle.costs import PrecisionCost, cost_of, psnr_words
+from sentio_mobile.formats.coreml_base import CoreMLFormat
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import OUTPUTS
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "machine": benchmark.machine,
         "desktop": DESKTOP,
         "interpreted": not benchmark.machine.system.startswith("macOS")
-        and any(r.format == "coreml" and r.verdict != "not run" for r in verification.results),
+        and any(
+            isinstance(get_format(r.format), CoreMLFormat) and r.verdict != "not run" for r in verification.results
+        ),
         "architecture": bundle.spec.architecture,
         "seconds": bundle.spec.audio.seconds,
         "parameters": bundle.manifest.get("parameters"),

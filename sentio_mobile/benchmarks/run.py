@@ -19,7 +19,8 @@ from sentio_mobile.benchmarks.summary import SUMMARY, Summary, summarize
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.errors import InputError, SentioError
-from sentio_mobile.formats.base import Runner, get_format, require
+from sentio_mobile.formats.base import Runner, require_packages
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import Artifact, ModelSpec
 
 VERIFICATION = "verification.json"
@@ -137,7 +138,7 @@ def verify_and_report(
 
 def _open(artifact: Artifact, spec: ModelSpec, threads: int) -> Runner:
     format_ = get_format(artifact.format)
-    require(format_, format_.runtimes)
+    require_packages(format_, format_.runtimes)
     if not format_.timed_here:
         raise InputError(f"the {artifact.format} runtime does not exist on {platform.system()}")
     return format_.open(artifact.path, spec, threads)

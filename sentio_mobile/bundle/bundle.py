@@ -17,7 +17,7 @@ from typing import Any
 from sentio_mobile._internal.files import read_json, sha256
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.errors import BundleError, InputError
-from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import FORMS, PRECISIONS, Artifact, Form, ModelSpec, Precision
 
 SCHEMA = 2

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentio_mobile.errors import InputError, MissingExtraError, OutputError
-from sentio_mobile.formats.base import missing
+from sentio_mobile.formats.base import missing_packages
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -105,7 +105,7 @@ def fingerprint(key: Ed25519PublicKey) -> str:
 
 
 def _require() -> None:
-    if missing(("cryptography",)):
+    if missing_packages(("cryptography",)):
         raise MissingExtraError("cryptography", "sign", "signing a bundle")
 
 

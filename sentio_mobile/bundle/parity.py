@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.targets import Targets
 from sentio_mobile.errors import MissingExtraError, SentioError
-from sentio_mobile.formats.base import get_format, require
+from sentio_mobile.formats.base import require_packages
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import Artifact, ModelSpec
 
 Answers = NDArray[np.float32]
@@ -70,7 +71,7 @@ def parity_here(artifact: Artifact, golden: Golden, *, spec: ModelSpec, targets:
     """
     format_, spec = get_format(artifact.format), spec.in_form(artifact.form)
     try:
-        require(format_, format_.runtimes)
+        require_packages(format_, format_.runtimes)
         run = format_.open(artifact.path, spec, threads)
         answers = np.concatenate([run(given) for given in golden.inputs(spec)])
     except MissingExtraError as error:

@@ -14,7 +14,7 @@ from sentio_mobile.bundle.parity import Parity, parity_here, parity_of, unrun
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import BundleError, SentioError
-from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import Artifact
 
 SPLIT = "test"

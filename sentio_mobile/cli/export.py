@@ -10,7 +10,8 @@ import rich_click as click
 import sentio_mobile
 from sentio_mobile.cli.options import PATH, Command, console, out_option, stderr
 from sentio_mobile.errors import InputError
-from sentio_mobile.spec import FORMATS, FORMS, MAIN_FORMATS, OUTPUTS, PRECISIONS
+from sentio_mobile.formats.registry import MAIN_FORMATS, format_names, other_formats
+from sentio_mobile.spec import FORMS, OUTPUTS, PRECISIONS
 
 if TYPE_CHECKING:
     from sentio_mobile.quantization.sensitivity import Sensitivity
@@ -33,8 +34,8 @@ SENSITIVITY, SENSITIVITY_CHART = "sensitivity.json", "sensitivity.png"
     multiple=True,
     default=MAIN_FORMATS,
     show_default=True,
-    help=f"One of {', '.join(FORMATS)}, or all; may be given more than once. ptl, ort and mlmodel are for PyTorch "
-    "Mobile, ONNX Runtime's mobile builds, and iOS 13-14.",
+    help=f"One of {', '.join(format_names())}, or all; may be given more than once. For older systems: "
+    f"{other_formats()}.",
 )
 @click.option(
     "--precision",
@@ -125,7 +126,7 @@ def export(
         bundle = sentio_mobile.export(
             checkpoint,
             out=out,
-            formats=FORMATS if "all" in formats else formats,
+            formats=format_names() if "all" in formats else formats,
             forms=[form for form in FORMS if "all" in forms or form in forms],
             precisions=[p for p in PRECISIONS if "all" in precisions or p in precisions],
             data=data_folder,

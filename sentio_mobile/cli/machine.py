@@ -18,19 +18,19 @@ def doctor(as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from sentio_mobile.formats.base import get_format, missing
+    from sentio_mobile.formats.base import missing_packages
+    from sentio_mobile.formats.registry import format_names, get_format
     from sentio_mobile.models.checkpoint import package_versions
-    from sentio_mobile.spec import FORMATS
 
     formats = {}
-    for name in FORMATS:
+    for name in format_names():
         format_ = get_format(name)
-        absent = missing(format_.converters + format_.runtimes)
+        absent = missing_packages(format_.converters + format_.runtimes)
         formats[name] = {
             "ready": not absent,
             "missing": absent,
             "install": f"pip install 'sentio-mobile[{format_.extra}]'" if absent else None,
-            "own_runtime_here": not missing(format_.runtimes) and format_.timed_here,
+            "own_runtime_here": not missing_packages(format_.runtimes) and format_.timed_here,
         }
     versions = package_versions()
     if as_json:

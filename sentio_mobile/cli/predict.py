@@ -11,6 +11,7 @@ import rich_click as click
 import sentio_mobile
 from sentio_mobile.cli.options import PATH, Command, console, json_option, stderr, threads_option
 from sentio_mobile.errors import AudioError, InputError
+from sentio_mobile.formats.registry import DEFAULT_FORMAT
 from sentio_mobile.spec import FORMS, Form
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     help="Draw the predictions to a .png or .svg file: over time with --every (one song), else songs on the plane.",
 )
 @click.option(
-    "--format", "format_name", default="onnx", show_default=True, help="Which of the bundle's formats to run."
+    "--format", "format_name", default=DEFAULT_FORMAT, show_default=True, help="Which of the bundle's formats to run."
 )
 @click.option(
     "--form",

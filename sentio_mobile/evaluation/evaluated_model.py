@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sentio_mobile.audio.image import clip_to_mel, mel_to_input
 from sentio_mobile.bundle.bundle import MANIFEST, Bundle, open_bundle
 from sentio_mobile.errors import BundleError, InputError
-from sentio_mobile.formats.base import get_format, require
+from sentio_mobile.formats.base import require_packages
+from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
 from sentio_mobile.models.checkpoint import SHEET, Checkpoint
 from sentio_mobile.spec import OUTPUTS, Artifact, AudioSpec, Uncertainty
 
@@ -135,18 +136,18 @@ def _default_artifact(bundle: Bundle, format_name: str | None) -> Artifact:
     if not bundle.artifacts:
         raise BundleError(f"{bundle.folder} holds no artifact; export it again")
     formats = [artifact.format for artifact in bundle.artifacts]
-    chosen = format_name or ("onnx" if "onnx" in formats else formats[0])
+    chosen = format_name or (DEFAULT_FORMAT if DEFAULT_FORMAT in formats else formats[0])
     forms = {artifact.form for artifact in bundle.artifacts if artifact.format == chosen}
     return bundle.artifact(chosen, "waveform" if forms == {"waveform"} else "spectrogram")
 
 
 def _from_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedModel:
     form, format_ = artifact.form, get_format(artifact.format)
-    require(format_, format_.runtimes)
+    require_packages(format_, format_.runtimes)
     spec = bundle.spec.in_form(form)
     run = format_.open(artifact.path, spec, 1)
     # int8-dynamic measures activation ranges at run time: in a batch they would be those of several clips.
-    batch = BATCH if form in format_.free_batch and artifact.precision != "int8-dynamic" else 1
+    batch = BATCH if form in format_.batched and artifact.precision != "int8-dynamic" else 1
 
     def predict_inputs(inputs: NDArray[np.float32]) -> Predictions:
         return np.concatenate([run(inputs[i : i + batch]) for i in range(0, len(inputs), batch)])

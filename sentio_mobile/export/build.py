@@ -21,12 +21,13 @@ from sentio_mobile.errors import ConversionError, InputError, PrecisionError
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.gates import GateResult, run_gates
 from sentio_mobile.export.worker import ConversionJob, ConversionResult, convert
-from sentio_mobile.formats.base import get_format, require
+from sentio_mobile.formats.base import require_packages
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import WEIGHTS, Checkpoint, package_versions
 from sentio_mobile.quantization.calibration import Calibration, calibration_of
 from sentio_mobile.quantization.layer_choice import chosen_weights
-from sentio_mobile.quantization.settings import KEEPING
+from sentio_mobile.quantization.settings import KEEP_FLOAT_PRECISIONS
 from sentio_mobile.spec import PRECISIONS, Artifact, Precision
 
 AT_ONCE = 2
@@ -75,7 +76,7 @@ def build_bundle(
     licence_id(recipe.licence)
     jobs = list(_jobs(recipe, data is not None))
     for job in jobs:
-        require(format_ := get_format(job.format), format_.converters)
+        require_packages(format_ := get_format(job.format), format_.converters)
     loaded = Checkpoint.load(checkpoint)
     for split in ("val", "test"):
         read_figures(loaded.evaluation, split)  # one that is damaged is said before the work, not after it
@@ -139,7 +140,7 @@ def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[ConversionJob]:
     for name in recipe.formats:
         format_ = get_format(name)
         for form in recipe.forms:
-            precisions = tuple(p for p in recipe.precisions if p in format_.precisions[form])
+            precisions = tuple(p for p in recipe.precisions if p in format_.precisions_of(form))
             if needing := [p for p in precisions if p in format_.calibrated and not has_songs]:
                 raise InputError(
                     f"{name} {needing[0]} measures ranges on songs: give the folder that `data prepare` wrote as --data"
@@ -154,8 +155,8 @@ def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[ConversionJob]:
 
 def _precisions_of(name: str, recipe: ExportRecipe) -> list[Precision]:
     """What a format has in any of the chosen forms."""
-    precisions = get_format(name).precisions
-    return [p for p in PRECISIONS if any(p in precisions[form] for form in recipe.forms)]
+    format_ = get_format(name)
+    return [p for p in PRECISIONS if any(p in format_.precisions_of(form) for form in recipe.forms)]
 
 
 def _check_kept(recipe: ExportRecipe) -> None:
@@ -163,8 +164,10 @@ def _check_kept(recipe: ExportRecipe) -> None:
         return
     if "int8-full" in recipe.precisions:
         raise InputError("int8-full leaves no layer in floating point: export it without --keep-float")
-    if not set(KEEPING).intersection(recipe.precisions):
-        raise InputError(f"--keep-float is for the precisions {' and '.join(KEEPING)}: choose one of them")
+    if not set(KEEP_FLOAT_PRECISIONS).intersection(recipe.precisions):
+        raise InputError(
+            f"--keep-float is for the precisions {' and '.join(KEEP_FLOAT_PRECISIONS)}: choose one of them"
+        )
 
 
 def _equipped(

@@ -7,7 +7,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from sentio_mobile._internal.records import Name, Record
-from sentio_mobile.spec import FORMS, MAIN_FORMATS, Form, Precision
+from sentio_mobile.formats.registry import MAIN_FORMATS
+from sentio_mobile.spec import FORMS, Form, Precision
 
 FilePart = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._]*\Z")]
 """A part of file names: letters, digits, dots and _."""

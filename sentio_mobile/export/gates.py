@@ -15,7 +15,7 @@ from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.parity import Answers, Parity, parity_here
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.layer_choice import answering_weights, chosen_weights, layers_of
 from sentio_mobile.spec import Artifact
@@ -75,7 +75,7 @@ def run_gates(
         ran, promises = parity.verdict != "not run", artifact.precision != "fp32"
         accuracy, refusal = None, ""
         if ran and promises:
-            numbers = get_format(artifact.format).numbers(artifact.path)
+            numbers = get_format(artifact.format).stored_numbers(artifact.path)
             promised = weights - sum(weight.size for weight in spared.get(artifact.precision, {}).values())
             refusal = weights_that_stayed_wide(artifact, numbers, promised, targets) or parity.reason
         if data is not None and wide is not None and ran and artifact.form == "spectrogram" and not refusal:

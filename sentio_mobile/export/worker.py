@@ -24,7 +24,8 @@ from typing import Any
 from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.subprocesses import environment
 from sentio_mobile.errors import CheckpointError, ConversionError, OutputError
-from sentio_mobile.formats.base import get_format, require, write_artifact
+from sentio_mobile.formats.base import require_packages, write_artifact
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.quantization.settings import QuantizationOptions
 from sentio_mobile.spec import Artifact, Form, Precision
@@ -82,7 +83,7 @@ def convert(checkpoint: Path, wanted: ConversionJob, *, folder: Path, log: Path,
         ConversionError: the converter failed, died or did not end before it made anything; the message names the log.
     """
     format_ = get_format(wanted.format)
-    require(format_, format_.converters)
+    require_packages(format_, format_.converters)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -216,14 +217,14 @@ def _convert_here(job: dict[str, Any], result: dict[str, Any]) -> None:
     part.mkdir()
     spec, format_ = loaded.spec.in_form(job["form"]), get_format(job["format"])
     calibration = Calibration.load(Path(PICTURES)) if Path(PICTURES).exists() else None
-    rounding = QuantizationOptions(
+    options = QuantizationOptions(
         calibration, chosen_weights(loaded.model, job["keep_float"]), answering_weights(loaded.model)
     )
     converted = format_.convert(in_form(loaded.model, spec), spec)
     for precision in job["precisions"]:
         try:
             made = write_artifact(
-                format_, converted, spec=spec, folder=part, precision=precision, rounding=rounding, stem=job["stem"]
+                format_, converted, spec=spec, folder=part, precision=precision, options=options, stem=job["stem"]
             )
             _move(made.path, Path(job["folder"]) / made.path.name)
             result["artifacts"][precision] = made.path.name

@@ -1,1 +1,1 @@
-"""One class a format: convert a network, open an artifact, read what a file keeps."""
+"""File formats: one class each, which converts a network, opens an artifact, and counts the numbers in a file."""

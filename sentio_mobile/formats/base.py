@@ -1,116 +1,145 @@
-"""What a format must be able to do. One file beside this one implements it for each format."""
+"""The base class of all formats, and what their implementations share: file names, metadata, and error messages."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from importlib import import_module
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.errors import ConversionError, InputError, MissingExtraError
-from sentio_mobile.formats.artifacts import artifact_name
+from sentio_mobile.errors import BundleError, ConversionError, MissingExtraError
 from sentio_mobile.quantization.settings import QuantizationOptions
-from sentio_mobile.spec import FORMATS, Artifact, Form, ModelSpec, Precision
+from sentio_mobile.spec import Artifact, Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
 
+SPEC_KEY = "sentio_mobile.spec"
+"""Key of the spec's JSON in the metadata of formats that have any."""
+
 
 class Runner(Protocol):
-    """An artifact that is loaded and answers."""
+    """A loaded artifact: a function from a model's input to its predictions."""
 
-    def __call__(self, given: NDArray[np.float32], /) -> NDArray[np.float32]:
-        """One clip, in the spec's input shape, to valence and arousal [1, 2]."""
+    def __call__(self, inputs: NDArray[np.float32], /) -> NDArray[np.float32]:
+        """Predict.
+
+        Args:
+            inputs: One clip in the spec's input shape; where the format has batches, [clips, ...].
+
+        Returns:
+            Valence and arousal, [clips, 2].
+        """
 
 
 class ConvertedModel(Protocol):
-    """A model in a format's own terms: what its artifacts of all precisions are written from."""
+    """A network in a format's own terms, from which artifacts of all precisions are written."""
 
-    def write(self, precision: Precision, rounding: QuantizationOptions, path: Path) -> None:
-        """Write one artifact to `path`.
+    def write(self, precision: Precision, options: QuantizationOptions, path: Path) -> None:
+        """Write one artifact.
 
         Args:
-            precision: one that the format has for the form.
-            rounding: has a calibration where the format says that the precision is calibrated.
-            path: where it is to stand.
+            precision: One that the format has for the form.
+            options: Has a calibration where the format's `calibrated` names the precision.
+            path: The file, or for Core ML the folder, to write.
         """
 
 
-class Format(Protocol):
-    """One way to put a model on disk, and to run what was put there."""
+@dataclass(frozen=True, kw_only=True)
+class Format(ABC):
+    """A file format: how a network is written in it, and how what was written is run.
+
+    A subclass gives the fields values and implements the three methods; `sentio_mobile.formats.registry` has its name.
+    """
 
     name: str
+    """What commands and manifests call it."""
     suffix: str
-    extra: str | None
-    """The pip extra that brings the packages below; None when the package itself does."""
-    converters: tuple[str, ...]
-    """Import names that converting needs beside torch."""
-    runtimes: tuple[str, ...]
-    """Import names that running needs on this machine."""
-    free_batch: tuple[Form, ...]
+    """End of the artifacts' names, with its dot."""
+    extra: str | None = None
+    """The pip extra that installs the packages below; None when sentio-mobile itself does."""
+    converters: tuple[str, ...] = ()
+    """Import names of the packages that converting needs beside torch."""
+    runtimes: tuple[str, ...] = ()
+    """Import names of the packages that running needs on this machine."""
+    precisions: tuple[Precision, ...] = ("fp32",)
+    """What can be written."""
+    spectrogram_only: tuple[Precision, ...] = ()
+    """Those precisions that the form `waveform` does not have."""
+    calibrated: tuple[Precision, ...] = ()
+    """Those precisions that need activation ranges measured on songs."""
+    batched: tuple[Form, ...] = ()
     """The forms whose artifacts take any number of clips at once; the others take one."""
-    timed_here: bool
-    """Whether `open` gives the format's own runtime on this machine, so that its speed means something."""
-    varies: str | None
-    """Why two conversions of one model on one machine may differ in their bytes; None where they do not."""
-    precisions: Mapping[Form, tuple[Precision, ...]]
-    """What can be written, for each form."""
-    calibrated: tuple[Precision, ...]
-    """Those precisions that are written with ranges measured on songs."""
+    timed_here: bool = True
+    """Whether `open` gives the format's own runtime on this machine, so that its speed can be measured."""
+    varies: str | None = None
+    """Why two conversions of one model may differ in their bytes; None where they do not."""
 
+    def __post_init__(self) -> None:
+        if not self.suffix.startswith("."):
+            raise ValueError(f"the suffix of {self.name} must begin with a dot, not be {self.suffix!r}")
+        for field in ("spectrogram_only", "calibrated"):
+            if unknown := set(getattr(self, field)).difference(self.precisions):
+                raise ValueError(f"{field} of {self.name} names {', '.join(sorted(unknown))}, not among its precisions")
+
+    def precisions_of(self, form: Form) -> tuple[Precision, ...]:
+        """The precisions that can be written in a form."""
+        left_out = self.spectrogram_only if form == "waveform" else ()
+        return tuple(precision for precision in self.precisions if precision not in left_out)
+
+    @abstractmethod
     def convert(self, model: nn.Module, spec: ModelSpec) -> ConvertedModel:
-        """Take `model`, which is in evaluation mode, has its norms folded, and is in the spec's form.
+        """Convert a network. What takes long and is the same for all precisions is done here.
 
-        Runs in a process of its own: it may be noisy, import what it likes, and die. Whatever takes long and is the
-        same for all precisions is done here.
+        It runs in a process of its own, so that a converter may print, import what it likes, and crash.
+
+        Args:
+            model: In evaluation mode, its norms folded, and with the front end before it in the form `waveform`.
+            spec: The model's spec, in the form that is converted.
         """
 
-    def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
-        """Load an artifact, to run on `threads` threads.
+    @abstractmethod
+    def open(self, path: Path, spec: ModelSpec, threads: int = 1) -> Runner:
+        """Load an artifact.
+
+        Args:
+            path: The artifact.
+            spec: The model's spec, in the artifact's form.
+            threads: Number of threads that the runtime may use.
 
         Raises:
-            BundleError: the file is not one that this format's runtime can load.
+            BundleError: The format's runtime cannot load the file, or it has not the spec's input and output.
         """
 
-    def numbers(self, path: Path) -> Mapping[str, int]:
-        """How many numbers an artifact keeps of each type, by numpy's names for them (`int4` for narrower ones).
+    @abstractmethod
+    def stored_numbers(self, path: Path) -> Mapping[str, int]:
+        """Count the numbers that an artifact stores, by numpy's names of their types (`int4` for narrower ones).
+
+        An empty result means that the format cannot be read for this.
 
         Raises:
-            BundleError: the file is not one of this format.
+            BundleError: The file is not one of this format.
         """
 
 
-_MODULES: Mapping[str, str] = {name: f"sentio_mobile.formats.{name}" for name in FORMATS}
-
-
-def get_format(name: str) -> Format:
-    """The implementation of a format.
-
-    Raises:
-        InputError: no format has this name.
-    """
-    if name not in _MODULES:
-        raise InputError(f"unknown format {name!r}; known: {', '.join(FORMATS)}, or all")
-    format_: Format = import_module(_MODULES[name]).FORMAT
-    return format_
-
-
-def missing(packages: tuple[str, ...]) -> list[str]:
-    """Those import names that are not installed."""
+def missing_packages(packages: tuple[str, ...]) -> list[str]:
+    """Those of the import names that are not installed."""
     return [package for package in packages if importlib.util.find_spec(package) is None]
 
 
-def require(format_: Format, packages: tuple[str, ...]) -> None:
-    """Make sure that these packages of a format, its converters or its runtimes, are installed.
+def require_packages(format_: Format, packages: tuple[str, ...]) -> None:
+    """Make sure that the converters or the runtimes of a format are installed.
 
     Raises:
-        MissingExtraError: one is not; the message names the pip command that brings it.
+        MissingExtraError: One is not; the message names the pip command that installs it.
     """
-    if absent := missing(packages):
+    if absent := missing_packages(packages):
         raise MissingExtraError(absent[0], format_.extra or "all", f"the {format_.name} format")
 
 
@@ -121,19 +150,55 @@ def write_artifact(
     spec: ModelSpec,
     folder: Path,
     precision: Precision = "fp32",
-    rounding: QuantizationOptions | None = None,
+    options: QuantizationOptions | None = None,
     stem: str | None = None,
 ) -> Artifact:
-    """One artifact in `folder`, under the name that `stem` (the architecture by default), form and precision give it.
+    """Write one artifact, named after the model, the form and the precision.
+
+    Args:
+        format_: The format.
+        converted: What its `convert` gave.
+        spec: The model's spec, in the form that was converted.
+        folder: Where the artifact is written.
+        precision: The artifact's precision.
+        options: Calibration, and layers that stay as they are.
+        stem: Beginning of the file's name; the architecture's name by default.
 
     Raises:
-        ConversionError: the format has no such precision in the spec's form, or lacks songs to measure ranges on.
+        ConversionError: The format has no such precision in the spec's form, or needs a calibration and has none.
     """
-    if precision not in format_.precisions[spec.form]:
+    if precision not in format_.precisions_of(spec.form):
         raise ConversionError(f"{format_.name} has no {precision} for the form {spec.form}")
-    rounding = (rounding or QuantizationOptions()).of(precision, format_.calibrated)
-    if precision in format_.calibrated and rounding.calibration is None:
+    options = (options or QuantizationOptions()).of(precision, format_.calibrated)
+    if precision in format_.calibrated and options.calibration is None:
         raise ConversionError(f"{format_.name} {precision} needs songs to measure ranges on; give them as --data")
-    path = folder / artifact_name(stem or spec.architecture, spec, precision, format_.suffix)
-    converted.write(precision, rounding, path)
+    path = folder / f"{stem or spec.architecture}-{spec.form}-{precision}{format_.suffix}"
+    converted.write(precision, options, path)
     return Artifact(format_.name, precision, spec.form, path)
+
+
+def spec_json(spec: ModelSpec) -> str:
+    """The spec as one line of JSON, for metadata fields."""
+    return json.dumps(spec.to_dict(), allow_nan=False)
+
+
+def damaged(path: Path, runtime: str, fault: object) -> BundleError:
+    """The error for an artifact that its runtime cannot load.
+
+    Args:
+        path: The artifact.
+        runtime: What tried to load it.
+        fault: The runtime's exception or message; its first line is shown.
+    """
+    reason = str(fault).strip() or type(fault).__name__
+    return BundleError(f"{runtime} cannot load {path}: {reason.splitlines()[0]}; copy it or export it again")
+
+
+def check_name(path: Path, name: str, names: list[str]) -> None:
+    """Make sure that an artifact has an input or output of the spec's name.
+
+    Raises:
+        BundleError: It has not.
+    """
+    if name not in names:
+        raise BundleError(f"{path} has no {name!r}, only {', '.join(names) or 'nothing'}; it is not the spec's model")

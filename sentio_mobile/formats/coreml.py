@@ -2,130 +2,137 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.formats.artifacts import damaged
 from sentio_mobile.formats.base import Runner
-from sentio_mobile.formats.coreml_program import PROGRAM, describe, plain_trace, settle_identifiers, settle_order
-from sentio_mobile.spec import Form, ModelSpec, Precision
+from sentio_mobile.formats.coreml_base import PROGRAM, CoreMLFormat, describe, name_parts_by_content, sort_maps, trace
+from sentio_mobile.quantization.settings import found_by_weights
+from sentio_mobile.spec import ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
 
     from sentio_mobile.quantization.settings import QuantizationOptions
 
-EVERY: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+MIN_INT8_WEIGHTS = 512
+"""Numbers that a constant must have to be stored in 8 bits: biases would save little, and cost accuracy."""
 
 
-class CoreML:
-    """One `.mlpackage` folder with an ML program, which iOS 15 runs; with 8-bit weights, iOS 16.
+@dataclass(frozen=True, kw_only=True)
+class CoreML(CoreMLFormat):
+    """One `.mlpackage` folder with an ML program, for iOS 15; with 8-bit weights, for iOS 16.
 
     In `fp16` and `int8` the network computes in 16 bits, as Apple's Neural Engine and GPU do, and the front end in 32.
-    Apple's runtime exists on Apple's systems only. Elsewhere the saved program is executed in numpy, which checks
-    what was written but says nothing about speed.
     """
 
-    name = "coreml"
-    suffix = ".mlpackage"
-    extra: str | None = "coreml"
-    converters: tuple[str, ...] = ("coremltools",)
-    runtimes: tuple[str, ...] = ("coremltools",) if sys.platform == "darwin" else ()
-    free_batch: tuple[Form, ...] = ()
-    timed_here = sys.platform == "darwin"
-    varies: str | None = None
-    precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": EVERY, "waveform": EVERY}
-    calibrated: tuple[Precision, ...] = ()
+    name: str = "coreml"
+    suffix: str = ".mlpackage"
+    precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
     def convert(self, model: nn.Module, spec: ModelSpec) -> _Converted:
-        """Trace the model; coremltools decides on the precision while it converts."""
-        return _Converted(plain_trace(model, spec), spec)
+        """Trace the network; coremltools converts it for each precision anew."""
+        return _Converted(trace(model, spec), spec)
 
-    def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
-        """Load a package with Core ML on the CPU, or with numpy where there is no Core ML.
+    def interpret(self, path: Path, spec: ModelSpec) -> Runner:
+        """Load a package to be executed by numpy."""
+        from sentio_mobile.formats.coreml_interpreter.mil_run import MilRunner
 
-        Neither can be held to a number of threads: `threads` has no effect.
+        return MilRunner(path, spec.input_name, spec.output_name)
 
-        Raises:
-            BundleError: the package is damaged, or needs an operation that the numpy runtime lacks.
-        """
-        if sys.platform != "darwin":
-            from sentio_mobile.formats.coreml_interpreter.mil_run import MilRunner
-
-            return MilRunner(path, spec.input_name, spec.output_name)
-        return open_with_core_ml(path, spec)
-
-    def numbers(self, path: Path) -> Mapping[str, int]:
-        """As of the constants, in the file of weights or written out."""
+    def stored_numbers(self, path: Path) -> Mapping[str, int]:
+        """Count the numbers of the constants, in the file of weights or in the program."""
         from sentio_mobile.formats.coreml_interpreter.mil_read import read_package
 
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for operation in read_package(path).operations:
-            given = [value for values in operation.inputs.values() for value in values if not isinstance(value, str)]
-            for value in given if operation.constant is None else [operation.constant]:
+            inputs = [value for values in operation.inputs.values() for value in values if not isinstance(value, str)]
+            for value in inputs if operation.constant is None else [operation.constant]:
                 if value.dtype.kind in "iuf":
-                    found[value.dtype.name] += value.size
-        return dict(found)
+                    counts[value.dtype.name] += value.size
+        return dict(counts)
 
 
+@dataclass(frozen=True)
 class _Converted:
-    def __init__(self, program: Any, spec: ModelSpec) -> None:
-        self.program, self.spec = program, spec
+    trace: Any
+    spec: ModelSpec
 
-    def write(self, precision: Precision, rounding: QuantizationOptions, path: Path) -> None:
+    def write(self, precision: Precision, options: QuantizationOptions, path: Path) -> None:
         """Convert the trace, with descriptions that Xcode shows."""
         import coremltools as ct
 
-        from sentio_mobile.formats.coreml_precision import after_first_convolution, with_weights_of_8_bits
-
-        wide = ct.precision.FLOAT32
         package = ct.convert(
-            self.program,
+            self.trace,
             inputs=[ct.TensorType(name=self.spec.input_name, shape=self.spec.input_shape, dtype=np.float32)],
             outputs=[ct.TensorType(name=self.spec.output_name, dtype=np.float32)],
             convert_to="mlprogram",
             minimum_deployment_target=ct.target.iOS16 if precision == "int8" else ct.target.iOS15,
-            compute_precision=wide
+            compute_precision=ct.precision.FLOAT32
             if precision == "fp32"
-            else ct.transform.FP16ComputePrecision(op_selector=after_first_convolution),
+            else ct.transform.FP16ComputePrecision(op_selector=in_network),
             skip_model_load=True,
         )
         if precision == "int8":
-            package = with_weights_of_8_bits(package, rounding.kept)
+            package = quantize_weights(package, options.kept)
         describe(package, self.spec)
         package.save(str(path))
-        settle_order(path / PROGRAM)
-        settle_identifiers(path)
+        sort_maps(path / PROGRAM)
+        name_parts_by_content(path)
 
 
-def open_with_core_ml(path: Path, spec: ModelSpec) -> Runner:
-    """A model that Apple's runtime reads, on the CPU.
+def in_network(operation: Any) -> bool:
+    """Whether an operation of a program belongs to the network, and not to the front end before it.
 
-    Raises:
-        BundleError: the runtime does not take it.
+    The network begins with its first convolution: an operation belongs to it if it is one or depends on one. The front
+    end has none, and squares and logarithms that 16 bits cannot hold.
     """
-    import coremltools as ct
+    waiting, seen = [operation], set()
+    while waiting:
+        one = waiting.pop()
+        if one.op_type == "conv":
+            return True
+        seen.add(one)
+        inputs = (
+            value
+            for values in one.inputs.values()
+            for value in (values if isinstance(values, tuple | list) else [values])
+        )
+        waiting += [value.op for value in inputs if value is not None and value.op is not None and value.op not in seen]
+    return False
 
-    try:
-        package = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
-    except Exception as error:  # its exceptions have no base class but Exception
-        raise damaged(path, "Core ML", error) from error
-    return _Runner(package, spec)
 
+def quantize_weights(package: Any, keep_float: Mapping[str, NDArray[np.float32]]) -> Any:
+    """Store the network's weights in 8 bits, symmetric, with a scale for each output channel.
 
-class _Runner:
-    def __init__(self, package: Any, spec: ModelSpec) -> None:
-        self.package, self.input_name, self.output_name = package, spec.input_name, spec.output_name
+    Args:
+        package: A converted package.
+        keep_float: Weights, by the layers' names, that stay in 16 bits, in which the network computes.
+    """
+    import coremltools.optimize.coreml as cto
 
-    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer = self.package.predict({self.input_name: given})[self.output_name]
-        return np.asarray(answer, np.float32)
+    int8 = cto.OpLinearQuantizerConfig(
+        mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=MIN_INT8_WEIGHTS
+    )
+    constants = {
+        operation.name: operation
+        for operation in package._mil_program.functions["main"].operations
+        if operation.op_type == "const"
+    }
+    front_end = {
+        name
+        for name, operation in constants.items()
+        if not any(in_network(user) for user in operation.outputs[0].child_ops)
+    }
+    values = {name: np.asarray(operation.outputs[0].val) for name, operation in constants.items()}
+    excluded: dict[str, None] = dict.fromkeys(front_end | found_by_weights(keep_float, values))
+    return cto.linear_quantize_weights(package, cto.OptimizationConfig(global_config=int8, op_name_configs=excluded))
 
 
 FORMAT = CoreML()

@@ -1,4 +1,4 @@
-"""One network in the form that an artifact is to have."""
+"""A network in the form that an artifact is made for: alone, or with the front end before it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from sentio_mobile.spec import ModelSpec
 class Waveform(nn.Module):
     """A network with the front end before it: PCM [batch, n_samples] in, valence and arousal [batch, 2] out.
 
-    Formats that round a network's weights take the two parts one by one, for the front end must stay as it is.
+    Formats that quantize a network convert the two parts one by one, because the front end must stay in 32 bits.
+
+    Args:
+        model: A network that takes the form `spectrogram`.
+        spec: The model's spec.
 
     Raises:
-        InputError: the front end of `spec` cannot be written in the operations that every format has.
+        InputError: The front end of `spec` cannot be written in the operations that every format has.
     """
 
     def __init__(self, model: nn.Module, spec: ModelSpec) -> None:
@@ -28,5 +32,5 @@ class Waveform(nn.Module):
 
 
 def in_form(model: nn.Module, spec: ModelSpec) -> nn.Module:
-    """The network that takes what `spec.input_shape` says: `model` itself, or with the front end before it."""
+    """A network that takes `spec.input_shape`: `model` itself, or with the front end before it."""
     return Waveform(model, spec) if spec.form == "waveform" else model

@@ -2,84 +2,69 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentio_mobile._internal.quiet import silence_output
-from sentio_mobile.formats.artifacts import damaged
-from sentio_mobile.formats.base import Runner
-from sentio_mobile.formats.coreml import open_with_core_ml
-from sentio_mobile.formats.coreml_program import describe, plain_trace, settle_order
-from sentio_mobile.spec import Form, ModelSpec, Precision
+from sentio_mobile.formats.base import Runner, damaged
+from sentio_mobile.formats.coreml_base import CoreMLFormat, describe, sort_maps, trace
+from sentio_mobile.spec import ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
 
     from sentio_mobile.quantization.settings import QuantizationOptions
 
-EVERY: tuple[Precision, ...] = ("fp32", "fp16")
 
-
-class MlModel:
+@dataclass(frozen=True, kw_only=True)
+class MlModel(CoreMLFormat):
     """One `.mlmodel` file of specification 4. In `fp16` the network's weights are stored in 16 bits."""
 
-    name = "mlmodel"
-    suffix = ".mlmodel"
-    extra: str | None = "coreml"
-    converters: tuple[str, ...] = ("coremltools",)
-    runtimes: tuple[str, ...] = ("coremltools",) if sys.platform == "darwin" else ()
-    free_batch: tuple[Form, ...] = ()
-    timed_here = sys.platform == "darwin"
-    varies: str | None = None
-    precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": EVERY, "waveform": EVERY}
-    calibrated: tuple[Precision, ...] = ()
+    name: str = "mlmodel"
+    suffix: str = ".mlmodel"
+    precisions: tuple[Precision, ...] = ("fp32", "fp16")
 
     def convert(self, model: nn.Module, spec: ModelSpec) -> _Converted:
-        """As for the newer kind."""
-        return _Converted(plain_trace(model, spec), spec)
+        """Trace the network; coremltools converts it for each precision anew."""
+        return _Converted(trace(model, spec), spec)
 
-    def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
-        """Load a file with Core ML on the CPU, or with numpy where there is no Core ML.
+    def interpret(self, path: Path, spec: ModelSpec) -> Runner:
+        """Load a file to be executed by numpy."""
+        from sentio_mobile.formats.coreml_interpreter.nn_run import NnRunner
 
-        Raises:
-            BundleError: the file is damaged, or needs a layer that the numpy runtime lacks.
-        """
-        if sys.platform != "darwin":
-            from sentio_mobile.formats.coreml_interpreter.nn_run import NnRunner
+        return NnRunner(path, spec.input_name, spec.output_name)
 
-            return NnRunner(path, spec.input_name, spec.output_name)
-        return open_with_core_ml(path, spec)
-
-    def numbers(self, path: Path) -> Mapping[str, int]:
-        """As of the layers' weights."""
+    def stored_numbers(self, path: Path) -> Mapping[str, int]:
+        """Count the numbers of the layers' weights."""
         with silence_output():
             from coremltools.models.utils import load_spec
 
         try:
             network = load_spec(str(path)).neuralNetwork
-        except Exception as error:  # a protocol buffer that is none ends anywhere
+        except Exception as error:  # parsing a file that is not a protocol buffer raises anything
             raise damaged(path, "coremltools", error) from error
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for weights in _weights_in(network):
-            found["float32"] += len(weights.floatValue)
-            found["float16"] += len(weights.float16Value) // 2
-        return dict(found)
+            counts["float32"] += len(weights.floatValue)
+            counts["float16"] += len(weights.float16Value) // 2
+        return dict(counts)
 
 
+@dataclass(frozen=True)
 class _Converted:
-    def __init__(self, program: Any, spec: ModelSpec) -> None:
-        self.program, self.spec = program, spec
+    trace: Any
+    spec: ModelSpec
 
-    def write(self, precision: Precision, rounding: QuantizationOptions, path: Path) -> None:
+    def write(self, precision: Precision, options: QuantizationOptions, path: Path) -> None:
         """Convert the trace, with descriptions that Xcode shows."""
         import coremltools as ct
         from coremltools.models.neural_network.quantization_utils import quantize_weights
 
         model = ct.convert(
-            self.program,
+            self.trace,
             inputs=[ct.TensorType(name=self.spec.input_name, shape=self.spec.input_shape)],
             outputs=[ct.TensorType(name=self.spec.output_name)],
             convert_to="neuralnetwork",
@@ -87,24 +72,24 @@ class _Converted:
             skip_model_load=True,
         )
         if precision == "fp16":
-            model = quantize_weights(model, nbits=16, selector=_after_first_convolution())
+            model = quantize_weights(model, nbits=16, selector=_in_network())
         describe(model, self.spec)
         model.save(str(path))
-        settle_order(path)
+        sort_maps(path)
 
 
-def _after_first_convolution() -> Any:
-    """Which layers become narrower: the network, which begins with its first convolution, and not the front end."""
+def _in_network() -> Any:
+    """Selects the layers of the network, which begins with its first convolution, and not those of the front end."""
     from coremltools.models.neural_network.quantization_utils import QuantizedLayerSelector
 
-    class AfterFirstConvolution(QuantizedLayerSelector):  # type: ignore[misc]
-        begun = False
+    class InNetwork(QuantizedLayerSelector):  # type: ignore[misc]
+        has_begun = False
 
         def do_quantize(self, layer: Any, weight_param: str | None = None) -> bool:
-            self.begun = self.begun or layer.WhichOneof("layer") == "convolution"
-            return self.begun and super().do_quantize(layer)
+            self.has_begun = self.has_begun or layer.WhichOneof("layer") == "convolution"
+            return self.has_begun and super().do_quantize(layer)
 
-    return AfterFirstConvolution()
+    return InNetwork()
 
 
 def _weights_in(message: Any) -> Iterator[Any]:

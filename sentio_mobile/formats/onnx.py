@@ -1,17 +1,17 @@
-"""ONNX, for ONNX Runtime on phones, in browsers and on servers."""
+"""ONNX, for ONNX Runtime on phones, in browsers and on servers, and the base of `ort`, which is made from it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.formats.artifacts import SPEC_KEY, damaged, missing_name, spec_json
-from sentio_mobile.formats.base import Runner
+from sentio_mobile.formats.base import SPEC_KEY, ConvertedModel, Format, Runner, check_name, damaged, spec_json
 from sentio_mobile.spec import Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
@@ -22,116 +22,110 @@ if TYPE_CHECKING:
 OPSET = 18
 """The oldest operator set that PyTorch's exporter writes without translating back; old runtimes read it."""
 
-EVERY: tuple[Precision, ...] = ("fp32", "fp16", "int8-dynamic", "int8")
 
+@dataclass(frozen=True, kw_only=True)
+class Onnx(Format):
+    """One self-contained `.onnx` file. Its batch size is free in the form `spectrogram`, and 1 in `waveform`."""
 
-class Onnx:
-    """One self-contained `.onnx` file. The batch size is free in the form `spectrogram`, and 1 in `waveform`."""
-
-    name = "onnx"
-    suffix = ".onnx"
+    name: str = "onnx"
+    suffix: str = ".onnx"
     extra: str | None = "onnx"
     converters: tuple[str, ...] = ("onnx", "onnxscript", "onnxruntime")
     runtimes: tuple[str, ...] = ("onnxruntime",)
-    free_batch: tuple[Form, ...] = ("spectrogram",)
-    timed_here = True
-    varies: str | None = None
-    precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": EVERY, "waveform": EVERY}
+    precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8-dynamic", "int8")
     calibrated: tuple[Precision, ...] = ("int8",)
+    batched: tuple[Form, ...] = ("spectrogram",)
 
-    def convert(self, model: nn.Module, spec: ModelSpec) -> OnnxConverted:
-        """The exporter's graph without its notes, which have source paths of this machine."""
+    def convert(self, model: nn.Module, spec: ModelSpec) -> ConvertedModel:
+        """Export the network and the front end one by one, without the exporter's notes, which have local paths."""
         from sentio_mobile.formats.forms import Waveform
 
         if not isinstance(model, Waveform):
-            return OnnxConverted(_convert(model, spec, spec.output_name, spec.form in self.free_batch), None, spec)
-        network = _convert(model.model, spec.in_form("spectrogram"), spec.output_name, free=False)
-        return OnnxConverted(network, _convert(model.front_end, spec, "spectrogram", free=False), spec)
+            return _Converted(_export(model, spec, spec.output_name, spec.form in self.batched), None, spec)
+        network = _export(model.model, spec.in_form("spectrogram"), spec.output_name, free_batch=False)
+        return _Converted(network, _export(model.front_end, spec, "spectrogram", free_batch=False), spec)
 
-    def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
+    def open(self, path: Path, spec: ModelSpec, threads: int = 1) -> Runner:
         """Load a file with ONNX Runtime's CPU provider.
 
         Raises:
             BundleError: ONNX Runtime cannot load it, or it has not the spec's input and output.
         """
-        return open_session(path, spec, threads)
+        import onnxruntime
 
-    def numbers(self, path: Path) -> Mapping[str, int]:
-        """As of the graph's initializers."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions have no common base class but Exception
+            raise damaged(path, "ONNX Runtime", error) from error
+        check_name(path, spec.input_name, [value.name for value in session.get_inputs()])
+        check_name(path, spec.output_name, [value.name for value in session.get_outputs()])
+        return _Runner(session, spec)
+
+    def stored_numbers(self, path: Path) -> Mapping[str, int]:
+        """Count the numbers of the graph's initializers."""
         import onnx
 
         try:
             graph = onnx.load(path).graph
-        except Exception as error:  # a protocol buffer that is none ends anywhere
+        except Exception as error:  # parsing a file that is not a protocol buffer raises anything
             raise damaged(path, "ONNX", error) from error
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for constant in graph.initializer:
-            kind = onnx.helper.tensor_dtype_to_np_dtype(constant.data_type).name
-            found[kind] += int(np.prod(constant.dims))
-        return dict(found)
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(constant.data_type).name
+            counts[dtype] += int(np.prod(constant.dims))
+        return dict(counts)
 
 
-class OnnxConverted:
-    """The network, and what comes before it, each as a model in 32 bits."""
+@dataclass(frozen=True)
+class _Converted:
+    """The network, and the front end where there is one, each as a 32-bit model."""
 
-    def __init__(self, network: Any, front_end: Any, spec: ModelSpec) -> None:
-        self.network, self.front_end, self.spec = network, front_end, spec
+    network: Any
+    front_end: Any
+    spec: ModelSpec
 
-    def write(self, precision: Precision, rounding: QuantizationOptions, path: Path) -> None:
-        """The network is rounded by itself, joined to the front end after it, and given its spec as metadata."""
+    def write(self, precision: Precision, options: QuantizationOptions, path: Path) -> None:
+        """Quantize the network alone, join the front end to it, and add the spec as metadata."""
         import onnx
 
         from sentio_mobile.formats.onnx_quantize import quantize
 
-        proto = quantize(self.network, precision, rounding, self.spec.in_form("spectrogram"))
+        model = quantize(self.network, precision, options=options, spec=self.spec.in_form("spectrogram"))
         if self.front_end is not None:
-            proto = _joined(self.front_end, proto)
-        del proto.metadata_props[:]
-        proto.metadata_props.add(key=SPEC_KEY, value=spec_json(self.spec))
-        onnx.checker.check_model(proto)
-        onnx.save(proto, path)
+            model = _join(self.front_end, model)
+        del model.metadata_props[:]
+        model.metadata_props.add(key=SPEC_KEY, value=spec_json(self.spec))
+        onnx.checker.check_model(model)
+        onnx.save(model, path)
 
 
-def open_session(path: Path, spec: ModelSpec, threads: int) -> Runner:
-    """A file that ONNX Runtime reads, on its CPU provider.
-
-    Raises:
-        BundleError: ONNX Runtime cannot load it, or it has not the spec's input and output.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its many exceptions have no base class but Exception
-        raise damaged(path, "ONNX Runtime", error) from error
-    for wanted, found in (
-        (spec.input_name, session.get_inputs()),
-        (spec.output_name, session.get_outputs()),
-    ):
-        if wanted not in (names := [value.name for value in found]):
-            raise missing_name(path, wanted, names)
-    return _Runner(session, spec)
-
-
+@dataclass(frozen=True)
 class _Runner:
-    def __init__(self, session: Any, spec: ModelSpec) -> None:
-        self.session, self.input_name, self.output_name = session, spec.input_name, spec.output_name
+    session: Any
+    spec: ModelSpec
 
-    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = self.session.run([self.output_name], {self.input_name: given})[0]
-        return answer
+    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        predictions: NDArray[np.float32] = self.session.run([self.spec.output_name], {self.spec.input_name: inputs})[0]
+        return predictions
 
 
-def _convert(model: nn.Module, spec: ModelSpec, output_name: str, free: bool) -> Any:
-    """A network, or a front end, as a model in 32 bits; `free` leaves the batch size open."""
+def _export(model: nn.Module, spec: ModelSpec, output_name: str, free_batch: bool) -> Any:
+    """Export a network, or a front end, as a 32-bit model.
+
+    Args:
+        model: The network or front end.
+        spec: Has the names and the shape of its input.
+        output_name: Name of its output.
+        free_batch: Whether the batch size is left open.
+    """
     import torch
 
-    # Two clips where the batch is free: a batch of one would be taken for a constant.
-    example = torch.zeros(2 if free else 1, *spec.input_shape[1:])
+    # Two clips where the batch is free: the exporter would take a batch of one for a constant.
+    example = torch.zeros(2 if free_batch else 1, *spec.input_shape[1:])
     program = torch.onnx.export(
         model.eval(),
         (example,),
@@ -139,7 +133,7 @@ def _convert(model: nn.Module, spec: ModelSpec, output_name: str, free: bool) ->
         opset_version=OPSET,
         input_names=[spec.input_name],
         output_names=[output_name],
-        dynamic_shapes=({0: torch.export.Dim("batch")},) if free else None,
+        dynamic_shapes=({0: torch.export.Dim("batch")},) if free_batch else None,
     )
     assert program is not None  # only the old exporter returns nothing
     proto = program.model_proto
@@ -153,42 +147,41 @@ def _convert(model: nn.Module, spec: ModelSpec, output_name: str, free: bool) ->
 
 
 def _share_constants(graph: Any) -> None:
-    """Keep constants of the same content once: a front end that works in pieces has those of each piece."""
-    kept: dict[bytes, str] = {}
-    names, constants = {}, []
+    """Store equal constants once: a front end that works in pieces has a copy for each piece."""
+    first: dict[bytes, str] = {}
+    new_names, constants = {}, []
     for constant in graph.initializer:
         name, constant.name = constant.name, ""
         content = constant.SerializeToString(deterministic=True)
-        if content not in kept:
-            kept[content] = constant.name = name
+        if content not in first:
+            first[content] = constant.name = name
             constants.append(constant)
-        names[name] = kept[content]
+        new_names[name] = first[content]
     del graph.initializer[:]
     graph.initializer.extend(constants)
     for node in graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
+        node.input[:] = [new_names.get(name, name) for name in node.input]
 
 
-def _joined(front: Any, network: Any) -> Any:
-    """One model that feeds what `front` gives, the picture, into `network`."""
+def _join(front_end: Any, network: Any) -> Any:
+    """One model that feeds the output of `front_end`, an image, into `network`."""
     from onnx import compose
 
     joint = network.graph.input[0].name
-    # Names of the two would clash: both count their constants from nought.
-    front = compose.add_prefix(front, "front_end/", rename_inputs=False, rename_outputs=False)
-    # An output and an input of one name would be one value twice.
-    front.graph.output[0].name, inner = "picture", joint
-    for node in front.graph.node:
-        node.output[:] = ["picture" if name == inner else name for name in node.output]
-    front.ir_version = network.ir_version = max(front.ir_version, network.ir_version)
-    _same_opsets(front, network)
-    return compose.merge_models(front, network, io_map=[("picture", joint)])
+    # Without a prefix their names would clash: both number their constants from 0.
+    front_end = compose.add_prefix(front_end, "front_end/", rename_inputs=False, rename_outputs=False)
+    # An output and an input of the same name would be one value that is made twice.
+    front_end.graph.output[0].name = _JOINT
+    for node in front_end.graph.node:
+        node.output[:] = [_JOINT if name == joint else name for name in node.output]
+    front_end.ir_version = network.ir_version = max(front_end.ir_version, network.ir_version)
+    # A quantized network may use operator sets that the front end does not.
+    known = {opset.domain for opset in front_end.opset_import}
+    front_end.opset_import.extend(opset for opset in network.opset_import if opset.domain not in known)
+    return compose.merge_models(front_end, network, io_map=[(_JOINT, joint)])
 
 
-def _same_opsets(front: Any, network: Any) -> None:
-    """A rounded network may name operator sets that the front end does not."""
-    known = {opset.domain for opset in front.opset_import}
-    front.opset_import.extend(opset for opset in network.opset_import if opset.domain not in known)
-
+_JOINT = "picture"
+"""Name of the value between front end and network."""
 
 FORMAT = Onnx()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio_mobile.formats.artifacts import damaged
-from sentio_mobile.formats.base import Runner
-from sentio_mobile.formats.onnx import EVERY, Onnx, OnnxConverted, open_session
-from sentio_mobile.spec import Form, ModelSpec, Precision
+from sentio_mobile.formats.base import ConvertedModel, damaged
+from sentio_mobile.formats.onnx import Onnx
+from sentio_mobile.spec import ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,63 +20,49 @@ if TYPE_CHECKING:
 _IDENTIFIER = b"ORTM"
 
 
-class Ort:
-    """One `.ort` file: the graph of `.onnx` after those optimizations that hold on every processor."""
+@dataclass(frozen=True, kw_only=True)
+class Ort(Onnx):
+    """One `.ort` file: the graph of the `.onnx` file after those optimizations that hold on every processor."""
 
-    name = "ort"
-    suffix = ".ort"
-    extra: str | None = "onnx"
-    converters: tuple[str, ...] = ("onnx", "onnxscript", "onnxruntime")
-    runtimes: tuple[str, ...] = ("onnxruntime",)
-    free_batch: tuple[Form, ...] = ("spectrogram",)
-    timed_here = True
+    name: str = "ort"
+    suffix: str = ".ort"
     varies: str | None = (
         "ONNX Runtime writes what it keeps in tables in the order of their hashes, which is another in each process"
     )
-    precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": EVERY, "waveform": EVERY}
-    calibrated: tuple[Precision, ...] = ("int8",)
 
-    def convert(self, model: nn.Module, spec: ModelSpec) -> _Converted:
-        """As for ONNX."""
-        return _Converted(Onnx().convert(model, spec))
+    def convert(self, model: nn.Module, spec: ModelSpec) -> ConvertedModel:
+        """Convert as for ONNX."""
+        return _Converted(super().convert(model, spec))
 
-    def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
-        """Load a file with ONNX Runtime's CPU provider.
-
-        Raises:
-            BundleError: ONNX Runtime cannot load it, or it has not the spec's input and output.
-        """
-        return open_session(path, spec, threads)
-
-    def numbers(self, path: Path) -> Mapping[str, int]:
-        """None are told: nothing reads this format but the runtime. What it was made from is the ONNX artifact."""
+    def stored_numbers(self, path: Path) -> Mapping[str, int]:
+        """Nothing: only the runtime reads this format. The ONNX artifact, of which it is made, stores the same."""
         try:
-            found = path.read_bytes()[4:8]
+            identifier = path.read_bytes()[4:8]
         except OSError as error:
             raise damaged(path, "ONNX Runtime", error) from error
-        if found != _IDENTIFIER:
-            raise damaged(path, "ONNX Runtime", "it is no file of its own format")
+        if identifier != _IDENTIFIER:
+            raise damaged(path, "ONNX Runtime", "it is not a file of ONNX Runtime's own format")
         return {}
 
 
+@dataclass(frozen=True)
 class _Converted:
-    def __init__(self, converted: OnnxConverted) -> None:
-        self.converted = converted
+    onnx: ConvertedModel
 
-    def write(self, precision: Precision, rounding: QuantizationOptions, path: Path) -> None:
-        """Let ONNX Runtime load the ONNX artifact, and save what it made of it."""
+    def write(self, precision: Precision, options: QuantizationOptions, path: Path) -> None:
+        """Let ONNX Runtime load the ONNX artifact and save its optimized graph."""
         import onnxruntime
 
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "model.onnx"
-            self.converted.write(precision, rounding, source)
-            options = onnxruntime.SessionOptions()
-            options.optimized_model_filepath = str(path)
-            options.add_session_config_entry("session.save_model_format", "ORT")
-            # Less leaves 8-bit operations unfused; more fits the layout of weights to the processor of this machine.
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-            options.log_severity_level = 3
-            onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+            self.onnx.write(precision, options, source)
+            session = onnxruntime.SessionOptions()
+            session.optimized_model_filepath = str(path)
+            session.add_session_config_entry("session.save_model_format", "ORT")
+            # A lower level leaves 8-bit operations unfused; a higher one lays out weights for this machine's processor.
+            session.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+            session.log_severity_level = 3
+            onnxruntime.InferenceSession(str(source), session, providers=["CPUExecutionProvider"])
 
 
 FORMAT = Ort()

@@ -6,69 +6,35 @@ PyTorch has ended PyTorch Mobile in favour of ExecuTorch: choose another format 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sentio_mobile.formats.artifacts import SPEC_KEY, damaged, spec_json
-from sentio_mobile.formats.base import Runner
-from sentio_mobile.formats.torchscript import TorchRunner, numbers_of, traced
-from sentio_mobile.spec import Form, ModelSpec, Precision
+from sentio_mobile.formats.torchscript import TorchScript
 
 if TYPE_CHECKING:
-    from torch import nn
     from torch.jit import ScriptModule
 
-    from sentio_mobile.quantization.settings import QuantizationOptions
 
+@dataclass(frozen=True, kw_only=True)
+class Ptl(TorchScript):
+    """One `.ptl` file: the traced program as bytecode. Inputs and outputs have no names."""
 
-class Ptl:
-    """One `.ptl` file. Inputs and outputs have no names."""
+    name: str = "ptl"
+    suffix: str = ".ptl"
+    runtime_name: str = "PyTorch's lite interpreter"
 
-    name = "ptl"
-    suffix = ".ptl"
-    extra: str | None = None
-    converters: tuple[str, ...] = ()
-    runtimes: tuple[str, ...] = ("torch",)
-    free_batch: tuple[Form, ...] = ()
-    timed_here = True
-    varies: str | None = None
-    precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": ("fp32",), "waveform": ("fp32",)}
-    calibrated: tuple[Precision, ...] = ()
-
-    def convert(self, model: nn.Module, spec: ModelSpec) -> _Converted:
-        """Trace and freeze."""
-        return _Converted(traced(model, spec), spec)
-
-    def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
-        """Load a file with the lite interpreter.
-
-        Raises:
-            BundleError: PyTorch cannot load it.
-        """
+    def load(self, path: Path) -> Any:
+        """Load the program with the lite interpreter."""
         from torch.jit.mobile import _load_for_lite_interpreter
 
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)
-                program = _load_for_lite_interpreter(str(path))  # type: ignore[no-untyped-call]
-        except (RuntimeError, ValueError, OSError) as error:
-            raise damaged(path, "PyTorch's lite interpreter", error) from error
-        return TorchRunner(program, threads)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            return _load_for_lite_interpreter(str(path))  # type: ignore[no-untyped-call]
 
-    def numbers(self, path: Path) -> Mapping[str, int]:
-        """As of the file's tensors."""
-        return numbers_of(path)
-
-
-class _Converted:
-    def __init__(self, program: ScriptModule, spec: ModelSpec) -> None:
-        self.program, self.spec = program, spec
-
-    def write(self, precision: Precision, rounding: QuantizationOptions, path: Path) -> None:
-        """Write the program as bytecode, with its spec among the file's extra files, under `SPEC_KEY`."""
-        extra = {SPEC_KEY: spec_json(self.spec)}
-        self.program._save_for_lite_interpreter(str(path), _extra_files=extra)
+    def save(self, program: ScriptModule, path: Path, extra_files: dict[str, str]) -> None:
+        """Write a program as bytecode."""
+        program._save_for_lite_interpreter(str(path), _extra_files=extra_files)
 
 
 FORMAT = Ptl()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.quiet import silence_output
-from sentio_mobile.formats.artifacts import SPEC_KEY, damaged, missing_name, spec_json
-from sentio_mobile.formats.base import Runner
-from sentio_mobile.spec import Form, ModelSpec, Precision
+from sentio_mobile.formats.base import SPEC_KEY, ConvertedModel, Format, Runner, check_name, damaged, spec_json
+from sentio_mobile.spec import ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,26 +21,22 @@ if TYPE_CHECKING:
     from sentio_mobile.quantization.settings import QuantizationOptions
 
 
-class Tflite:
+@dataclass(frozen=True, kw_only=True)
+class Tflite(Format):
     """One `.tflite` file with one signature, whose input keeps PyTorch's layout."""
 
-    name = "tflite"
-    suffix = ".tflite"
+    name: str = "tflite"
+    suffix: str = ".tflite"
     extra: str | None = "tflite"
     converters: tuple[str, ...] = ("litert_torch", "ai_edge_quantizer")
     runtimes: tuple[str, ...] = ("ai_edge_litert",)
-    free_batch: tuple[Form, ...] = ()
-    timed_here = True
-    varies: str | None = None
-    precisions: Mapping[Form, tuple[Precision, ...]] = {
-        "spectrogram": ("fp32", "fp16", "int8-dynamic", "int8", "int8-full"),
-        # PCM of 8 bits would be another sound.
-        "waveform": ("fp32", "fp16", "int8-dynamic", "int8"),
-    }
+    precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8-dynamic", "int8", "int8-full")
+    # Inputs are 8-bit in int8-full, and PCM of 8 bits would be another sound.
+    spectrogram_only: tuple[Precision, ...] = ("int8-full",)
     calibrated: tuple[Precision, ...] = ("int8", "int8-full")
 
-    def convert(self, model: nn.Module, spec: ModelSpec) -> _Converted:
-        """Convert straight from PyTorch's graph; nothing goes through ONNX or TensorFlow."""
+    def convert(self, model: nn.Module, spec: ModelSpec) -> ConvertedModel:
+        """Convert the network and the front end one by one, straight from PyTorch's graph."""
         from sentio_mobile.formats.forms import Waveform
 
         if not isinstance(model, Waveform):
@@ -48,7 +44,7 @@ class Tflite:
         network = _convert(model.model, spec.in_form("spectrogram"), spec.output_name)
         return _Converted(network, _convert(model.front_end, spec, "spectrogram"), spec)
 
-    def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
+    def open(self, path: Path, spec: ModelSpec, threads: int = 1) -> Runner:
         """Load a file with the LiteRT interpreter, which verifies the whole flatbuffer before it reads any of it.
 
         Raises:
@@ -64,81 +60,82 @@ class Tflite:
             raise damaged(path, "LiteRT", error) from error
         signatures: dict[str, dict[str, list[str]]] = interpreter.get_signature_list()
         signature, names = next(iter(signatures.items()), ("", {}))
-        for wanted, side in ((spec.input_name, "inputs"), (spec.output_name, "outputs")):
-            found = names.get(side, [])
-            if wanted not in found:
-                raise missing_name(path, wanted, found)
+        check_name(path, spec.input_name, names.get("inputs", []))
+        check_name(path, spec.output_name, names.get("outputs", []))
         return _Runner(interpreter.get_signature_runner(signature), spec)
 
-    def numbers(self, path: Path) -> Mapping[str, int]:
-        """As of the tensors that have content of their own."""
-        from sentio_mobile.formats.tflite_file import constants_of, read
+    def stored_numbers(self, path: Path) -> Mapping[str, int]:
+        """Count the numbers of the tensors that have content of their own."""
+        from sentio_mobile.formats.tflite_file import count_constants, read
 
-        return constants_of(read(path))
+        return count_constants(read(path))
 
 
+@dataclass(frozen=True)
 class _Converted:
-    """The network, and what comes before it, each as a file's content in 32 bits."""
+    """The network, and the front end where there is one, each as the content of a 32-bit file."""
 
-    def __init__(self, network: bytes, front_end: bytes | None, spec: ModelSpec) -> None:
-        self.network, self.front_end, self.spec = network, front_end, spec
+    network: bytes
+    front_end: bytes | None
+    spec: ModelSpec
 
-    def write(self, precision: Precision, rounding: QuantizationOptions, path: Path) -> None:
-        """The network is rounded by itself, joined to the front end after it, and given its spec as metadata."""
-        from sentio_mobile.formats.tflite_file import finished, join
+    def write(self, precision: Precision, options: QuantizationOptions, path: Path) -> None:
+        """Quantize the network alone, join the front end to it, and add the spec as metadata."""
+        from sentio_mobile.formats.tflite_file import finish, join
         from sentio_mobile.formats.tflite_quantize import quantize
 
-        content = quantize(self.network, precision, rounding, self.spec.in_form("spectrogram"))
-        whole = content if self.front_end is None else join(self.front_end, content)
-        path.write_bytes(finished(whole, SPEC_KEY, spec_json(self.spec)))
+        network = quantize(self.network, precision, options=options, spec=self.spec.in_form("spectrogram"))
+        model = network if self.front_end is None else join(self.front_end, network)
+        path.write_bytes(finish(model, SPEC_KEY, spec_json(self.spec)))
 
 
 class _Runner:
     def __init__(self, signature: Any, spec: ModelSpec) -> None:
         self.signature, self.input_name, self.output_name = signature, spec.input_name, spec.output_name
-        self.takes = _Scale(signature.get_input_details()[spec.input_name])
-        self.gives = _Scale(signature.get_output_details()[spec.output_name])
+        self.input_scale = _Scale(signature.get_input_details()[spec.input_name])
+        self.output_scale = _Scale(signature.get_output_details()[spec.output_name])
 
-    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer = self.signature(**{self.input_name: self.takes.rounded(given)})[self.output_name]
-        return self.gives.plain(answer)
+    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        outputs = self.signature(**{self.input_name: self.input_scale.quantize(inputs)})
+        return self.output_scale.dequantize(outputs[self.output_name])
 
 
 class _Scale:
-    """How an input or output stands for real numbers: as itself, or as (number - zero point) * scale in 8 bits."""
+    """How an input or output stores real numbers: as they are, or as 8-bit integers, (integer - zero point) * scale."""
 
     def __init__(self, details: Mapping[str, Any]) -> None:
-        self.scale, self.zero = details["quantization"]
-        self.is_plain, self.type = details["dtype"] == np.float32, details["dtype"]
+        self.scale, self.zero_point = details["quantization"]
+        self.dtype = details["dtype"]
 
-    def rounded(self, values: NDArray[np.float32]) -> NDArray[np.generic]:
-        if self.is_plain:
+    def quantize(self, values: NDArray[np.float32]) -> NDArray[np.generic]:
+        if self.dtype == np.float32:
             return values
-        limits = np.iinfo(self.type)
-        rounded: NDArray[np.generic] = np.clip(np.rint(values / self.scale + self.zero), limits.min, limits.max)
-        return rounded.astype(self.type)
+        limits = np.iinfo(self.dtype)
+        integers = np.clip(np.rint(values / self.scale + self.zero_point), limits.min, limits.max)
+        quantized: NDArray[np.generic] = integers.astype(self.dtype)
+        return quantized
 
-    def plain(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
-        if self.is_plain:
+    def dequantize(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
+        if self.dtype == np.float32:
             return values.astype(np.float32, copy=False)
-        return ((values.astype(np.float32) - self.zero) * np.float32(self.scale)).astype(np.float32)
+        return ((values.astype(np.float32) - self.zero_point) * np.float32(self.scale)).astype(np.float32)
 
 
 def _convert(model: nn.Module, spec: ModelSpec, output_name: str) -> bytes:
-    """A network, or a front end, as the content of a file."""
+    """Convert a network, or a front end, to the content of a file."""
     import litert_torch
     import torch
 
     example = {spec.input_name: torch.zeros(spec.input_shape)}
-    converted = litert_torch.convert(_named(model, spec, output_name).eval(), sample_kwargs=example)
+    converted = litert_torch.convert(_with_names(model, spec, output_name).eval(), sample_kwargs=example)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "converted.tflite"
-        converted.export(str(place))
-        return place.read_bytes()
+        path = Path(folder) / "converted.tflite"
+        converted.export(str(path))
+        return path.read_bytes()
 
 
-def _named(model: nn.Module, spec: ModelSpec, output_name: str) -> nn.Module:
-    """The model with the spec's names, which the converter reads from keyword arguments and from a dictionary."""
+def _with_names(model: nn.Module, spec: ModelSpec, output_name: str) -> nn.Module:
+    """The model with the spec's names, which the converter takes from keyword arguments and from a dictionary."""
     import torch
     from torch import nn
 

@@ -1,7 +1,7 @@
-"""Two TensorFlow Lite files become one, and what a file keeps is counted, on the flatbuffer itself.
+"""TensorFlow Lite files on the level of the flatbuffer: join two, add metadata, count the stored numbers.
 
-A waveform model is a front end, which must stay in 32 bits, and a network, which may be rounded. No converter takes
-the two apart again, so that they are converted one by one and joined here.
+A waveform model is a front end, which must stay in 32 bits, and a network, which may be quantized. No converter can
+quantize one part only, so that the two are converted one by one and joined here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sentio_mobile.formats.artifacts import damaged
+from sentio_mobile.formats.base import damaged
 
 _TYPES: Mapping[int, str] = {
     0: "float32",
@@ -26,36 +26,39 @@ _TYPES: Mapping[int, str] = {
     9: "int8",
     17: "int4",
 }
-"""Names of the schema's tensor types."""
+"""numpy's names for the schema's tensor types."""
 
 ALIGNMENT = 16
-"""Of weights in a file, in bytes, as the schema wants it."""
+"""Alignment of weights in a file, in bytes, as the schema demands it."""
 
 
 def read(path: Path) -> Any:
-    """A file as the schema's objects.
+    """Read a file as the schema's objects.
 
     Raises:
-        BundleError: it is no such file.
+        BundleError: It is not a TensorFlow Lite file.
     """
     try:
         return _parsed(path.read_bytes())
-    except Exception as error:  # a flatbuffer that is none ends anywhere
+    except Exception as error:  # parsing a file that is not a flatbuffer raises anything
         raise damaged(path, "the flatbuffer reader", error) from error
 
 
-def join(front: bytes, network: bytes) -> bytes:
-    """One model that feeds what `front` gives into `network`. The joint is a tensor of 32-bit numbers.
+def join(front_end: bytes, network: bytes) -> bytes:
+    """Make one model that feeds the output of `front_end` into `network`, through a tensor of 32-bit numbers.
+
+    Args:
+        front_end: Content of a file.
+        network: Content of a file.
 
     Raises:
-        ValueError: one of them has not one subgraph with one input and one output, or they do not fit.
+        ValueError: One of them has not one subgraph with one input and one output, or they do not fit.
     """
-    first, second = _parsed(front), _parsed(network)
-    before, after = _only(first), _only(second)
-    joint = before.tensors[before.outputs[0]]
-    taken = after.tensors[after.inputs[0]]
-    if list(joint.shape) != list(taken.shape) or (joint.type, taken.type) != (0, 0):
-        raise ValueError(f"a front end that gives {list(joint.shape)} does not fit a network of {list(taken.shape)}")
+    first, second = _parsed(front_end), _parsed(network)
+    before, after = _only_graph(first), _only_graph(second)
+    source, target = before.tensors[before.outputs[0]], after.tensors[after.inputs[0]]
+    if list(source.shape) != list(target.shape) or (source.type, target.type) != (0, 0):
+        raise ValueError(f"a front end that gives {list(source.shape)} does not fit a network of {list(target.shape)}")
     buffers, tensors, codes = len(first.buffers), len(before.tensors), len(first.operatorCodes)
     moved = {index: index + tensors for index in range(len(after.tensors))} | {
         after.inputs[0]: before.outputs[0],
@@ -79,10 +82,15 @@ def join(front: bytes, network: bytes) -> bytes:
     return _written(first)
 
 
-def finished(content: bytes, name: str, text: str) -> bytes:
-    """The same model as it is given out: with a text among its metadata, which a reader of flatbuffers finds by `name`.
+def finish(content: bytes, name: str, text: str) -> bytes:
+    """Make the file that is shipped: add a text to the metadata, and shorten the names of inner tensors.
 
-    What is inside loses its names: they repeat the path to each module, and are 1.4% of an 8-bit file.
+    Those names repeat the path to each module, and are 1.4% of an 8-bit file.
+
+    Args:
+        content: Content of a file.
+        name: Name of the text, by which a flatbuffer reader finds it.
+        text: The text.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -100,22 +108,22 @@ def finished(content: bytes, name: str, text: str) -> bytes:
 
 
 def metadata_of(model: Any, name: str) -> str | None:
-    """The text of that name among a model's metadata; None where there is none."""
+    """The text of a name in a model's metadata; None where there is none."""
     for entry in model.metadata or []:
         if entry.name.decode() == name:
             return bytes(model.buffers[entry.buffer].data).decode()
     return None
 
 
-def constants_of(model: Any) -> dict[str, int]:
-    """How many numbers there are of each type in tensors that have content of their own."""
-    found: Counter[str] = Counter()
+def count_constants(model: Any) -> dict[str, int]:
+    """Count the numbers of each type in tensors that have content of their own."""
+    counts: Counter[str] = Counter()
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             content = model.buffers[tensor.buffer]
             if (content.data is not None and len(content.data)) or content.size:
-                found[_TYPES.get(int(tensor.type), f"type {tensor.type}")] += int(np.prod(tensor.shape))
-    return dict(found)
+                counts[_TYPES.get(int(tensor.type), f"type {tensor.type}")] += int(np.prod(tensor.shape))
+    return dict(counts)
 
 
 def _parsed(content: bytes) -> Any:
@@ -125,32 +133,32 @@ def _parsed(content: bytes) -> Any:
 
 
 def _written(model: Any) -> bytes:
-    """A model as a file's content: weights stand behind the flatbuffer, where kernels find them aligned.
+    """A model as the content of a file, with the weights aligned behind the flatbuffer.
 
-    The library's own writer knows no alignment inside of it, and writes a weight byte by byte.
+    The library's own writer does not align what is inside, and writes a weight byte by byte.
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
     filled = [buffer for buffer in model.buffers if buffer.data is not None and len(buffer.data)]
     contents = [bytes(buffer.data) for buffer in filled]
     for buffer in filled:
-        # Not 0, which would not be written: the places are filled in when the length of what is before them is known.
+        # Not 0, which would not be written. The offsets follow when the length of the flatbuffer is known.
         buffer.data, buffer.offset, buffer.size = None, 1, 1
-    at = _aligned(len(flatbuffer_utils.convert_object_to_bytearray(model)))
+    offset = _aligned(len(flatbuffer_utils.convert_object_to_bytearray(model)))
     for buffer, content in zip(filled, contents, strict=True):
-        buffer.offset, buffer.size = at, len(content)
-        at = _aligned(at + len(content))
-    whole = bytearray(flatbuffer_utils.convert_object_to_bytearray(model))
+        buffer.offset, buffer.size = offset, len(content)
+        offset = _aligned(offset + len(content))
+    file = bytearray(flatbuffer_utils.convert_object_to_bytearray(model))
     for buffer, content in zip(filled, contents, strict=True):
-        whole += bytes(buffer.offset - len(whole)) + content
-    return bytes(whole)
+        file += bytes(buffer.offset - len(file)) + content
+    return bytes(file)
 
 
-def _aligned(place: int) -> int:
-    return -(-place // ALIGNMENT) * ALIGNMENT
+def _aligned(offset: int) -> int:
+    return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-def _only(model: Any) -> Any:
+def _only_graph(model: Any) -> Any:
     (graph,) = model.subgraphs
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise ValueError("only models with one input and one output can be joined")

@@ -1,6 +1,6 @@
-"""TorchScript, for applications that already link libtorch.
+"""TorchScript, for applications that already link libtorch, and the base of `ptl`, which is made from the same trace.
 
-PyTorch calls TorchScript deprecated and puts no more work into it: choose another format for a new application.
+PyTorch has deprecated TorchScript: choose another format for a new application.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import io
 import warnings
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.formats.artifacts import SPEC_KEY, damaged, spec_json
-from sentio_mobile.formats.base import Runner
-from sentio_mobile.spec import Form, ModelSpec, Precision
+from sentio_mobile.formats.base import SPEC_KEY, Format, Runner, damaged, spec_json
+from sentio_mobile.spec import ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,118 +26,112 @@ if TYPE_CHECKING:
     from sentio_mobile.quantization.settings import QuantizationOptions
 
 
-class TorchScript:
-    """Trace, freeze, save: one `.pt` file that `torch.jit.load` and libtorch read. Inputs and outputs have no names."""
+@dataclass(frozen=True, kw_only=True)
+class TorchScript(Format):
+    """One `.pt` file, traced and frozen, that `torch.jit.load` and libtorch read. Inputs and outputs have no names."""
 
-    name = "torchscript"
-    suffix = ".pt"
-    extra: str | None = None
-    converters: tuple[str, ...] = ()
+    name: str = "torchscript"
+    suffix: str = ".pt"
     runtimes: tuple[str, ...] = ("torch",)
-    free_batch: tuple[Form, ...] = ()
-    timed_here = True
-    varies: str | None = None
-
-    precisions: Mapping[Form, tuple[Precision, ...]] = {"spectrogram": ("fp32",), "waveform": ("fp32",)}
-    calibrated: tuple[Precision, ...] = ()
+    runtime_name: str = "PyTorch"
+    """What messages call the runtime."""
 
     def convert(self, model: nn.Module, spec: ModelSpec) -> _Converted:
-        """Trace and freeze."""
-        return _Converted(traced(model, spec), spec)
+        """Trace the network and make its weights constants of the program."""
+        import torch
 
-    def open(self, path: Path, spec: ModelSpec, threads: int) -> Runner:
-        """Load a file with `torch.jit.load`. A TorchScript file is a program: check its hash first.
+        with torch.no_grad():
+            program = torch.jit.trace(model.eval(), torch.zeros(spec.input_shape))  # type: ignore[no-untyped-call]
+        return _Converted(self, _without_call_stacks(torch.jit.freeze(program)), spec)
+
+    def open(self, path: Path, spec: ModelSpec, threads: int = 1) -> Runner:
+        """Load a file. A TorchScript file is a program: check its hash first.
 
         Raises:
             BundleError: PyTorch cannot load it.
         """
-        import torch
-
         try:
-            with warnings.catch_warnings():
-                # The deprecation is told above; a user who loads a file can do nothing about it.
-                warnings.filterwarnings("ignore", message="`torch.jit.load` is deprecated")
-                program = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+            return _Runner(self.load(path), threads)
         except (RuntimeError, ValueError, OSError) as error:
+            raise damaged(path, self.runtime_name, error) from error
+
+    def stored_numbers(self, path: Path) -> Mapping[str, int]:
+        """Count the numbers in the archive's files of constants, which are all of 32 bits here."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                files = [file for file in archive.infolist() if "/constants/" in file.filename]
+        except (OSError, zipfile.BadZipFile) as error:
             raise damaged(path, "PyTorch", error) from error
-        return TorchRunner(program.eval(), threads)
+        return {"float32": sum(file.file_size for file in files if "pkl" not in file.filename) // 4}
 
-    def numbers(self, path: Path) -> Mapping[str, int]:
-        """As of the file's tensors."""
-        return numbers_of(path)
+    def load(self, path: Path) -> Any:
+        """Load the program with PyTorch."""
+        import torch
+
+        with warnings.catch_warnings():
+            # The documentation says that TorchScript is deprecated; whoever loads a file cannot change it.
+            warnings.filterwarnings("ignore", message="`torch.jit.load` is deprecated")
+            return torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+
+    def save(self, program: ScriptModule, path: Path, extra_files: dict[str, str]) -> None:
+        """Write a program.
+
+        Args:
+            program: The traced network.
+            path: The file to write.
+            extra_files: Texts to add to the archive, by name.
+        """
+        import torch
+
+        torch.jit.save(program, str(path), _extra_files=extra_files)
 
 
+@dataclass(frozen=True)
 class _Converted:
-    def __init__(self, program: ScriptModule, spec: ModelSpec) -> None:
-        self.program, self.spec = program, spec
+    format: TorchScript
+    program: ScriptModule
+    spec: ModelSpec
 
-    def write(self, precision: Precision, rounding: QuantizationOptions, path: Path) -> None:
-        """Write the program with its spec among the file's extra files, under `SPEC_KEY`."""
+    def write(self, precision: Precision, options: QuantizationOptions, path: Path) -> None:
+        """Write the program, with its spec as the extra file `SPEC_KEY`."""
+        self.format.save(self.program, path, {SPEC_KEY: spec_json(self.spec)})
+
+
+@dataclass(frozen=True)
+class _Runner:
+    program: Any
+    threads: int
+
+    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         import torch
 
-        torch.jit.save(self.program, str(path), _extra_files={SPEC_KEY: spec_json(self.spec)})
-
-
-class TorchRunner:
-    """A program that PyTorch has loaded."""
-
-    def __init__(self, program: Any, threads: int) -> None:
-        self.program, self.threads = program, threads
-
-    def __call__(self, given: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One clip to valence and arousal."""
-        import torch
-
-        # PyTorch's number of threads belongs to the process: it is given back after each call.
+        # PyTorch has one number of threads for the whole process: it is restored after each call.
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         try:
             with torch.no_grad():
-                # A copy, because a read-only array (a memory map) makes PyTorch warn.
-                answer: NDArray[np.float32] = self.program(torch.tensor(given)).numpy()
+                # A copy, because PyTorch warns of a read-only array (a memory map).
+                predictions: NDArray[np.float32] = self.program(torch.tensor(inputs)).numpy()
         finally:
             torch.set_num_threads(before)
-        return answer
+        return predictions
 
 
-def traced(model: nn.Module, spec: ModelSpec) -> ScriptModule:
-    """The model as a program whose weights are constants."""
-    import torch
+def _without_call_stacks(program: ScriptModule) -> ScriptModule:
+    """The same program without the call stacks that tracing records, which have source paths of this machine.
 
-    with torch.no_grad():
-        program = torch.jit.trace(model.eval(), torch.zeros(spec.input_shape))  # type: ignore[no-untyped-call]
-    return _without_traces(torch.jit.freeze(program))
-
-
-def numbers_of(path: Path) -> dict[str, int]:
-    """How many numbers the files of constants in a TorchScript archive hold; they are all of 32 bits here.
-
-    Raises:
-        BundleError: it is no such archive.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = [i.file_size for i in archive.infolist() if "/constants/" in i.filename and "pkl" not in i.filename]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise damaged(path, "PyTorch", error) from error
-    return {"float32": sum(sizes) // 4}
-
-
-def _without_traces(program: ScriptModule) -> ScriptModule:
-    """The same program without the call stacks that tracing records, source paths of this machine among them.
-
-    PyTorch has no option to leave them out of the file, but it loads a file from which they were taken.
+    PyTorch has no option to leave them out of the file, but loads a file from which they were removed.
     """
     import torch
 
-    full, bare = io.BytesIO(), io.BytesIO()
+    full, stripped = io.BytesIO(), io.BytesIO()
     torch.jit.save(program, full)
-    with zipfile.ZipFile(full) as source, zipfile.ZipFile(bare, "w") as target:
+    with zipfile.ZipFile(full) as source, zipfile.ZipFile(stripped, "w") as target:
         for item in source.infolist():
             if not item.filename.endswith(".debug_pkl"):
                 target.writestr(item.filename, source.read(item))
-    bare.seek(0)
-    return torch.jit.load(bare)  # type: ignore[no-untyped-call]
+    stripped.seek(0)
+    return torch.jit.load(stripped)  # type: ignore[no-untyped-call]
 
 
 FORMAT = TorchScript()

@@ -23,7 +23,8 @@ from sentio_mobile.bundle.bundle import Bundle, open_bundle
 from sentio_mobile.bundle.parity import Parity, parity_of
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.errors import BundleError, CheckFailedError
-from sentio_mobile.formats.base import Runner, get_format, require
+from sentio_mobile.formats.base import Runner, require_packages
+from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.live import check_live, live_windows, mono_float
 from sentio_mobile.spec import Artifact, Form, ModelSpec
@@ -54,7 +55,9 @@ class Predictor:
     artifact: Artifact | None = None
 
     @classmethod
-    def open(cls, bundle: Path, *, format_name: str = "onnx", threads: int = 1, form: Form | None = None) -> Predictor:
+    def open(
+        cls, bundle: Path, *, format_name: str = DEFAULT_FORMAT, threads: int = 1, form: Form | None = None
+    ) -> Predictor:
         """Load one artifact of a bundle.
 
         Args:
@@ -69,7 +72,7 @@ class Predictor:
             MissingExtraError: The format's packages are not installed.
         """
         format_ = get_format(format_name)
-        require(format_, format_.runtimes)
+        require_packages(format_, format_.runtimes)
         opened = open_bundle(bundle)
         forms = [artifact.form for artifact in opened.artifacts if artifact.format == format_name]
         chosen: Form = form or ("waveform" if forms == ["waveform"] else "spectrogram")
@@ -77,7 +80,7 @@ class Predictor:
         return cls(
             spec=spec,
             run=format_.open(artifact.path, spec, threads),
-            batch=BATCH if chosen in format_.free_batch else 1,
+            batch=BATCH if chosen in format_.batched else 1,
             bundle=opened,
             artifact=artifact,
         )

@@ -15,12 +15,12 @@ from sentio_mobile.errors import ConversionError
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.spec import Precision
 
-KEEPING: tuple[Precision, ...] = ("int8-dynamic", "int8")
-"""The precisions in which a layer can be left as it is: the others are the same for all that a network has."""
+KEEP_FLOAT_PRECISIONS: tuple[Precision, ...] = ("int8-dynamic", "int8")
+"""The precisions in which single layers can stay in floating point."""
 
-LONG_ADDEND = 4096
-"""Numbers of a constant that is only added, such as the positions of tokens, from which on it is worth an operation to
-store it narrow."""
+MIN_POSITION_CONSTANT = 4096
+"""Numbers that a constant which is only added, such as the positions of tokens, must have to be stored in fewer bits:
+that takes an operation that widens it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class QuantizationOptions:
         return replace(
             self,
             calibration=self.calibration if precision in calibrated else None,
-            kept=self.kept if precision in KEEPING else {},
+            kept=self.kept if precision in KEEP_FLOAT_PRECISIONS else {},
             answering=self.answering if precision == "int8" else {},
         )
 

@@ -27,8 +27,9 @@ from sentio_mobile.errors import BundleError
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.worker import ConversionJob, ConversionResult
-from sentio_mobile.formats.base import get_format, write_artifact
+from sentio_mobile.formats.base import write_artifact
 from sentio_mobile.formats.forms import in_form
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.metrics.agreement import evaluate, retention
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint

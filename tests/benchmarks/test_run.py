@@ -9,7 +9,7 @@ from sentio_mobile.benchmarks.results import Benchmark, read_benchmark
 from sentio_mobile.benchmarks.run import benchmark
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.errors import BundleError, InputError
-from sentio_mobile.formats.onnx import Onnx
+from sentio_mobile.formats.onnx import FORMAT
 
 
 def test_every_artifact_is_measured_and_judged(bundle: Bundle, measured: Benchmark) -> None:
@@ -40,7 +40,7 @@ def test_it_is_written_as_json(measured: Benchmark, tmp_path: Path) -> None:
 def test_what_cannot_be_timed_here_gets_no_figure(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, saying: Callable[..., Bundle]
 ) -> None:
-    monkeypatch.setattr(Onnx, "timed_here", False)
+    monkeypatch.setattr("sentio_mobile.formats.onnx.FORMAT", replace(FORMAT, timed_here=False))
     only = replace(bundle, artifacts=(bundle.artifact("onnx"),))
     found = benchmark(only, runs=50)
     assert found.measured[0].latency is None

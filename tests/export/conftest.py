@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sentio_mobile.export.worker import ConversionJob, convert
-from sentio_mobile.formats.base import get_format, missing
+from sentio_mobile.formats.base import missing_packages
+from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.spec import FORMATS, Artifact, AudioSpec, Form
+from sentio_mobile.spec import Artifact, AudioSpec, Form
 
 SMALL = MobileViTSettings(
     layers=2, heads=2, head_width=16, width=64, mlp_width=128, output_width=32, stem_widths=(8, 16, 32)
@@ -86,7 +87,7 @@ def waveforms(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 def converted(checkpoint: Path, form: Form, folder: Path) -> dict[str, Artifact]:
-    names = [name for name in FORMATS if not missing(get_format(name).converters)]
+    names = [name for name in format_names() if not missing_packages(get_format(name).converters)]
     with ThreadPoolExecutor(2) as pool:
         made = pool.map(
             lambda name: convert(

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from sentio_mobile.errors import BundleError
-from sentio_mobile.formats.artifacts import SPEC_KEY
-from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.base import SPEC_KEY
+from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.spec import FORMATS, Artifact, ModelSpec
+from sentio_mobile.spec import Artifact, ModelSpec
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def artifact_of(name: str, artifacts: dict[str, Artifact]) -> Artifact:
     return artifacts[name]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", format_names())
 def test_answers_as_pytorch_does(
     name: str,
     artifacts: dict[str, Artifact],
@@ -38,7 +38,7 @@ def test_answers_as_pytorch_does(
     assert np.abs(np.concatenate(found) - answers).max() < PARITY
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", format_names())
 def test_artifact_says_what_it_is(name: str, artifacts: dict[str, Artifact]) -> None:
     artifact = artifact_of(name, artifacts)
     assert (artifact.format, artifact.precision, artifact.form) == (name, "fp32", "spectrogram")
@@ -46,7 +46,7 @@ def test_artifact_says_what_it_is(name: str, artifacts: dict[str, Artifact]) -> 
     assert artifact.path.is_dir() == (name == "coreml")
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", format_names())
 def test_nothing_of_the_exporting_machine_is_inside(name: str, artifacts: dict[str, Artifact]) -> None:
     path = artifact_of(name, artifacts).path
     files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
@@ -153,7 +153,7 @@ def test_damaged_package_is_one_clear_line(
 
 
 def test_only_core_ml_off_the_mac_is_not_timed() -> None:
-    timed = {name: get_format(name).timed_here for name in FORMATS}
+    timed = {name: get_format(name).timed_here for name in format_names()}
     assert {name for name, is_timed in timed.items() if not is_timed} == (
         set() if sys.platform == "darwin" else {"coreml", "mlmodel"}
     )

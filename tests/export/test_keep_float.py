@@ -12,8 +12,9 @@ from sentio_mobile.errors import ConversionError, InputError
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.worker import ConversionJob, convert
-from sentio_mobile.formats.base import get_format, missing
-from sentio_mobile.formats.coreml_precision import SMALLEST
+from sentio_mobile.formats.base import missing_packages
+from sentio_mobile.formats.coreml import MIN_INT8_WEIGHTS
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.formats.tflite_file import read
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
@@ -85,7 +86,7 @@ def test_these_layers_stay_and_no_others(
     loaded: Checkpoint,
     tmp_path: Path,
 ) -> None:
-    if missing(get_format(name).converters):
+    if missing_packages(get_format(name).converters):
         pytest.skip(f"the packages of {name} are not installed")
     spec = loaded.spec
     mean, sd = (np.array(values, dtype=np.float32)[0] for values in (spec.image_mean, spec.image_sd))
@@ -99,7 +100,7 @@ def test_these_layers_stay_and_no_others(
         left = set(KEPT)
         # ONNX Runtime's dynamic rounding has no convolutions, and ours for Core ML is not for a few hundred numbers.
         if name == "coreml":
-            left |= {layer for layer, weight in weights.items() if weight.size <= SMALLEST}
+            left |= {layer for layer, weight in weights.items() if weight.size <= MIN_INT8_WEIGHTS}
         if (name, artifact.precision) == ("onnx", "int8"):
             left |= set(MobileViT.answering)
         if (name, artifact.precision) == ("onnx", "int8-dynamic"):

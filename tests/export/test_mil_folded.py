@@ -15,9 +15,9 @@ import torch
 import torchvision  # noqa: F401 (after coremltools, which may import tensorflow, it crashes)
 from numpy.typing import NDArray
 
-from sentio_mobile.formats.coreml_interpreter.mil_blob import Value, read_blob, unpack
+from sentio_mobile.formats.coreml_interpreter.arithmetic import Value, unpack_bits
 from sentio_mobile.formats.coreml_interpreter.mil_ops import OPERATIONS, run_operation
-from sentio_mobile.formats.coreml_interpreter.mil_read import Operation, TensorType
+from sentio_mobile.formats.coreml_interpreter.mil_read import Operation, TensorType, read_blob
 
 RANDOM = np.random.default_rng(7)
 
@@ -193,7 +193,7 @@ def test_types_are_what_the_program_announced() -> None:
     assert run_operation(Operation(kind="relu", inputs=given, outputs=["answer"], types=announced), {})
     for dtype, shape in ((np.float16, (2, 3, 4)), (np.float32, (2, 3, 5)), (np.float32, (2, 3))):
         wrong = [TensorType(np.dtype(dtype), shape)]
-        with pytest.raises(TypeError, match="announced"):
+        with pytest.raises(TypeError, match="declared"):
             run_operation(Operation(kind="relu", inputs=given, outputs=["answer"], types=wrong), {})
     with pytest.raises(TypeError, match="int8"):
         run("relu", x=INT8)
@@ -261,10 +261,10 @@ def test_scales_for_blocks(ct: ModuleType, blocks: tuple[int, ...], offset: bool
 
 
 def test_narrow_integers_are_unpacked() -> None:
-    assert unpack(np.uint8([0b01_10_11_00, 0b11]), 2, 5).tolist() == [0, 3, 2, 1, 3]
-    assert unpack(np.uint8([0b1010_0111]), 4, 2, signed=True).tolist() == [7, -6]
+    assert unpack_bits(np.uint8([0b01_10_11_00, 0b11]), 2, 5).tolist() == [0, 3, 2, 1, 3]
+    assert unpack_bits(np.uint8([0b1010_0111]), 4, 2, signed=True).tolist() == [7, -6]
     with pytest.raises(ValueError, match="too few"):
-        unpack(np.zeros(2, np.uint8), 6, 3)
+        unpack_bits(np.zeros(2, np.uint8), 6, 3)
 
 
 def test_damaged_weights_are_refused() -> None:

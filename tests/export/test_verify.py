@@ -18,8 +18,9 @@ from sentio_mobile.export import build as build_module
 from sentio_mobile.export.build import Built, build_bundle
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.worker import ConversionJob, ConversionResult
-from sentio_mobile.formats.base import get_format, require, write_artifact
+from sentio_mobile.formats.base import require_packages, write_artifact
 from sentio_mobile.formats.forms import Waveform
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
 
@@ -178,4 +179,4 @@ def test_an_existing_bundle_is_left_alone(made: Path, checkpoint: Path) -> None:
 
 def test_a_missing_package_is_named_with_the_command_that_brings_it() -> None:
     with pytest.raises(MissingExtraError, match=r"no_such_package: pip install 'sentio-mobile\[tflite\]'"):
-        require(get_format("tflite"), ("no_such_package",))
+        require_packages(get_format("tflite"), ("no_such_package",))

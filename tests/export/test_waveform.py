@@ -13,9 +13,9 @@ from sentio_mobile.bundle.golden import clip_of_excerpt, hard_sounds
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.errors import ConversionError
 from sentio_mobile.export.worker import ConversionJob, convert
-from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.spec import FORMATS, Artifact, AudioSpec, ModelSpec
+from sentio_mobile.spec import Artifact, AudioSpec, ModelSpec
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ def wanted(loaded: Checkpoint, clips: dict[str, NDArray[np.float32]]) -> dict[st
     return answers
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", format_names())
 def test_answers_as_the_reference_front_end_and_pytorch_do(
     name: str,
     waveforms: dict[str, Artifact],
@@ -64,7 +64,7 @@ def test_answers_as_the_reference_front_end_and_pytorch_do(
     assert max(diff.values()) < PARITY, diff
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", format_names())
 def test_artifact_says_what_it_is(name: str, waveforms: dict[str, Artifact]) -> None:
     artifact = artifact_of(name, waveforms)
     assert (artifact.format, artifact.precision, artifact.form) == (name, "fp32", "waveform")

@@ -21,7 +21,7 @@ from sentio_mobile.bundle.arm64.place import EMULATORS, PACKAGES, STAMP, find_to
 from sentio_mobile.bundle.arm64.run import emulate
 from sentio_mobile.errors import InputError, MissingExtraError, OutputError
 from sentio_mobile.export.worker import run_logged
-from sentio_mobile.formats.base import missing
+from sentio_mobile.formats.base import missing_packages
 
 DEBIAN = ("python3", "libgomp1", "libstdc++6")
 """What the wheels need of the distribution; apt knows what these need."""
@@ -77,7 +77,7 @@ def setup(place: Path, progress: Progress | None = None) -> None:
     packages = installed()
     if len(packages) == 1:
         raise MissingExtraError("onnxruntime", "onnx", "ARM64")
-    if missing(("pip",)):
+    if missing_packages(("pip",)):
         raise InputError("ARM64 needs pip to fetch wheels; python -m ensurepip brings it")
     place = place.absolute()
     if stands(place):

@@ -1,1 +1,1 @@
-"""What executes saved Core ML files where there is no Core ML: readers of the files, and each operation in numpy."""
+"""Executes saved Core ML files where there is no Core ML: readers of the files, and each operation in numpy."""

@@ -1,8 +1,8 @@
 """Operations of a Core ML program in numpy, written from their description and sharing no code with the converter.
 
-Here are those that exported students, teachers and front ends use. Arithmetic is in 32 bits and its result is rounded
-to what its input is stored in. For 16-bit programs that is a fair model of hardware that accumulates in 32 bits; one
-that accumulates in 16 is farther off than this says.
+These are the operations that exported students, teachers and front ends use. Arithmetic is in 32 bits, and its result
+is converted to the type of its input. For 16-bit programs that is a fair model of hardware that accumulates in 32 bits;
+hardware that accumulates in 16 differs more.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from sentio_mobile.formats.coreml_interpreter import mil_math
-from sentio_mobile.formats.coreml_interpreter.mil_blob import Value
-from sentio_mobile.formats.coreml_interpreter.mil_inputs import Inputs
-from sentio_mobile.formats.coreml_interpreter.mil_math import Tensor
-from sentio_mobile.formats.coreml_interpreter.mil_quantized import QUANTIZED, cast, rounded
-from sentio_mobile.formats.coreml_interpreter.mil_read import Operation
+from sentio_mobile.formats.coreml_interpreter import arithmetic
+from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor, Value, to_dtype
+from sentio_mobile.formats.coreml_interpreter.mil_quantized import QUANTIZED, cast
+from sentio_mobile.formats.coreml_interpreter.mil_read import Inputs, Operation
 
 
 def conv(inputs: Inputs) -> Tensor:
@@ -24,23 +22,23 @@ def conv(inputs: Inputs) -> Tensor:
     x, weight = inputs.tensor("x"), inputs.tensor("weight")
     if (kind := inputs.text("pad_type")) == "custom":
         top, bottom, left, right = inputs.numbers("pad")
-        x = mil_math.padded(x, top, bottom=bottom, left=left, right=right)
+        x = arithmetic.pad(x, top=top, bottom=bottom, left=left, right=right)
     elif kind != "valid":
         raise ValueError(f"padding {kind!r} is not known")
     strides = inputs.numbers("strides") if inputs.has("strides") else [1, 1]
     dilations = inputs.numbers("dilations") if inputs.has("dilations") else [1, 1]
-    answer = mil_math.convolve(x, weight, strides=strides, dilations=dilations, groups=inputs.number("groups", 1))
-    return answer + inputs.tensor("bias").reshape(-1, 1, 1) if inputs.has("bias") else answer
+    result = arithmetic.convolve(x, weight, strides=strides, dilations=dilations, groups=inputs.number("groups", 1))
+    return result + inputs.tensor("bias").reshape(-1, 1, 1) if inputs.has("bias") else result
 
 
 def linear(inputs: Inputs) -> Tensor:
     """x times the transposed weight, plus the bias."""
-    answer = inputs.tensor("x") @ inputs.tensor("weight").T
-    return answer + inputs.tensor("bias") if inputs.has("bias") else answer
+    result = inputs.tensor("x") @ inputs.tensor("weight").T
+    return result + inputs.tensor("bias") if inputs.has("bias") else result
 
 
 def matmul(inputs: Inputs) -> Tensor:
-    """Matrix product over the last two axes, either side transposed first if asked."""
+    """Matrix product over the last two axes, of which either side may be transposed first."""
     x, y = inputs.tensor("x"), inputs.tensor("y")
     x = np.swapaxes(x, -1, -2) if inputs.flag("transpose_x") else x
     y = np.swapaxes(y, -1, -2) if inputs.flag("transpose_y") else y
@@ -48,24 +46,24 @@ def matmul(inputs: Inputs) -> Tensor:
 
 
 def layer_norm(inputs: Inputs) -> Tensor:
-    """Mean 0 and variance 1 over the given axes, then a scale and a shift for each element of them."""
+    """Normalize to mean 0 and variance 1 over the given axes, then scale and shift each element."""
     x, axes = inputs.tensor("x"), tuple(inputs.numbers("axes"))
     centred = x - x.mean(axes, keepdims=True)
     epsilon = inputs.tensor("epsilon") if inputs.has("epsilon") else np.float32(1e-5)
-    answer = centred / np.sqrt((centred**2).mean(axes, keepdims=True) + epsilon)
-    answer = answer * inputs.tensor("gamma") if inputs.has("gamma") else answer
-    return answer + inputs.tensor("beta") if inputs.has("beta") else answer
+    result = centred / np.sqrt((centred**2).mean(axes, keepdims=True) + epsilon)
+    result = result * inputs.tensor("gamma") if inputs.has("gamma") else result
+    return result + inputs.tensor("beta") if inputs.has("beta") else result
 
 
 def gelu(inputs: Inputs) -> Tensor:
-    """The exact one only."""
+    """GELU in the exact mode, the only one known."""
     if inputs.has("mode") and (mode := inputs.text("mode")) != "EXACT":
         raise ValueError(f"the mode {mode!r} is not known")
-    return mil_math.gelu(inputs.tensor("x"))
+    return arithmetic.gelu(inputs.tensor("x"))
 
 
 def reduce(inputs: Inputs, by: Callable[..., Tensor]) -> Tensor:
-    """One number for what lies along the given axes."""
+    """Reduce the given axes to one number."""
     return by(inputs.tensor("x"), axis=tuple(inputs.numbers("axes")), keepdims=inputs.flag("keep_dims"))
 
 
@@ -94,7 +92,7 @@ def concat(inputs: Inputs) -> Value:
 
 
 def slice_by_index(inputs: Inputs) -> Value:
-    """A part of each axis. A mask's flag stands for the axis's own end, or drops the axis."""
+    """Take a part of each axis. A set flag of a mask means the axis's own end, or drops the axis."""
     x = inputs.value("x")
     begin, end = inputs.numbers("begin"), inputs.numbers("end")
     step = inputs.numbers("stride") if inputs.has("stride") else [1] * x.ndim
@@ -122,12 +120,12 @@ _ARITHMETIC: Mapping[str, Callable[[Inputs], Tensor]] = {
     "reduce_mean": lambda inputs: reduce(inputs, np.mean),
     "reduce_sum": lambda inputs: reduce(inputs, np.sum),
     "relu": lambda inputs: np.maximum(inputs.tensor("x"), np.float32(0)),
-    "softmax": lambda inputs: mil_math.softmax(inputs.tensor("x"), inputs.number("axis", -1)),
+    "softmax": lambda inputs: arithmetic.softmax(inputs.tensor("x"), inputs.number("axis", -1)),
     "sqrt": lambda inputs: np.sqrt(inputs.tensor("x")),
     "sub": lambda inputs: inputs.tensor("x") - inputs.tensor("y"),
     "tanh": lambda inputs: np.tanh(inputs.tensor("x")),
 }
-"""Computed in 32 bits."""
+"""These compute in 32 bits."""
 
 _MOVING: Mapping[str, Callable[[Inputs], Value | list[Value]]] = {
     "concat": concat,
@@ -138,35 +136,42 @@ _MOVING: Mapping[str, Callable[[Inputs], Value | list[Value]]] = {
     "squeeze": lambda inputs: np.squeeze(inputs.value("x"), tuple(inputs.numbers("axes"))),
     "transpose": lambda inputs: inputs.value("x").transpose(inputs.numbers("perm")),
 }
-"""Numbers stay as they are, whatever their type."""
+"""These move numbers and do not compute, whatever the type."""
 
 _OTHERS: Mapping[str, Callable[[Inputs], Value]] = {"cast": cast, **QUANTIZED}
 
 OPERATIONS = sorted((*_ARITHMETIC, *_MOVING, *_OTHERS))
-"""What is known beside `const`, by the name that the Core ML specification gives it."""
+"""Names in the Core ML specification of all known operations but `const`."""
 
 
 def run_operation(operation: Operation, values: Mapping[str, Value]) -> list[Value]:
-    """Execute one operation on values that have been computed or read before it.
+    """Execute one operation.
+
+    Args:
+        operation: The operation.
+        values: The values that were computed or read before, by name.
+
+    Returns:
+        Its results.
 
     Raises:
-        TypeError: the result is not of the type that the program announces.
+        TypeError: A result is not of the type that the program declares.
     """
-    given = {
+    inputs = {
         name: [values[item] if isinstance(item, str) else item for item in items]
         for name, items in operation.inputs.items()
     }
-    # Infinities come and go without a word in Core ML, too; it is the answers that are judged.
+    # Core ML does not report infinities either; parity checks the predictions.
     with np.errstate(all="ignore"):
-        answers = _answers(operation.kind, Inputs(given))
-    for announced, answer in zip(operation.types, answers, strict=bool(operation.types)):
-        if not announced.fits(answer):
-            raise TypeError(f"the answer is {answer.dtype} {list(answer.shape)}, and {announced} was announced")
-    return answers
+        results = _run(operation.kind, Inputs(inputs))
+    for declared, result in zip(operation.types, results, strict=bool(operation.types)):
+        if not declared.fits(result):
+            raise TypeError(f"the result is {result.dtype} {list(result.shape)}, and {declared} was declared")
+    return results
 
 
-def _answers(kind: str, inputs: Inputs) -> list[Value]:
+def _run(kind: str, inputs: Inputs) -> list[Value]:
     if kind in _ARITHMETIC:
-        return [rounded(_ARITHMETIC[kind](inputs), inputs.value("x").dtype)]
-    answer = (_MOVING if kind in _MOVING else _OTHERS)[kind](inputs)
-    return answer if isinstance(answer, list) else [answer]
+        return [to_dtype(_ARITHMETIC[kind](inputs), inputs.value("x").dtype)]
+    result = (_MOVING if kind in _MOVING else _OTHERS)[kind](inputs)
+    return result if isinstance(result, list) else [result]

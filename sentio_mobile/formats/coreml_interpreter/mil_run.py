@@ -1,6 +1,6 @@
-"""Execute a Core ML program in numpy, so that a package is checked where there is no Core ML.
+"""Execute a Core ML program in numpy, so that a package can be checked where there is no Core ML.
 
-It refuses a program with any operation that is not known here.
+A program with an unknown operation is refused.
 """
 
 from __future__ import annotations
@@ -10,32 +10,30 @@ from pathlib import Path
 import numpy as np
 
 from sentio_mobile.errors import BundleError
-from sentio_mobile.formats.artifacts import damaged, missing_name
-from sentio_mobile.formats.coreml_interpreter.mil_blob import Value
-from sentio_mobile.formats.coreml_interpreter.mil_math import Tensor
+from sentio_mobile.formats.base import check_name, damaged
+from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor, Value
 from sentio_mobile.formats.coreml_interpreter.mil_ops import OPERATIONS, run_operation
 from sentio_mobile.formats.coreml_interpreter.mil_read import READER, Operation, read_package
 from sentio_mobile.formats.coreml_interpreter.protobuf import FAULTS
 
 
 class MilRunner:
-    """A package that is loaded and answers.
+    """A loaded package: a function from its input to its output.
 
     Args:
-        path: the `.mlpackage` folder.
-        input_name: name of its one input.
-        output_name: name of the output to give.
+        path: The `.mlpackage` folder.
+        input_name: Name of its input.
+        output_name: Name of its output.
 
     Raises:
-        BundleError: the package is damaged, has not these names, or needs an operation that is not known here.
+        BundleError: The package is damaged, has not these names, or has an unknown operation.
     """
 
     def __init__(self, path: Path, input_name: str, output_name: str) -> None:
         self.path, self.input_name, self.output_name = path, input_name, output_name
         program = read_package(path)
-        for wanted, found in ((input_name, program.inputs), (output_name, program.outputs)):
-            if wanted not in found:
-                raise missing_name(path, wanted, found)
+        check_name(path, input_name, program.inputs)
+        check_name(path, output_name, program.outputs)
         self.constants: dict[str, Value] = {}
         self.operations: list[Operation] = []
         for operation in program.operations:
@@ -51,13 +49,13 @@ class MilRunner:
             else:
                 self.operations.append(operation)
 
-    def __call__(self, given: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor) -> Tensor:
         """Run the program on one input.
 
         Raises:
-            BundleError: an operation does not fit its inputs: the package was changed.
+            BundleError: An operation does not fit its inputs: the package was changed.
         """
-        values: dict[str, Value] = {**self.constants, self.input_name: given}
+        values: dict[str, Value] = {**self.constants, self.input_name: inputs}
         for operation in self.operations:
             self._execute(operation, values)
         return values[self.output_name].astype(np.float32, copy=False)

@@ -1,6 +1,6 @@
-"""Layers of a Core ML neural network in numpy: a layer's parameters become a function of the arrays that go in.
+"""Layers of a Core ML neural network in numpy: each turns a layer's parameters into a function of its inputs.
 
-Here are those that exported students and front ends use. Arithmetic is in 32 bits, as Core ML has it on a CPU.
+These are the layers that exported students and front ends use. Arithmetic is in 32 bits, as in Core ML on a CPU.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from functools import reduce
 
 import numpy as np
 
-from sentio_mobile.formats.coreml_interpreter import mil_math
-from sentio_mobile.formats.coreml_interpreter.mil_math import Tensor
+from sentio_mobile.formats.coreml_interpreter import arithmetic
+from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor
 from sentio_mobile.formats.coreml_interpreter.nn_read import Parameters
 
 Step = Callable[..., Tensor | list[Tensor]]
 
 
 def convolution(p: Parameters) -> Step:
-    """Two-dimensional convolution [N, C, H, W]. Its kernel is stored as [outputs, inputs of a group, height, width]."""
+    """Two-dimensional convolution [N, C, H, W]; kernels are [outputs, inputs of a group, height, width]."""
     if p.flag(60) or 51 in p:
         raise ValueError("a transposed convolution, or one padded to keep its size, is not known")
     outputs, groups = p.number(1), p.number(10) or 1
@@ -28,8 +28,8 @@ def convolution(p: Parameters) -> Step:
     sides = [edge for border in p.inner(50).inner(1).inners(10) for edge in (border.number(1), border.number(2))]
     top, bottom, left, right = sides or [0, 0, 0, 0]
     return lambda x: (
-        mil_math.convolve(
-            mil_math.padded(x, top, bottom=bottom, left=left, right=right),
+        arithmetic.convolve(
+            arithmetic.pad(x, top=top, bottom=bottom, left=left, right=right),
             weight,
             strides=strides,
             dilations=dilations,
@@ -40,7 +40,7 @@ def convolution(p: Parameters) -> Step:
 
 
 def activation(p: Parameters) -> Step:
-    """One of the functions of one number."""
+    """An activation function."""
     (kind,) = p.message
     if kind == 5:
         alpha, beta = p.inner(5).scalar(1), p.inner(5).scalar(2)
@@ -74,7 +74,7 @@ def inner_product(p: Parameters) -> Step:
 
 
 def batched_matmul(p: Parameters) -> Step:
-    """A product over the last two axes, of two inputs or of one with weights, which are stored transposed."""
+    """Product over the last two axes, of two inputs or of one with weights, which are stored transposed."""
     if p.flag(10):
         raise ValueError("products of integers are not known")
     first, second = p.flag(1), p.flag(2)
@@ -89,9 +89,9 @@ def batched_matmul(p: Parameters) -> Step:
 
 
 def elementwise(p: Parameters, by: Callable[[Tensor, Tensor], Tensor]) -> Step:
-    """Several inputs, broadcast; or one, with the number `alpha`."""
+    """Combine several inputs, broadcast, or one with the number `alpha`."""
     alpha = p.scalar(1)
-    return lambda *given: reduce(by, given) if len(given) > 1 else by(given[0], np.asarray(alpha))
+    return lambda *inputs: reduce(by, inputs) if len(inputs) > 1 else by(inputs[0], np.asarray(alpha))
 
 
 def unary(p: Parameters) -> Step:
@@ -111,13 +111,13 @@ def unary(p: Parameters) -> Step:
 
 
 def clip(p: Parameters) -> Step:
-    """Hold numbers between two ends."""
+    """Limit numbers to a range."""
     low, high = p.scalar(1), p.scalar(2)
     return lambda x: np.clip(x, low, high)
 
 
-def reduced(p: Parameters, by: Callable[..., Tensor]) -> Step:
-    """One number for what lies along the given axes, or for everything."""
+def reduce_axes(p: Parameters, by: Callable[..., Tensor]) -> Step:
+    """Reduce the given axes, or all of them, to one number."""
     axes = None if p.flag(3) else tuple(p.numbers(1))
     keep = p.flag(2)
     return lambda x: np.asarray(by(x, axis=axes, keepdims=keep))
@@ -130,7 +130,7 @@ def reshape(p: Parameters) -> Step:
 
 
 def reshape_same_rank(p: Parameters) -> Step:
-    """The same, where 0 keeps a size."""
+    """The same numbers in another shape; 0 keeps a size and -1 takes what is left."""
     shape = p.numbers(1)
     return lambda x: x.reshape([x.shape[i] if size == 0 else size for i, size in enumerate(shape)])
 
@@ -142,14 +142,14 @@ def transpose(p: Parameters) -> Step:
 
 
 def slice_one_axis(p: Parameters) -> Step:
-    """A part of one of the last three axes: channel, height or width."""
+    """Take a part of one of the last three axes: channel, height or width."""
     start, end, step, axis = p.number(1), p.number(2), p.number(3) or 1, p.number(4) - 3
     index = (..., slice(start, end, step), *[slice(None)] * (-1 - axis))
     return lambda x: x[index]
 
 
 def slice_static(p: Parameters) -> Step:
-    """A part of each axis. A mask's flag stands for the axis's own end, or drops the axis."""
+    """Take a part of each axis. A set flag of a mask means the axis's own end, or drops the axis."""
     begin, end, strides = p.numbers(1), p.numbers(3), p.numbers(5)
     from_start, to_end, dropped = ([bool(n) for n in p.numbers(field)] or [False] * len(begin) for field in (2, 4, 6))
     index = tuple(
@@ -172,30 +172,30 @@ def concat(p: Parameters) -> Step:
     if p.flag(2):
         raise ValueError("interleaving is not known")
     axis = p.number(1)
-    return lambda *given: np.concatenate(given, axis)
+    return lambda *inputs: np.concatenate(inputs, axis)
 
 
 def concat_channels(p: Parameters) -> Step:
-    """Join along the channels, the third axis from behind."""
+    """Join along the channels, the third-last axis."""
     if p.flag(100):
         raise ValueError("joining sequences is not known")
-    return lambda *given: np.concatenate(given, -3)
+    return lambda *inputs: np.concatenate(inputs, -3)
 
 
 def constant(p: Parameters) -> Step:
-    """Numbers that are stored."""
+    """Stored numbers."""
     numbers = p.weights(2, *p.numbers(1))
     return lambda: numbers
 
 
 def expand_dims(p: Parameters) -> Step:
-    """New axes of size 1."""
+    """Add axes of size 1."""
     axes = tuple(p.numbers(1))
     return lambda x: np.expand_dims(x, axes)
 
 
 def squeeze(p: Parameters) -> Step:
-    """Without the given axes of size 1, or without all of them."""
+    """Remove the given axes of size 1, or all of them."""
     axes = None if p.flag(2) else tuple(p.numbers(1))
     return lambda x: np.squeeze(x, axes)
 
@@ -203,7 +203,7 @@ def squeeze(p: Parameters) -> Step:
 def softmax(p: Parameters) -> Step:
     """Softmax along one axis."""
     axis = p.number(1)
-    return lambda x: mil_math.softmax(x, axis)
+    return lambda x: arithmetic.softmax(x, axis)
 
 
 LAYERS: Mapping[int, tuple[str, Callable[[Parameters], Step]]] = {
@@ -233,8 +233,8 @@ LAYERS: Mapping[int, tuple[str, Callable[[Parameters], Step]]] = {
     1125: ("expandDims", expand_dims),
     1140: ("reshapeStatic", reshape),
     1150: ("rankPreservingReshape", reshape_same_rank),
-    1260: ("reduceMax", lambda p: reduced(p, np.max)),
-    1270: ("reduceSum", lambda p: reduced(p, np.sum)),
-    1280: ("reduceMean", lambda p: reduced(p, np.mean)),
+    1260: ("reduceMax", lambda p: reduce_axes(p, np.max)),
+    1270: ("reduceSum", lambda p: reduce_axes(p, np.sum)),
+    1280: ("reduceMean", lambda p: reduce_axes(p, np.mean)),
 }
-"""By the number of the field in NeuralNetworkLayer, its name there and what makes the step."""
+"""By the field number in NeuralNetworkLayer: the layer's name there, and what makes its function."""

@@ -1,6 +1,6 @@
-"""Execute a Core ML neural network in numpy, so that a file for iOS 13 is checked where there is no Core ML.
+"""Execute a Core ML neural network in numpy, so that a file for iOS 13 can be checked where there is no Core ML.
 
-It refuses a network with any layer that is not known here.
+A network with an unknown layer is refused.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from sentio_mobile.errors import BundleError
-from sentio_mobile.formats.artifacts import damaged, missing_name
-from sentio_mobile.formats.coreml_interpreter.mil_math import Tensor
+from sentio_mobile.formats.base import check_name, damaged
+from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor
 from sentio_mobile.formats.coreml_interpreter.nn_ops import LAYERS, Step
 from sentio_mobile.formats.coreml_interpreter.nn_read import READER, Layer, read_network
 from sentio_mobile.formats.coreml_interpreter.protobuf import FAULTS
@@ -26,23 +26,22 @@ class _Loaded:
 
 
 class NnRunner:
-    """A network that is loaded and answers.
+    """A loaded network: a function from its input to its output.
 
     Args:
-        path: the `.mlmodel` file.
-        input_name: name of its one input.
-        output_name: name of the output to give.
+        path: The `.mlmodel` file.
+        input_name: Name of its input.
+        output_name: Name of its output.
 
     Raises:
-        BundleError: the file is damaged, has not these names, or needs a layer that is not known here.
+        BundleError: The file is damaged, has not these names, or has an unknown layer.
     """
 
     def __init__(self, path: Path, input_name: str, output_name: str) -> None:
         self.path, self.input_name, self.output_name = path, input_name, output_name
         network = read_network(path)
-        for wanted, found in ((input_name, network.inputs), (output_name, network.outputs)):
-            if wanted not in found:
-                raise missing_name(path, wanted, found)
+        check_name(path, input_name, network.inputs)
+        check_name(path, output_name, network.outputs)
         self.steps = [self._load(layer) for layer in network.layers]
 
     def _load(self, layer: Layer) -> _Loaded:
@@ -58,20 +57,20 @@ class NnRunner:
         except FAULTS as error:
             raise damaged(self.path, READER, f"{label}: {error}") from error
 
-    def __call__(self, given: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor) -> Tensor:
         """Run the network on one input.
 
         Raises:
-            BundleError: a layer does not fit its inputs: the file was changed.
+            BundleError: A layer does not fit its inputs: the file was changed.
         """
-        values = {self.input_name: given}
+        values = {self.input_name: inputs}
         for loaded in self.steps:
             try:
-                # Infinities come and go without a word in Core ML, too; it is the answers that are judged.
+                # Core ML does not report infinities either; parity checks the predictions.
                 with np.errstate(all="ignore"):
-                    answer = loaded.step(*(values[name] for name in loaded.layer.inputs))
-                answers = answer if isinstance(answer, list) else [answer]
-                values.update(zip(loaded.layer.outputs, answers, strict=True))
+                    result = loaded.step(*(values[name] for name in loaded.layer.inputs))
+                results = result if isinstance(result, list) else [result]
+                values.update(zip(loaded.layer.outputs, results, strict=True))
             except FAULTS as error:
                 raise damaged(self.path, READER, f"{loaded.label}: {error}") from error
         if self.output_name not in values:

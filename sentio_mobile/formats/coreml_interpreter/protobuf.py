@@ -1,7 +1,7 @@
 """Read protocol buffers without their schema.
 
-A message becomes a mapping from field number to values. Whoever reads it knows from the published `.proto` file what a
-field means; a generated parser would bring the very package whose output is to be checked.
+A message becomes a mapping from field number to values; the published `.proto` files say what a field means. A
+generated parser would need the very package whose output is checked.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 Field = bytes | int
 Message = dict[int, list[Field]]
-"""Field number to its values, in order; numbers of fixed width stay bytes."""
+"""Field number to its values, in order. Numbers of fixed width stay bytes."""
 
 FAULTS = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, struct.error)
-"""What bytes that a stranger wrote may end in, wherever the one who reads or executes them then stands."""
+"""What reading or executing a damaged or hostile file may raise."""
 
 
 def fields(data: Field) -> Message:
     """Split a message into its fields."""
     data = raw(data)
-    found: Message = {}
+    message: Message = {}
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -38,8 +38,8 @@ def fields(data: Field) -> Message:
             if at + size > len(data):
                 raise ValueError("the specification ends too early")
             value, at = data[at : at + size], at + size
-        found.setdefault(field, []).append(value)
-    return found
+        message.setdefault(field, []).append(value)
+    return message
 
 
 _FIXED = {1: 8, 5: 4}
@@ -61,9 +61,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def integers(values: list[Field]) -> list[int]:
-    """Signed integers, packed in runs or one by one: a negative one is written as 64 bits."""
-    found = (n for value in values for n in _unpacked(value))
-    return [n - (1 << 64) if n >> 63 else n for n in found]
+    """Signed integers, packed together or one by one; a negative one is written as 64 bits."""
+    unsigned = (n for value in values for n in _unpacked(value))
+    return [n - (1 << 64) if n >> 63 else n for n in unsigned]
 
 
 def _unpacked(value: Field) -> Iterator[int]:
@@ -77,7 +77,7 @@ def _unpacked(value: Field) -> Iterator[int]:
 
 
 def floats(values: list[Field]) -> NDArray[np.float32]:
-    """32-bit numbers, packed in runs or one by one."""
+    """32-bit floating-point numbers, packed together or one by one."""
     return np.frombuffer(b"".join(raw(value) for value in values), "<f4").astype(np.float32)
 
 

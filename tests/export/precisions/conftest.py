@@ -21,19 +21,20 @@ from sentio_mobile.bundle.golden import Golden, clip_of_excerpt
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
-from sentio_mobile.formats.base import ConvertedModel, get_format, missing, write_artifact
+from sentio_mobile.formats.base import ConvertedModel, missing_packages, write_artifact
 from sentio_mobile.formats.forms import in_form
+from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.calibration import Calibration, calibration_of
 from sentio_mobile.quantization.layer_choice import answering_weights
 from sentio_mobile.quantization.settings import QuantizationOptions
-from sentio_mobile.spec import FORMATS, PRECISIONS, Artifact, Form, ModelSpec, Precision
+from sentio_mobile.spec import PRECISIONS, Artifact, Form, ModelSpec, Precision
 
 STUDENT = ROOT / "export" / "golden" / "student"
 SHORT_S = 3.0
 
-HERE = tuple(name for name in FORMATS if not missing(get_format(name).converters))
+HERE = tuple(name for name in format_names() if not missing_packages(get_format(name).converters))
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Subject:
                 spec=spec,
                 folder=folder,
                 precision=precision,
-                rounding=rounding or self.rounding,
+                options=rounding or self.rounding,
             )
 
 

@@ -16,12 +16,12 @@ from sentio_mobile.bundle.parity import parity_here
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.bundle.verify import Verification, verify
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.formats.artifacts import SPEC_KEY
-from sentio_mobile.formats.base import get_format
-from sentio_mobile.formats.coreml_program import PROGRAM
+from sentio_mobile.formats.base import SPEC_KEY
+from sentio_mobile.formats.coreml_base import PROGRAM
+from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.formats.tflite_file import metadata_of, read
 from sentio_mobile.quantization.layer_choice import layers_of
-from sentio_mobile.spec import FORMATS, Artifact, ModelSpec, Precision
+from sentio_mobile.spec import Artifact, ModelSpec, Precision
 
 Subject = Any
 """Of conftest.py, which tests do not import."""
@@ -56,11 +56,11 @@ def found(bundle: Bundle, data: PreparedData) -> Verification:
 
 
 def numbers(artifact: Artifact) -> Counter[str]:
-    return Counter(get_format(artifact.format).numbers(artifact.path))
+    return Counter(get_format(artifact.format).stored_numbers(artifact.path))
 
 
 def precisions_of(name: str) -> tuple[Precision, ...]:
-    return get_format(name).precisions["spectrogram"]
+    return get_format(name).precisions_of("spectrogram")
 
 
 def operations_that_are_not_built_in(model: Any) -> list[object]:
@@ -76,11 +76,11 @@ def test_what_a_format_promises_is_made_or_said_to_have_failed(bundle: Bundle) -
     promised = {
         f"{name} spectrogram {precision}"
         for name in {artifact.format for artifact in bundle.artifacts}
-        for precision in get_format(name).precisions["spectrogram"]
+        for precision in get_format(name).precisions_of("spectrogram")
     }
     assert bundle.manifest["failed"] == {}
     assert {artifact.label for artifact in bundle.artifacts} == promised
-    assert len(promised) > len(FORMATS)
+    assert len(promised) > len(format_names())
 
 
 def test_the_manifest_says_of_each_artifact_why_it_was_refused_or_that_it_was_not(bundle: Bundle) -> None:
@@ -122,7 +122,7 @@ def test_the_verdict_on_songs_is_what_is_lost_there(found: Verification, data: P
     assert found.passed == all(one.verdict == "pass" for one in (*found.results, *found.accuracy))
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "ort"])  # nothing counts an .ort's numbers
+@pytest.mark.parametrize("name", [name for name in format_names() if name != "ort"])  # nothing counts an .ort's numbers
 def test_weights_are_as_narrow_as_the_name_says(name: str, bundle: Bundle, swapped: Subject) -> None:
     layers = layers_of(swapped.loaded.model)
     parameters = sum(p.numel() for p in swapped.loaded.model.parameters())
@@ -141,7 +141,7 @@ def test_weights_are_as_narrow_as_the_name_says(name: str, bundle: Bundle, swapp
         assert precision == "fp32" or wide <= parameters - weights + SCALES, (precision, counted)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("torchscript", "ptl")])
+@pytest.mark.parametrize("name", [name for name in format_names() if name not in ("torchscript", "ptl")])
 def test_files_are_smaller_by_the_weights_that_became_narrow(name: str, bundle: Bundle, swapped: Subject) -> None:
     weights = sum(layer.weight.numel() for layer in layers_of(swapped.loaded.model).values())
     whole = bundle.size(bundle.artifact(name))
@@ -151,7 +151,7 @@ def test_files_are_smaller_by_the_weights_that_became_narrow(name: str, bundle: 
         assert saved > 0.6 * weights * (2 if precision == "fp16" else 3), (precision, saved)
 
 
-@pytest.mark.parametrize("precision", get_format("onnx").precisions["spectrogram"])
+@pytest.mark.parametrize("precision", get_format("onnx").precisions_of("spectrogram"))
 def test_onnx_keeps_names_spec_and_free_batch_and_ort_agrees(precision: Precision, bundle: Bundle) -> None:
     onnx = pytest.importorskip("onnx")
     artifact = bundle.artifact("onnx", precision=precision)
@@ -173,7 +173,7 @@ def test_onnx_keeps_names_spec_and_free_batch_and_ort_agrees(precision: Precisio
     assert np.abs(answers[0] - answers[1]).max() < 1e-3
 
 
-@pytest.mark.parametrize("precision", get_format("tflite").precisions["spectrogram"])
+@pytest.mark.parametrize("precision", get_format("tflite").precisions_of("spectrogram"))
 def test_tflite_has_built_in_operations_only_and_integers_throughout_where_it_says_so(
     precision: Precision, bundle: Bundle
 ) -> None:

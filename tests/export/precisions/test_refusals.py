@@ -28,7 +28,7 @@ from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import BundleError
 from sentio_mobile.export.gates import run_gates
 from sentio_mobile.export.worker import ConversionJob, ConversionResult
-from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.spec import Artifact, Precision
@@ -45,7 +45,7 @@ UNTOUCHED: dict[tuple[str, Precision], tuple[str, str]] = {
     ("onnx", "fp16"): ("sentio_mobile.formats.onnx_quantize.quantize", "float16"),
     ("tflite", "int8"): ("sentio_mobile.formats.tflite_quantize.quantize", "int8 or uint8"),
     ("tflite", "int8-dynamic"): ("sentio_mobile.formats.tflite_quantize.quantize", "int8 or uint8"),
-    ("coreml", "int8"): ("sentio_mobile.formats.coreml_precision.with_weights_of_8_bits", "int8 or uint8"),
+    ("coreml", "int8"): ("sentio_mobile.formats.coreml.quantize_weights", "int8 or uint8"),
     ("mlmodel", "fp16"): ("coremltools.models.neural_network.quantization_utils.quantize_weights", "float16"),
 }
 """What rounds the weights of an artifact, and what these should have become."""

@@ -8,7 +8,7 @@ from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.image import to_input
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.formats.base import get_format
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.quantization.fake_quant import fake_quantize, observing_ranges
