@@ -77,9 +77,8 @@ def test_interrupt_leaves_no_orphan(tmp_path: Path) -> None:
 def test_worker_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path; from sentio_mobile.export.worker import ConversionJob, convert\n"
-        f"here = Path({str(tmp_path)!r})\n"
-        "job = ConversionJob(format='torchscript', form='waveform')\n"
-        f"convert(here, job, folder=here, log=here / 'log', timeout_s=60)"
+        f"here = Path({str(tmp_path)!r}); job = ConversionJob(format='torchscript', form='waveform')\n"
+        "convert(here, job, folder=here, log=here / 'log', timeout_s=60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.DEVNULL) as parent:
         limit = time.monotonic() + 20
