@@ -1,38 +1,71 @@
-"""The whole way in one call. Each stage reads what the one before it left on disk; an unchanged one is skipped.
+"""The pipeline of `sentio-mobile run`: from audio and labels to a bundle and its report, in six resumable stages.
 
-A stage is done when its output stands there and `run.json` says that it was made from the same inputs: the same
-settings, and the same outputs of the stages before. Whatever comes after a changed stage is made again.
+Each stage reads what the stage before it left on disk. A stage is done when its output exists and `run.json` records
+that it was made from the same inputs: the same settings, and the same outputs of the stages before. A stage that is
+done is skipped; what follows a changed stage is made again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from sentio_mobile import __version__
-from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.files import read_json
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile._internal.records import to_plain
+from sentio_mobile._internal.records import NonNegative, Record, Sha256, read_record, replace, to_plain, write_record
 from sentio_mobile.audio.logmel import FRONT_END_VERSION
-from sentio_mobile.errors import BundleError, CheckpointError, DataError, OutputError
+from sentio_mobile.benchmarks.run import verify_and_report
+from sentio_mobile.benchmarks.summary import Summary, read_summary
+from sentio_mobile.bundle.bundle import open_bundle
+from sentio_mobile.data.generated import write_deam
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.data.prepared import PreparedData, open_data
+from sentio_mobile.data.songs import Song
+from sentio_mobile.data.sources import read_source
+from sentio_mobile.distill.distill import distill
+from sentio_mobile.errors import CheckpointError, DataError, OutputError
+from sentio_mobile.export.build import build_bundle
+from sentio_mobile.models.checkpoint import SHEET, Checkpoint
 from sentio_mobile.recipes import GENERATED, RunRecipe
-
-if TYPE_CHECKING:
-    from sentio_mobile.data.songs import Song
+from sentio_mobile.teacher.train import train_teacher
 
 STATE = "run.json"
 
+StageName = Literal["music", "data", "teacher", "student", "bundle", "report.html"]
+"""A stage has the name of its output in the run's folder. `music` exists only where the run generates its music."""
+
+
+class StageState(Record, frozen=True, kw_only=True):
+    """What is recorded of a stage."""
+
+    key: Sha256  # hash of its inputs
+    seconds: NonNegative | None  # its duration; None while it is running, or after it was interrupted
+
+
+RunState = Annotated[dict[StageName, StageState], Meta(max_length=6)]
+"""The contents of `run.json`."""
+
 
 @dataclass(kw_only=True)
-class Run:
-    """One run folder.
+class Pipeline:
+    """One run, and its folder.
 
-    `start` is the checkpoint of a teacher to start from; `skipped` are the clips without usable audio that were met.
+    Attributes:
+        folder: Folder of the run.
+        recipe: Settings of all stages.
+        progress: Updated by every stage.
+        announce: Called with a line of text when a stage begins or is skipped.
+        start: Checkpoint to initialize the teacher from; None for random weights.
+        skipped: Clips without usable audio, with the reason; filled when the songs are prepared.
     """
 
     folder: Path
@@ -41,113 +74,97 @@ class Run:
     announce: Callable[[str], None]
     start: Path | None = None
     skipped: list[str] = field(default_factory=list)
+    _state: dict[StageName, StageState] = field(default_factory=dict, init=False)
+    _begun: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._state: dict[str, Any] = {}
-        self._begun = 0
         if (self.folder / STATE).is_file():
-            self._state = read_json(self.folder / STATE, DataError)
+            self._state = read_record(RunState, self.folder / STATE, DataError)
 
-    def go(self) -> None:
+    def run(self) -> Summary:
         """Run every stage that is not done.
 
         Raises:
-            SentioError: of the stage that could not end; what earlier stages made stays, and the next call goes on.
+            SentioError: A stage failed. The outputs of earlier stages stay, and the next run continues from them.
         """
-        source, key = self._source()
-        front_end = [FRONT_END_VERSION, self.recipe.audio]
-        key = self._stage("data", [key, *front_end, self.recipe.data], lambda: self._prepare(source))
-        teacher_key = self._stage("teacher", [key, self.recipe.teacher, self._first_weights()], self._train)
-        student_key = self._stage("student", [key, teacher_key, self.recipe.distill], self._distill)
-        bundle_key = self._stage("bundle", [student_key, self.recipe.export], self._export)
+        source, source_key = self._source()
+        recipe = self.recipe
+        data_inputs = [source_key, FRONT_END_VERSION, recipe.audio, recipe.data]
+        data_key = self._stage("data", data_inputs, lambda: self._prepare(source))
+        teacher_key = self._stage("teacher", [data_key, recipe.teacher, self._start_weights()], self._train)
+        student_key = self._stage("student", [data_key, teacher_key, recipe.distill], self._distill)
+        bundle_key = self._stage("bundle", [student_key, recipe.export], self._export)
         self._stage("report.html", [bundle_key], self._report)
+        return read_summary(self.folder)
 
-    def _source(self) -> tuple[Path, Any]:
+    def _source(self) -> tuple[Path, object]:
+        """The folder or manifest of the songs, and what identifies its contents."""
         if self.recipe.source == GENERATED:
-            settings = self.recipe.generated
-            key = self._stage("music", [settings], self._generate)
-            return self.folder / "music", key
-        from sentio_mobile.data.sources import read_source
-
+            return self.folder / "music", self._stage("music", [self.recipe.generated], self._generate)
         source = Path(self.recipe.source)
         songs = read_source(source, self.recipe.data).songs
-        # Audio is too large to hash at each start: what tells a changed file without reading it is part of the key.
-        return source, [[song.song_id, song.group, *_labels(song), *_state(song.path)] for song in songs]
+        # Audio is too large to hash at every start: what reveals a changed file without reading it is part of the key.
+        return source, [[song.song_id, song.group, *_labels(song), *_file_state(song.path)] for song in songs]
 
-    def _first_weights(self) -> str | None:
+    def _start_weights(self) -> str | None:
+        """Hash of the weights that the teacher is initialized from."""
         if self.start is None:
             return None
-        from sentio_mobile.models.checkpoint import SHEET
-
         return str(read_json(self.start / SHEET, CheckpointError).get("weights_sha256"))
 
-    def _stage(self, name: str, inputs: list[Any], work: Callable[[], None]) -> str:
-        """Do `work` unless it was done from the same inputs; gives the key of those inputs."""
+    def _stage(self, name: StageName, inputs: Sequence[object], work: Callable[[], None]) -> str:
+        """Call `work` unless the stage is done. Returns the key of the stage's inputs."""
         key = hashlib.sha256(json.dumps([__version__, name, to_plain(inputs)]).encode()).hexdigest()
-        done = self._state.get(name, {})
+        recorded = self._state.get(name)
         self._begun += 1
-        stage = f"stage {self._begun} of {6 if self.recipe.source == GENERATED else 5}, {name}"
-        place = self.folder / name
-        if place.exists() and done.get("key") == key and done.get("seconds") is not None:
-            self.announce(f"{stage}: done before")
+        line = f"stage {self._begun} of {6 if self.recipe.source == GENERATED else 5}, {name}"
+        output = self.folder / name
+        if output.exists() and recorded is not None and recorded.key == key and recorded.seconds is not None:
+            self.announce(f"{line}: done before")
             return key
-        if place.exists() and not done:
-            raise OutputError(f"{place} exists, and no earlier run made it; choose another --out")
-        self.announce(stage)
-        # Noted before the work begins: what stands there from now on is this run's, to be replaced when need be.
-        self._note(name, key, None)
+        if output.exists() and recorded is None:
+            raise OutputError(f"{output} exists, and no earlier run made it; choose another --out")
+        self.announce(line)
+        # Recorded before the work begins: from now on the output belongs to this run, which may overwrite it.
+        self._record(name, StageState(key=key, seconds=None))
         start = time.monotonic()
         work()
-        self._note(name, key, round(time.monotonic() - start, 1))
+        self._record(name, replace(self._state[name], seconds=round(time.monotonic() - start, 1)))
         return key
 
-    def _note(self, name: str, key: str, seconds: float | None) -> None:
-        self._state[name] = {"key": key, "seconds": seconds}
-        write_json(self.folder / STATE, self._state)
+    def _record(self, name: StageName, state: StageState) -> None:
+        self._state[name] = state
+        write_record(self.folder / STATE, self._state)
 
     def _generate(self) -> None:
-        import shutil
-
-        from sentio_mobile.data.generated import write_deam
-
-        shutil.rmtree(self.folder / "music", ignore_errors=True)
-        settings = self.recipe.generated
-        write_deam(
-            self.folder / "music",
-            settings.songs,
-            seed=settings.seed,
-            audio_format=settings.audio_format,
-            progress=self.progress,
-        )
+        settings, out = self.recipe.generated, self.folder / "music"
+        shutil.rmtree(out, ignore_errors=True)
+        write_deam(out, settings.songs, seed=settings.seed, audio_format=settings.audio_format, progress=self.progress)
 
     def _prepare(self, source: Path) -> None:
-        from sentio_mobile.data.prepare import prepare
-
-        out = self.folder / "data"
         self.skipped = prepare(
-            source, out, recipe=self.recipe.data, audio=self.recipe.audio, progress=self.progress, overwrite=True
+            source,
+            self.folder / "data",
+            recipe=self.recipe.data,
+            audio=self.recipe.audio,
+            progress=self.progress,
+            overwrite=True,
         )
 
     def _train(self) -> None:
-        from sentio_mobile.data.prepared import open_data
-        from sentio_mobile.models.checkpoint import Checkpoint
-        from sentio_mobile.teacher.train import train_teacher
-
-        data = open_data(self.folder / "data")
-        start = Checkpoint.load(self.start) if self.start else None
         train_teacher(
-            data, self.recipe.teacher, out=self.folder / "teacher", progress=self.progress, overwrite=True, start=start
+            self._data(),
+            self.recipe.teacher,
+            out=self.folder / "teacher",
+            progress=self.progress,
+            overwrite=True,
+            start=Checkpoint.load(self.start) if self.start else None,
         )
 
     def _distill(self) -> None:
-        from sentio_mobile.data.prepared import open_data
-        from sentio_mobile.distill.distill import distill
-        from sentio_mobile.models.checkpoint import Checkpoint
-
-        data, teacher = open_data(self.folder / "data"), Checkpoint.load(self.folder / "teacher")
         distill(
-            teacher,
-            data,
+            Checkpoint.load(self.folder / "teacher"),
+            self._data(),
             recipe=self.recipe.distill,
             out=self.folder / "student",
             progress=self.progress,
@@ -155,39 +172,31 @@ class Run:
         )
 
     def _export(self) -> None:
-        from sentio_mobile.data.prepared import open_data
-        from sentio_mobile.export.build import build_bundle
-
-        student, out = self.folder / "student", self.folder / "bundle"
-        data = open_data(self.folder / "data")
-        build_bundle(student, self.recipe.export, out=out, data=data, progress=self.progress, overwrite=True)
+        build_bundle(
+            self.folder / "student",
+            self.recipe.export,
+            out=self.folder / "bundle",
+            data=self._data(),
+            progress=self.progress,
+            overwrite=True,
+        )
 
     def _report(self) -> None:
-        from sentio_mobile.benchmarks.run import verify_and_report
-        from sentio_mobile.bundle.bundle import open_bundle
-
         verify_and_report(open_bundle(self.folder / "bundle"), self.folder, progress=self.progress)
 
-    @property
-    def broken(self) -> bool:
-        """Whether a conversion failed, or an artifact was refused or is wrong. A missed gate is neither."""
-        from sentio_mobile.benchmarks.run import VERIFICATION
-        from sentio_mobile.bundle.bundle import MANIFEST
-
-        verification = read_json(self.folder / VERIFICATION, BundleError)
-        manifest = read_json(self.folder / "bundle" / MANIFEST, BundleError)
-        return bool(manifest["failed"] or manifest["refused"]) or not verification["passed"]
+    def _data(self) -> PreparedData:
+        return open_data(self.folder / "data")
 
 
-def _labels(song: Song) -> list[Any]:
-    """Everything that a song's labels depend on."""
+def _labels(song: Song) -> list[object]:
+    """Everything that the labels of a song depend on."""
     moments = [] if song.moments is None else [song.moments.seconds.tolist(), song.moments.values.tolist()]
     return [song.valence, song.arousal, *moments]
 
 
-def _state(path: Path) -> list[Any]:
-    """Where a file is, how long it is and when it was changed; just where, when it is not there."""
+def _file_state(path: Path) -> list[object]:
+    """Path, size and modification time of a file; the path alone for a file that does not exist."""
     if not path.is_file():
         return [str(path)]
-    facts = path.stat()
-    return [str(path), facts.st_size, facts.st_mtime_ns]
+    stat = path.stat()
+    return [str(path), stat.st_size, stat.st_mtime_ns]

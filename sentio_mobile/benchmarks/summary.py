@@ -45,6 +45,8 @@ class Summary(Record, frozen=True, kw_only=True):
     headline: Text
     # Whether no check failed and at least one artifact was verified.
     ready: bool
+    # Whether a conversion failed, or an artifact was refused or differs from PyTorch. A failed gate is none of these.
+    has_failures: bool
     # One line for each kind of failed check, naming what failed.
     problems: Annotated[tuple[Text, ...], Meta(max_length=100)]
     # Whether the figures were measured on generated music.
@@ -81,6 +83,7 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
     return Summary(
         headline=_headline(problems, verification, benchmark, generated),
         ready=not problems and verification.passed,
+        has_failures=bool(failed or refused) or not verification.passed,
         problems=tuple(problems),
         generated=generated,
         data=_data(origin, scores),

@@ -39,29 +39,30 @@ def quickstart(out: Path) -> None:
 
 
 def _run_all(recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None) -> None:
-    from sentio_mobile.benchmarks.report import REPORT
-    from sentio_mobile.benchmarks.summary import read_summary
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import show_summary
-    from sentio_mobile.pipeline import Run
     from sentio_mobile.recipes import load_run_recipe, with_seed
 
     settings = load_run_recipe(recipe, source)
     if seed is not None:
         settings = with_seed(settings, seed)
+    # Imported after the recipe is read: a wrong recipe is reported before torch is loaded.
+    from sentio_mobile.benchmarks.report import REPORT
+    from sentio_mobile.pipeline import Pipeline
+
     with ProgressBars() as progress:
-        pipeline = Run(
+        pipeline = Pipeline(
             folder=out,
             recipe=settings,
             progress=progress,
             announce=lambda line: stderr.print(f"[dim]{line}[/]"),
             start=start,
         )
-        pipeline.go()
+        summary = pipeline.run()
     show_skipped(pipeline.skipped)
-    show_summary(read_summary(out))
+    show_summary(summary)
     console.print(f"Bundle: {out / 'bundle'}", soft_wrap=True)
     console.print(f"Report: {out / REPORT} (open it in a browser)", soft_wrap=True)
     console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3", soft_wrap=True)
-    if pipeline.broken:
+    if summary.has_failures:
         raise SystemExit(1)
