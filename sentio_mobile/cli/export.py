@@ -156,43 +156,39 @@ def export(
 
 def _rank_layers(checkpoint: Path, data_folder: Path, out: Path, force: bool) -> None:
     """Rank a checkpoint's layers, write the ranking and its chart to the folder `out`, and show it."""
-    import dataclasses
-
     from sentio_mobile._internal.files import new_folder, require_free, sha256, write_json
+    from sentio_mobile._internal.records import to_plain
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.models.blocks import fold_norms
     from sentio_mobile.models.checkpoint import WEIGHTS, Checkpoint
-    from sentio_mobile.quantization.calibration import calibration_of
-    from sentio_mobile.quantization.sensitivity import CLIPS, rank_layers
-    from sentio_mobile.quantization.sensitivity_chart import draw_sensitivity
+    from sentio_mobile.quantization.calibration import collect_calibration
+    from sentio_mobile.quantization.sensitivity import CLIPS, draw_sensitivity, rank_layers
 
     require_free(out, force)
     data, loaded = open_data(data_folder), Checkpoint.load(checkpoint)
     fold_norms(loaded.model.eval())
     with ProgressBars() as progress:
-        found = rank_layers(loaded.model, loaded.spec, calibration_of(data, loaded.spec, CLIPS), progress)
+        ranking = rank_layers(loaded.model, loaded.spec, collect_calibration(data, loaded.spec, CLIPS), progress)
     with new_folder(out, force) as part:
-        record = {"checkpoint_sha256": sha256(checkpoint / WEIGHTS), **dataclasses.asdict(found)}
+        record = {"checkpoint_sha256": sha256(checkpoint / WEIGHTS), **to_plain(ranking)}
         write_json(part / SENSITIVITY, record)
-        draw_sensitivity(part / SENSITIVITY_CHART, found)
-    _show_sensitivity(found)
+        draw_sensitivity(part / SENSITIVITY_CHART, ranking)
+    _show_sensitivity(ranking)
     console.print(f"Figures and chart: {out}. Next: sentio-mobile export --keep-float LAYER", soft_wrap=True)
 
 
-def _show_sensitivity(found: Sensitivity) -> None:
+def _show_sensitivity(ranking: Sensitivity) -> None:
     from rich.table import Column, Table
 
-    spread = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(OUTPUTS, found.spread, strict=True))
-    console.print(f"{found.clips} training clips; standard deviation of their fp32 predictions: {spread}")
+    output_std = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(OUTPUTS, ranking.output_std, strict=True))
+    console.print(f"{ranking.clips} training clips; standard deviation of their fp32 predictions: {output_std}")
     # Folded, never cut: the name is what --keep-float takes.
     figures = (Column(name, no_wrap=True) for name in ("kind", "weights", "RMS change", "largest change"))
     table = Table(Column("layer", overflow="fold"), *figures)
-    for cost in found.layers:
-        table.add_row(
-            cost.layer, cost.kind, f"{cost.weights:,}", f"{cost.change.rms:.1e}", f"{cost.change.largest:.1e}"
-        )
+    for row in ranking.layers:
+        table.add_row(row.layer, row.kind, f"{row.weights:,}", f"{row.change.rms:.1e}", f"{row.change.max:.1e}")
     table.add_section()
-    weights, together = sum(cost.weights for cost in found.layers), found.together
-    table.add_row("all layers", "", f"{weights:,}", f"{together.rms:.1e}", f"{together.largest:.1e}")
+    weights, change = sum(row.weights for row in ranking.layers), ranking.all_layers
+    table.add_row("all layers", "", f"{weights:,}", f"{change.rms:.1e}", f"{change.max:.1e}")
     console.print(table)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sentio_mobile._internal.files import new_folder, sha256, write_json, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import replace
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
 from sentio_mobile.bundle.figures import read_figures
 from sentio_mobile.bundle.licence import licence_id
@@ -25,9 +25,9 @@ from sentio_mobile.formats.base import require_packages
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import WEIGHTS, Checkpoint, package_versions
-from sentio_mobile.quantization.calibration import Calibration, calibration_of
-from sentio_mobile.quantization.layer_choice import chosen_weights
-from sentio_mobile.quantization.settings import KEEP_FLOAT_PRECISIONS
+from sentio_mobile.quantization.calibration import Calibration, collect_calibration
+from sentio_mobile.quantization.layer_choice import layer_weights
+from sentio_mobile.quantization.options import KEEP_FLOAT_PRECISIONS
 from sentio_mobile.spec import PRECISIONS, Artifact, Precision
 
 AT_ONCE = 2
@@ -81,8 +81,8 @@ def build_bundle(
     for split in ("val", "test"):
         read_figures(loaded.evaluation, split)  # one that is damaged is said before the work, not after it
     fold_norms(loaded.model)
-    chosen_weights(loaded.model, recipe.keep_float)
-    calibration = None if data is None else calibration_of(data, loaded.spec)
+    layer_weights(loaded.model, recipe.keep_float)
+    calibration = None if data is None else collect_calibration(data, loaded.spec)
     stem = _stem(recipe, loaded)
     jobs = [_equipped(job, stem, calibration, recipe.keep_float) for job in jobs]
     with new_folder(out, overwrite) as part:
@@ -121,7 +121,7 @@ def build_bundle(
                 "checkpoint_sha256": sha256(checkpoint / WEIGHTS),
                 "recipe": loaded.recipe,
                 "data": loaded.data,
-                "calibration": None if calibration is None else calibration.origin,
+                "calibration": None if calibration is None else to_plain(calibration.origin),
                 "keep_float": list(recipe.keep_float),
             },
             "versions": package_versions(),

@@ -17,7 +17,7 @@ from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.quantization.layer_choice import answering_weights, chosen_weights, layers_of
+from sentio_mobile.quantization.layer_choice import head_weights, layer_weights, quantizable_layers
 from sentio_mobile.spec import Artifact
 
 SPLIT = "val"
@@ -65,10 +65,10 @@ def run_gates(
         if data is None
         else answers_on(_network(loaded), data, split=SPLIT, spec=loaded.spec, progress=progress, what="PyTorch")
     )
-    weights = sum(layer.weight.numel() for layer in layers_of(loaded.model).values())
-    kept = chosen_weights(loaded.model, keep_float)
+    weights = sum(layer.weight.numel() for layer in quantizable_layers(loaded.model).values())
+    kept = layer_weights(loaded.model, keep_float)
     # In 8 bits with ranges, formats may leave these as they are.
-    spared = {"int8-dynamic": kept, "int8": {**answering_weights(loaded.model), **kept}}
+    spared = {"int8-dynamic": kept, "int8": {**head_weights(loaded.model), **kept}}
     judged: list[GateResult] = []
     for artifact in artifacts:
         parity = parity_here(artifact, golden, spec=loaded.spec, targets=targets)

@@ -27,7 +27,7 @@ from sentio_mobile.errors import CheckpointError, ConversionError, OutputError
 from sentio_mobile.formats.base import require_packages, write_artifact
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.quantization.calibration import Calibration
-from sentio_mobile.quantization.settings import QuantizationOptions
+from sentio_mobile.quantization.options import QuantizationOptions
 from sentio_mobile.spec import Artifact, Form, Precision
 
 RESULT = "result.json"
@@ -209,7 +209,7 @@ def _convert_here(job: dict[str, Any], result: dict[str, Any]) -> None:
     from sentio_mobile.formats.forms import in_form
     from sentio_mobile.models.blocks import fold_norms
     from sentio_mobile.models.checkpoint import Checkpoint
-    from sentio_mobile.quantization.layer_choice import answering_weights, chosen_weights
+    from sentio_mobile.quantization.layer_choice import head_weights, layer_weights
 
     loaded = Checkpoint.load(Path(job["checkpoint"]))
     fold_norms(loaded.model.eval())
@@ -218,7 +218,7 @@ def _convert_here(job: dict[str, Any], result: dict[str, Any]) -> None:
     spec, format_ = loaded.spec.in_form(job["form"]), get_format(job["format"])
     calibration = Calibration.load(Path(PICTURES)) if Path(PICTURES).exists() else None
     options = QuantizationOptions(
-        calibration, chosen_weights(loaded.model, job["keep_float"]), answering_weights(loaded.model)
+        calibration, layer_weights(loaded.model, job["keep_float"]), head_weights(loaded.model)
     )
     converted = format_.convert(in_form(loaded.model, spec), spec)
     for precision in job["precisions"]:

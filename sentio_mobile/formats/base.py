@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.errors import BundleError, ConversionError, MissingExtraError
-from sentio_mobile.quantization.settings import QuantizationOptions
+from sentio_mobile.quantization.options import QuantizationOptions
 from sentio_mobile.spec import Artifact, Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def write_artifact(
     """
     if precision not in format_.precisions_of(spec.form):
         raise ConversionError(f"{format_.name} has no {precision} for the form {spec.form}")
-    options = (options or QuantizationOptions()).of(precision, format_.calibrated)
+    options = (options or QuantizationOptions()).for_precision(precision, format_.calibrated)
     if precision in format_.calibrated and options.calibration is None:
         raise ConversionError(f"{format_.name} {precision} needs songs to measure ranges on; give them as --data")
     path = folder / f"{stem or spec.architecture}-{spec.form}-{precision}{format_.suffix}"

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from sentio_mobile.formats.base import Runner
 from sentio_mobile.formats.coreml_base import PROGRAM, CoreMLFormat, describe, name_parts_by_content, sort_maps, trace
-from sentio_mobile.quantization.settings import found_by_weights
+from sentio_mobile.quantization.options import match_weights
 from sentio_mobile.spec import ModelSpec, Precision
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from sentio_mobile.quantization.settings import QuantizationOptions
+    from sentio_mobile.quantization.options import QuantizationOptions
 
 MIN_INT8_WEIGHTS = 512
 """Numbers that a constant must have to be stored in 8 bits: biases would save little, and cost accuracy."""
@@ -80,7 +80,7 @@ class _Converted:
             skip_model_load=True,
         )
         if precision == "int8":
-            package = quantize_weights(package, options.kept)
+            package = quantize_weights(package, options.keep_float)
         describe(package, self.spec)
         package.save(str(path))
         sort_maps(path / PROGRAM)
@@ -131,7 +131,7 @@ def quantize_weights(package: Any, keep_float: Mapping[str, NDArray[np.float32]]
         if not any(in_network(user) for user in operation.outputs[0].child_ops)
     }
     values = {name: np.asarray(operation.outputs[0].val) for name, operation in constants.items()}
-    excluded: dict[str, None] = dict.fromkeys(front_end | found_by_weights(keep_float, values))
+    excluded: dict[str, None] = dict.fromkeys(front_end | match_weights(keep_float, values))
     return cto.linear_quantize_weights(package, cto.OptimizationConfig(global_config=int8, op_name_configs=excluded))
 
 

@@ -16,7 +16,7 @@ from sentio_mobile.spec import ModelSpec, Precision
 if TYPE_CHECKING:
     from torch import nn
 
-    from sentio_mobile.quantization.settings import QuantizationOptions
+    from sentio_mobile.quantization.options import QuantizationOptions
 
 
 @dataclass(frozen=True, kw_only=True)

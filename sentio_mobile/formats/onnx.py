@@ -17,7 +17,7 @@ from sentio_mobile.spec import Form, ModelSpec, Precision
 if TYPE_CHECKING:
     from torch import nn
 
-    from sentio_mobile.quantization.settings import QuantizationOptions
+    from sentio_mobile.quantization.options import QuantizationOptions
 
 OPSET = 18
 """The oldest operator set that PyTorch's exporter writes without translating back; old runtimes read it."""

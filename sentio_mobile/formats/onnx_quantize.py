@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.quantization.settings import MIN_POSITION_CONSTANT, QuantizationOptions, found_by_weights
+from sentio_mobile.quantization.options import MIN_POSITION_CONSTANT, QuantizationOptions, match_weights
 from sentio_mobile.spec import ModelSpec, Precision
 
 _QUANTIZED = ("MatMul", "Gemm", "Conv")
@@ -52,7 +52,7 @@ def quantize(network: Any, precision: Precision, *, options: QuantizationOptions
         onnx.save(model, source)
         excluded = [
             *_products_of_activations(model.graph),
-            *_nodes_of(model.graph, {**options.kept, **options.answering}),
+            *_nodes_of(model.graph, {**options.keep_float, **options.head}),
         ]
         if options.calibration is None:
             quantize_dynamic(
@@ -168,7 +168,7 @@ def _nodes_of(graph: Any, layers: Mapping[str, NDArray[np.float32]]) -> list[str
     from onnx import numpy_helper
 
     constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
-    weights = found_by_weights(layers, constants)
+    weights = match_weights(layers, constants)
     names = [node.name for node in graph.node if weights.intersection(node.input)]
     # Dynamic quantization splits a Gemm into a product and an addition before it looks at names.
     return [*names, *(f"{name}_MatMul" for name in names)]

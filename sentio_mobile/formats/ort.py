@@ -15,7 +15,7 @@ from sentio_mobile.spec import ModelSpec, Precision
 if TYPE_CHECKING:
     from torch import nn
 
-    from sentio_mobile.quantization.settings import QuantizationOptions
+    from sentio_mobile.quantization.options import QuantizationOptions
 
 _IDENTIFIER = b"ORTM"
 

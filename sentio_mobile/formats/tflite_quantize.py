@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile.models.config import MAX_LOGIT
 from sentio_mobile.quantization.calibration import Calibration
-from sentio_mobile.quantization.settings import MIN_POSITION_CONSTANT, QuantizationOptions, found_by_weights
+from sentio_mobile.quantization.options import MIN_POSITION_CONSTANT, QuantizationOptions, match_weights
 from sentio_mobile.spec import ModelSpec, Precision
 
 SIGNATURE = "serving_default"
@@ -49,9 +49,9 @@ def quantize(network: bytes, precision: Precision, *, options: QuantizationOptio
     from ai_edge_quantizer.quantizer import Quantizer
 
     recipes = _recipes(precision)
-    for scope in _scopes_of(network, options.answering):
+    for scope in _scopes_of(network, options.head):
         recipes.add_dynamic_config(scope, TFLOperationName.FULLY_CONNECTED, num_bits=8)
-    for scope in _scopes_of(network, options.kept):
+    for scope in _scopes_of(network, options.keep_float):
         recipes.add_quantization_config(scope, TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
     quantizer = Quantizer(bytearray(network), recipes.get_quantization_recipe())
     ranges = None if options.calibration is None else _ranges(network, recipes, options.calibration, spec)
@@ -132,7 +132,7 @@ def _scopes_of(network: bytes, layers: Mapping[str, NDArray[np.float32]]) -> lis
         content = model.buffers[tensor.buffer].data
         if tensor.type == _FLOAT32 and content is not None and len(content):
             constants[_name(tensor)] = np.frombuffer(bytes(content), dtype="<f4")
-    weights = found_by_weights(layers, constants)
+    weights = match_weights(layers, constants)
     return [
         "^" + "".join(re.escape(_name(graph.tensors[i]) + ";") for i in operation.outputs) + "$"
         for operation in graph.operators

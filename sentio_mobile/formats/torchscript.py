@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.jit import ScriptModule
 
-    from sentio_mobile.quantization.settings import QuantizationOptions
+    from sentio_mobile.quantization.options import QuantizationOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,7 +113,7 @@ class MobileViT(nn.Module):
         image_size: height and width of the picture, multiples of 16.
     """
 
-    answering: ClassVar[tuple[str, ...]] = ("hidden", "output")
+    head_layers: ClassVar[tuple[str, ...]] = ("hidden", "output")
     """The layers that make the answer of one token: hardly any work, and every rounding in them is an error of it."""
 
     def __init__(self, settings: MobileViTSettings, image_size: tuple[int, int] = (224, 224)) -> None:

@@ -1,1 +1,1 @@
-"""How a network computes in 8 bits: ranges, choice of layers, fake quantization, sensitivity."""
+"""Post-training quantization and its simulation: calibration, activation ranges, fake quantization, sensitivity."""

@@ -1,4 +1,4 @@
-"""Smallest and largest values that go into a network's layers and come out of them, as a runtime would measure them."""
+"""Ranges of the activations that enter and leave each layer, measured as quantizing runtimes measure them."""
 
 from __future__ import annotations
 
@@ -14,53 +14,55 @@ from sentio_mobile.quantization.layer_choice import Layer
 
 
 class Range(NamedTuple):
-    """From the smallest to the largest value."""
+    """Smallest and largest value of a tensor."""
 
     low: float
     high: float
 
 
-Ranges = Mapping[Layer, tuple[Range, Range]]
-"""Of a layer's input, and of its output."""
+class LayerRanges(NamedTuple):
+    """Ranges of a layer's input and output."""
+
+    input: Range
+    output: Range
+
 
 _RELUS = (torch.relu, nn.functional.relu, torch.Tensor.relu)
 
 
-def ranges_of(model: nn.Module, layers: Mapping[str, Layer], clips: torch.Tensor) -> dict[Layer, tuple[Range, Range]]:
-    """Run clips through a network in 32 bits.
+def measure_ranges(model: nn.Module, layers: Mapping[str, Layer], images: torch.Tensor) -> dict[Layer, LayerRanges]:
+    """Measure activation ranges in fp32.
 
-    Runtimes make one operation of a layer and the ReLU after it: the range of such an output begins at nought.
+    Runtimes fuse a layer with the ReLU after it, so the output range of such a layer starts at 0.
 
     Args:
-        model: the network.
-        layers: whose ranges are wanted.
-        clips: [clips, 3, height, width].
+        model: The network, in evaluation mode.
+        layers: Layers to measure, by name.
+        images: Network input [clips, 3, height, width].
 
     Returns:
-        The ranges of those layers that were called.
+        The ranges of each layer that was called. A layer that its parent computes in one fused operation is missing.
     """
-    found: dict[Layer, tuple[Range, Range]] = {}
-    watch = _Watch(found)
-    with ExitStack() as hooks, watch, torch.no_grad():
+    recorder = _RangeRecorder()
+    with ExitStack() as hooks, recorder, torch.no_grad():
         for layer in layers.values():
-            handle = layer.register_forward_hook(watch.see)
-            hooks.callback(handle.remove)
-        model(clips)
-    return found
+            hooks.callback(layer.register_forward_hook(recorder.record).remove)
+        model(images)
+    return recorder.ranges
 
 
-class _Watch(TorchFunctionMode):
-    """Sees each layer's values go by, and whether a ReLU takes them next."""
+class _RangeRecorder(TorchFunctionMode):
+    """Records ranges in forward hooks, and notices a ReLU that directly follows a layer."""
 
-    def __init__(self, found: dict[Layer, tuple[Range, Range]]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.found = found
-        self.last: tuple[Layer, torch.Tensor] | None = None
+        self.ranges: dict[Layer, LayerRanges] = {}
+        self._last: tuple[Layer, torch.Tensor] | None = None
 
-    def see(self, layer: nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> None:
+    def record(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         assert isinstance(layer, Layer)
-        self.found[layer] = (_range(given[0]), _range(made))
-        self.last = (layer, made)
+        self.ranges[layer] = LayerRanges(_range_of(inputs[0]), _range_of(output))
+        self._last = (layer, output)
 
     def __torch_function__(
         self,
@@ -69,12 +71,12 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if func in _RELUS and self.last is not None and args and args[0] is self.last[1]:
-            layer = self.last[0]
-            taken, given = self.found[layer]
-            self.found[layer] = (taken, Range(max(given.low, 0.0), given.high))
+        if func in _RELUS and self._last is not None and args and args[0] is self._last[1]:
+            layer = self._last[0]
+            inputs, output = self.ranges[layer]
+            self.ranges[layer] = LayerRanges(inputs, Range(max(output.low, 0.0), output.high))
         return func(*args, **(kwargs or {}))
 
 
-def _range(values: torch.Tensor) -> Range:
+def _range_of(values: torch.Tensor) -> Range:
     return Range(float(values.min()), float(values.max()))

@@ -1,7 +1,7 @@
-"""Songs on which the ranges of activations are measured, before these are rounded to 8 bits.
+"""Calibration clips: the songs on which activation ranges are measured before activations are rounded to 8 bits.
 
-They are training songs, spread over the valence-arousal plane, so that the ranges hold for calm and for wild music, and
-no validation or test song has a say in them.
+They are training songs, spread over the valence-arousal plane, so that the ranges fit calm and energetic music alike
+and no validation or test song influences them.
 """
 
 from __future__ import annotations
@@ -10,85 +10,110 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import Count, Record, Seed, Sha256
 from sentio_mobile.audio.image import mel_to_image, to_input
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
 from sentio_mobile.spec import ModelSpec
 
 CLIPS = 64
-"""As many as a range needs to settle; each is run once by each runtime."""
+"""Default number of clips. Ranges hardly change with more, and every runtime runs each clip once."""
 
-CELLS = 5
-"""Of each side of the plane."""
+GRID = 5
+"""Cells along each axis of the valence-arousal plane."""
+
+
+class CalibrationOrigin(Record, frozen=True, kw_only=True):
+    """Which songs a calibration was drawn from, as the bundle's manifest records it."""
+
+    # Number of clips.
+    clips: Count
+    # Random seed of the draw.
+    seed: Seed
+    # Fingerprint of the prepared data.
+    fingerprint: Sha256
+    # SHA-256 over the checksums of the clips' log-mels, in order.
+    clips_sha256: Sha256
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Pictures [clips, height, width] float32 of normalized log-mels, not yet standardized, and where they are from."""
+    """Calibration images.
 
-    pictures: NDArray[np.float32]
-    origin: dict[str, Any]
+    Attributes:
+        images: Resized log-mels [clips, height, width], float32, before ImageNet standardization.
+        origin: Where the images come from; None where that is not known, as in a conversion process.
+    """
+
+    images: NDArray[np.float32]
+    origin: CalibrationOrigin | None = None
 
     def inputs(self, spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
-        """What a network in the form `spectrogram` is fed: [1, 3, height, width] each."""
-        for picture in self.pictures:
-            yield to_input(picture, spec)
+        """Yield the network's input for each image, in the form `spectrogram`: [1, 3, height, width]."""
+        for image in self.images:
+            yield to_input(image, spec)
 
     def save(self, path: Path) -> None:
-        """Write the pictures alone, for a process that converts."""
-        np.save(path, self.pictures, allow_pickle=False)
+        """Write the images, without their origin, for a conversion process."""
+        np.save(path, self.images, allow_pickle=False)
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
         """Read what `save` wrote."""
-        return cls(np.load(path, allow_pickle=False), {})
+        return cls(np.load(path, allow_pickle=False))
 
 
-def calibration_of(data: PreparedData, spec: ModelSpec, clips: int = CLIPS, seed: int = 0) -> Calibration:
-    """Training songs for a model, as many from each cell of the plane as there are.
+def collect_calibration(data: PreparedData, spec: ModelSpec, clips: int = CLIPS, seed: int = 0) -> Calibration:
+    """Collect training songs as calibration images, drawn evenly from the cells of the valence-arousal plane.
 
     Args:
-        data: prepared songs.
-        spec: of the model.
-        clips: how many; fewer where there are fewer training songs.
-        seed: of the draw.
+        data: Prepared songs.
+        spec: The model's spec.
+        clips: Number of clips; fewer if there are fewer training songs.
+        seed: Random seed of the draw.
 
     Raises:
-        DataError: the songs were prepared for another front end.
+        DataError: The songs were prepared for another front end.
     """
     if data.audio.log_mel != spec.audio.log_mel:
         raise DataError(f"{data.folder}: was prepared for another front end than the model's; prepare the songs for it")
     songs = data.split("train")
-    chosen = spread_over_plane(songs.labels, clips, np.random.default_rng(seed))
+    chosen = sample_over_plane(songs.labels, clips, np.random.default_rng(seed))
     rows = songs.rows[chosen]
-    units = np.asarray(data.mels[rows], dtype=np.float32)
-    pictures = np.stack([mel_to_image(unit, spec.audio) for unit in units])
-    digest = hashlib.sha256(data.store.checksums[rows].tobytes()).hexdigest()
-    origin = {"clips": len(chosen), "seed": seed, "fingerprint": data.sheet["fingerprint"], "clips_sha256": digest}
-    return Calibration(pictures, origin)
+    log_mels = np.asarray(data.mels[rows], dtype=np.float32)
+    images = np.stack([mel_to_image(log_mel, spec.audio) for log_mel in log_mels])
+    origin = CalibrationOrigin(
+        clips=len(chosen),
+        seed=seed,
+        fingerprint=data.sheet["fingerprint"],
+        clips_sha256=hashlib.sha256(data.store.checksums[rows].tobytes()).hexdigest(),
+    )
+    return Calibration(images, origin)
 
 
-def spread_over_plane(labels: NDArray[np.float32], count: int, random: np.random.Generator) -> list[int]:
-    """Indices of `count` songs, one after another from each cell of a 5 x 5 grid that has songs left.
+def sample_over_plane(labels: NDArray[np.float32], count: int, random: np.random.Generator) -> list[int]:
+    """Draw songs in turns from the cells of a 5 x 5 valence-arousal grid, until a cell has no songs left.
 
     Args:
-        labels: [songs, 2] in [-1, 1].
-        count: how many; all songs where there are fewer.
-        random: what is drawn with.
+        labels: Valence and arousal [songs, 2] in [-1, 1].
+        count: Number of songs; all songs if there are fewer.
+        random: Random number generator.
+
+    Returns:
+        Sorted indices of the drawn songs.
     """
-    cells = np.clip(((labels + 1) / 2 * CELLS).astype(int), 0, CELLS - 1)
-    of_cell: dict[tuple[int, ...], list[int]] = {}
+    cells = np.clip(((labels + 1) / 2 * GRID).astype(int), 0, GRID - 1)
+    songs_of: dict[tuple[int, ...], list[int]] = {}
     for song in random.permutation(len(labels)):
-        of_cell.setdefault(tuple(cells[song]), []).append(int(song))
-    chosen: list[int] = []
-    while len(chosen) < count and of_cell:
-        for cell in sorted(of_cell):
-            chosen.append(of_cell[cell].pop())
-            if not of_cell[cell]:
-                del of_cell[cell]
-    return sorted(chosen[:count])
+        songs_of.setdefault(tuple(cells[song]), []).append(int(song))
+    drawn: list[int] = []
+    while len(drawn) < count and songs_of:
+        for cell in sorted(songs_of):
+            drawn.append(songs_of[cell].pop())
+            if not songs_of[cell]:
+                del songs_of[cell]
+    return sorted(drawn[:count])

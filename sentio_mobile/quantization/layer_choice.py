@@ -1,4 +1,4 @@
-"""The layers of a network whose weights fewer bits touch, by the names that people call them."""
+"""The layers of a network that quantization applies to, and the choice of those that stay in floating point."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from sentio_mobile.errors import InputError
 
 Layer = nn.Linear | nn.Conv2d | nn.Conv1d
 
-_NEAR = 3
-"""Names that an unknown one is told."""
+_SUGGESTIONS = 3
+"""Number of similar names that the error for an unknown layer lists."""
 
 
-def layers_of(model: nn.Module) -> dict[str, Layer]:
-    """Linear maps and convolutions of a network whose norms are folded, by their dotted names, first to last."""
+def quantizable_layers(model: nn.Module) -> dict[str, Layer]:
+    """The linear maps and convolutions of a network with folded norms, by their dotted names, first to last."""
     return {name: module for name, module in model.named_modules() if isinstance(module, Layer)}
 
 
-def answering_weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
-    """The weights of the layers that make the answer, in networks that name them, by the layers' names."""
-    return chosen_weights(model, getattr(model, "answering", ()))
+def head_weights(model: nn.Module) -> dict[str, NDArray[np.float32]]:
+    """The weights of the layers that a network lists as its `head_layers`, by layer name; empty if it lists none."""
+    return layer_weights(model, getattr(model, "head_layers", ()))
 
 
-def chosen_weights(model: nn.Module, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    """The weights of some layers, by the layers' names.
+def layer_weights(model: nn.Module, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """The weights of the named layers, by layer name.
 
     Args:
-        model: a network whose norms are folded.
-        names: as in `layers_of`.
+        model: A network with folded norms.
+        names: Layer names, as `quantizable_layers` gives them.
 
     Raises:
-        InputError: there is no such layer; the message names near ones.
+        InputError: A layer does not exist. The message suggests similar names.
     """
-    layers = layers_of(model)
+    layers = quantizable_layers(model)
     for name in names:
         if name not in layers:
-            near = difflib.get_close_matches(name, layers, _NEAR, cutoff=0) or list(layers)[:_NEAR]
-            raise InputError(f"the network has no layer {name!r}; near it are {', '.join(near)}")
+            similar = difflib.get_close_matches(name, layers, _SUGGESTIONS, cutoff=0) or list(layers)[:_SUGGESTIONS]
+            raise InputError(f"the network has no layer {name!r}; similar names are {', '.join(similar)}")
     return {name: layers[name].weight.detach().numpy() for name in names}

@@ -1,171 +1,163 @@
-"""What it costs to round each layer of a network by itself to 8 bits, and all of them at once.
+"""Quantization sensitivity: how much the predictions change when each layer alone is rounded to 8 bits.
 
-PyTorch does the rounding here, with the arithmetic that formats have in common: weights symmetric with a scale for each
-output channel, activations asymmetric with one range a tensor. A runtime rounds in other places, too, and leaves some
-of these: the order of layers is what to take from here, not the figures.
+The rounding is simulated with the arithmetic that all formats share. A runtime rounds more tensors and spares others,
+so the ranking of the layers carries over to it, not the numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from msgspec import Meta
 from torch import nn
 
+from sentio_mobile._internal.charts import LIGHT
+from sentio_mobile._internal.picture import write_picture
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile.quantization.activation_ranges import Range, Ranges, ranges_of
-from sentio_mobile.quantization.calibration import Calibration
-from sentio_mobile.quantization.layer_choice import Layer, layers_of
+from sentio_mobile._internal.records import Count, Name, NonNegative, Record
+from sentio_mobile.quantization.activation_ranges import LayerRanges, measure_ranges
+from sentio_mobile.quantization.calibration import Calibration, CalibrationOrigin
+from sentio_mobile.quantization.fake_quant import fake_quantized_layers
+from sentio_mobile.quantization.layer_choice import Layer, quantizable_layers
 from sentio_mobile.spec import ModelSpec
 
 CLIPS = 16
-"""Each is heard once for every layer: more of them hardly change the order, and take minutes."""
+"""Default number of clips. Each runs once per layer: more of them hardly change the ranking, and take minutes."""
 
-_LARGEST_WEIGHT, _LARGEST_ACTIVATION = 127, 255
-
-
-@dataclass(frozen=True)
-class Change:
-    """How far answers moved: root mean square over clips and both outputs, and the largest."""
-
-    rms: float
-    largest: float
+_ROW_INCHES = 0.19
 
 
-@dataclass(frozen=True)
-class LayerCost:
-    """What rounding one layer, its input and its output, does to the answers. `weights` is how many it has."""
+class OutputChange(Record, frozen=True, kw_only=True):
+    """How far predictions move, on the scale from -1 to 1, over clips and both outputs."""
 
-    layer: str
-    kind: str
-    weights: int
-    change: Change
+    # Root mean square of the changes.
+    rms: NonNegative
+    # Largest absolute change.
+    max: NonNegative
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sensitivity:
-    """Every layer, the one that costs most first.
+class LayerSensitivity(Record, frozen=True, kw_only=True):
+    """The effect of rounding the weights, input and output of one layer."""
 
-    Attributes:
-        clips: how many were heard.
-        spread: standard deviation of valence and arousal over them, to hold the changes against.
-        layers: each rounded by itself.
-        together: all of them rounded at once.
-        origin: where the clips are from.
-    """
+    # Name of the layer, as `export --keep-float` takes it.
+    layer: Name
+    # Class of the layer: `Linear`, `Conv1d` or `Conv2d`.
+    kind: Name
+    # Number of weights.
+    weights: Count
+    # Change of the predictions when this layer alone is rounded.
+    change: OutputChange
 
-    clips: int
-    spread: tuple[float, ...]
-    layers: tuple[LayerCost, ...]
-    together: Change
-    origin: Mapping[str, Any]
+
+class Sensitivity(Record, frozen=True, kw_only=True):
+    """The layers of a network, ranked by the effect of rounding each of them alone."""
+
+    # Number of clips that the network was run on.
+    clips: Count
+    # Standard deviation of valence and arousal over the clips in fp32, as a yardstick for the changes.
+    output_std: tuple[NonNegative, NonNegative]
+    # The layers, the most sensitive first.
+    layers: Annotated[tuple[LayerSensitivity, ...], Meta(max_length=100_000)]
+    # Change of the predictions when all layers are rounded together.
+    all_layers: OutputChange
+    # Where the clips come from; None if that is not known.
+    origin: CalibrationOrigin | None = None
 
 
 def rank_layers(
     model: nn.Module, spec: ModelSpec, calibration: Calibration, progress: Progress | None = None
 ) -> Sensitivity:
-    """Round each layer alone, and see how far the answers move.
+    """Round each layer alone and measure the change of the predictions.
 
     Args:
-        model: in evaluation mode, its norms folded; it is left as it was.
-        spec: of the model.
-        calibration: clips for the ranges and for the answers.
-        progress: shown layer by layer.
+        model: The network, in evaluation mode and with folded norms. It is not changed.
+        spec: The model's spec.
+        calibration: Clips on which ranges and predictions are computed.
+        progress: Told of each layer.
     """
     progress = progress or NoProgress()
-    clips = torch.from_numpy(np.concatenate(list(calibration.inputs(spec))))
-    layers = layers_of(model)
+    images = torch.from_numpy(np.concatenate(list(calibration.inputs(spec))))
+    layers = quantizable_layers(model)
     progress.start("rounding layer by layer", len(layers) + 1)
     with torch.no_grad():
-        ranges = ranges_of(model, layers, clips)
-        answers = model(clips)
-        costs = []
+        ranges = measure_ranges(model, layers, images)
+        predictions = model(images)
+        sensitivities = []
         for name, layer in layers.items():
             progress.advance(0, note=name)
-            change = change_of(model, clips, answers=answers, layers=[layer], ranges=ranges)
-            costs.append(LayerCost(name, _kind(layer), layer.weight.numel(), change))
+            change = output_change(model, images, predictions=predictions, layers=[layer], ranges=ranges)
+            sensitivities.append(
+                LayerSensitivity(layer=name, kind=_kind(layer), weights=layer.weight.numel(), change=change)
+            )
             progress.advance()
-        together = change_of(model, clips, answers=answers, layers=list(layers.values()), ranges=ranges)
+        all_layers = output_change(model, images, predictions=predictions, layers=list(layers.values()), ranges=ranges)
     progress.finish()
-    # By name where two cost the same, so that the order never hangs on anything else.
-    ranked = sorted(costs, key=lambda cost: (-cost.change.rms, cost.layer))
-    spread = tuple(float(sd) for sd in answers.std(dim=0, correction=0))
+    valence_std, arousal_std = (float(sd) for sd in predictions.std(dim=0, correction=0))
     return Sensitivity(
-        clips=len(clips), spread=spread, layers=tuple(ranked), together=together, origin=calibration.origin
+        clips=len(images),
+        output_std=(valence_std, arousal_std),
+        # Ties are broken by name, so that the ranking is reproducible.
+        layers=tuple(sorted(sensitivities, key=lambda one: (-one.change.rms, one.layer))),
+        all_layers=all_layers,
+        origin=calibration.origin,
     )
 
 
-def change_of(
-    model: nn.Module, clips: torch.Tensor, *, answers: torch.Tensor, layers: Sequence[Layer], ranges: Ranges
-) -> Change:
-    """How far the answers move when these layers are rounded.
+def output_change(
+    model: nn.Module,
+    images: torch.Tensor,
+    *,
+    predictions: torch.Tensor,
+    layers: Sequence[Layer],
+    ranges: Mapping[Layer, LayerRanges],
+) -> OutputChange:
+    """Measure how far predictions move when some layers are rounded together.
 
     Args:
-        model: the network.
-        clips: [clips, 3, height, width].
-        answers: of the network in 32 bits [clips, 2].
-        layers: of the network.
-        ranges: of their inputs and outputs.
+        model: The network.
+        images: Network input [clips, 3, height, width].
+        predictions: The network's predictions in fp32 [clips, 2].
+        layers: The layers to round.
+        ranges: Their activation ranges.
     """
-    with rounded(layers, ranges):
-        moved = (model(clips) - answers).abs().double()
-    return Change(float(moved.square().mean().sqrt()), float(moved.max()))
+    with fake_quantized_layers(layers, ranges):
+        difference = (model(images) - predictions).abs().double()
+    return OutputChange(rms=float(difference.square().mean().sqrt()), max=float(difference.max()))
 
 
-@contextmanager
-def rounded(layers: Sequence[Layer], ranges: Ranges) -> Iterator[None]:
-    """Within the block these layers compute as in 8 bits; after it they are as before."""
-    before = [layer.weight.data for layer in layers]
-    hooks = []
-    try:
-        for layer in layers:
-            layer.weight.data = round_weight(layer.weight.data)
-            # A layer that its parent computes in one piece with others was never seen at work, and has no ranges.
-            if layer in ranges:
-                taken, given = ranges[layer]
-                hooks.append(layer.register_forward_pre_hook(_rounding_input(taken)))
-                hooks.append(layer.register_forward_hook(_rounding_output(given)))
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for layer, weight in zip(layers, before, strict=True):
-            layer.weight.data = weight
+def draw_sensitivity(path: Path, sensitivity: Sensitivity) -> None:
+    """Draw one bar per layer, the most sensitive on top, with a mark at the largest change of any prediction.
 
+    Args:
+        path: A .png or .svg file.
+        sensitivity: The ranking.
 
-def round_weight(weight: torch.Tensor) -> torch.Tensor:
-    """To 8 bits and back: symmetric, with a scale for each output channel."""
-    largest = weight.abs().flatten(1).amax(dim=1)
-    scale = (largest / _LARGEST_WEIGHT).clamp_min(torch.finfo(torch.float32).tiny)
-    zero = torch.zeros(len(scale), dtype=torch.int32)
-    return torch.fake_quantize_per_channel_affine(weight, scale, zero, 0, -_LARGEST_WEIGHT, _LARGEST_WEIGHT)
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    rows = [(one.layer, one.change) for one in sensitivity.layers]
+    rows = [("all layers", sensitivity.all_layers), *rows]
 
+    def draw(axes: Axes) -> None:
+        for row, (_, change) in enumerate(rows):
+            axes.barh(row, change.rms, height=0.7, color=LIGHT.second if row == 0 else LIGHT.first)
+            axes.plot([change.max], [row], "|", color=LIGHT.ink, label="largest change" if row == 0 else None)
+        axes.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=7)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlim(left=0)
+        axes.set_xlabel(
+            f"change of predictions when this layer alone is int8: root mean square, {sensitivity.clips} clips"
+        )
+        axes.legend(loc="lower right", frameon=False)
 
-def round_activation(values: torch.Tensor, limits: Range) -> torch.Tensor:
-    """To 8 bits and back: asymmetric, with one range, which is widened so that it has nought."""
-    low, high = min(limits.low, 0.0), max(limits.high, 0.0)
-    scale = max((high - low) / _LARGEST_ACTIVATION, float(torch.finfo(torch.float32).tiny))
-    return torch.fake_quantize_per_tensor_affine(values, scale, round(-low / scale), 0, _LARGEST_ACTIVATION)
+    write_picture(path, (8, 1 + _ROW_INCHES * len(rows)), draw)
 
 
 def _kind(layer: Layer) -> str:
-    # An attention's own output map is of a class that derives from Linear.
+    # The output projection of nn.MultiheadAttention is of a class derived from Linear.
     return "Linear" if isinstance(layer, nn.Linear) else type(layer).__name__
-
-
-def _rounding_input(limits: Range) -> Any:
-    def hook(layer: nn.Module, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return (round_activation(given[0], limits), *given[1:])
-
-    return hook
-
-
-def _rounding_output(limits: Range) -> Any:
-    def hook(layer: nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> torch.Tensor:
-        return round_activation(made, limits)
-
-    return hook

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
-from torch import nn
 
 from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.resources import ROOT
@@ -15,11 +13,9 @@ from sentio_mobile.cli import main
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.distill.config import DistillRecipe, QatRecipe
 from sentio_mobile.distill.qat import finetune
-from sentio_mobile.models.blocks import unfold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.models.config import MAX_LOGIT, MobileViTSettings, ViTSettings
+from sentio_mobile.models.config import MobileViTSettings, ViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.quantization.fake_quant import FakeQuant, FakeQuantWeight, fake_quantize, observing_ranges
 from sentio_mobile.recipes import load_recipe
 from sentio_mobile.training.fit import predict
 
@@ -35,75 +31,6 @@ def student() -> Checkpoint:
 def recipe() -> QatRecipe:
     recipe = load_recipe(QatRecipe, "finetune", "distill/qat")
     return replace(recipe, training=replace(recipe.training, epochs=16, batch_size=8, learning_rate=5e-4))
-
-
-def pictures(count: int = 3) -> torch.Tensor:
-    return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(5))
-
-
-def test_eight_bits_are_eight_bits(student: Checkpoint) -> None:
-    network, _ = fake_quantize(student.model)
-    given: dict[str, torch.Tensor] = {}
-    parts = {name: part for name, part in network.named_modules() if isinstance(part, FakeQuant)}
-    for name, part in parts.items():
-        part.register_forward_hook(lambda _, __, y, name=name: given.__setitem__(name, y.detach()))
-    with torch.inference_mode(), observing_ranges(network.eval()):
-        whole = network(pictures())
-    with torch.inference_mode():
-        answers = network(pictures())
-    assert len(parts) > 10 * student.model.settings.layers
-    assert set(given) == set(parts)
-    for name, values in given.items():
-        part = parts[name]
-        step = (part.high - part.low) / 255
-        assert len(values.unique()) <= 256, name
-        assert float(((values / step).round() - values / step).abs().max()) < 1e-3, name
-    assert 1e-4 < float((answers - whole).abs().max()) < 0.3
-
-
-def test_weights_have_a_scale_for_each_channel() -> None:
-    layer = nn.Linear(50, 2, bias=False)
-    with torch.no_grad():
-        layer.weight[1] *= 1e-3
-    given = FakeQuantWeight(layer)(torch.eye(50)).T.detach()
-    for row, whole in zip(given, layer.weight.detach(), strict=True):
-        step = whole.abs().max() / 127
-        assert float((row - whole).abs().max()) <= float(step) / 2 * 1.001
-        assert len((row / step).round().unique()) > 20
-
-
-def test_ranges_leave_room_for_stronger_emotions_and_follow_training(student: Checkpoint) -> None:
-    network, _ = fake_quantize(student.model)
-    (wide,) = (part for part in network.modules() if isinstance(part, FakeQuant) and part.widest)
-    with torch.inference_mode(), observing_ranges(network.eval()):
-        network(pictures())
-    assert float(wide.low) <= -MAX_LOGIT < MAX_LOGIT <= float(wide.high)
-    part = FakeQuant().train()
-    for _ in range(400):
-        part(torch.tensor([-1.0, 3.0]))
-    assert (float(part.low), float(part.high)) == pytest.approx((-1, 3), abs=0.01)
-    assert part.eval()(torch.tensor([7.0])).item() == pytest.approx(3, abs=0.03)
-
-
-def test_gradients_pass_within_the_range_alone() -> None:
-    part = FakeQuant((-1.0, 1.0))
-    x = torch.tensor([-2.0, 0.3, 2.0], requires_grad=True)
-    part(x).sum().backward()
-    assert x.grad is not None
-    assert x.grad.tolist() == [0.0, 1.0, 0.0]
-
-
-def test_a_student_and_its_folded_double_share_weights_and_come_back(student: Checkpoint) -> None:
-    network, plain = fake_quantize(student.model)
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight.add_(0.01 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
-    back = copy.deepcopy(student.model).eval()
-    unfold_norms(back, plain)
-    with torch.inference_mode():
-        learnt, before = plain(pictures()), student.model.eval()(pictures())
-        np.testing.assert_allclose(back(pictures()), learnt, atol=1e-5)
-        assert float((learnt - before).abs().max()) > 0.01
 
 
 @pytest.mark.slow

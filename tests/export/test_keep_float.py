@@ -20,8 +20,8 @@ from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.mobilevit import MobileViT
 from sentio_mobile.quantization.calibration import Calibration
-from sentio_mobile.quantization.layer_choice import chosen_weights, layers_of
-from sentio_mobile.quantization.settings import QuantizationOptions, found_by_weights
+from sentio_mobile.quantization.layer_choice import layer_weights, quantizable_layers
+from sentio_mobile.quantization.options import match_weights
 from sentio_mobile.spec import Precision
 
 KEPT = ("stem.layers.2", "stem.layers.8", "blocks.1.up", "blocks.0.attention.qkv", "output")
@@ -35,7 +35,7 @@ def weights(checkpoint: Path) -> Weights:
     """Of every layer, the norms folded."""
     loaded = Checkpoint.load(checkpoint)
     fold_norms(loaded.model.eval())
-    return chosen_weights(loaded.model, list(layers_of(loaded.model)))
+    return layer_weights(loaded.model, list(quantizable_layers(loaded.model)))
 
 
 def wide_in(path: Path) -> Iterator[NDArray[Any]]:
@@ -64,7 +64,7 @@ def wide_layers(path: Path, weights: Weights) -> set[str]:
     found = set()
     for name, weight in weights.items():
         try:
-            found_by_weights({name: weight}, constants)
+            match_weights({name: weight}, constants)
             found.add(name)
         except ConversionError:
             pass
@@ -90,7 +90,7 @@ def test_these_layers_stay_and_no_others(
         pytest.skip(f"the packages of {name} are not installed")
     spec = loaded.spec
     mean, sd = (np.array(values, dtype=np.float32)[0] for values in (spec.image_mean, spec.image_sd))
-    calibration = Calibration(images[:, 0] * sd + mean, {})
+    calibration = Calibration(images[:, 0] * sd + mean)
     wanted = ConversionJob(
         format=name, form="spectrogram", precisions=precisions, calibration=calibration, keep_float=KEPT
     )
@@ -102,7 +102,7 @@ def test_these_layers_stay_and_no_others(
         if name == "coreml":
             left |= {layer for layer, weight in weights.items() if weight.size <= MIN_INT8_WEIGHTS}
         if (name, artifact.precision) == ("onnx", "int8"):
-            left |= set(MobileViT.answering)
+            left |= set(MobileViT.head_layers)
         if (name, artifact.precision) == ("onnx", "int8-dynamic"):
             left |= {layer for layer in weights if layer.startswith("stem")}
         assert wide_layers(artifact.path, weights) == left, artifact.label
@@ -112,28 +112,12 @@ def test_these_layers_stay_and_no_others(
         assert np.corrcoef(found.ravel(), answers.ravel())[0, 1] > 0.5
 
 
-def test_layers_are_found_by_their_weights() -> None:
-    weight = np.random.default_rng(0).normal(size=(4, 3, 2, 2)).astype(np.float32)
-    turned = {"a": weight.transpose(0, 2, 3, 1), "b": weight.astype(np.float16), "c": weight + 1}
-    assert found_by_weights({"layer": weight}, turned) == {"a", "b"}
-    with pytest.raises(ConversionError, match="no weights of the layer layer"):
-        found_by_weights({"layer": weight}, {"c": weight + 1})
-
-
-def test_only_8_bits_leave_layers(images: NDArray[np.float32]) -> None:
-    whole = QuantizationOptions(Calibration(images[:, 0], {}), {"output": images})
-    for precision in ("fp32", "fp16", "int8-full"):
-        assert whole.of(precision, ("int8",)) == QuantizationOptions()
-    assert whole.of("int8-dynamic", ("int8",)) == QuantizationOptions(kept=whole.kept)
-    assert whole.of("int8", ("int8",)) == whole
-
-
 @pytest.mark.parametrize(
     ("precisions", "layer", "words"),
     [
         (("int8-dynamic", "int8-full"), "output", "int8-full leaves no layer in floating point"),
         (("fp32",), "output", "--keep-float is for the precisions int8-dynamic and int8"),
-        (("int8-dynamic",), "blocks.1.dwn", r"no layer 'blocks\.1\.dwn'; near it are blocks\.1\.down"),
+        (("int8-dynamic",), "blocks.1.dwn", r"no layer 'blocks\.1\.dwn'; similar names are blocks\.1\.down"),
     ],
 )
 def test_what_cannot_be_kept_is_said_at_once(

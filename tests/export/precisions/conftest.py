@@ -26,9 +26,9 @@ from sentio_mobile.formats.forms import in_form
 from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.quantization.calibration import Calibration, calibration_of
-from sentio_mobile.quantization.layer_choice import answering_weights
-from sentio_mobile.quantization.settings import QuantizationOptions
+from sentio_mobile.quantization.calibration import Calibration, collect_calibration
+from sentio_mobile.quantization.layer_choice import head_weights
+from sentio_mobile.quantization.options import QuantizationOptions
 from sentio_mobile.spec import PRECISIONS, Artifact, Form, ModelSpec, Precision
 
 STUDENT = ROOT / "export" / "golden" / "student"
@@ -106,7 +106,7 @@ def copy(bundle: Bundle, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def calibration(data: PreparedData) -> Calibration:
     """Pictures of training songs."""
-    return calibration_of(data, student().spec)
+    return collect_calibration(data, student().spec)
 
 
 @pytest.fixture(scope="session")
@@ -135,14 +135,12 @@ def short(bundle: Bundle) -> Subject:
     pictures = np.stack([clip_to_image(clip, audio) for clip in clips])
     golden = Golden(whole.excerpt, length, pictures, answers(loaded, pictures, spec))
     assert min(golden.spread) > 0.1, "answers that are all alike would prove nothing"
-    return Subject(
-        Checkpoint(model=loaded.model, spec=spec), golden, rounding_of(loaded, Calibration(pictures, {})), {}
-    )
+    return Subject(Checkpoint(model=loaded.model, spec=spec), golden, rounding_of(loaded, Calibration(pictures)), {})
 
 
 def rounding_of(loaded: Checkpoint, calibration: Calibration) -> QuantizationOptions:
     """As a worker has it."""
-    return QuantizationOptions(calibration, answering=answering_weights(loaded.model))
+    return QuantizationOptions(calibration, head=head_weights(loaded.model))
 
 
 def answers(loaded: Checkpoint, pictures: np.ndarray, spec: ModelSpec) -> np.ndarray:

@@ -20,7 +20,7 @@ from sentio_mobile.formats.base import SPEC_KEY
 from sentio_mobile.formats.coreml_base import PROGRAM
 from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.formats.tflite_file import metadata_of, read
-from sentio_mobile.quantization.layer_choice import layers_of
+from sentio_mobile.quantization.layer_choice import quantizable_layers
 from sentio_mobile.spec import Artifact, ModelSpec, Precision
 
 Subject = Any
@@ -124,14 +124,14 @@ def test_the_verdict_on_songs_is_what_is_lost_there(found: Verification, data: P
 
 @pytest.mark.parametrize("name", [name for name in format_names() if name != "ort"])  # nothing counts an .ort's numbers
 def test_weights_are_as_narrow_as_the_name_says(name: str, bundle: Bundle, swapped: Subject) -> None:
-    layers = layers_of(swapped.loaded.model)
+    layers = quantizable_layers(swapped.loaded.model)
     parameters = sum(p.numel() for p in swapped.loaded.model.parameters())
     for precision in precisions_of(name):
         counted = numbers(bundle.artifact(name, precision=precision))
         left = {
             # ONNX Runtime rounds no convolution by what an activation holds at the moment.
             ("onnx", "int8-dynamic"): {n for n, layer in layers.items() if not isinstance(layer, nn.Linear)},
-            ("onnx", "int8"): set(swapped.rounding.answering),
+            ("onnx", "int8"): set(swapped.rounding.head),
         }.get((name, precision), set())
         weights = sum(layer.weight.numel() for n, layer in layers.items() if n not in left)
         narrow, wide = sum(counted[kind] for kind in NARROW[precision]), counted["float32"]
@@ -143,7 +143,7 @@ def test_weights_are_as_narrow_as_the_name_says(name: str, bundle: Bundle, swapp
 
 @pytest.mark.parametrize("name", [name for name in format_names() if name not in ("torchscript", "ptl")])
 def test_files_are_smaller_by_the_weights_that_became_narrow(name: str, bundle: Bundle, swapped: Subject) -> None:
-    weights = sum(layer.weight.numel() for layer in layers_of(swapped.loaded.model).values())
+    weights = sum(layer.weight.numel() for layer in quantizable_layers(swapped.loaded.model).values())
     whole = bundle.size(bundle.artifact(name))
     for precision in precisions_of(name)[1:]:
         saved = whole - bundle.size(bundle.artifact(name, precision=precision))

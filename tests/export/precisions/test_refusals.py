@@ -115,7 +115,7 @@ def test_ranges_of_other_sounds_are_found(
     calibration: Calibration,
     tmp_path: Path,
 ) -> None:
-    stale = Calibration(STALE[fault](calibration.pictures[:4]), {})
+    stale = Calibration(STALE[fault](calibration.images[:4]))
     artifact = swapped.write(name, precision, tmp_path, replace(swapped.rounding, calibration=stale))
     (judged,) = run_gates([artifact], swapped.loaded, golden=swapped.golden, data=None, progress=NoProgress())
     assert judged.refusal == judged.parity.reason
