@@ -6,12 +6,10 @@ time, and keeps their words in a log; what comes back is a small JSON file.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sentio_mobile._internal.files import write_json
-from sentio_mobile._internal.subprocesses import environment
+from sentio_mobile._internal.subprocesses import run_logged
 from sentio_mobile.errors import CheckpointError, ConversionError, OutputError
 from sentio_mobile.formats.base import require_packages, write_artifact
 from sentio_mobile.formats.registry import get_format
@@ -123,50 +121,6 @@ def convert(checkpoint: Path, wanted: ConversionJob, *, folder: Path, log: Path,
         words = next(iter(told.values())) if told else cause
         raise ConversionError(f"{wanted.format} {wanted.form} conversion failed: {words}; the log is {log}")
     return ConversionResult(artifacts, failures)
-
-
-def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> int | None:
-    """Run a command in a process group of its own, with all that it prints in `log` and its temporary files in `cwd`.
-
-    However this function ends, nothing of the group is left running.
-
-    Returns:
-        The exit status, the negative number of the signal that killed it, or None when the time was over.
-
-    Raises:
-        OutputError: `log` cannot be written.
-    """
-    try:
-        output = log.open("wb")
-    except OSError as error:
-        raise OutputError(f"cannot write {log}: {error.strerror}; choose another place") from error
-    with output:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env={**environment(), "TMPDIR": str(cwd)},
-            # Held open and never written to: its end tells the worker that the parent is gone.
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            return process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            _kill_group(process)
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    # Nobody may be left, which macOS reports as a permission error when the last one is a zombie.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        # The process leads its group; what it left behind is still in it.
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdin:
-        process.stdin.close()
 
 
 def _cause(status: int | None, timeout_s: float) -> str | None:

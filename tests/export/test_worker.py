@@ -8,9 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sentio_mobile._internal.subprocesses import run_logged
 from sentio_mobile.errors import CheckpointError, ConversionError, InputError, MissingExtraError, OutputError
 from sentio_mobile.export import worker
-from sentio_mobile.export.worker import ConversionJob, convert, run_logged
+from sentio_mobile.export.worker import ConversionJob, convert
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,7 +65,7 @@ def test_interrupt_leaves_no_orphan(tmp_path: Path) -> None:
     # As at a terminal: what a shell runs in the background is told to ignore interrupts, and so are these tests there.
     script = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from pathlib import Path; from sentio_mobile.export.worker import run_logged\n"
+        "from pathlib import Path; from sentio_mobile._internal.subprocesses import run_logged\n"
         f"run_logged(['sh', '-c', 'echo $$; exec sleep 60'], Path({str(log)!r}), 60, Path({str(tmp_path)!r}))"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.DEVNULL) as parent:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.subprocesses import run_logged
 from sentio_mobile.bundle.arm64 import inside
 from sentio_mobile.bundle.arm64.place import EMULATORS, default_place, find_tools, require_ready
 from sentio_mobile.errors import BundleError, ConversionError, InputError, OutputError
-from sentio_mobile.export.worker import run_logged
 from sentio_mobile.spec import Artifact, ModelSpec
 
 CPU = "cortex-a76"

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from sentio_mobile._internal.files import require_free, write_json, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.subprocesses import run_logged
 from sentio_mobile.bundle.arm64.place import EMULATORS, PACKAGES, STAMP, find_tools, installed, require_ready
 from sentio_mobile.bundle.arm64.run import emulate
 from sentio_mobile.errors import InputError, MissingExtraError, OutputError
-from sentio_mobile.export.worker import run_logged
 from sentio_mobile.formats.base import missing_packages
 
 DEBIAN = ("python3", "libgomp1", "libstdc++6")
