@@ -81,7 +81,7 @@ def main() -> None:
     start = first_teacher(arguments.generated, material.sided, arguments.teacher, work) if arguments.generated else None
     teacher, student = recipes(arguments.teacher, arguments.student)
     record: dict[str, Any] = {
-        "folds": [fold[material.fonts[0]].sheet["songs"] for fold in material.folds],
+        "folds": [fold[material.fonts[0]].sheet.songs for fold in material.folds],
         "groups": len({row["group"] for row in material.songs}),
         "sided_clips": {"learnt_from": len(sides_of(material.sided)), "held_out": len(sides_of(material.held_out))},
         "heard": material.fonts[: material.heard],
@@ -102,7 +102,7 @@ def main() -> None:
         second = replace(student, training=replace(student.training, seed=seed))
         for fold in range(arguments.folds):
             data = learning([material.folds[fold][font] for font in material.fonts[: material.heard]])
-            key = [to_plain([first, second]), first_weights, data.sheet["fingerprint"], material.sided[1].digest]
+            key = [to_plain([first, second]), first_weights, data.sheet.fingerprint, material.sided[1].digest]
             name = f"{fold}-{seed}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:8]}"
             places = {network: work / f"{network}-{name}" for network in ("teacher", "student")}
             if not places["teacher"].exists():

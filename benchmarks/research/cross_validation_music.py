@@ -17,10 +17,10 @@ from sentio_mobile._internal.files import write_bytes, write_text
 from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.data.config import DataRecipe
-from sentio_mobile.data.given_splits import GivenSplits
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import SHEET, UNLABELLED, PreparedData, Split, open_data
 from sentio_mobile.data.songs import read_rows
+from sentio_mobile.data.splits import SplitList
 from sentio_mobile.data.weak_labels import WeakLabels, read_weak_labels
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.ensemble.features import features_of
@@ -88,7 +88,7 @@ def made_ready(heard: Sequence[Path], unheard: Sequence[Path], count: int, work:
     places: dict[tuple[str, str], Path] = {}
     for one, font in zip(music, fonts, strict=True):
         for number, split in enumerate(splits):
-            given = GivenSplits(work / "folds", split)
+            given = SplitList(work / "folds", split)
             places[font, str(number)] = prepared(one, one.songs, work / font / f"fold-{number}", store, given)
     for one, font in zip(music[: len(heard)], fonts, strict=False):
         places[font, "sided"] = prepared(one, one.sided, work / font / "sided", store)
@@ -152,7 +152,7 @@ def folds_of(songs: Sequence[Row], count: int, seed: int = 0) -> list[dict[str, 
     return folds
 
 
-def prepared(music: Music, rows: Sequence[Row], out: Path, store: Path, splits: GivenSplits | None = None) -> Path:
+def prepared(music: Music, rows: Sequence[Row], out: Path, store: Path, splits: SplitList | None = None) -> Path:
     """Some rows of a folder as a prepared folder; without splits, without labels."""
     if (out / SHEET).is_file():
         return out
@@ -252,8 +252,8 @@ def every_other(split: Split) -> Split:
 
 def changed(fonts: Sequence[PreparedData], splits: dict[str, Split]) -> PreparedData:
     """The first of the fonts with other splits, and a fingerprint that says so."""
-    digest = hashlib.sha256("".join(font.sheet["fingerprint"] for font in fonts).encode())
+    digest = hashlib.sha256("".join(font.sheet.fingerprint for font in fonts).encode())
     for split in splits.values():
         digest.update(split.windows.tobytes())
-    sheet = fonts[0].sheet | {"fingerprint": digest.hexdigest()}
+    sheet = replace(fonts[0].sheet, fingerprint=digest.hexdigest())
     return replace(fonts[0], sheet=sheet, splits=splits)

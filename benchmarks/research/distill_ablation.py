@@ -112,8 +112,8 @@ def run(
     bars: Progress,
 ) -> Checkpoint:
     """One student, or the one that stands there."""
-    given = [to_plain(recipe), weights_digest(teacher.model), data.sheet["fingerprint"]]
-    given += [songs.sheet["fingerprint"] for songs in extra]
+    given = [to_plain(recipe), weights_digest(teacher.model), data.sheet.fingerprint]
+    given += [songs.sheet.fingerprint for songs in extra]
     out = work / f"{name}-{hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8]}"
     if not out.exists():
         made = distill(teacher, data, recipe=recipe, out=out, progress=bars, extra=extra, cache=work / "signals")
@@ -151,7 +151,7 @@ def compared(runs: dict[str, list[Checkpoint]], teacher: Checkpoint, data: Prepa
             "learnt_from": teacher.data,
             "weights": weights_digest(teacher.model),
         },
-        "data": data.origin,
+        "data": to_plain(data.origin),
     }
 
 

@@ -70,9 +70,9 @@ def prepare(
         OutputError: `out` exists, or cannot be written.
     """
     from sentio_mobile.data.config import DataRecipe
-    from sentio_mobile.data.given_splits import read_splits
     from sentio_mobile.data.prepare import prepare as prepare_data
     from sentio_mobile.data.prepared import open_data
+    from sentio_mobile.data.splits import read_splits
     from sentio_mobile.recipes import load_recipe
     from sentio_mobile.spec import AudioSpec
     from sentio_mobile.teacher.config import TeacherRecipe

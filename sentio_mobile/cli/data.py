@@ -152,11 +152,11 @@ def prepare(
             progress=progress,
         )
     sheet = prepared.sheet
-    show_skipped(sheet["skipped"])
-    for line in sheet["notes"]:
+    show_skipped(list(sheet.skipped))
+    for line in sheet.notes:
         stderr.print(f"note: {line}", markup=False, soft_wrap=True)
-    if sheet["labels"] == "none":
-        count = sum(sheet["songs"].values())
+    if sheet.labels == "none":
+        count = sum(sheet.songs.values())
         stderr.print(f"note: {count} songs without labels, for distillation without labels only", soft_wrap=True)
     console.print(f"Prepared in {out}. Next: sentio-mobile data check {out}", soft_wrap=True)
 

@@ -159,7 +159,7 @@ def sample(
             overwrite=force,
         )
     console.print(
-        f"{count} samples in {out}; the filter kept {written['kept']:.0%} of those drawn. "
+        f"{count} samples in {out}; the filter kept {written.accepted:.0%} of those drawn. "
         f"Next: sentio-mobile teacher train --data ... --gan-samples {out} --out teacher-ckpt",
         soft_wrap=True,
     )

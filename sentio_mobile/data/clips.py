@@ -1,4 +1,4 @@
-"""From audio files to the clips that a store keeps, several files at a time and never many at once."""
+"""Decoding of audio files to the clips that a store holds, several files at a time and never many at once."""
 
 from __future__ import annotations
 
@@ -26,15 +26,22 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 FULL_SCALE = 0.999
-"""Level from which on a sample counts as clipped: decoders and resamplers end a little under 1."""
+"""Absolute value from which a sample counts as clipped: decoders and resamplers end slightly below 1."""
 
-_LEAST_STEP = 0.1
-"""Share of a clip that lies at least between two windows of a song: nearer ones are the same clip twice."""
+_MIN_STEP = 0.1
+"""Smallest distance of two windows, as a share of a clip. Nearer windows are nearly the same clip twice."""
 
 
 @dataclass(frozen=True)
 class FileClips:
-    """The windows of one file, the evaluated one first; of those that are in the store already `mels` holds none."""
+    """The windows of one file, the evaluated one first.
+
+    Attributes:
+        file: State of the file before it was read.
+        sha256: Hash of the file.
+        starts: First sample of each window.
+        mels: Normalized log-mels [n_mels, n_frames] of the windows that the store does not have yet.
+    """
 
     file: FileState
     sha256: str
@@ -43,17 +50,17 @@ class FileClips:
 
 
 def starts_of(samples: int, audio: AudioSpec, recipe: DataRecipe) -> tuple[int, ...]:
-    """Where the windows of a file begin, in samples; first that which `recipe.window` names, then the others in order.
+    """First samples of a file's windows, spread evenly from its beginning to its end.
 
-    They are spread evenly from the file's beginning to its end. A file that is too short for so many has fewer.
+    The window that `recipe.window` names comes first, then the others in order. A short file has fewer windows.
 
     Args:
-        samples: length of the file, at the model's rate.
-        audio: the front end, for rate and length of a clip.
-        recipe: how many windows there are, and which comes first.
+        samples: Length of the file in samples, at the model's rate.
+        audio: Front end, for the length of a clip.
+        recipe: Number of windows, and which one is evaluated.
     """
     room = max(0, samples - audio.n_samples)
-    count = min(recipe.windows, 1 + int(room / (_LEAST_STEP * audio.n_samples)))
+    count = min(recipe.windows, 1 + int(room / (_MIN_STEP * audio.n_samples)))
     first = room // 2 if recipe.window == "middle" else 0
     spread = [round(start) for start in np.linspace(0, room, count)] if count > 1 else [first]
     nearest = min(spread, key=lambda start: abs(start - first))
@@ -61,10 +68,10 @@ def starts_of(samples: int, audio: AudioSpec, recipe: DataRecipe) -> tuple[int, 
 
 
 def clips_of_file(path: Path, audio: AudioSpec, recipe: DataRecipe, index: Index) -> FileClips:
-    """The clips of an audio file: nothing is hashed that did not change, and nothing decoded that is stored.
+    """Read the clips of an audio file. Unchanged files are not hashed, and stored clips are not decoded.
 
     Raises:
-        AudioError: the file holds no usable audio, or changed while it was read.
+        AudioError: The file has no usable audio, or changed while it was read.
     """
     state, digest, seconds = _identify(path, index)
     if seconds is not None:
@@ -85,10 +92,10 @@ def clips_of_file(path: Path, audio: AudioSpec, recipe: DataRecipe, index: Index
 
 
 def _identify(path: Path, index: Index) -> tuple[FileState, str, float | None]:
-    """A file's state, its SHA-256, and its length in seconds where the store knows it."""
-    if not path.is_file():
-        raise AudioError(f"{path}: no such audio file; check the path")
+    """A file's state, its SHA-256, and its length in seconds if the store knows it."""
     try:
+        if not path.is_file():
+            raise AudioError(f"{path}: no such audio file; check the path")
         state = FileState.of(path)
         row = index.row_of_file(state)
         digest = sha256(path) if row is None else index.clip(row).sha256
@@ -99,7 +106,7 @@ def _identify(path: Path, index: Index) -> tuple[FileState, str, float | None]:
 
 
 def _windows(path: Path, audio: AudioSpec, recipe: DataRecipe) -> tuple[float, dict[int, NDArray[np.float32]]]:
-    """A file's length in seconds, and PCM of its windows by their starts; no more is decoded than they need."""
+    """A file's length in seconds, and the PCM of its windows by their first samples. Nothing else is decoded."""
     stated = estimated_seconds(path)
     if stated is not None:
         starts = starts_of(round(stated * audio.sample_rate), audio, recipe)
@@ -115,7 +122,7 @@ def _windows(path: Path, audio: AudioSpec, recipe: DataRecipe) -> tuple[float, d
             return stated, sounds
         if starts == (0,):
             return len(sounds[0]) / audio.sample_rate, sounds
-    # The file says nothing of its length, or not the truth: one pass over it tells.
+    # The header states no length, or a wrong one. One pass over the file finds it.
     samples = sum(len(block) for block in stream(path, audio.sample_rate))
     rate = audio.sample_rate
     starts = starts_of(samples, audio, recipe)
@@ -123,11 +130,11 @@ def _windows(path: Path, audio: AudioSpec, recipe: DataRecipe) -> tuple[float, d
 
 
 def in_order(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
-    """`work` of each item, in the order of the items, done in threads: as many at a time as there are usable cores.
+    """Call `work` on each item in threads, one for each usable core, and yield the results in the order of the items.
 
-    Decoding, resampling and Fourier transforms let go of the interpreter lock, and threads did as many clips a second
-    as processes. Only a few items are begun before their answers are taken. The threads of the linear algebra library
-    are kept to one meanwhile: it waits by spinning, which takes the cores from the other workers.
+    Decoding, resampling and Fourier transforms release the interpreter lock: threads do as many clips a second as
+    processes. Only a few items are started before their results are taken. The linear algebra library gets one thread
+    meanwhile, because its threads wait by spinning and would take the cores from the workers.
     """
     from threadpoolctl import threadpool_limits
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
-from sentio_mobile.data.songs import Moments, Song, csv_lines, numbered_rows, read_label
+from sentio_mobile.data.songs import Moments, Song, csv_lines, numbered_rows, read_label, require_printable
 from sentio_mobile.errors import LabelError
 
 AUDIO = Path("DEAM_audio/MEMD_audio")
@@ -21,26 +21,30 @@ TABLES = ("static_annotations_averaged_songs_1_2000.csv", "static_annotations_av
 DYNAMIC = "dynamic (per second annotations)"
 DYNAMIC_TABLES = ("valence.csv", "arousal.csv")
 GENERATED_NOTE = "generated.json"
-"""Stands in the root folder of music that a program made, and says so."""
+"""File in the root folder of generated music that says so."""
 
-DEEPEST = 7
-MOST_FOLDERS = 5000
-"""How far DEAM is looked for: folders below the root, and folders in all. A large library is not walked for it."""
+MAX_DEPTH = 7
+"""Levels below the root that are searched for DEAM's folders."""
+MAX_FOLDERS = 5000
+"""Folders that are searched, so that a large library is not walked for DEAM's sake."""
 
 
 @dataclass(frozen=True)
 class Deam:
-    """Where the parts of DEAM lie: the folder of audio, and that of the two tables of static labels."""
+    """The parts of DEAM: the folder of audio, and the folder of the two tables of static labels."""
 
     audio: Path
     labels: Path
 
 
 def find_deam(root: Path) -> Deam | None:
-    """DEAM's parts under a folder, however its archives were unpacked, or None where there is neither.
+    """Find DEAM's parts below a folder, however its archives were unpacked.
+
+    Returns:
+        The parts, or None if there is neither.
 
     Raises:
-        LabelError: one part is there and the other is missing.
+        LabelError: One part is there and the other is missing.
     """
     names = {AUDIO.name: AUDIO, LABELS.name: LABELS}
     found = _find(root, tuple(names))
@@ -57,17 +61,17 @@ def find_deam(root: Path) -> Deam | None:
 
 
 def read_deam(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str, ...]]:
-    """The songs of DEAM: static labels (1-9) and the audio file of the same number; each song is its own group.
+    """Read the songs of DEAM: static labels (1-9), and the audio file of the same number. Each song is its own group.
 
     Args:
-        deam: where its parts lie.
-        dynamic: read what was rated at each half second, too. A song without such ratings keeps its static label.
+        deam: The parts of DEAM.
+        dynamic: Whether to read the labels of each half second too. A song without them keeps its static label.
 
     Returns:
         The songs in the order of the tables, and a line for each thing that was left out.
 
     Raises:
-        LabelError: a table is missing or wrong.
+        LabelError: A table is missing or wrong.
     """
     audio = {
         file.stem: file
@@ -81,11 +85,12 @@ def read_deam(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str,
             where, song_id = f"{path}, row {number}", row["song_id"]
             if not song_id:
                 raise LabelError(f"{where}: has no song_id; mend the row")
+            require_printable(song_id, where, "song_id")
             if song_id in songs:
                 raise LabelError(f"{where}: song {song_id!r} is labelled twice; remove one")
             songs[song_id] = Song(
                 song_id=song_id,
-                # A label without its audio is a clip that cannot be decoded: it is skipped, counted and named.
+                # A song without audio is treated as a file that cannot be decoded: skipped, counted and named.
                 path=audio.get(song_id, deam.audio / f"{song_id}.mp3"),
                 valence=read_label(row["valence_mean"], "1-9", f"{where}, valence_mean"),
                 arousal=read_label(row["arousal_mean"], "1-9", f"{where}, arousal_mean"),
@@ -93,20 +98,20 @@ def read_deam(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str,
             )
     notes = []
     if unlabelled := [file.name for stem, file in audio.items() if stem not in songs]:
-        notes.append(f"{len(unlabelled)} audio files have no label and are left out: {_few(unlabelled)}")
+        notes.append(f"{len(unlabelled)} audio files have no label and are left out: {_first_few(unlabelled)}")
     if dynamic:
         moments = _read_moments(deam.labels.parent)
         if without := [song_id for song_id in songs if song_id not in moments]:
-            notes.append(f"{len(without)} songs have no dynamic label and keep their static one: {_few(without)}")
+            notes.append(f"{len(without)} songs have no dynamic label and keep their static one: {_first_few(without)}")
         songs = {song_id: replace(song, moments=moments.get(song_id)) for song_id, song in songs.items()}
     return list(songs.values()), tuple(notes)
 
 
 def _find(root: Path, names: tuple[str, ...]) -> dict[str, Path]:
-    """The folders of these names that lie highest under `root`; of equals the first by name."""
+    """The highest folders of these names below `root`; the first by name at the same depth."""
     found: dict[str, Path] = {}
     waiting, seen = deque([(root, 0)]), 0
-    while waiting and seen < MOST_FOLDERS and len(found) < len(names):
+    while waiting and seen < MAX_FOLDERS and len(found) < len(names):
         folder, depth = waiting.popleft()
         seen += 1
         try:
@@ -117,13 +122,13 @@ def _find(root: Path, names: tuple[str, ...]) -> dict[str, Path]:
         for name in below:
             if name in names:
                 found.setdefault(name, folder / name)
-            elif depth < DEEPEST and not name.startswith(".") and name != "__MACOSX":
+            elif depth < MAX_DEPTH and not name.startswith(".") and name != "__MACOSX":
                 waiting.append((folder / name, depth + 1))
     return found
 
 
 def _read_moments(folder: Path) -> dict[str, Moments]:
-    """What was rated at each half second, for each song that both dynamic tables know."""
+    """The labels of each half second, for each song in both dynamic tables."""
     place = _find(folder, (DYNAMIC,)).get(DYNAMIC)
     missing = [name for name in DYNAMIC_TABLES if place is None or not (place / name).is_file()]
     if place is None or missing:
@@ -141,7 +146,7 @@ def _read_moments(folder: Path) -> dict[str, Moments]:
 
 
 def _read_dynamic(path: Path) -> dict[str, dict[float, float]]:
-    """Ratings in [-1, 1] by song and second. Rows are as long as their songs, and may have holes."""
+    """Labels in [-1, 1] by song and second. Rows are as long as their songs, and may have gaps."""
     lines = csv_lines(path, "song_id")
     number, header = next(lines, (0, []))
     times = [re.fullmatch(r"sample_(\d+)ms", name) for name in header]
@@ -163,5 +168,5 @@ def _read_dynamic(path: Path) -> dict[str, dict[float, float]]:
     return ratings
 
 
-def _few(names: list[str]) -> str:
+def _first_few(names: list[str]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -1,47 +1,76 @@
-"""Made-up log-mels with the labels that they were made for: a folder that training mixes with real songs.
+"""GAN samples: log-mels that a GAN generated, with the labels asked for, in a folder that training mixes with songs.
 
-mels.f16         unit levels [n, n_mels, n_frames], float16, little-endian, one after the other
-labels.csv       valence, arousal and the discriminator's score of each
-synthetic.json   the AudioSpec, how they were made, and the hash of mels.f16
+mels.f16           float16 [n, n_mels, n_frames], little-endian: normalized log-mels with values in [0, 1].
+labels.csv         Valence, arousal and the discriminator's score of each sample.
+gan-samples.json   The front end, how the samples were generated, and hashes of the other files.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import new_folder, read_json, sha256, write_json
-from sentio_mobile.errors import DataError, InputError
+from sentio_mobile._internal.files import new_folder, sha256
+from sentio_mobile._internal.records import Count, Record, Seed, Sha256, Share, Text, read_record, write_record
+from sentio_mobile.data.prepared import DataOrigin
+from sentio_mobile.errors import DataError
 from sentio_mobile.spec import AudioSpec
 
-MELS, LABELS, SHEET = "mels.f16", "labels.csv", "synthetic.json"
+MELS, LABELS, SHEET = "mels.f16", "labels.csv", "gan-samples.json"
+OLD_SHEET = "synthetic.json"
+"""Name of the sheet before it had a schema number."""
 COLUMNS = ("valence", "arousal", "score")
+SCHEMA = 2
+"""Version of gan-samples.json."""
 
-Made = tuple[NDArray[np.floating], NDArray[np.float32], NDArray[np.float32]]
-"""Unit levels [n, n_mels, n_frames], labels [n, 2] and scores [n]."""
+SampleBatch = tuple[NDArray[np.floating], NDArray[np.float32], NDArray[np.float32]]
+"""Normalized log-mels [n, n_mels, n_frames], labels [n, 2] and scores [n]."""
+
+
+class Sampling(Record, frozen=True, kw_only=True):
+    """How GAN samples were generated and selected."""
+
+    generator: Text  # name of the GAN checkpoint
+    trained_on: DataOrigin | None = None  # songs that the GAN was trained on
+    labels: Literal["density", "uniform"] = "density"  # distribution of the labels asked for
+    threshold: Share = 0.0  # lowest score of the discriminator that is accepted
+    seed: Seed = 0  # random seed of labels and noise
+    tried: Count = 1  # samples that were generated
+    accepted: Share = 1.0  # share of them that was accepted
+    mean_label: tuple[Annotated[float, Meta(ge=-2, le=2)], Annotated[float, Meta(ge=-2, le=2)]] | None = None
+    # ^ mean valence and arousal asked for, before selection
+
+
+class GanSampleSheet(Record, frozen=True, kw_only=True):
+    """gan-samples.json."""
+
+    schema: Literal[2] = 2  # version of this record
+    audio: AudioSpec  # front end that the samples follow
+    sampling: Sampling  # how they were generated
+    mels_sha256: Sha256  # hash of mels.f16
+    labels_sha256: Sha256  # hash of labels.csv
 
 
 @dataclass(frozen=True, kw_only=True)
 class GanSamples:
-    """Made-up clips, opened; they stay on disk until rows of them are read.
+    """An open folder of GAN samples. They stay on disk until rows of them are read.
 
     Attributes:
-        folder: where they are.
-        audio: the front end that they follow.
-        sheet: how they were made.
-        mels: unit levels [n, n_mels, n_frames], memory-mapped and read-only.
-        labels: valence and arousal that they were made for [n, 2].
+        folder: The folder.
+        sheet: How they were generated, and the front end that they follow.
+        mels: Normalized log-mels [n, n_mels, n_frames], memory-mapped and read-only.
+        labels: Valence and arousal asked for [n, 2].
     """
 
     folder: Path
-    audio: AudioSpec
-    sheet: dict[str, Any]
+    sheet: GanSampleSheet
     mels: NDArray[np.float16]
     labels: NDArray[np.float32]
 
@@ -49,25 +78,35 @@ class GanSamples:
         return len(self.labels)
 
     @property
+    def audio(self) -> AudioSpec:
+        """Front end that the samples follow."""
+        return self.sheet.audio
+
+    @property
     def fingerprint(self) -> str:
-        """Tells these clips from others."""
-        return str(self.sheet["mels_sha256"])
+        """Hash of the log-mels."""
+        return self.sheet.mels_sha256
 
 
 def write_gan_samples(
-    folder: Path, audio: AudioSpec, *, batches: Iterable[Made], made_by: dict[str, Any], overwrite: bool = False
-) -> None:
-    """Write clips as they come, all of them or none.
+    folder: Path,
+    audio: AudioSpec,
+    *,
+    batches: Iterable[SampleBatch],
+    sampling: Callable[[], Sampling],
+    overwrite: bool = False,
+) -> GanSampleSheet:
+    """Write samples as they are generated, all of them or none.
 
     Args:
-        folder: the folder to write.
-        audio: the front end that they follow.
-        batches: the clips.
-        made_by: how they are made; read when the last batch is written.
-        overwrite: an existing folder gives way.
+        folder: Folder to write.
+        audio: Front end that the samples follow.
+        batches: The samples.
+        sampling: Called after the last batch: how the samples were generated.
+        overwrite: Whether an existing folder gives way.
 
     Raises:
-        OutputError: it cannot be written, or exists and `overwrite` is false.
+        OutputError: The folder cannot be written, or exists and `overwrite` is false.
     """
     with new_folder(folder, overwrite) as part:
         with (part / MELS).open("wb") as mels, (part / LABELS).open("w", newline="", encoding="utf-8") as sheet:
@@ -77,43 +116,44 @@ def write_gan_samples(
                 mels.write(np.ascontiguousarray(clips, dtype="<f2").tobytes())
                 for (valence, arousal), score in zip(labels, scores, strict=True):
                     table.writerow((f"{valence:.6f}", f"{arousal:.6f}", f"{score:.4f}"))
-        write_json(
-            part / SHEET,
-            {
-                "audio": audio.to_dict(),
-                "made_by": made_by,
-                "mels_sha256": sha256(part / MELS),
-                "labels_sha256": sha256(part / LABELS),
-            },
+        record = GanSampleSheet(
+            audio=audio,
+            sampling=sampling(),
+            mels_sha256=sha256(part / MELS),
+            labels_sha256=sha256(part / LABELS),
         )
+        write_record(part / SHEET, record)
+    return record
 
 
 def open_gan_samples(folder: Path) -> GanSamples:
     """Open a folder that `write_gan_samples` wrote.
 
     Raises:
-        DataError: something in it is missing or damaged.
+        DataError: Something in it is missing or damaged.
     """
     if not (folder / SHEET).is_file():
+        if (folder / OLD_SHEET).is_file():
+            raise DataError(
+                f"{folder}: holds GAN samples of an older version; generate them again with `sentio-mobile teacher gan "
+                "sample`"
+            )
         raise DataError(
-            f"{folder}: holds no made-up clips (no {SHEET}); make some with `sentio-mobile teacher gan sample`"
+            f"{folder}: holds no GAN samples (no {SHEET}); generate some with `sentio-mobile teacher gan sample`"
         )
-    sheet = read_json(folder / SHEET, DataError)
+    sheet = read_record(GanSampleSheet, folder / SHEET, DataError)
     try:
-        audio = AudioSpec.from_dict(sheet["audio"])
-        for name in (MELS, LABELS):
-            if sha256(folder / name) != sheet[f"{name.split('.')[0]}_sha256"]:
-                raise DataError(f"{folder / name} is truncated or changed; make the clips again")
+        for name, digest in ((MELS, sheet.mels_sha256), (LABELS, sheet.labels_sha256)):
+            if sha256(folder / name) != digest:
+                raise DataError(f"{folder / name} is truncated or changed; generate the samples again")
         with (folder / LABELS).open(newline="", encoding="utf-8") as file:
             table = csv.reader(file)
             next(table)
             labels = np.array([(float(row[0]), float(row[1])) for row in table], dtype=np.float32).reshape(-1, 2)
-        shape = (len(labels), audio.n_mels, audio.n_frames)
+        shape = (len(labels), sheet.audio.n_mels, sheet.audio.n_frames)
         mels = np.memmap(folder / MELS, dtype="<f2", mode="r", shape=shape)
-    except (KeyError, ValueError, IndexError, OSError, csv.Error) as error:
-        raise DataError(f"{folder}: is damaged ({type(error).__name__}: {error}); make the clips again") from error
-    except InputError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{folder}: is damaged ({error}); make the clips again") from error
-    return GanSamples(folder=folder, audio=audio, sheet=sheet, mels=mels, labels=labels)
+    except (ValueError, IndexError, OSError, StopIteration, csv.Error) as error:
+        raise DataError(
+            f"{folder}: is damaged ({type(error).__name__}: {error}); generate the samples again"
+        ) from error
+    return GanSamples(folder=folder, sheet=sheet, mels=mels, labels=labels)

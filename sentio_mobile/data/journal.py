@@ -1,4 +1,7 @@
-"""The store's journal: one line a record, written after it, that vouches for it and says which audio it came from."""
+"""The journal of a log-mel store: one line for each record, written after it, with its checksum and its audio file.
+
+A writer's index over the journal is here too.
+"""
 
 from __future__ import annotations
 
@@ -8,65 +11,70 @@ import os
 import zlib
 from array import array
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from sentio_mobile._internal.records import NonNegative, Sha256, Share, Size
+
+MAX_CHECKSUM = 2**64 - 1
+
+# These are plain msgspec structures: a store may have millions of lines, and each is checked once, when it is read.
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """What tells an unchanged file without reading it: path, length in bytes, and times in nanoseconds.
+class FileState(msgspec.Struct, frozen=True):
+    """What identifies an unchanged file without reading it.
 
-    A copy that keeps the length and `mtime_ns` still gets a `ctime_ns` of its own.
+    A copy that keeps the length and `mtime_ns` still gets its own `ctime_ns`.
     """
 
-    path: str
-    size: int
-    mtime_ns: int
-    ctime_ns: int
+    path: str  # absolute path
+    size: Size  # bytes
+    mtime_ns: int  # time of the last change of the content, in nanoseconds
+    ctime_ns: int  # time of the last change of the content or of the entry, in nanoseconds
 
     @classmethod
     def of(cls, path: Path) -> FileState:
-        """The present state of a file.
+        """Return the present state of a file.
 
         Raises:
-            OSError: there is none.
+            OSError: There is no such file.
         """
         facts = path.stat()
         return cls(os.path.abspath(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)  # noqa: PTH100 - links stay
 
     @property
     def key(self) -> bytes:
-        """A short digest of all of it."""
+        """A short digest of all fields."""
         return hashlib.blake2b(repr(self).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clip:
-    """One window of one audio file.
+class Clip(msgspec.Struct, frozen=True, kw_only=True):
+    """One window of one audio file. `peak` and `clipped` are those of the mixed-down window before it is filled up."""
 
-    `sha256` is that of the whole file, and `seconds` its length. `start` is in samples at the model's rate. `peak` and
-    `clipped`, the share of samples at full scale, are those of the window, mixed down, before anything fills it up.
+    sha256: Sha256  # hash of the whole file
+    start: Size  # first sample of the window, at the model's sample rate
+    seconds: NonNegative  # length of the whole file
+    peak: NonNegative  # largest absolute sample; full scale is 1
+    clipped: Share  # share of samples at full scale
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of the journal.
+
+    It announces a new record at `row`. If that row was there already, the line names one more file with its content.
     """
 
-    sha256: str
-    start: int
-    seconds: float
-    peak: float
-    clipped: float
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A record that was stored at `row`; or, where `row` was there already, one more file that has its content."""
-
-    row: int
-    checksum: int
-    clip: Clip
-    file: FileState
+    row: Size  # row of the record in the store
+    checksum: Annotated[int, Meta(ge=0)]  # checksum of the record, 64 bits
+    clip: Clip  # the window that is stored there
+    file: FileState  # the file that it was read from
 
     def encode(self) -> bytes:
-        """The line, with a checksum of its own before it."""
-        text = json.dumps(asdict(self), separators=(",", ":")).encode()
+        """Return the line with a CRC-32 in front of it."""
+        text = json.dumps(msgspec.to_builtins(self), separators=(",", ":")).encode()
         return b"%08x %b\n" % (zlib.crc32(text), text)
 
     @classmethod
@@ -74,26 +82,29 @@ class Line:
         """Read what `encode` wrote.
 
         Raises:
-            ValueError, KeyError, TypeError: it is something else, or only half of it.
+            ValueError: The line is something else, or only a part of it.
         """
         if line[-1:] != b"\n" or int(line[:8], 16) != zlib.crc32(line[9:-1]):
-            raise ValueError("a line that was not written whole")
-        values = json.loads(line[9:])
-        return cls(values["row"], values["checksum"], Clip(**values["clip"]), FileState(**values["file"]))
+            raise ValueError("the line was not written whole")
+        # Paths that are not valid Unicode need json's lenient decoder.
+        found = msgspec.convert(json.loads(line[9:]), cls)
+        if found.checksum > MAX_CHECKSUM:
+            raise ValueError("the checksum has more than 64 bits")
+        return found
 
 
 def read_journal(path: Path) -> Iterator[tuple[int, Line]]:
-    """The good lines from the beginning up to the first that is not, each with the offset at which it begins.
+    """Read the lines up to the first damaged one, each with its offset in bytes.
 
     Raises:
-        OSError: there is no journal.
+        OSError: There is no journal.
     """
     offset = rows = 0
     with path.open("rb") as file:
         for text in file:
             try:
                 line = Line.decode(text)
-            except (ValueError, KeyError, TypeError):
+            except ValueError:
                 return
             if line.row > rows:
                 return
@@ -103,12 +114,13 @@ def read_journal(path: Path) -> Iterator[tuple[int, Line]]:
 
 
 class Index:
-    """Which record is where, for whoever writes: a few hundred bytes a record, packed, since there may be many."""
+    """A writer's index of records by clip and by file, packed into a few hundred bytes a record."""
 
     def __init__(self) -> None:
         self.checksums = array("Q")
+        """Checksum of each record."""
         self.offsets = array("Q")
-        """Where each record's line begins in the journal."""
+        """Offset of each record's line in the journal."""
         self._numbers = array("d")
         self._hashes = bytearray()
         self._row_of_clip: dict[bytes, int] = {}
@@ -118,7 +130,7 @@ class Index:
         return len(self.checksums)
 
     def take(self, line: Line, offset: int) -> None:
-        """Enter a line that stands in the journal at `offset`."""
+        """Add a line of the journal that begins at `offset`."""
         if line.row == len(self):
             clip = line.clip
             self.checksums.append(line.checksum)
@@ -130,7 +142,7 @@ class Index:
         self._row_of_file[line.file.key] = line.row
 
     def clip(self, row: int) -> Clip:
-        """What is stored at a row."""
+        """Return the clip that is stored at a row."""
         start, seconds, peak, clipped = self._numbers[4 * row : 4 * row + 4]
         return Clip(
             sha256=self._hashes[32 * row : 32 * row + 32].hex(),
@@ -141,11 +153,11 @@ class Index:
         )
 
     def row_of_clip(self, sha256: str, start: int | None = None) -> int | None:
-        """The row of a window, or, without `start`, that of any window of the file; None where there is none."""
+        """Return the row of a window, or of any window of the file without `start`; None for an unknown one."""
         return self._row_of_clip.get(self._key(sha256, start))
 
     def row_of_file(self, file: FileState) -> int | None:
-        """The row of any window of an unchanged file; None for a new or changed one."""
+        """Return the row of any window of an unchanged file; None for a new or changed one."""
         return self._row_of_file.get(file.key)
 
     @staticmethod

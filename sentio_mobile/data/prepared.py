@@ -1,53 +1,102 @@
-"""A prepared data folder: what every later stage reads, and the only thing that it knows of where songs came from.
+"""A prepared data folder: what every later stage reads, and all that it knows of where the songs came from.
 
-songs.csv    a line for each window of each song: where it is in the store, its split, its labels, its audio file
-store/       the clips, unless they are kept elsewhere: log-mels in unit levels, see store.py
-data.json    the AudioSpec, where labels and clips come from, seed, counts, what was skipped, a fingerprint of it all
+songs.csv    One row for each window of each song: its row in the store, split, labels and audio file.
+store/       The clips as normalized log-mels, unless they are stored elsewhere; see store.py.
+data.json    The front end, the source of labels and clips, seed, counts, skipped songs, and a fingerprint of it all.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import read_json, sha256, write_text
+from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.records import Count, Record, Seed, Sha256, Size, Text, from_plain, read_plain
+from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
+from sentio_mobile.data.songs import Labels, Layout, Scale
 from sentio_mobile.data.splits import SPLITS
 from sentio_mobile.data.store import Store, open_store
-from sentio_mobile.errors import DataError, InputError
+from sentio_mobile.errors import DataError
 from sentio_mobile.spec import AudioSpec
 
-SONGS, STORE, SHEET = "songs.csv", "store", "data.json"
-COLUMNS = (
-    *("song_id", "window", "start", "row", "split", "group", "valence", "arousal", "path"),
-    *("sha256", "seconds", "peak", "clipped"),
-)
-"""`window` 0 is the one that is evaluated; `start` and `seconds` (of the whole file) are in seconds. Without labels
-`valence` and `arousal` are empty. `peak` and `clipped`, the share of samples at full scale, are those of the window."""
+STORE, SHEET = "store", "data.json"
+SCHEMA = 2
+"""Version of data.json. Version 1 had no number in it."""
 
 UNLABELLED = "unlabelled"
-"""The one split of songs without labels."""
+"""The only split of songs without labels."""
+
+SplitName = Literal["train", "val", "test", "unlabelled"]
+Fraction = Annotated[float, Meta(gt=0, lt=1)]
+Line = Annotated[str, Meta(max_length=16_384)]
+"""A line for people, which may name a long path."""
+Lines = Annotated[tuple[Line, ...], Meta(max_length=1_000_000)]
+
+
+class DataOrigin(Record, frozen=True, kw_only=True):
+    """The songs that a model was trained on, as its checkpoint states them."""
+
+    labels: Literal["rated", "generated", "none", "classes"]  # who labelled them; "classes" for sounds in class folders
+    source: Text  # name of the folder or the CSV that was prepared
+    fingerprint: Sha256  # hash of songs, splits, labels and clips
+    songs: dict[SplitName, Size] = msgspec.field(default_factory=dict)  # number of songs in each split
+    split_seed: Seed | None = None  # seed of the split; None where the splits were given
+
+
+class DataSheet(Record, frozen=True, kw_only=True):
+    """data.json of a prepared folder."""
+
+    schema: Literal[2] = 2  # version of this record
+    audio: AudioSpec  # front end of the clips
+    store: Line  # folder of the log-mel store, relative to the prepared folder
+    labels: Labels  # who labelled the songs
+    source: Text  # name of the folder or the CSV that was prepared
+    layout: Layout  # how the source is laid out
+    scale: Scale  # scale of the source's labels; empty without labels
+    dynamic: bool  # whether windows have labels of their own moments
+    window: Literal["start", "middle"]  # part of a longer song that is evaluated
+    windows: Annotated[int, Meta(ge=1, le=64)]  # windows stored of a longer song, at most
+    split_seed: Seed | None  # seed of the split; None where the splits were given
+    split_fractions: tuple[Fraction, Fraction, Fraction] | None  # shares of train, val and test; None as above
+    split_list: Text | None  # file or folder of the given splits; None where songs were split here
+    songs: dict[SplitName, Count]  # number of songs in each split
+    groups: Count  # number of groups
+    notes: Lines  # what was left out of the source, and why
+    skipped: Lines  # one line for each song without usable audio
+    songs_sha256: Sha256  # hash of songs.csv
+    fingerprint: Sha256  # hash of songs.csv and all its clips
+
+    @property
+    def origin(self) -> DataOrigin:
+        """The part of the sheet that a checkpoint states about its training songs."""
+        return DataOrigin(
+            labels=self.labels,
+            source=self.source,
+            fingerprint=self.fingerprint,
+            songs=dict(self.songs),
+            split_seed=self.split_seed,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """The songs of one split. Labels are in [-1, 1], and NaN where there are none.
+    """The songs of one split. Labels are in [-1, 1], and NaN without labels.
 
     Attributes:
-        name: `train`, `val`, `test`, or `unlabelled`.
-        song_ids: of each song.
-        groups: of each song.
-        rows: of each song's evaluated window in the store [songs].
-        labels: valence and arousal of that window [songs, 2].
-        windows: rows of all windows [songs, W], the evaluated one first; songs that have fewer repeat theirs.
-        window_labels: valence and arousal of each of them [songs, W, 2].
+        name: `train`, `val`, `test` or `unlabelled`.
+        song_ids: Song ids [songs].
+        groups: Group of each song [songs].
+        rows: Store row of each song's evaluated window [songs].
+        labels: Valence and arousal of that window [songs, 2].
+        windows: Store rows of all windows [songs, W], the evaluated one first. Songs with fewer repeat theirs.
+        window_labels: Valence and arousal of all windows [songs, W, 2].
     """
 
     name: str
@@ -64,30 +113,33 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedData:
-    """A prepared data folder, opened; the store's clips stay on disk until rows of them are read."""
+    """An open prepared data folder. The clips stay on disk until rows of them are read."""
 
     folder: Path
-    audio: AudioSpec
-    sheet: dict[str, Any]
+    sheet: DataSheet
     store: Store
     splits: dict[str, Split]
 
     @property
+    def audio(self) -> AudioSpec:
+        """Front end of the clips."""
+        return self.sheet.audio
+
+    @property
     def mels(self) -> NDArray[np.float16]:
-        """All clips of the store, in unit levels: [rows, n_mels, n_frames], memory-mapped and read-only."""
+        """All clips of the store as normalized log-mels [rows, n_mels, n_frames]; memory-mapped and read-only."""
         return self.store.mels
 
     @property
-    def origin(self) -> dict[str, Any]:
-        """What a checkpoint must say about the songs that it learnt from."""
-        kept = ("labels", "source", "fingerprint", "songs", "split_seed")
-        return {name: self.sheet[name] for name in kept}
+    def origin(self) -> DataOrigin:
+        """What a checkpoint states about its training songs."""
+        return self.sheet.origin
 
     def split(self, name: str) -> Split:
-        """The songs of one split.
+        """Return the songs of one split.
 
         Raises:
-            DataError: there is none of this name.
+            DataError: There is no such split.
         """
         if name not in self.splits:
             raise DataError(
@@ -96,104 +148,93 @@ class PreparedData:
         return self.splits[name]
 
 
+def read_sheet(folder: Path) -> DataSheet:
+    """Read data.json of a prepared folder.
+
+    Raises:
+        DataError: The folder is not a prepared one, was prepared by another version, or the file is damaged.
+    """
+    if not (folder / SHEET).is_file():
+        raise DataError(f"{folder}: is no prepared data (no {SHEET}); make it with `sentio-mobile data prepare`")
+    values = read_plain(folder / SHEET, DataError)
+    schema = values.get("schema", 1) if isinstance(values, dict) else SCHEMA
+    if schema != SCHEMA:
+        age = "an older" if isinstance(schema, int) and schema < SCHEMA else "another"
+        raise DataError(
+            f"{folder}: was prepared by {age} version; prepare it again with --force (clips in its store are reused)"
+        )
+    return from_plain(DataSheet, values, str(folder / SHEET), DataError, complete=True)
+
+
 def open_data(folder: Path) -> PreparedData:
     """Open a prepared data folder.
 
     Raises:
-        DataError: something in it is missing, damaged, or does not fit the rest.
+        DataError: Something in it is missing, damaged, or does not fit the rest.
     """
-    if not (folder / SHEET).is_file():
-        raise DataError(f"{folder}: is no prepared data (no {SHEET}); make it with `sentio-mobile data prepare`")
-    sheet = read_json(folder / SHEET, DataError)
+    sheet = read_sheet(folder)
     try:
-        audio = AudioSpec.from_dict(sheet["audio"])
-        place, songs_sha256, fingerprint = (str(sheet[name]) for name in ("store", "songs_sha256", "fingerprint"))
-        if sha256(folder / SONGS) != songs_sha256:
-            raise DataError(f"{folder}: {SONGS} is not the one that {SHEET} was written for; prepare it again")
-        splits, rows = _read_songs(folder / SONGS)
-    except (KeyError, ValueError, OSError, csv.Error) as error:
-        raise DataError(f"{folder}: is damaged ({type(error).__name__}: {error}); prepare it again") from error
-    except InputError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{folder}: is damaged ({error}); prepare it again") from error
-    store = open_store(folder / place, audio)
+        songs_sha256 = sha256(folder / SONGS)
+    except OSError as error:
+        raise DataError(f"{folder / SONGS}: is damaged ({error.strerror}); prepare the data again") from error
+    if songs_sha256 != sheet.songs_sha256:
+        raise DataError(f"{folder}: {SONGS} is not the one that {SHEET} was written for; prepare it again")
+    splits, rows = _read_splits(folder / SONGS)
+    store = open_store(folder / sheet.store, sheet.audio)
     if rows.min() < 0 or rows.max() >= len(store.mels):
         raise DataError(
             f"{store.folder}: the store has {len(store.mels)} records, {SONGS} of {folder} asks for number "
             f"{rows.max()}; bring the whole store back, or prepare the data again"
         )
-    if fingerprint_of(songs_sha256, store.checksums[rows]) != fingerprint:
+    if fingerprint_of(songs_sha256, store.checksums[rows]) != sheet.fingerprint:
         raise DataError(f"{store.folder}: the store has other clips than {folder} was prepared with; prepare it again")
-    return PreparedData(folder=folder, audio=audio, sheet=sheet, store=store, splits=splits)
+    return PreparedData(folder=folder, sheet=sheet, store=store, splits=splits)
 
 
 def fingerprint_of(songs_sha256: str, checksums: NDArray[np.uint64]) -> str:
-    """One hash over songs.csv and the content of its clips, in its order [clips]."""
+    """Hash songs.csv and the content of its clips, given by their checksums in its order [clips]."""
     return hashlib.sha256(songs_sha256.encode() + checksums.astype("<u8").tobytes()).hexdigest()
 
 
-def _read_songs(path: Path) -> tuple[dict[str, Split], NDArray[np.int64]]:
-    """The splits, and the rows of all lines in their order."""
-    songs: dict[str, list[_Song]] = {}
-    rows: list[int] = []
-    last = None
-    with path.open(newline="", encoding="utf-8") as file:
-        table = csv.reader(file)
-        if tuple(next(table, ())) != COLUMNS:
-            raise ValueError(f"{SONGS} has other columns than {', '.join(COLUMNS)}")
-        for song_id, window, _, row, split, group, valence, arousal, *_ in table:
-            label = (float(valence or "nan"), float(arousal or "nan"))
-            if int(window) == 0:
-                last = _Song(song_id, group, [], [])
-                songs.setdefault(split, []).append(last)
-            if last is None or last.song_id != song_id or len(last.rows) != int(window):
-                raise ValueError(f"{SONGS} has window {window} of {song_id!r} out of its order")
-            last.rows.append(int(row))
-            last.labels.append(label)
-            rows.append(int(row))
+def _read_splits(path: Path) -> tuple[dict[str, Split], NDArray[np.int64]]:
+    """Read the splits, and the store rows of all windows in the order of the file."""
+    songs: dict[str, list[list[ClipRow]]] = {}
+    rows = read_clip_rows(path)
+    windows: list[ClipRow] = []
+    for row in rows:
+        if row.window == 0:
+            windows = []
+            songs.setdefault(row.split, []).append(windows)
+        if row.window != len(windows) or (windows and windows[0].song_id != row.song_id):
+            raise DataError(
+                f"{path}: is damaged (window {row.window} of {row.song_id!r} is out of order); prepare the data again"
+            )
+        windows.append(row)
     names = (UNLABELLED,) if UNLABELLED in songs else SPLITS
     if set(songs) != set(names):
-        raise ValueError(f"{SONGS} has songs for {', '.join(songs) or 'nothing'}, not for {', '.join(names)}")
-    return {name: _split(name, songs[name]) for name in names}, np.array(rows)
+        raise DataError(
+            f"{path}: is damaged (it has songs for {', '.join(songs) or 'nothing'}, not for {', '.join(names)}); "
+            "prepare the data again"
+        )
+    return {name: _split(name, songs[name]) for name in names}, np.array([row.row for row in rows])
 
 
-@dataclass(frozen=True, slots=True)
-class _Song:
-    song_id: str
-    group: str
-    rows: list[int]
-    labels: list[tuple[float, float]]
-
-
-def _split(name: str, songs: list[_Song]) -> Split:
-    most = max(len(song.rows) for song in songs)
-    windows = np.array([[song.rows[i % len(song.rows)] for i in range(most)] for song in songs])
-    labels = np.array([[song.labels[i % len(song.rows)] for i in range(most)] for song in songs], dtype=np.float32)
+def _split(name: str, songs: list[list[ClipRow]]) -> Split:
+    count = max(len(windows) for windows in songs)
+    filled = [[windows[i % len(windows)] for i in range(count)] for windows in songs]
+    rows = np.array([[window.row for window in windows] for windows in filled])
+    labels = np.array([[_labels(window) for window in windows] for windows in filled], dtype=np.float32)
     return Split(
         name=name,
-        song_ids=tuple(song.song_id for song in songs),
-        groups=tuple(song.group for song in songs),
-        rows=windows[:, 0],
+        song_ids=tuple(windows[0].song_id for windows in songs),
+        groups=tuple(windows[0].group for windows in songs),
+        rows=rows[:, 0],
         labels=labels[:, 0],
-        windows=windows,
+        windows=rows,
         window_labels=labels,
     )
 
 
-def write_songs(path: Path, lines: Iterable[tuple[object, ...]]) -> None:
-    """Write songs.csv beside its place, and move it in.
-
-    Args:
-        path: the file.
-        lines: values in the order of `COLUMNS`.
-
-    Raises:
-        OutputError: it cannot be written there.
-    """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(lines)
-    # A file's name need not be text; what cannot be written is spelt out.
-    write_text(path, text.getvalue().encode("utf-8", "backslashreplace").decode())
+def _labels(row: ClipRow) -> tuple[float, float]:
+    missing = float("nan")
+    return missing if row.valence is None else row.valence, missing if row.arousal is None else row.arousal

@@ -1,7 +1,7 @@
-"""What some model says of clips, as a file: a teacher need not be a network to be learnt from.
+"""Pseudo-labels: a teacher's predictions for clips as a file, so that a teacher need not be a network.
 
-A CSV with the columns clip, valence and arousal. `clip` is the checksum of the log-mel as a store keeps it, so that an
-answer belongs to what was heard, whatever a song is called and wherever it is prepared.
+A CSV with the columns clip, valence and arousal. `clip` is the checksum of the log-mel in the store, so that a
+prediction belongs to what was played, whatever the song is called and wherever it is prepared.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,38 +26,48 @@ COLUMNS = ("clip", "valence", "arousal")
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """Answers in [-1, 1] by the clips that they are for. `digest` tells this file from any other."""
+    """The pseudo-labels of clips.
+
+    Attributes:
+        path: File that they were read from.
+        by_clip: Valence and arousal in [-1, 1] by the checksum of the clip.
+        digest: SHA-256 of the file.
+    """
 
     path: Path
-    of_clip: dict[int, tuple[float, float]]
+    by_clip: Mapping[int, tuple[float, float]]
     digest: str
 
     def of(self, data: PreparedData, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The answers [..., 2] for rows of a prepared folder's store.
+        """The pseudo-labels of clips, given by their rows in a prepared folder's store [...]: [..., 2].
 
         Raises:
-            DataError: there is none for one of the clips.
+            DataError: A clip has none.
         """
         clips = [int(checksum) for checksum in data.store.checksums[rows.ravel()]]
-        if missing := sum(clip not in self.of_clip for clip in clips):
+        if missing := sum(clip not in self.by_clip for clip in clips):
             raise DataError(
-                f"{self.path}: has no answer for {missing} of {len(clips)} clips of {data.folder}; write it for them "
+                f"{self.path}: has no pseudo-label for {missing} of {len(clips)} clips of {data.folder}; write them "
                 "with `teacher classic --on`"
             )
-        answers = np.array([self.of_clip[clip] for clip in clips], dtype=np.float32)
-        return answers.reshape(*rows.shape, 2)
+        labels = np.array([self.by_clip[clip] for clip in clips], dtype=np.float32)
+        return labels.reshape(*rows.shape, 2)
 
 
-def write_pseudo_labels(path: Path, answers: Iterable[tuple[int, float, float]]) -> None:
-    """Write answers: a clip's checksum, valence and arousal each.
+def write_pseudo_labels(path: Path, predictions: Iterable[tuple[int, float, float]]) -> None:
+    """Write a teacher's predictions as pseudo-labels.
+
+    Args:
+        path: File to write.
+        predictions: Checksum, valence and arousal of each clip.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: The file cannot be written.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    table.writerows((f"{clip:016x}", f"{valence:.6f}", f"{arousal:.6f}") for clip, valence, arousal in answers)
+    table.writerows((f"{clip:016x}", f"{valence:.6f}", f"{arousal:.6f}") for clip, valence, arousal in predictions)
     write_text(path, text.getvalue())
 
 
@@ -65,15 +75,17 @@ def read_pseudo_labels(path: Path) -> PseudoLabels:
     """Read what `write_pseudo_labels` wrote.
 
     Raises:
-        LabelError: it is missing, or a value in it is not what it must be.
+        LabelError: The file is missing, or a value in it is wrong.
     """
-    of_clip = {}
+    by_clip = {}
     for number, row in numbered_rows(path, COLUMNS):
         try:
             clip, values = int(row["clip"], 16), (float(row["valence"]), float(row["arousal"]))
         except ValueError as error:
-            raise LabelError(f"{path}, row {number}: is no answer ({error}); write the file again") from error
+            raise LabelError(f"{path}, row {number}: is no pseudo-label ({error}); write the file again") from error
         if not all(math.isfinite(value) and abs(value) <= 1 for value in values):
-            raise LabelError(f"{path}, row {number}: answers are from -1 to 1, not {values}; write the file again")
-        of_clip[clip] = values
-    return PseudoLabels(path, of_clip, sha256(path))
+            raise LabelError(
+                f"{path}, row {number}: pseudo-labels are from -1 to 1, not {values}; write the file again"
+            )
+        by_clip[clip] = values
+    return PseudoLabels(path, by_clip, sha256(path))

@@ -13,8 +13,8 @@ from sentio_mobile._internal.files import sha256
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.sliding import windows
 from sentio_mobile.audio.stream import stream
-from sentio_mobile.data.listing import Listed, read_listing
-from sentio_mobile.data.prepared import SONGS, PreparedData
+from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
+from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
 from sentio_mobile.spec import AudioSpec
 
@@ -38,9 +38,9 @@ class SongAudio:
     start: float
 
 
-def first_windows(data: PreparedData, split: str) -> list[Listed]:
+def first_windows(data: PreparedData, split: str) -> list[ClipRow]:
     """The first window of each song of a split, in the order of `PreparedData.split`: the one that is evaluated."""
-    return [clip for clip in read_listing(data.folder / SONGS) if clip.window == 0 and clip.split == split]
+    return [clip for clip in read_clip_rows(data.folder / SONGS) if clip.window == 0 and clip.split == split]
 
 
 def find_split_audio(data: PreparedData, split: str, music: Path) -> list[SongAudio]:
@@ -59,7 +59,7 @@ def find_split_audio(data: PreparedData, split: str, music: Path) -> list[SongAu
     return [SongAudio(clip.song_id, files[clip.song_id], clip.start) for clip in clips]
 
 
-def find_audio_files(clips: Sequence[Listed], data: PreparedData, music: Path) -> dict[str, Path]:
+def find_audio_files(clips: Sequence[ClipRow], data: PreparedData, music: Path) -> dict[str, Path]:
     """Find the audio file of each song, by the song's id.
 
     Args:

@@ -1,4 +1,4 @@
-"""A song, its labels, the scales that people wrote them down on, and the CSVs that hold them."""
+"""A song with its labels, the scales that labels are written on, and the CSV files that hold them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.errors import LabelError
+
+Labels = Literal["rated", "generated", "none"]
+"""Who labelled the songs of a source: people, the program that generated the music, or nobody."""
+Layout = Literal["deam", "manifest", "folder"]
+"""How a source is laid out."""
+Scale = Literal["1-9", "-1-1", ""]
+"""Scale of a source's labels; empty without labels."""
 
 SCALES: Mapping[str, tuple[float, float]] = {"1-9": (1.0, 9.0), "-1-1": (-1.0, 1.0)}
 """Lowest and highest label of each scale."""
@@ -25,7 +34,12 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 @dataclass(frozen=True)
 class Moments:
-    """Labels of moments of a song: `seconds` [moments], ascending, and `values` [moments, 2] in [-1, 1]."""
+    """Labels of moments of a song.
+
+    Attributes:
+        seconds: Time of each moment in seconds, ascending [moments].
+        values: Valence and arousal of each moment, in [-1, 1] [moments, 2].
+    """
 
     seconds: NDArray[np.float32]
     values: NDArray[np.float32]
@@ -33,9 +47,15 @@ class Moments:
 
 @dataclass(frozen=True, kw_only=True)
 class Song:
-    """One song. Valence and arousal are in [-1, 1], and None where nobody labelled it.
+    """One song. Songs of the same `group` stay together in one split.
 
-    Songs of one `group` never part between splits.
+    Attributes:
+        song_id: Unique id.
+        path: Audio file.
+        valence: Label in [-1, 1]; None without labels.
+        arousal: Label in [-1, 1]; None without labels.
+        group: Group, such as an album or an artist.
+        moments: Labels of moments, where there are any.
     """
 
     song_id: str
@@ -46,7 +66,12 @@ class Song:
     moments: Moments | None = None
 
     def label(self, start: float, seconds: float) -> tuple[float, float] | None:
-        """Valence and arousal of the clip from `start` on: the mean over its moments, or the whole song's label."""
+        """Valence and arousal of a clip: the mean over its moments, or the whole song's label without any.
+
+        Args:
+            start: Start of the clip in seconds.
+            seconds: Length of the clip in seconds.
+        """
         if self.valence is None or self.arousal is None:
             return None
         if self.moments is not None:
@@ -58,18 +83,19 @@ class Song:
 
 
 def read_rows(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a CSV as dictionaries; blanks around headers and values are cut off, as DEAM's files need.
+    """Read the rows of a CSV as dictionaries, without the spaces around headers and values (DEAM's files have them).
 
-    Commas, semicolons and tabs separate; UTF-8 and, with its mark, UTF-16 are read; blank rows are passed over.
+    Separators are commas, semicolons or tabs. The encoding is UTF-8, or UTF-16 with a byte order mark. Blank rows are
+    skipped.
 
     Raises:
-        LabelError: the file is missing, is no such CSV, has no row, or lacks a column of `needed`.
+        LabelError: The file is missing, is no such CSV, has no row, or lacks a column of `needed`.
     """
     return [row for _, row in numbered_rows(path, needed)]
 
 
 def numbered_rows(path: Path, needed: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """As `read_rows`, each row with the number that a spreadsheet shows beside it."""
+    """Like `read_rows`, with the number of each row as a spreadsheet shows it."""
     lines = csv_lines(path, needed[0])
     number, header = next(lines, (0, []))
     if twice := [name for name, times in Counter(header).items() if name and times > 1]:
@@ -88,23 +114,23 @@ def numbered_rows(path: Path, needed: tuple[str, ...]) -> list[tuple[int, dict[s
 
 
 def csv_lines(path: Path, first: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV that are not blank, stripped, each with its number in the file; the header comes first.
+    """Read the rows of a CSV that are not blank, with stripped cells and their numbers; the header comes first.
 
     Args:
-        path: the CSV.
-        first: a column that the header has; the separator is the one that sets it apart.
+        path: Path of the CSV.
+        first: A column that the header has. The separator is the one that makes it a column.
 
     Raises:
-        LabelError: the file is missing or is no CSV.
+        LabelError: The file is missing or is no CSV.
     """
     text = _text(path)
-    # Excel's own line about the separator, which it writes and reads but other programs take for a header.
-    said = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
-    separator = said[1] if said else _separator(text, first)
+    # Excel writes and reads a line that names the separator. Other programs would take it for a header.
+    stated = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
+    separator = stated[1] if stated else _separator(text, first)
     try:
         for number, line in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator), start=1):
             cells = [cell.strip() for cell in line]
-            if any(cells) and not (said and number == 1):
+            if any(cells) and not (stated and number == 1):
                 yield number, cells
     except csv.Error as error:
         raise LabelError(f"{path}: is no CSV ({error}); save it as CSV in UTF-8") from error
@@ -115,7 +141,7 @@ def _text(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise LabelError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    # Only a mark at its start tells UTF-16 from anything else; any other guess would be one.
+    # A byte order mark is the only certain sign of UTF-16.
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = raw.decode(encoding)
@@ -128,7 +154,7 @@ def _text(path: Path) -> str:
 
 
 def _separator(text: str, first: str) -> str:
-    """The separator whose reading of the header has `first` among its columns, or the one that cuts it most often."""
+    """The separator that makes `first` a column of the header, or else the most frequent one in it."""
     header = next((line for line in text.splitlines() if line.strip()), "")
     for separator in _SEPARATORS:
         if first in (cell.strip().strip('"').strip() for cell in header.split(separator)) and separator in header:
@@ -136,16 +162,32 @@ def _separator(text: str, first: str) -> str:
     return max(_SEPARATORS, key=header.count)
 
 
-def read_label(text: str, scale: str, where: str) -> float:
-    """One label, from its scale to [-1, 1]. A decimal comma is read as a point: no label is in the thousands.
+def require_printable(text: str, where: str, what: str) -> None:
+    """Refuse control characters and line separators, which tables, terminals and pages cannot show.
 
     Args:
-        text: the number as written.
-        scale: a key of `SCALES`.
-        where: file, row and column, for the message.
+        text: An id, a group or a path.
+        where: File and row, for the message.
+        what: Name of the text, for the message.
 
     Raises:
-        LabelError: it is empty or not a number, or lies off the scale.
+        LabelError: There is one. The message shows it escaped.
+    """
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
+        cut = text if len(text) <= 60 else text[:60] + "..."
+        raise LabelError(f"{where}: the {what} {cut!r} has a control character in it; remove it")
+
+
+def read_label(text: str, scale: str, where: str) -> float:
+    """Read a label and map it from its scale to [-1, 1]. A decimal comma is read as a point.
+
+    Args:
+        text: The number as written.
+        scale: A key of `SCALES`.
+        where: File, row and column, for the message.
+
+    Raises:
+        LabelError: It is empty, is not a number, or is outside the scale.
     """
     low, high = SCALES[scale]
     if not text:

@@ -1,38 +1,53 @@
-"""Where songs come from: DEAM, a manifest or a folder of audio, told apart by what lies there."""
+"""The sources of songs: DEAM, a manifest CSV or a folder of audio, recognized by what lies there."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Annotated, Literal
 
-from sentio_mobile._internal.files import read_json
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Name, Record, Seed, from_plain, read_plain
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.deam import GENERATED_NOTE, find_deam, read_deam
-from sentio_mobile.data.folder import read_folder
-from sentio_mobile.data.manifest import read_manifest
-from sentio_mobile.data.songs import Song
+from sentio_mobile.data.songs import Labels, Layout, Scale, Song, numbered_rows, read_label, require_printable
 from sentio_mobile.errors import LabelError
 
-Layout = Literal["deam", "manifest", "folder"]
-Labels = Literal["rated", "generated", "none"]
+LABEL_COLUMNS: tuple[str, str] = ("valence_mean", "arousal_mean")
+
+
+class GeneratedNote(Record, frozen=True, kw_only=True):
+    """generated.json in the root folder of generated music."""
+
+    labels: Literal["rated", "generated"] = "rated"  # who labelled the songs: people, or the program that made them
+    generator: Name | None = None  # Python module or program that generated the music
+    version: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # version of the generator
+    seed: Seed | None = None  # random seed of the music
+    songs: Annotated[int, Meta(ge=1, le=10**9)] | None = None  # number of songs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Songs and what is known of them as a whole.
+    """Songs, and what is known about all of them.
 
-    `root` is the folder that their paths are told from. `labels` says who labelled them: people, the program that made
-    the music, or nobody; then every song's valence and arousal are None. `scale` is a key of `SCALES`, and empty where
-    there are no labels. `notes` are lines for the user: what was left out and why.
+    Attributes:
+        songs: The songs.
+        root: Folder that paths are stored relative to.
+        layout: How the source is laid out.
+        labels: Who labelled the songs. With "none", valence and arousal of every song are None.
+        scale: Scale of the labels, a key of `SCALES`; empty without labels.
+        notes: Lines for the user: what was left out, and why.
     """
 
     songs: list[Song]
     root: Path
     layout: Layout
     labels: Labels
-    scale: str
+    scale: Scale
     notes: tuple[str, ...] = ()
 
 
@@ -40,13 +55,13 @@ def read_source(source: Path, recipe: DataRecipe) -> Source:
     """Read the songs of DEAM's root folder, of a manifest CSV, or of a folder of audio without labels.
 
     Args:
-        source: the folder or the CSV.
-        recipe: `scale` of a manifest's labels, and `labels`, static or, for DEAM alone, dynamic.
+        source: The folder or the CSV.
+        recipe: Scale of a manifest's labels, and the kind of labels: static or, for DEAM only, dynamic.
 
     Raises:
-        LabelError: there is nothing of the kind, or something in it is not what it must be.
+        LabelError: There is no such source, or something in it is wrong.
     """
-    if not source.exists():
+    if not os.path.exists(source):  # noqa: PTH110 - Path.exists fails on a name that is too long
         raise LabelError(
             f"{source}: cannot be read (no such file or folder); give DEAM's root folder, a CSV, or a folder of audio"
         )
@@ -56,7 +71,7 @@ def read_source(source: Path, recipe: DataRecipe) -> Source:
             songs, notes = read_deam(deam, dynamic)
             # The note lies in the root of the music, which may be below the folder that was given.
             places = [place for place in (source, *deam.audio.parents) if place.is_relative_to(source)]
-            return Source(songs=songs, root=source, layout="deam", labels=_labels(*places), scale="1-9", notes=notes)
+            return Source(songs=songs, root=source, layout="deam", labels=_labels_of(*places), scale="1-9", notes=notes)
         _refuse_dynamic(dynamic, source)
         return Source(songs=read_folder(source), root=source, layout="folder", labels="none", scale="")
     if source.suffix.lower() in AUDIO_SUFFIXES:
@@ -65,7 +80,108 @@ def read_source(source: Path, recipe: DataRecipe) -> Source:
     songs = read_manifest(source, recipe.scale)
     if songs[0].valence is None:
         return Source(songs=songs, root=source.parent, layout="manifest", labels="none", scale="")
-    return Source(songs=songs, root=source.parent, layout="manifest", labels=_labels(source.parent), scale=recipe.scale)
+    labels = _labels_of(source.parent)
+    return Source(songs=songs, root=source.parent, layout="manifest", labels=labels, scale=recipe.scale)
+
+
+def read_manifest(path: Path, scale: str) -> list[Song]:
+    """Read a CSV with the columns `path[,valence_mean,arousal_mean][,group][,song_id]`; other columns are ignored.
+
+    Paths are relative to the CSV's folder. A song without a group is a group of its own. Either all songs have labels
+    or, if the CSV has neither column of labels, none has.
+
+    Args:
+        path: The CSV, as `read_rows` takes it.
+        scale: Scale of the labels, a key of `SCALES`.
+
+    Raises:
+        LabelError: The file, a column, a label, a path or an id is wrong.
+    """
+    rows = numbered_rows(path, ("path",))
+    labelled = _has_labels(path, list(rows[0][1]))
+    songs: dict[str, Song] = {}
+    row_of_id: dict[str, int] = {}
+    row_of_path: dict[Path, int] = {}
+    for number, row in rows:
+        where = f"{path}, row {number}"
+        if not Path(row["path"]).name:
+            raise LabelError(f"{where}: has no path; name its audio file")
+        for column in ("path", "song_id", "group"):
+            require_printable(row.get(column, ""), where, column)
+        audio = _audio_file(path.parent, row["path"])
+        song_id = row.get("song_id") or Path(row["path"]).with_suffix("").as_posix()
+        if (first := row_of_id.setdefault(song_id, number)) != number:
+            raise LabelError(
+                f"{where}: song {song_id!r} stands in the file twice (row {first} too); "
+                "remove one, or give each a song_id of its own"
+            )
+        if (first := row_of_path.setdefault(audio, number)) != number:
+            raise LabelError(f"{where}: {row['path']} is the audio of row {first} too; remove one")
+        valence, arousal = (
+            read_label(row[name], scale, f"{where}, {name}") if labelled else None for name in LABEL_COLUMNS
+        )
+        songs[song_id] = Song(
+            song_id=song_id, path=audio, valence=valence, arousal=arousal, group=row.get("group") or song_id
+        )
+    return list(songs.values())
+
+
+def read_folder(root: Path) -> list[Song]:
+    """Find the audio files below a folder, at any depth, in the order of their paths, without labels.
+
+    A song's id is its path below `root` without the suffix, or with it where two files differ only by that. Its group
+    is its folder, which is usually an album. Files directly in `root` are groups of their own. Hidden files and folders
+    are skipped. Links to folders are not followed, so that a loop of them ends.
+
+    Raises:
+        LabelError: There is no audio file, or a name has a control character.
+    """
+    files = []
+    for folder, below, names in os.walk(root):
+        below[:] = [name for name in below if not _is_hidden(name)]
+        files += [
+            (Path(folder) / name).relative_to(root)
+            for name in names
+            if not _is_hidden(name) and Path(name).suffix.lower() in AUDIO_SUFFIXES
+        ]
+    if not files:
+        kinds = ", ".join(suffix[1:] for suffix in AUDIO_SUFFIXES)
+        raise LabelError(f"{root}: holds no audio file ({kinds}); give DEAM's root folder, a CSV, or a folder of audio")
+    files.sort(key=Path.as_posix)
+    stems = Counter(file.with_suffix("") for file in files)
+    songs = []
+    for file in files:
+        require_printable(file.as_posix(), str(root), "file name")
+        song_id = (file.with_suffix("") if stems[file.with_suffix("")] == 1 else file).as_posix()
+        album = file.parent.as_posix()
+        group = song_id if album == "." else album
+        songs.append(Song(song_id=song_id, path=root / file, valence=None, arousal=None, group=group))
+    return songs
+
+
+def _is_hidden(name: str) -> bool:
+    # Archives made on a Mac have a shadow of each file in a folder of this name.
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _has_labels(path: Path, header: list[str]) -> bool:
+    """Whether both columns of labels are there. One of two, or a name that is nearly right, is a mistake."""
+    missing = [name for name in LABEL_COLUMNS if name not in header]
+    similar = [name for name in header if "valence" in name.lower() or "arousal" in name.lower()]
+    if missing and similar:
+        raise LabelError(
+            f"{path}: has no column {missing[0]!r}; it has {', '.join(header)}; "
+            f"name both columns of labels {' and '.join(LABEL_COLUMNS)}, or remove every such column to go without "
+            "labels"
+        )
+    return not missing
+
+
+def _audio_file(root: Path, text: str) -> Path:
+    """The file that a manifest names. A manifest from Windows separates folders by backslashes."""
+    if "\\" in text and not os.path.exists(root / text):  # noqa: PTH110 - Path.exists fails on a name that is too long
+        text = text.replace("\\", "/")
+    return root / text
 
 
 def _refuse_dynamic(dynamic: bool, source: Path) -> None:
@@ -73,12 +189,9 @@ def _refuse_dynamic(dynamic: bool, source: Path) -> None:
         raise LabelError(f"{source}: has no dynamic labels, only DEAM has; use static labels")
 
 
-def _labels(*places: Path) -> Labels:
-    """`generated` where a note in one of these folders says that a program made the music, and otherwise `rated`."""
+def _labels_of(*places: Path) -> Labels:
+    """Return "generated" if a note in one of these folders says that a program made the music, else "rated"."""
     for note in (place / GENERATED_NOTE for place in places):
         if note.is_file():
-            labels = read_json(note, LabelError).get("labels", "rated")
-            if labels not in ("rated", "generated"):
-                raise LabelError(f"{note}: labels are {labels!r}, not 'rated' or 'generated'; mend or remove the file")
-            return cast(Labels, labels)
+            return from_plain(GeneratedNote, read_plain(note, LabelError), str(note), LabelError).labels
     return "rated"

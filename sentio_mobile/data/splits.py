@@ -1,28 +1,33 @@
-"""Which song is for training, which for choosing, and which for the final test."""
+"""The split of each song into training, validation and test songs: drawn by a seed, or read from a list."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.data.songs import Song
-from sentio_mobile.errors import DataError
+from sentio_mobile.data.songs import Song, numbered_rows
+from sentio_mobile.errors import DataError, LabelError
 
 SPLITS: tuple[str, str, str] = ("train", "val", "test")
 GRID = 5
-"""The valence-arousal square is cut into GRID x GRID cells."""
-FEWEST = 3
-"""Songs that a split needs for a concordance that means anything at all."""
+"""The valence-arousal square is divided into GRID x GRID cells."""
+MIN_SONGS = 3
+"""Songs that each split needs. A concordance over fewer means nothing."""
+
+_NAMED = 5
+"""Songs that a note names. The rest are only counted."""
 
 
 def cell_of(song: Song) -> int:
-    """The song's cell on the grid, counted from low valence and low arousal along arousal.
+    """Cell of a song on the grid, counted from low valence and low arousal, along arousal first.
 
     Raises:
-        DataError: nobody labelled the song.
+        DataError: The song has no labels.
     """
     if song.valence is None or song.arousal is None:
         raise DataError(f"song {song.song_id!r} has no labels; only labelled songs are split")
@@ -31,20 +36,23 @@ def cell_of(song: Song) -> int:
 
 
 def split_songs(songs: Sequence[Song], fractions: tuple[float, float, float], seed: int) -> list[str]:
-    """A split for each song: whole groups, stratified over the grid.
+    """Draw a split for each song: whole groups, stratified over the grid.
 
-    Groups are dealt out in random order; each goes where it brings the counts nearest to what the fractions ask for,
-    measured as chi-square over the cells and over the split sizes. Of several such deals the nearest is kept: a large
-    group that comes late spoils a deal, and dealing by size would leave nothing to the seed. scikit-learn's
-    StratifiedGroupKFold was not used: it refuses data in which no cell has as many songs as there are folds.
+    Groups are assigned in random order. Each goes to the split that it brings nearest to the counts that the fractions
+    ask for, measured as chi-square over the cells and over the split sizes. The best of several random orders is used,
+    because a large group that comes late spoils an order; an order by size would leave nothing to the seed.
+    scikit-learn's StratifiedGroupKFold does not serve: it refuses data without one cell of as many songs as folds.
 
     Args:
-        songs: the songs.
-        fractions: shares of train, validation and test; they sum to 1.
-        seed: of the random order.
+        songs: Labelled songs.
+        fractions: Shares of training, validation and test songs. They sum to 1.
+        seed: Random seed of the orders.
+
+    Returns:
+        A name of `SPLITS` for each song.
 
     Raises:
-        DataError: the fractions do not sum to 1, or there are too few songs or groups to fill every split.
+        DataError: The fractions do not sum to 1, or there are too few songs or groups to fill every split.
     """
     if abs(sum(fractions) - 1) > 1e-6 or min(fractions) <= 0:
         raise DataError(f"split fractions must be above 0 and sum to 1, not {fractions}")
@@ -55,25 +63,24 @@ def split_songs(songs: Sequence[Song], fractions: tuple[float, float, float], se
     counts = {group: np.bincount(cells[rows], minlength=GRID * GRID) for group, rows in members.items()}
     wanted = np.outer(fractions, np.bincount(cells, minlength=GRID * GRID))
     random = np.random.default_rng(seed)
-    # The more groups there are, the less one of them can spoil.
-    deals = [
-        _deal(random.permutation(list(members)), counts, wanted) for _ in range(max(1, min(20, 20_000 // len(members))))
-    ]
-    best = min(deals, key=lambda deal: deal[1])[0]
+    # With many groups, no single one can spoil an order, and fewer orders are enough.
+    attempts = max(1, min(20, 20_000 // len(members)))
+    assignments = [_assign(random.permutation(list(members)), counts, wanted) for _ in range(attempts)]
+    best = min(assignments, key=lambda assignment: assignment[1])[0]
     splits = [best[song.group] for song in songs]
     for name in SPLITS:
-        if (count := Counter(splits)[name]) < FEWEST:
+        if (count := Counter(splits)[name]) < MIN_SONGS:
             raise DataError(
                 f"{len(songs)} songs in {len(members)} groups leave {count} for the {name} split, "
-                f"which needs {FEWEST}; add songs or change the fractions"
+                f"which needs {MIN_SONGS}; add songs or change the fractions"
             )
     return splits
 
 
-def _deal(
+def _assign(
     order: Iterable[str], counts: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.float64]
 ) -> tuple[dict[str, str], float]:
-    """A split for each group, dealt out in this order, and how far the outcome is from `wanted` [splits, cells]."""
+    """Assign groups in this order; return their splits, and the distance from `wanted` [splits, cells]."""
     have = np.zeros_like(wanted)
     split_of: dict[str, str] = {}
     for group in order:
@@ -89,3 +96,76 @@ def _misfit(have: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
     cells = ((have - wanted)[occupied] ** 2 / wanted[occupied]).sum()
     size = (have.sum() - wanted.sum()) ** 2 / wanted.sum()
     return float(cells + GRID * GRID * size)
+
+
+@dataclass(frozen=True)
+class SplitList:
+    """Splits that a study published, or another prepared folder has.
+
+    Attributes:
+        path: File or folder that they were read from.
+        split_of: Split of each song by its id.
+    """
+
+    path: Path
+    split_of: Mapping[str, str]
+
+    def select(self, songs: Sequence[Song]) -> tuple[list[Song], list[str]]:
+        """Return the songs that have a split, and notes on the songs that are missing on either side.
+
+        Raises:
+            DataError: A split has too few songs.
+        """
+        listed = [song for song in songs if song.song_id in self.split_of]
+        left_out = [song.song_id for song in songs if song.song_id not in self.split_of]
+        missing = sorted(set(self.split_of) - {song.song_id for song in songs})
+        counts = Counter(self.split_of[song.song_id] for song in listed)
+        for name in SPLITS:
+            if counts[name] < MIN_SONGS:
+                raise DataError(
+                    f"{self.path}: gives {counts[name]} of the songs to the {name} split, which needs {MIN_SONGS}; its "
+                    f"ids are such as {next(iter(self.split_of))!r}, those of the songs such as {songs[0].song_id!r}"
+                )
+        unmatched = ((left_out, "songs have no split and are left out"), (missing, "listed songs are not there"))
+        notes = [f"{len(ids)} {what}, such as {', '.join(ids[:_NAMED])}" for ids, what in unmatched if ids]
+        return listed, notes
+
+
+def read_splits(path: Path) -> SplitList:
+    """Read a list of splits.
+
+    Args:
+        path: A folder with train.txt, val.txt and test.txt, each with one song id a line; or a CSV with the columns
+            song_id and split, such as songs.csv of a prepared folder.
+
+    Raises:
+        LabelError: A file is missing or is no such list, a split is unknown, or a song has two.
+    """
+    split_of: dict[str, str] = {}
+    for where, song, split in _lines(path):
+        if split not in SPLITS:
+            raise LabelError(f"{where}: {split!r} is no split; write {', '.join(SPLITS)}")
+        if split_of.setdefault(song, split) != split:
+            raise LabelError(f"{where}: song {song!r} is in {split_of[song]} and in {split}; remove one of them")
+    if not split_of:
+        raise LabelError(f"{path}: lists no song; write a song's id on each line")
+    return SplitList(path, split_of)
+
+
+def _lines(path: Path) -> Iterable[tuple[str, str, str]]:
+    """Place, song id and split of each entry."""
+    if not path.is_dir():
+        for number, row in numbered_rows(path, ("song_id", "split")):
+            yield f"{path}, row {number}", row["song_id"], row["split"]
+        return
+    for split in SPLITS:
+        place = path / f"{split}.txt"
+        try:
+            text = place.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LabelError(
+                f"{place}: cannot be read ({error}); give a folder with train.txt, val.txt and test.txt"
+            ) from error
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                yield f"{place}, line {number}", line.strip(), split

@@ -109,7 +109,7 @@ def distill(
     made_by = {**to_plain(recipe), "plan": to_plain(plan), "extra_clips": [len(songs) for songs in extras.material]}
     made_by["answers"] = None if answers is None else answers.digest
     checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=data.origin
+        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=to_plain(data.origin)
     )
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)

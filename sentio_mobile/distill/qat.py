@@ -116,7 +116,7 @@ def finetune(
         "from_weights": weights_digest(was),
     }
     checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=data.origin
+        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=to_plain(data.origin)
     )
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)

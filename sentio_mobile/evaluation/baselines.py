@@ -52,7 +52,7 @@ def train_baselines(
         progress.advance()
     progress.finish()
     models = (_mean_label(data), *regressors, _train_crnn(data, work, seed, progress))
-    return [replace(model, training_data=data.origin, is_baseline=True) for model in models]
+    return [replace(model, training_data=to_plain(data.origin), is_baseline=True) for model in models]
 
 
 def _mean_label(data: PreparedData) -> EvaluatedModel:
@@ -88,7 +88,7 @@ def _train_crnn(data: PreparedData, work: Path, seed: int, progress: Progress) -
     """The recurrent network, trained as any other teacher."""
     recipe = load_recipe(TeacherRecipe, CRNN, "teacher")
     recipe = replace(recipe, training=replace(recipe.training, seed=seed))
-    key = json.dumps([data.sheet["fingerprint"], to_plain(recipe)])
+    key = json.dumps([data.sheet.fingerprint, to_plain(recipe)])
     folder = work / f"{CRNN}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not folder.exists():
         train_teacher(data, recipe, out=folder, progress=progress)

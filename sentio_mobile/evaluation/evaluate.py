@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import replace
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.latency import MIN_RUNS, Latency, measure_latency
-from sentio_mobile.data.listing import Listed
+from sentio_mobile.data.clip_table import ClipRow
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import SongAudio, find_split_audio, first_windows
 from sentio_mobile.data.weak_labels import WeakLabels
@@ -89,7 +89,7 @@ class _Songs:
     options: EvaluationOptions
     audio: Mapping[str, list[SongAudio]]
     resampling: Resampling
-    windows: list[Listed]
+    windows: list[ClipRow]
     factors: Mapping[str, NDArray[np.float64]]
 
 
@@ -135,7 +135,7 @@ def evaluate_models(
         split=options.split,
         bootstrap=BootstrapSettings(resamples=RESAMPLES, seed=options.seed, over=options.over),
         tolerance=options.tolerance,
-        data=data.origin,
+        data=to_plain(data.origin),
         notes=tuple(_notes(models, songs)),
         models=tuple(evaluations),
         comparisons=tuple(compare_models(split.labels, predictions, songs.resampling, options.tolerance)),
@@ -260,7 +260,7 @@ def _notes(models: Sequence[EvaluatedModel], songs: _Songs) -> list[str]:
     split = data.split(options.split)
     groups = len(set(split.groups))
     notes = []
-    if data.sheet.get("labels") == "generated":
+    if data.sheet.labels == "generated":
         notes.append("The music and its labels are generated: these figures say nothing about human listeners")
     if options.split != "test":
         notes.append(
@@ -284,7 +284,7 @@ def _training_note(model: EvaluatedModel, data: PreparedData) -> str | None:
     """A model of other songs may have been trained on these too: a fingerprint cannot tell."""
     if model.training_data is None:
         return f"{model.name} does not record its training songs: it may have been trained on these"
-    if model.training_data.get("fingerprint") != data.sheet["fingerprint"]:
+    if model.training_data.get("fingerprint") != data.sheet.fingerprint:
         source = model.training_data.get("source", "unknown")
         return (
             f"{model.name} was trained on another preparation ({source}): make sure that it was not trained on these "

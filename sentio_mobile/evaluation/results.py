@@ -52,7 +52,7 @@ PUBLISHED_ON_DEAM: tuple[Published, ...] = (
 
 def published_for(data: PreparedData) -> tuple[Published, ...]:
     """The published figures that may be compared with these songs: none except for DEAM with people's labels."""
-    is_deam = data.sheet.get("layout") == "deam" and data.sheet.get("labels") == "rated"
+    is_deam = data.sheet.layout == "deam" and data.sheet.labels == "rated"
     return PUBLISHED_ON_DEAM if is_deam else ()
 
 

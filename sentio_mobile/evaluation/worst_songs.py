@@ -10,7 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import Count, Finite, Name, NonNegative, Record, Share
-from sentio_mobile.data.listing import Listed
+from sentio_mobile.data.clip_table import ClipRow
 from sentio_mobile.evaluation.evaluated_model import Predictions
 from sentio_mobile.evaluation.slices import QUADRANTS, quadrant_of
 from sentio_mobile.metrics.significance import holm
@@ -69,7 +69,7 @@ class WorstSongs(Record, frozen=True, kw_only=True):
 
 
 def error_factors(
-    songs: Sequence[Listed], labels: NDArray[np.floating], log_mels: NDArray[np.floating]
+    songs: Sequence[ClipRow], labels: NDArray[np.floating], log_mels: NDArray[np.floating]
 ) -> dict[str, NDArray[np.float64]]:
     """Properties of songs that might explain large errors, each [songs].
 
@@ -99,7 +99,7 @@ def error_factors(
 
 
 def worst_songs(
-    songs: Sequence[Listed],
+    songs: Sequence[ClipRow],
     truth: NDArray[np.floating],
     *,
     predicted: Predictions,

@@ -89,7 +89,7 @@ def collect_calibration(data: PreparedData, spec: ModelSpec, clips: int = CLIPS,
     origin = CalibrationOrigin(
         clips=len(chosen),
         seed=seed,
-        fingerprint=data.sheet["fingerprint"],
+        fingerprint=data.sheet.fingerprint,
         clips_sha256=hashlib.sha256(data.store.checksums[rows].tobytes()).hexdigest(),
     )
     return Calibration(images, origin)

@@ -117,9 +117,9 @@ def train_teacher(
         if not error.history:
             raise
         kept = out.with_name(f"{out.name}.stopped")
-        Checkpoint(model=model, spec=spec, recipe=made_by, history=error.history, evaluation={}, data=data.origin).save(
-            kept, overwrite=True
-        )
+        Checkpoint(
+            model=model, spec=spec, recipe=made_by, history=error.history, evaluation={}, data=to_plain(data.origin)
+        ).save(kept, overwrite=True)
         raise LossError(f"{error}; the best epoch before it is kept in {kept}", error.history) from error
     evaluation = {
         name: evaluate(split.song_ids, split.labels, predict(model, spec, data, name), recipe.training.seed)
@@ -128,7 +128,7 @@ def train_teacher(
     }
     spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
     checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=data.origin
+        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=to_plain(data.origin)
     )
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)

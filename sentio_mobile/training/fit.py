@@ -72,7 +72,7 @@ def fit(
         OutputError: `work` cannot be written.
     """
     given = [
-        spec.to_dict(), to_plain(settings), data.sheet["fingerprint"], objective.signature, *extras.signature
+        spec.to_dict(), to_plain(settings), data.sheet.fingerprint, objective.signature, *extras.signature
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()
     songs = SongDataModule(data, settings, extras, spec.pooling)

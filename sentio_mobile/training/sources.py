@@ -57,7 +57,7 @@ def labelled_source(data: PreparedData, split: str) -> TrainingSource:
         clips=data.store,
         windows=songs.windows,
         labels=songs.window_labels,
-        fingerprint=f"{data.sheet['fingerprint']} {split}",
+        fingerprint=f"{data.sheet.fingerprint} {split}",
     )
 
 

@@ -69,7 +69,7 @@ def library(folder: Path, songs: int, seed: int = 0) -> Path:
 
 
 def test_deam_is_read_whole_and_labels_are_on_the_unit_scale(data: PreparedData, deam: Path) -> None:
-    assert data.sheet["labels"] == "generated"
+    assert data.sheet.labels == "generated"
     assert sum(len(split) for split in data.splits.values()) == 40
     table = next(deam.rglob("*1_2000.csv")).read_text().splitlines()
     first = dict(zip(["id", "v", "vs", "a", "as"], map(float, table[1].split(",")), strict=True))
@@ -242,6 +242,12 @@ def drop_audio(out: Path) -> None:
     (out / "data.json").write_text(json.dumps(sheet))
 
 
+def older(out: Path) -> None:
+    sheet = json.loads((out / "data.json").read_text())
+    del sheet["schema"]
+    (out / "data.json").write_text(json.dumps(sheet))
+
+
 def other_songs(out: Path) -> None:
     songs = out / "songs.csv"
     songs.write_text(songs.read_text().replace("game 1", "game 2", 1))
@@ -280,7 +286,8 @@ def exchange(out: Path) -> None:
     [
         (lambda out: (out / "data.json").unlink(), "is no prepared data"),
         (damage_sheet, "data.json is not JSON"),
-        (drop_audio, "is damaged"),
+        (drop_audio, "lacks the key 'audio'"),
+        (older, r"was prepared by an older version; prepare it again with --force \(clips in its store are reused\)"),
         (other_songs, "songs.csv is not the one"),
         (bad_songs, "is damaged"),
         (lambda out: (out / "songs.csv").unlink(), "is damaged"),
@@ -335,7 +342,7 @@ def test_other_seeds_share_a_store_and_decode_nothing(tmp_path: Path, monkeypatc
     assert (store / key_of(SHORT) / "journal.jsonl").read_bytes() == journal
     a, b = open_data(tmp_path / "a"), open_data(tmp_path / "b")
     assert a.splits["test"].song_ids != b.splits["test"].song_ids
-    assert a.sheet["fingerprint"] != b.sheet["fingerprint"]
+    assert a.sheet.fingerprint != b.sheet.fingerprint
     assert not (tmp_path / "b" / "store").exists()
 
 

@@ -14,7 +14,7 @@ from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import open_data
 from sentio_mobile.data.sources import Source, read_source
-from sentio_mobile.errors import LabelError
+from sentio_mobile.errors import DataError, LabelError
 from sentio_mobile.spec import AudioSpec
 
 SHORT = AudioSpec(seconds=1.0)
@@ -181,7 +181,7 @@ def test_generated_music_says_so_wherever_its_note_lies(tmp_path: Path) -> None:
     assert read(tmp_path / "music").labels == "generated"
     assert read(tmp_path).labels == "generated"
     note.write_text(json.dumps({"labels": "guessed"}))
-    with pytest.raises(LabelError, match="labels are 'guessed'"):
+    with pytest.raises(LabelError, match="labels must be one of 'rated', 'generated', not 'guessed'"):
         read(tmp_path)
 
 
@@ -261,6 +261,10 @@ HEAD = "path,valence_mean,arousal_mean\n"
         (b"PK\x03\x04\x00\x00\x00", ": is no CSV in UTF-8 .it has zero bytes"),
         (b"\xff\xfe\x00", ", row 1: is no CSV in UTF-8"),
         (HEAD + '"a.mp3,5,5\n', ", row 2: has 1 values for 3 columns; mend"),
+        ('path,group\r\na.mp3,a\r\nb.mp3,"g\rx"\r\n', r", row 3: the group 'g\\rx' has a control character in it"),
+        ('path,song_id\na.mp3,"one\n2"\n', r", row 2: the song_id 'one\\n2' has a control character"),
+        ("path\na\x1b[31m.mp3\n", r", row 2: the path 'a\\x1b\[31m.mp3' has a control character"),
+        (HEAD + '".",5,5\n', ", row 2: has no path; name its audio file"),
     ],
 )
 def test_wrong_manifests_are_one_line_with_file_and_row(tmp_path: Path, content: str | bytes, fault: str) -> None:
@@ -299,6 +303,19 @@ def test_a_folder_of_audio_is_read_in_order_with_albums_as_groups(tmp_path: Path
         ("x/y/1.wav", "x/y"),
     ]
     assert all(song.path.is_file() and song.valence is None and song.arousal is None for song in source.songs)
+
+
+def test_a_folder_with_a_control_character_in_a_file_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a\rb.mp3").touch()
+    with pytest.raises(LabelError, match=r"the file name 'a\\rb.mp3' has a control character in it; remove it"):
+        read(tmp_path)
+
+
+def test_a_path_that_is_too_long_is_a_file_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "songs.csv").write_text("path\n" + "b" * 300 + "\\c.mp3\n" + "b" * 300 + ".mp3\n")
+    with pytest.raises(DataError, match="1 of 2 clips are unusable") as caught:
+        prepare(tmp_path / "songs.csv", tmp_path / "out", recipe=DataRecipe(), audio=SHORT)
+    assert "cannot be read (File name too long)" in str(caught.value)
 
 
 def test_sources_that_are_none_are_one_line(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.journal import Clip, FileState, Line, read_journal
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import open_data
-from sentio_mobile.data.store import JOURNAL, META, RECORDS, StoreWriter, key_of, open_store
+from sentio_mobile.data.store import JOURNAL, META, RECORDS, key_of, open_store
+from sentio_mobile.data.store_writer import StoreWriter
 from sentio_mobile.errors import DataError, OutputError
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings
@@ -62,7 +63,7 @@ except SentioError as error:
 HOLD = """
 import sys
 from pathlib import Path
-from sentio_mobile.data.store import StoreWriter
+from sentio_mobile.data.store_writer import StoreWriter
 from sentio_mobile.spec import AudioSpec
 with StoreWriter(Path(sys.argv[1]), AudioSpec(seconds=1.0)):
     print("held", flush=True)
@@ -155,7 +156,7 @@ def test_killed_at_any_moment_nothing_half_written_is_read(again: int, tmp_path:
 import sys
 from pathlib import Path
 import numpy as np
-from sentio_mobile.data.store import StoreWriter
+from sentio_mobile.data.store_writer import StoreWriter
 from sentio_mobile.data.journal import Clip, FileState
 from sentio_mobile.spec import AudioSpec
 audio = AudioSpec()
@@ -243,7 +244,7 @@ def test_a_disk_that_is_full_when_the_journal_is_written_takes_the_record_back(t
 import resource, sys
 from pathlib import Path
 import numpy as np
-from sentio_mobile.data.store import StoreWriter
+from sentio_mobile.data.store_writer import StoreWriter
 from sentio_mobile.data.journal import Clip, FileState
 from sentio_mobile.errors import OutputError
 from sentio_mobile.spec import AudioSpec
@@ -320,6 +321,11 @@ def test_the_map_is_read_only(whole: Path) -> None:
 def test_every_field_of_the_log_mel_has_a_store_of_its_own(field: str, value: object) -> None:
     assert key_of(replace(SHORT, **{field: value})) != key_of(SHORT)
     assert key_of(replace(SHORT, normalization="zscore", image_size=(96, 96))) == key_of(SHORT)
+
+
+def test_the_store_of_the_default_front_end_keeps_its_key() -> None:
+    # Another key would leave every existing store behind, and everything would be decoded again.
+    assert key_of(AudioSpec()) == "f9eb7e8b295481b7"
 
 
 def test_a_store_of_another_front_end_is_neither_read_nor_written(tmp_path: Path) -> None:

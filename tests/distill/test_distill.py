@@ -13,7 +13,7 @@ from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.config import DataRecipe
-from sentio_mobile.data.gan_samples import GanSamples, open_gan_samples, write_gan_samples
+from sentio_mobile.data.gan_samples import GanSamples, Sampling, open_gan_samples, write_gan_samples
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.distill import objective
@@ -169,7 +169,7 @@ def flat(place: Path, data: PreparedData, audio: AudioSpec | None = None) -> Gan
     shape = (6, data.audio.n_mels, data.audio.n_frames)
     mels = np.random.default_rng(0).random(shape, dtype=np.float32)
     made = (mels, np.zeros((6, 2), dtype=np.float32), np.ones(6, dtype=np.float32))
-    write_gan_samples(place, audio or data.audio, batches=[made], made_by={"generator": "noise"})
+    write_gan_samples(place, audio or data.audio, batches=[made], sampling=lambda: Sampling(generator="noise"))
     return open_gan_samples(place)
 
 

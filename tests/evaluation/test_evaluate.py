@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from sentio_mobile._internal.records import replace
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.cli import main
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
@@ -51,7 +51,7 @@ def constant(name: str, data: PreparedData, values: tuple[float, float] = (0.2, 
         audio=data.audio,
         predict_clips=answer,
         predict_log_mels=answer,
-        training_data=data.origin,
+        training_data=to_plain(data.origin),
     )
 
 
@@ -123,7 +123,7 @@ def test_a_bundle_is_evaluated_and_agrees_with_its_checkpoint(
     found = evaluate_models(models, data, EvaluationOptions())
     assert np.array(found.models[0].predicted) == pytest.approx(np.array(found.models[1].predicted), abs=2e-4)
     assert found.models[1].kind == "vit bundle, onnx spectrogram fp32"
-    assert models[1].training_data == data.origin
+    assert models[1].training_data == to_plain(data.origin)
     assert not [note for note in found.notes if "trained on another" in note]
 
 
@@ -182,7 +182,7 @@ def test_song_names_are_text_on_the_page(data: PreparedData, tmp_path: Path) -> 
 
 def test_published_figures_stand_beside_deam_with_peoples_labels_alone(data: PreparedData) -> None:
     assert published_for(data) == ()
-    rated = replace(data, sheet={**data.sheet, "labels": "rated"})
+    rated = replace(data, sheet=replace(data.sheet, labels="rated"))
     assert [one.name for one in published_for(rated)] == ["Music2Emo", "ceiling"]
     found = evaluate_models([constant("same", data)], rated, EvaluationOptions(skip=("robustness", "latency")))
     assert found.published[0].r2 == (0.51, 0.60)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from sentio_mobile.data.listing import Listed
+from sentio_mobile.data.clip_table import ClipRow
 from sentio_mobile.evaluation.calibration import LEVELS, calibration
 from sentio_mobile.evaluation.slices import QUADRANTS, THIRDS, quadrant_of, slices, third_of
 from sentio_mobile.evaluation.worst_songs import error_factors, worst_songs
@@ -20,9 +20,9 @@ BAD = (TRUTH + RNG.normal(0, 0.6, TRUTH.shape)).astype(np.float32)
 DRAWS = resample(SONGS, 0)
 
 
-def songs(peaks: np.ndarray) -> list[Listed]:
+def songs(peaks: np.ndarray) -> list[ClipRow]:
     return [
-        Listed(
+        ClipRow(
             song_id=f"song {i}",
             window=0,
             start=0.0,

@@ -57,7 +57,7 @@ def test_collect_calibration_training_songs_only(data: PreparedData) -> None:
 
 def test_collect_calibration_origin(data: PreparedData) -> None:
     origin = collect_calibration(data, SPEC, clips=5, seed=3).origin
-    assert (origin.clips, origin.seed, origin.fingerprint) == (5, 3, data.sheet["fingerprint"])
+    assert (origin.clips, origin.seed, origin.fingerprint) == (5, 3, data.sheet.fingerprint)
 
 
 def test_collect_calibration_other_front_end(data: PreparedData) -> None:

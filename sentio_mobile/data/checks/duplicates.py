@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile.data.checks.fingerprint import ALIKE, NEAR_DB, likeness
-from sentio_mobile.data.listing import Listed
+from sentio_mobile.data.clip_table import ClipRow
 from sentio_mobile.spec import AudioSpec
 
 NEIGHBOURS = 16
@@ -65,7 +65,7 @@ def near_pairs(sketches: NDArray[np.float32]) -> list[tuple[int, int]]:
 
 
 def find_duplicates(
-    listed: Sequence[Listed],
+    listed: Sequence[ClipRow],
     rows: NDArray[np.int64],
     *,
     sketches: NDArray[np.float32],

@@ -14,8 +14,8 @@ from sentio_mobile.data.checks.duplicates import NEIGHBOURS
 from sentio_mobile.data.checks.fingerprint import ALIKE, NEAR_DB
 from sentio_mobile.data.checks.label_distribution import CHANCE
 from sentio_mobile.data.checks.report import DataFacts, labels_of
-from sentio_mobile.data.listing import read_listing
-from sentio_mobile.data.prepared import SONGS, PreparedData
+from sentio_mobile.data.clip_table import SONGS, read_clip_rows
+from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.spec import OUTPUTS
 
 PAGE, FACTS = "check.html", "check.json"
@@ -33,7 +33,7 @@ def write_check(folder: Path, data: PreparedData, facts: DataFacts) -> None:
         DataError: songs.csv cannot be read.
         OutputError: `folder` cannot be written.
     """
-    songs = [clip for clip in read_listing(data.folder / SONGS) if clip.window == 0]
+    songs = [clip for clip in read_clip_rows(data.folder / SONGS) if clip.window == 0]
     labels = {
         split.name: labels_of([song for song in songs if song.split == split.name])
         for split in facts.splits

@@ -18,8 +18,8 @@ from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.data.checks.duplicates import Duplicate, find_duplicates
 from sentio_mobile.data.checks.label_distribution import Comparison, Coverage, compare, coverage_of, grid_of
 from sentio_mobile.data.checks.sound import Sound, listen
-from sentio_mobile.data.listing import Listed, read_listing
-from sentio_mobile.data.prepared import SONGS, PreparedData
+from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
+from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.splits import GRID
 from sentio_mobile.spec import OUTPUTS
 
@@ -78,7 +78,7 @@ def check_data(data: PreparedData, progress: Progress | None = None) -> DataFact
         DataError: songs.csv or the store cannot be read.
     """
     progress = progress or NoProgress()
-    listed = read_listing(data.folder / SONGS)
+    listed = read_clip_rows(data.folder / SONGS)
     faults, notes = _leaks(listed), []
     songs = [clip for clip in listed if clip.window == 0]
     by_split = {name: [clip for clip in songs if clip.split == name] for name in data.splits}
@@ -96,18 +96,18 @@ def check_data(data: PreparedData, progress: Progress | None = None) -> DataFact
     notes += [_duplicate_line(copies) for copies in duplicates if not copies.is_leak]
     notes += _sound_notes(listed, sound, data.audio.seconds)
     return DataFacts(
-        labels=data.sheet["labels"],
+        labels=data.sheet.labels,
         splits=tuple(_facts(name, clips, listed, labels.get(name)) for name, clips in by_split.items()),
         comparisons=comparisons,
         coverage=coverage,
         duplicates=duplicates,
-        skipped=len(data.sheet["skipped"]),
+        skipped=len(data.sheet.skipped),
         faults=tuple(faults),
         notes=tuple(notes),
     )
 
 
-def labels_of(clips: Sequence[Listed]) -> NDArray[np.float64]:
+def labels_of(clips: Sequence[ClipRow]) -> NDArray[np.float64]:
     """Valence and arousal [clips, 2]; NaN where one is missing."""
     missing = float("nan")
     return np.array(
@@ -115,7 +115,7 @@ def labels_of(clips: Sequence[Listed]) -> NDArray[np.float64]:
     ).reshape(-1, len(OUTPUTS))
 
 
-def _facts(name: str, songs: list[Listed], listed: list[Listed], labels: NDArray[np.float64] | None) -> SplitFacts:
+def _facts(name: str, songs: list[ClipRow], listed: list[ClipRow], labels: NDArray[np.float64] | None) -> SplitFacts:
     seconds = np.array([song.seconds for song in songs])
     statistics: list[tuple[float, float] | None] = [None, None]
     if labels is not None:
@@ -133,7 +133,7 @@ def _facts(name: str, songs: list[Listed], listed: list[Listed], labels: NDArray
     )
 
 
-def _leaks(listed: list[Listed]) -> list[str]:
+def _leaks(listed: list[ClipRow]) -> list[str]:
     """Songs and groups that stand in two splits; of a song that is its own group it is said once."""
     found: dict[tuple[str, str, str], str] = {}
     owner: dict[tuple[str, str], str] = {}
@@ -145,7 +145,7 @@ def _leaks(listed: list[Listed]) -> list[str]:
     return list(found.values())
 
 
-def _bad_labels(listed: list[Listed]) -> list[str]:
+def _bad_labels(listed: list[ClipRow]) -> list[str]:
     faults = []
     for name in dict.fromkeys(clip.split for clip in listed):
         clips = [clip for clip in listed if clip.split == name]
@@ -160,7 +160,7 @@ def _bad_labels(listed: list[Listed]) -> list[str]:
     return faults
 
 
-def _bad_records(listed: list[Listed], sound: Sound) -> list[str]:
+def _bad_records(listed: list[ClipRow], sound: Sound) -> list[str]:
     faults = []
     for rows, what in (
         (sound.damaged, "differ from what was written (checksum); prepare the data again"),
@@ -200,7 +200,7 @@ def _label_notes(
     return notes
 
 
-def _sound_notes(listed: list[Listed], sound: Sound, seconds: float) -> list[str]:
+def _sound_notes(listed: list[ClipRow], sound: Sound, seconds: float) -> list[str]:
     found = (
         ([clip for clip in listed if clip.row in sound.silent], "silent"),
         ([clip for clip in listed if clip.peak < QUIET and clip.row not in sound.silent], "nearly silent (-60 dB)"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile.data.checks.fingerprint import sketch
-from sentio_mobile.data.listing import Listed
+from sentio_mobile.data.clip_table import ClipRow
 from sentio_mobile.data.prepared import PreparedData
 
 _CHUNK = 32
@@ -32,7 +32,7 @@ class Sound:
     read: Callable[[int], NDArray[np.float32]]
 
 
-def listen(data: PreparedData, listed: Iterable[Listed], progress: Progress) -> Sound:
+def listen(data: PreparedData, listed: Iterable[ClipRow], progress: Progress) -> Sound:
     """Read every clip of a prepared folder once, a few at a time.
 
     Raises:

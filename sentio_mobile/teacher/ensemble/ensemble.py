@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
 from sentio_mobile.data.clips import in_order
-from sentio_mobile.data.listing import Listed, read_listing
-from sentio_mobile.data.prepared import SONGS, PreparedData
+from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import SongAudio, find_audio_files, read_clips
 from sentio_mobile.errors import DataError, InputError
 from sentio_mobile.spec import AudioSpec
@@ -77,10 +77,10 @@ def predict_windows(
     """
     if ensemble.audio.log_mel != data.audio.log_mel:
         raise DataError(f"{data.folder} has another front end than the ensemble; prepare both with the same settings")
-    clips = read_listing(data.folder / SONGS)
+    clips = read_clip_rows(data.folder / SONGS)
     files = find_audio_files(clips, data, music)
 
-    def predict(clip: Listed) -> NDArray[np.float32]:
+    def predict(clip: ClipRow) -> NDArray[np.float32]:
         return ensemble.predict(read_clips(SongAudio(clip.song_id, files[clip.song_id], clip.start), data.audio))
 
     progress.start(f"ensemble: {data.folder.name}", len(clips))

@@ -93,7 +93,7 @@ def training_features(data: PreparedData, music: Path, *, work: Path, progress: 
         MissingExtraError: librosa is not installed.
     """
     songs = find_split_audio(data, "train", music)
-    key = hashlib.sha256(json.dumps([data.sheet["fingerprint"], NAMES]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([data.sheet.fingerprint, NAMES]).encode()).hexdigest()[:16]
     cached = work / f"features-{key}.npy"
     if cached.is_file():
         return np.asarray(np.load(cached, allow_pickle=False))

@@ -160,8 +160,8 @@ def record_of(
         "outcomes": [{**to_plain(outcome), "verdict": outcome.verdict} for outcome in outcomes],
         "seeds": list(seeds),
         "songs": {name: len(split) for name, split in data.splits.items()},
-        "data": data.origin,
-        "made_up": {"clips": len(synthetic), **synthetic.sheet["made_by"]},
+        "data": to_plain(data.origin),
+        "made_up": {"clips": len(synthetic), **to_plain(synthetic.sheet.sampling)},
         "recipe": to_plain(recipe),
         "versions": package_versions(),
     }
@@ -181,7 +181,7 @@ def _run(
     made_up = synthetic if arm.has_synthetic else None
     how = arm_recipe(recipe, arm, seed)
     given = [
-        to_plain(how), data.sheet["fingerprint"], made_up and made_up.fingerprint,
+        to_plain(how), data.sheet.fingerprint, made_up and made_up.fingerprint,
         None if start is None else weights_digest(start.model),
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8]

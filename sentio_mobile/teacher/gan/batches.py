@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.prepared import DataOrigin, PreparedData
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.classes import ClassSounds
@@ -40,7 +39,7 @@ class Examples:
     labels: NDArray[np.float32]
     audio: AudioSpec
     classes: tuple[str, ...]
-    origin: dict[str, Any]
+    origin: DataOrigin
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,7 +60,7 @@ def songs(data: PreparedData) -> Examples:
 def sounds(found: ClassSounds) -> Examples:
     """Every sound of every class."""
     labels = np.eye(len(found.names), dtype=np.float32)[found.labels]
-    origin = {"labels": "classes", "source": str(found.paths[0].parents[1]), "fingerprint": found.fingerprint}
+    origin = DataOrigin(labels="classes", source=str(found.paths[0].parents[1]), fingerprint=found.fingerprint)
     return Examples(
         mels=found.mels,
         rows=np.arange(len(found)),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile.data.gan_samples import Made, write_gan_samples
-from sentio_mobile.errors import InputError
+from sentio_mobile._internal.records import from_plain
+from sentio_mobile.data.gan_samples import SampleBatch, Sampling, write_gan_samples
+from sentio_mobile.data.prepared import DataOrigin
+from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
 from sentio_mobile.teacher.gan.vicinity import Near
 
@@ -33,7 +35,7 @@ def write_samples(
     seed: int = 0,
     progress: Progress | None = None,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> Sampling:
     """Make samples, drop those that the discriminator does not believe, and write the others as a folder.
 
     Args:
@@ -48,7 +50,7 @@ def write_samples(
         overwrite: an existing `out` gives way.
 
     Returns:
-        How they were made, as the folder says it.
+        How they were generated, as the folder states it.
 
     Raises:
         InputError: it was trained on classes, or the discriminator believes hardly any.
@@ -56,19 +58,27 @@ def write_samples(
     """
     if gan.classes:
         raise InputError(f"{name}: was trained on classes; songs to learn from have valence and arousal")
-    made_by: dict[str, Any] = {
-        "generator": name,
-        "trained_on": gan.data,
-        "labels": labels,
-        "threshold": threshold,
-        "seed": seed,
-        "n": n,
-    }
+    origin = from_plain(DataOrigin, gan.data, f"{name}: data", CheckpointError)
+    asked: list[NDArray[np.float32]] = []
+
+    def sampling() -> Sampling:
+        valence, arousal = np.concatenate(asked).mean(axis=0).round(4).tolist()
+        tried = sum(map(len, asked))
+        return Sampling(
+            generator=name,
+            trained_on=origin,
+            labels=labels,
+            threshold=threshold,
+            seed=seed,
+            tried=tried,
+            accepted=round(n / tried, 4),
+            mean_label=(valence, arousal),
+        )
+
     batches = _batches(
-        gan, n, labels=labels, threshold=threshold, seed=seed, progress=progress or NoProgress(), made_by=made_by
+        gan, n, labels=labels, threshold=threshold, seed=seed, progress=progress or NoProgress(), asked=asked
     )
-    write_gan_samples(out, gan.audio, batches=batches, made_by=made_by, overwrite=overwrite)
-    return made_by
+    return write_gan_samples(out, gan.audio, batches=batches, sampling=sampling, overwrite=overwrite).sampling
 
 
 def _batches(
@@ -79,12 +89,11 @@ def _batches(
     threshold: float,
     seed: int,
     progress: Progress,
-    made_by: dict[str, Any],
-) -> Iterator[Made]:
+    asked: list[NDArray[np.float32]],
+) -> Iterator[SampleBatch]:
     random = np.random.default_rng(seed)
     progress.start("making samples", n)
     kept = tried = 0
-    asked: list[NDArray[np.float32]] = []
     while kept < n:
         if tried >= _MOST_TRIES * n:
             progress.finish()
@@ -102,8 +111,6 @@ def _batches(
         progress.advance(len(good), note=f"{kept / tried:.0%} kept")
         yield mels[good], wanted[good], scores[good]
     progress.finish()
-    every = np.concatenate(asked)
-    made_by.update(tried=tried, kept=round(kept / tried, 4), asked_mean=every.mean(axis=0).round(4).tolist())
 
 
 def draw_labels(kind: Labels, known: NDArray[np.float32], n: int, random: np.random.Generator) -> NDArray[np.float32]:

@@ -67,7 +67,7 @@ def train_gan(
         torch.from_numpy(examples.labels[:1]),
     )
     work = out.with_name(f"{out.name}.training")
-    inputs = [to_plain(recipe), examples.audio.to_dict(), list(examples.classes), examples.origin["fingerprint"]]
+    inputs = [to_plain(recipe), examples.audio.to_dict(), list(examples.classes), examples.origin.fingerprint]
     last = ModelCheckpoint(work, filename="epoch", save_last=True, enable_version_counter=False)
     history = History()
     shown = ShowProgress(
@@ -114,7 +114,7 @@ def untrained(examples: Examples, recipe: GanRecipe) -> GanCheckpoint:
         labels=_labels(examples),
         recipe=to_plain(recipe),
         history=[],
-        data=examples.origin,
+        data=to_plain(examples.origin),
     )
 
 
@@ -138,7 +138,7 @@ def _checkpoint(task: GanTask, examples: Examples, recipe: GanRecipe, history: H
         labels=_labels(examples),
         recipe=to_plain(recipe),
         history=history.rows,
-        data=examples.origin,
+        data=to_plain(examples.origin),
     )
 
 

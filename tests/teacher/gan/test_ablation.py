@@ -8,7 +8,7 @@ import pytest
 
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
-from sentio_mobile.data.gan_samples import GanSamples, open_gan_samples, write_gan_samples
+from sentio_mobile.data.gan_samples import GanSamples, Sampling, open_gan_samples, write_gan_samples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.models.checkpoint import weights_digest
@@ -29,7 +29,10 @@ def made_up(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> Gan
     mels = np.full((6, data.audio.n_mels, data.audio.n_frames), 0.5, dtype=np.float32)
     labels = np.full((6, 2), SPECIAL, dtype=np.float32)
     write_gan_samples(
-        place, data.audio, batches=[(mels, labels, np.ones(6, dtype=np.float32))], made_by={"generator": "flat"}
+        place,
+        data.audio,
+        batches=[(mels, labels, np.ones(6, dtype=np.float32))],
+        sampling=lambda: Sampling(generator="flat"),
     )
     return open_gan_samples(place)
 
@@ -67,7 +70,7 @@ def test_a_teacher_says_what_it_learnt_from(
 def test_clips_of_another_front_end_are_refused(
     data: PreparedData, tiny_teacher: TeacherRecipe, made_up: GanSamples, tmp_path: Path
 ) -> None:
-    other = replace(made_up, audio=replace(data.audio, f_max=7000.0))
+    other = replace(made_up, sheet=replace(made_up.sheet, audio=replace(data.audio, f_max=7000.0)))
     with pytest.raises(DataError, match="follows another front end"):
         train_teacher(data, tiny_teacher, out=tmp_path / "out", synthetic=other)
 

@@ -267,7 +267,7 @@ def test_a_teacher_listens(songs: PreparedData, tiny_teacher: TeacherRecipe, tmp
     assert found.consistency.real_split == "val"
     assert found.consistency.state_is == "the teacher's last hidden state"
     assert not found.memory.is_memorised
-    other = replace(songs, audio=replace(songs.audio, hop_length=256))
+    other = replace(songs, sheet=replace(songs.sheet, audio=replace(songs.audio, hop_length=256)))
     with pytest.raises(DataError, match="another front end"):
         open_teacher(tmp_path / "ckpt", other)
     with pytest.raises(CheckpointError, match="is no checkpoint"):

@@ -26,8 +26,9 @@ def test_samples_are_written_with_what_they_were_made_for(made: Path, gan: Path)
     assert opened.audio == checkpoint.audio
     assert 0 <= opened.mels.min() < opened.mels.max() <= 1
     assert np.abs(opened.labels).max() <= 1
-    assert opened.sheet["made_by"]["tried"] >= 20
-    assert opened.sheet["made_by"]["trained_on"]["fingerprint"] == checkpoint.data["fingerprint"]
+    assert opened.sheet.sampling.tried >= 20
+    assert opened.sheet.sampling.trained_on is not None
+    assert opened.sheet.sampling.trained_on.fingerprint == checkpoint.data["fingerprint"]
     scores = checkpoint.scores(opened.mels, opened.labels)
     written = [float(line.split(",")[2]) for line in (made / LABELS).read_text().splitlines()[1:]]
     np.testing.assert_allclose(written, scores, atol=5e-3)
@@ -49,7 +50,7 @@ def test_the_filter_keeps_what_the_discriminator_believes(made: Path, gan: Path,
     kept = open_gan_samples(tmp_path / "kept")
     assert len(kept) == 12
     assert checkpoint.scores(kept.mels, kept.labels).min() >= middle - 5e-3
-    assert 0 < said["kept"] < 1
+    assert 0 < said.accepted < 1
 
 
 def test_a_filter_that_nothing_passes_is_told(gan: Path, tmp_path: Path) -> None:
@@ -71,10 +72,10 @@ def test_labels_follow_the_songs_or_fill_the_square() -> None:
 @pytest.mark.parametrize(
     ("damage", "fault"),
     [
-        (lambda place: (place / SHEET).unlink(), "holds no made-up clips"),
+        (lambda place: (place / SHEET).unlink(), "holds no GAN samples"),
         (lambda place: (place / MELS).write_bytes(b"\0" * 9), "mels.f16 is truncated or changed"),
         (lambda place: (place / LABELS).write_text("valence\n1\n"), "labels.csv is truncated or changed"),
-        (lambda place: (place / SHEET).write_text(json.dumps({"audio": {}})), "is damaged"),
+        (lambda place: (place / SHEET).write_text(json.dumps({"audio": {}})), "lacks the key"),
         (lambda place: (place / SHEET).write_text("no"), "is not JSON"),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_gan_is_saved_with_its_history_and_its_labels(gan: Path, examples: Exa
     wanted = {"discriminator_loss", "generator_loss", "discriminator_accuracy", "update_level", "diversity"}
     assert all(wanted <= row.keys() for row in checkpoint.history)
     np.testing.assert_allclose(checkpoint.labels, examples.labels, atol=1e-4)
-    assert checkpoint.data["fingerprint"] == examples.origin["fingerprint"]
+    assert checkpoint.data["fingerprint"] == examples.origin.fingerprint
     assert not gan.with_name("gan.training").exists()
 
 

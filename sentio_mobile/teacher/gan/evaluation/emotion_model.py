@@ -152,7 +152,7 @@ def open_teacher(place: Path, data: PreparedData) -> TeacherListener:
     if checkpoint.spec.audio.log_mel != data.audio.log_mel:
         raise DataError(f"{place}: hears through another front end than {data.folder} was prepared with; give another")
     require_observable(checkpoint.model)
-    same = checkpoint.data.get("fingerprint") == data.sheet["fingerprint"]
+    same = checkpoint.data.get("fingerprint") == data.sheet.fingerprint
     source = checkpoint.data.get("source", "songs that its checkpoint does not name")
     return TeacherListener(checkpoint, place, "the training songs of the same data" if same else str(source))
 

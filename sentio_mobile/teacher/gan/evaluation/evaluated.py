@@ -31,10 +31,10 @@ def open_subject(place: Path, data: PreparedData, *, n: int, seed: int, progress
         InputError: the folder is neither, or it is damaged; or the generator was trained on classes, or follows
             another front end than the songs.
     """
-    from sentio_mobile.data.gan_samples import SHEET, open_gan_samples
+    from sentio_mobile.data.gan_samples import OLD_SHEET, SHEET, open_gan_samples
 
     rng = np.random.default_rng(seed)
-    if (place / SHEET).is_file():
+    if (place / SHEET).is_file() or (place / OLD_SHEET).is_file():
         stored = open_gan_samples(place)
         _require_audio(place, stored.audio.log_mel == data.audio.log_mel, data)
         chosen = np.sort(rng.permutation(len(stored.mels))[:n])

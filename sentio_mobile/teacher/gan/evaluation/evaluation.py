@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
 from sentio_mobile.metrics.agreement import evaluate
@@ -125,7 +126,7 @@ def evaluate_gan(
         subject=made.what,
         n=len(made),
         seed=seed,
-        data=data.origin,
+        data=to_plain(data.origin),
         score=scored,
         consistency=consistency,
         diversity=spread,

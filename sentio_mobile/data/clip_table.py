@@ -1,0 +1,120 @@
+"""songs.csv of a prepared folder: one row for each window of each song, written by preparation and read by all else."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentio_mobile._internal.files import write_text
+from sentio_mobile.errors import DataError
+
+SONGS = "songs.csv"
+COLUMNS = (
+    *("song_id", "window", "start", "row", "split", "group", "valence", "arousal", "path"),
+    *("sha256", "seconds", "peak", "clipped"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipRow:
+    """One window of one song.
+
+    Labels may be missing or out of range here: finding that out is the job of `data check`.
+    """
+
+    song_id: str
+    window: int
+    """Number of the window within its song. Evaluation uses window 0."""
+    start: float
+    """Start of the window in the song, in seconds."""
+    row: int
+    """Row of the clip in the log-mel store."""
+    split: str
+    group: str
+    valence: float | None
+    """In [-1, 1] in a sound folder. None for a song without labels."""
+    arousal: float | None
+    """In [-1, 1] in a sound folder. None for a song without labels."""
+    path: str
+    """Audio file, relative to the folder that was prepared."""
+    sha256: str
+    """Hash of the audio file."""
+    seconds: float
+    """Length of the audio file in seconds."""
+    peak: float
+    """Largest absolute sample of the window; full scale is 1."""
+    clipped: float
+    """Share of the window's samples at full scale, in [0, 1]."""
+
+
+def read_clip_rows(songs: Path) -> list[ClipRow]:
+    """Read songs.csv.
+
+    Args:
+        songs: Path of a prepared folder's songs.csv.
+
+    Returns:
+        All windows in the order of the file.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    try:
+        with songs.open(newline="", encoding="utf-8") as file:
+            table = csv.reader(file)
+            if tuple(next(table, ())) != COLUMNS:
+                raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
+            return [_parse(dict(zip(COLUMNS, cells, strict=True))) for cells in table]
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{songs}: is damaged ({error}); prepare the data again") from error
+
+
+def write_clip_rows(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
+    """Write songs.csv beside its place and move it in.
+
+    Args:
+        path: Path of the file.
+        rows: Values in the order of `COLUMNS`.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows(rows)
+    # The name of a file need not be valid Unicode. Bytes that are not are escaped.
+    write_text(path, text.getvalue().encode("utf-8", "backslashreplace").decode())
+
+
+def _parse(cells: dict[str, str]) -> ClipRow:
+    return ClipRow(
+        song_id=cells["song_id"],
+        window=int(cells["window"]),
+        start=_measure(cells["start"]),
+        row=int(cells["row"]),
+        split=cells["split"],
+        group=cells["group"],
+        valence=_label(cells["valence"]),
+        arousal=_label(cells["arousal"]),
+        path=cells["path"],
+        sha256=cells["sha256"],
+        seconds=_measure(cells["seconds"]),
+        peak=_measure(cells["peak"]),
+        clipped=_measure(cells["clipped"]),
+    )
+
+
+def _label(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _measure(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{text} is not a number from 0 on")
+    return value
