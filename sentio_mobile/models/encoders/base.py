@@ -1,0 +1,99 @@
+"""What an audio encoder is, and how one is found by its name.
+
+An encoder turns sound into embeddings, one vector for each short stretch of time. To add one, write a class with the
+members of `AudioEncoder` and register a function that makes it: in `BUILT_IN` here, or, from another package, as an
+entry point of the group `sentio_mobile.encoders`. Nothing else has to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Protocol
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from sentio_mobile._internal.records import Count, Name, Record, Text
+from sentio_mobile.errors import InputError
+
+ENTRY_POINTS = "sentio_mobile.encoders"
+"""The group of entry points by which other packages add encoders."""
+
+BUILT_IN: Mapping[str, str] = {
+    "musicnn-msd": "sentio_mobile.models.encoders.musicnn:load_msd",
+    "musicnn-mtt": "sentio_mobile.models.encoders.musicnn:load_mtt",
+}
+"""The encoders of this package: name, and the function that loads it as `module:function`."""
+
+
+class EncoderInfo(Record, frozen=True, kw_only=True):
+    """What a caller must know of an encoder, and what a model card must say of it."""
+
+    # What commands call it.
+    name: Name
+    # Samples per second of the mono sound that it takes.
+    sample_rate: Annotated[int, Meta(ge=1000, le=384_000)]
+    # Seconds of sound behind one embedding.
+    window_s: Annotated[float, Meta(gt=0, le=600)]
+    # Seconds from one embedding to the next.
+    hop_s: Annotated[float, Meta(gt=0, le=600)]
+    # Values of one embedding.
+    size: Annotated[int, Meta(ge=1, le=65_536)]
+    # Learned parameters.
+    parameters: Count
+    # SPDX identifier of the licence of the weights.
+    licence: Name
+    # Where the weights come from: paper, package, hash.
+    source: Text
+
+
+class AudioEncoder(Protocol):
+    """A pretrained network that turns sound into embeddings."""
+
+    @property
+    def info(self) -> EncoderInfo:
+        """Sample rate, window, size, licence and source."""
+
+    def embed(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed one sound.
+
+        Args:
+            pcm: Mono sound [samples] at `info.sample_rate`, full scale at -1 and 1. Sound shorter than a window is
+                repeated until it fills one.
+
+        Returns:
+            Embeddings [time, info.size], one each `info.hop_s` seconds, at least one.
+
+        Raises:
+            AudioError: The sound is empty or holds NaN or infinity.
+        """
+
+
+def encoder_names() -> list[str]:
+    """Names of all encoders that are known here, those of other packages included."""
+    return sorted({*BUILT_IN, *_foreign()})
+
+
+def load_encoder(name: str) -> AudioEncoder:
+    """Load an encoder by its name.
+
+    Raises:
+        InputError: No encoder has this name, or its weights are not installed; the message names the command that
+            brings them.
+    """
+    if name in BUILT_IN:
+        module, function = BUILT_IN[name].split(":")
+        encoder: AudioEncoder = getattr(import_module(module), function)()
+        return encoder
+    found = _foreign()
+    if name not in found:
+        raise InputError(f"no encoder {name!r}; known: {', '.join(encoder_names())}")
+    made: AudioEncoder = found[name].load()()
+    return made
+
+
+def _foreign() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
