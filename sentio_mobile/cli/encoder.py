@@ -1,0 +1,71 @@
+"""`sentio-mobile encoder`: pretrained audio networks: list them, install their weights, embed songs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+from rich.table import Table
+
+from sentio_mobile.cli.options import Group, console, out_option, show_skipped
+from sentio_mobile.errors import InputError
+
+
+@click.group(cls=Group)
+def encoder() -> None:
+    """Use audio networks that were pretrained on much music."""
+
+
+@encoder.command("list", epilog="Example: sentio-mobile encoder list")
+def list_encoders() -> None:
+    """List the encoders that are known here, those of other packages included."""
+    from sentio_mobile.models.encoders.base import encoder_names, load_encoder
+
+    table = Table("Encoder", "Sample rate", "Window", "Embedding", "Parameters", "Licence", box=None)
+    for name in encoder_names():
+        try:
+            info = load_encoder(name).info
+        except InputError as error:
+            table.add_row(name, str(error).split(";")[0].replace(f"the encoder {name} is ", ""))
+            continue
+        size, parameters = f"{info.size} values", f"{info.parameters:,}"
+        table.add_row(name, f"{info.sample_rate:,} Hz", f"{info.window_s:.1f} s", size, parameters, info.licence)
+    console.print(table)
+
+
+@encoder.command(epilog="Example: sentio-mobile encoder install musicnn")
+@click.argument("name", type=click.Choice(["musicnn"]))
+@click.option("--wheel", type=click.Path(path_type=Path), help="The wheel, if it was downloaded already.")
+def install(name: str, wheel: Path | None) -> None:
+    """Install the weights of an encoder into the user's cache folder.
+
+    musicnn: pip downloads the wheel of the same name (29 MB, ISC licence), its SHA-256 is checked, and the weights of
+    both networks are kept as safetensors (6 MB). The wheel's code is not installed and not run.
+    """
+    from sentio_mobile.models.encoders.install import install_musicnn
+
+    for path in install_musicnn(wheel):
+        console.print(f"Installed {path}", soft_wrap=True, markup=False)
+    console.print("Next: sentio-mobile encoder embed SONGS --encoder musicnn-msd --out embeddings.safetensors")
+
+
+@encoder.command(epilog="Example: sentio-mobile encoder embed music/ --encoder musicnn-msd --out embeddings.safetensors")
+@click.argument("songs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--encoder", "name", required=True, help="One of those that `encoder list` shows.")
+@out_option
+def embed(songs: tuple[Path, ...], name: str, out: Path) -> None:
+    """Write the embeddings of SONGS, files or folders: one tensor [time, values] for each song, as safetensors."""
+    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.inference.songs import find_songs
+    from sentio_mobile.models.encoders.base import load_encoder
+    from sentio_mobile.models.encoders.embeddings import embed_songs, write_embeddings
+
+    loaded = load_encoder(name)
+    files, faults = find_songs(songs)
+    with Bars() as bars:
+        embeddings, broken = embed_songs(loaded, files, progress=bars)
+    show_skipped([*faults, *broken])
+    if not embeddings:
+        raise InputError("no song could be embedded; give audio files, or folders that hold some")
+    write_embeddings(out, loaded.info, embeddings)
+    console.print(f"{len(embeddings)} songs in {out}, {loaded.info.size} values each {loaded.info.hop_s:.1f} s")
