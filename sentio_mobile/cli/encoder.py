@@ -49,7 +49,9 @@ def install(name: str, wheel: Path | None) -> None:
     console.print("Next: sentio-mobile encoder embed SONGS --encoder musicnn-msd --out embeddings.safetensors")
 
 
-@encoder.command(epilog="Example: sentio-mobile encoder embed music/ --encoder musicnn-msd --out embeddings.safetensors")
+@encoder.command(
+    epilog="Example: sentio-mobile encoder embed music/ --encoder musicnn-msd --out embeddings.safetensors"
+)
 @click.argument("songs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--encoder", "name", required=True, help="One of those that `encoder list` shows.")
 @out_option

@@ -1,4 +1,4 @@
-"""Embeddings of songs as one file: safetensors, a tensor [time, size] for each song, and the encoder's facts beside them."""
+"""Embeddings of songs in one safetensors file: a tensor [time, size] for each song, and the encoder's facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bring the weights of musicnn into the user's cache: pip fetches the wheel, its hash is checked, safetensors are kept."""
+"""Install musicnn's weights into the user's cache: pip fetches the wheel, its hash is checked, safetensors stay."""
 
 from __future__ import annotations
 
@@ -92,9 +92,7 @@ def _numbered(name: str, i: int) -> str:
 def _write(wheel: Path, dataset: str) -> Path:
     folder = f"musicnn/{dataset.upper()}_musicnn"
     with zipfile.ZipFile(wheel) as archive:
-        tensors = read_tensors(
-            archive.read(f"{folder}/.index"), archive.read(f"{folder}/.data-00000-of-00001")
-        )
+        tensors = read_tensors(archive.read(f"{folder}/.index"), archive.read(f"{folder}/.data-00000-of-00001"))
     path = weights_path(dataset)
     write_bytes(path, save(convert(tensors)))
     return path
@@ -104,7 +102,11 @@ def _download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     try:
         done = subprocess.run(
-            [*command, "--dest", str(folder), "musicnn==0.1.0"], capture_output=True, text=True, check=False, timeout=600
+            [*command, "--dest", str(folder), "musicnn==0.1.0"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InputError(f"pip cannot be run ({error}); download {WHEEL} and give it as --wheel") from error

@@ -1,8 +1,8 @@
 """musicnn (Pons & Serra 2019): a small network that was trained to tag 200,000 songs, as an encoder.
 
-The network follows "musicnn: pre-trained convolutional neural networks for music audio tagging" (ISMIR 2019 late-breaking
-demo) and "End-to-end learning for music audio tagging at scale" (ISMIR 2018, section 3). The weights (ISC licence) are
-not part of this package: `sentio-mobile encoder install musicnn` takes them from the wheel on PyPI.
+The network follows "musicnn: pre-trained convolutional neural networks for music audio tagging" (ISMIR 2019
+late-breaking demo) and "End-to-end learning for music audio tagging at scale" (ISMIR 2018, section 3). The weights
+(ISC licence) are not part of this package: `sentio-mobile encoder install musicnn` takes them from PyPI's wheel.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ SAMPLE_RATE, HOP, FFT, MELS = 16_000, 256, 512, 96
 FRAMES = 187
 """Frames of a patch: 3 s."""
 SIZE, TAGS = 200, 50
+TEMPORAL_FRAMES = (128, 64, 32)
+"""Lengths of the temporal filters."""
 TIMBRAL, TEMPORAL, MIDDLE = 204, 51, 64
 """Channels of each timbral filter, of each temporal filter and of each layer of the middle part."""
 
@@ -54,7 +56,7 @@ class Musicnn(nn.Module):
         super().__init__()
         self.input_norm = nn.BatchNorm2d(1, eps=1e-3)
         self.timbral = nn.ModuleList(_Filter((7, height), TIMBRAL) for height in (int(0.4 * MELS), int(0.7 * MELS)))
-        self.temporal = nn.ModuleList(_Filter((length, 1), TEMPORAL) for length in (128, 64, 32))
+        self.temporal = nn.ModuleList(_Filter((length, 1), TEMPORAL) for length in TEMPORAL_FRAMES)
         front = 2 * TIMBRAL + 3 * TEMPORAL
         self.middle = nn.ModuleList(_Filter((7, width), MIDDLE) for width in (front, MIDDLE, MIDDLE))
         pooled = 2 * (front + 3 * MIDDLE)
@@ -74,8 +76,7 @@ class Musicnn(nn.Module):
         """
         image = self.input_norm(patches[:, None])
         features = [layer(pad(image, (0, 0, 3, 3))) for layer in self.timbral]
-        for layer in self.temporal:
-            length = layer.conv.kernel_size[0]
+        for layer, length in zip(self.temporal, TEMPORAL_FRAMES, strict=True):
             # TensorFlow's "same": of an even filter's padding the larger half comes last.
             features.append(layer(pad(image, (0, 0, (length - 1) // 2, length // 2))))
         front = torch.cat(features, dim=2)
@@ -89,7 +90,7 @@ class Musicnn(nn.Module):
 
 
 class _Filter(nn.Module):
-    """Convolution, ReLU, batch norm, and the maximum over frequency: [batch, 1, time, bands] -> [batch, time, width]."""
+    """Convolution, ReLU, batch norm, maximum over frequency: [batch, 1, time, bands] -> [batch, time, width]."""
 
     def __init__(self, kernel: tuple[int, int], width: int) -> None:
         super().__init__()
@@ -128,7 +129,8 @@ def log_mel_patches(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
     # The network was trained on log-mels whose power was first rounded to 16 bits.
     levels = np.log10(10_000 * power.astype(np.float16).astype(np.float32) + 1)
     patches = len(levels) // FRAMES
-    return levels[: patches * FRAMES].reshape(patches, FRAMES, MELS)
+    cut: NDArray[np.float32] = levels[: patches * FRAMES].reshape(patches, FRAMES, MELS)
+    return cut
 
 
 class MusicnnEncoder:

@@ -1,5 +1,6 @@
 """musicnn: the network, its weights out of a TensorFlow checkpoint, and how they are installed."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def checkpoint_of(tensors: Mapping[str, NDArray[np.float32]]) -> tuple[bytes, by
     for name in sorted(tensors):
         value = tensors[name]
         shape = b"".join(b"\x12" + varint(len(varint(n)) + 1) + b"\x08" + varint(n) for n in value.shape)
-        entry = b"\x08\x01\x12" + varint(len(shape)) + shape + b"\x20" + varint(len(data)) + b"\x28" + varint(value.nbytes)
+        entry = (
+            b"\x08\x01\x12" + varint(len(shape)) + shape + b"\x20" + varint(len(data)) + b"\x28" + varint(value.nbytes)
+        )
         entries += varint(0) + varint(len(name)) + varint(len(entry)) + name.encode() + entry
         data += value.tobytes()
     one_restart = (0).to_bytes(4, "little") + (1).to_bytes(4, "little")
@@ -78,16 +81,15 @@ def test_checkpoint_gives_the_tensors_that_were_written(tensors: dict[str, NDArr
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_damaged_checkpoint_is_one_line(seed: int, tensors: dict[str, NDArray[np.float32]]) -> None:
+def test_damaged_checkpoint_raises_nothing_but_its_error(seed: int, tensors: dict[str, NDArray[np.float32]]) -> None:
     random = np.random.default_rng(seed)
     index, data = checkpoint_of({name: tensors[name] for name in ("dense_1/bias", "conv2d/bias")})
     broken = bytearray(index)
     for at in random.integers(0, len(index), 3):
         broken[at] = int(random.integers(0, 256))
-    try:
+    # A flipped byte in a checksum or in an unread field is not seen; all else is refused by this error alone.
+    with contextlib.suppress(CheckpointError):
         read_tensors(bytes(broken[: random.integers(20, len(index) + 1)]), data[: random.integers(0, len(data))])
-    except CheckpointError as error:
-        assert "\n" not in str(error)
 
 
 def test_converted_network_computes_what_the_paper_says(tensors: dict[str, NDArray[np.float32]]) -> None:
@@ -181,4 +183,4 @@ def test_published_weights_give_the_published_answers(tmp_path: Path, monkeypatc
 
 TOP_TAGS = ["ambient", "jazz"]
 TOP_VALUES = [6.563193, 6.514103, 6.288381, 6.028644]
-"""From this project's network, which gave the reference implementation's answers within 1e-5 on nine seconds of sound."""
+"""From this network, after it gave the reference implementation's outputs within 1e-5 on nine seconds of sound."""
