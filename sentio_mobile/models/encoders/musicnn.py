@@ -129,8 +129,7 @@ def log_mel_patches(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
     # The network was trained on log-mels whose power was first rounded to 16 bits.
     levels = np.log10(10_000 * power.astype(np.float16).astype(np.float32) + 1)
     patches = len(levels) // FRAMES
-    cut: NDArray[np.float32] = levels[: patches * FRAMES].reshape(patches, FRAMES, MELS)
-    return cut
+    return np.asarray(levels[: patches * FRAMES].reshape(patches, FRAMES, MELS), dtype=np.float32)
 
 
 class MusicnnEncoder:
@@ -145,7 +144,8 @@ class MusicnnEncoder:
 
     def tag(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities [time, 50] of the tags, in the order of `tags`."""
-        return 1 / (1 + np.exp(-self._run(pcm)[1]))
+        probabilities = 1 / (1 + np.exp(-self._run(pcm)[1]))
+        return probabilities.astype(np.float32)
 
     def _run(self, pcm: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         patches = torch.from_numpy(log_mel_patches(pcm))

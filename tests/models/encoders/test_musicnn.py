@@ -135,7 +135,7 @@ def reference(t: Mapping[str, NDArray[np.float32]], patch: NDArray[np.float32]) 
 
 def test_wheel_with_another_hash_is_refused(tmp_path: Path) -> None:
     (tmp_path / "musicnn.whl").write_bytes(b"another file")
-    with pytest.raises(InputError, match=r"is not the musicnn 0\.1\.0 .* pip download"):
+    with pytest.raises(InputError, match=r"is not the musicnn 0\.1\.0 .*pip download"):
         install_musicnn(tmp_path / "musicnn.whl")
     with pytest.raises(InputError, match="does not exist"):
         install_musicnn(tmp_path / "none.whl")
