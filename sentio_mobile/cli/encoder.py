@@ -57,15 +57,15 @@ def install(name: str, wheel: Path | None) -> None:
 @out_option
 def embed(songs: tuple[Path, ...], name: str, out: Path) -> None:
     """Write the embeddings of SONGS, files or folders: one tensor [time, values] for each song, as safetensors."""
-    from sentio_mobile.cli.bars import Bars
+    from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.inference.songs import find_songs
     from sentio_mobile.models.encoders.base import load_encoder
     from sentio_mobile.models.encoders.embeddings import embed_songs, write_embeddings
 
     loaded = load_encoder(name)
     files, faults = find_songs(songs)
-    with Bars() as bars:
-        embeddings, broken = embed_songs(loaded, files, progress=bars)
+    with ProgressBars() as progress:
+        embeddings, broken = embed_songs(loaded, files, progress=progress)
     show_skipped([*faults, *broken])
     if not embeddings:
         raise InputError("no song could be embedded; give audio files, or folders that hold some")
