@@ -1,4 +1,4 @@
-"""Worker processes: their environment, and a way to run one that leaves nothing behind."""
+"""Processes of our own: their environment, their time limit, and how they end with the process that started them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import sentio_mobile
@@ -13,19 +14,23 @@ from sentio_mobile.errors import OutputError
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with this package and the entries of `PYTHONPATH` as absolute paths."""
+    """This process's environment, with all that `PYTHONPATH` names, and this package itself, as absolute paths."""
     root = str(Path(sentio_mobile.__file__).parents[1])
     named = (path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path)
     return {**os.environ, "PYTHONPATH": os.pathsep.join([root, *(str(Path(path).absolute()) for path in named)])}
 
 
 def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> int | None:
-    """Run a command in a process group of its own, with all that it prints in `log` and its temporary files in `cwd`.
+    """Run a command in a process group of its own, which is killed however this function ends.
 
-    However this function ends, nothing of the group is left running.
+    Args:
+        command: The program and its arguments.
+        log: File for everything that it prints.
+        timeout_s: Seconds after which it is killed.
+        cwd: Its working folder, which also gets its temporary files.
 
     Returns:
-        The exit status, the negative number of the signal that killed it, or None when the time was over.
+        The exit status, minus the number of the signal that killed it, or None if the time was over.
 
     Raises:
         OutputError: `log` cannot be written.
@@ -39,7 +44,7 @@ def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> in
             command,
             cwd=cwd,
             env={**environment(), "TMPDIR": str(cwd)},
-            # Held open and never written to: its end tells the worker that the parent is gone.
+            # Never written to: its end tells `end_with_parent` that this process is gone.
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -53,10 +58,39 @@ def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> in
             _kill_group(process)
 
 
+def exit_cause(status: int | None, timeout_s: float) -> str | None:
+    """Why a command did not end by itself, for messages; None if it did.
+
+    Args:
+        status: What `run_logged` returned.
+        timeout_s: The time limit that it had.
+    """
+    if status is None:
+        return f"no end after {timeout_s:g} s"
+    if status >= 0:
+        return None
+    cause = ", probably out of memory" if -status == signal.SIGKILL else f" ({signal.Signals(-status).name})"
+    return f"killed by signal {-status}{cause}"
+
+
+def end_with_parent() -> None:
+    """Watch the parent, in a process that `run_logged` started, and kill this process group when it is gone.
+
+    So no converter outlives a command that was killed and could not clean up.
+    """
+    threading.Thread(target=_wait_for_parents_end, daemon=True).start()
+
+
+def _wait_for_parents_end() -> None:
+    # Not `sys.stdin`, whose lock this thread would hold when the interpreter shuts down.
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    # Nobody may be left, which macOS reports as a permission error when the last one is a zombie.
+    # The group may be empty, which macOS reports as a permission error if its last process is a zombie.
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        # The process leads its group; what it left behind is still in it.
+        # The process leads its group; whatever it started is still in it.
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if process.stdin:

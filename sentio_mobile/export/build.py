@@ -1,7 +1,8 @@
-"""A checkpoint becomes a bundle. Apart from reading one, which needs no PyTorch."""
+"""Build a bundle from a checkpoint: convert, check, describe, hash. Reading a bundle needs none of this."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -19,8 +20,8 @@ from sentio_mobile.bundle.model_card import CARD, model_card
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import ConversionError, InputError, PrecisionError
 from sentio_mobile.export.config import ExportRecipe
+from sentio_mobile.export.conversion import ConversionJob, ConversionResult, convert
 from sentio_mobile.export.gates import GateResult, run_gates
-from sentio_mobile.export.worker import ConversionJob, ConversionResult, convert
 from sentio_mobile.formats.base import require_packages
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
@@ -30,13 +31,13 @@ from sentio_mobile.quantization.layer_choice import layer_weights
 from sentio_mobile.quantization.options import KEEP_FLOAT_PRECISIONS
 from sentio_mobile.spec import PRECISIONS, Artifact, Precision
 
-AT_ONCE = 2
-"""Conversions that run side by side: each takes up to 2 GB."""
+PARALLEL_CONVERSIONS = 2
+"""Conversions that run at the same time: each takes up to 2 GB."""
 
 
 @dataclass(frozen=True)
-class Built:
-    """What did not get into the bundle: by the artifact's label, the reason in one line."""
+class BuildResult:
+    """What did not get into a bundle: the reason in one line, by the artifact's label."""
 
     failed: Mapping[str, str]
     refused: Mapping[str, str]
@@ -51,25 +52,25 @@ def build_bundle(
     progress: Progress | None = None,
     overwrite: bool = False,
     keep_refused: bool = False,
-) -> Built:
-    """Export a checkpoint to a new bundle. A conversion that fails costs itself and leaves the others.
+) -> BuildResult:
+    """Export a checkpoint to a new bundle. A conversion that fails does not affect the others.
 
     Args:
-        checkpoint: a checkpoint folder.
-        recipe: formats, forms, precisions, and what the model is called.
-        out: the bundle to write; conversion logs go to the folder `<out>-logs` beside it.
-        data: prepared songs: ranges are measured on training songs, and what fewer bits cost on validation songs.
-        progress: shown as conversions are done.
-        overwrite: an existing `out` gives way.
-        keep_refused: artifacts that are not what their precision promises get into the bundle, too, and it says so.
+        checkpoint: The checkpoint folder.
+        recipe: Formats, forms, precisions, and the model's name.
+        out: The bundle to write; conversion logs go to the folder `<out>-logs` beside it.
+        data: Prepared songs: activation ranges are measured on training songs, accuracy on validation songs.
+        progress: Advances as conversions are done.
+        overwrite: Whether an existing `out` is replaced.
+        keep_refused: Whether artifacts that are not what their precision promises get into the bundle, which says so.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read.
-        InputError: no chosen format has a chosen precision, songs are needed and not given, or there is no such layer
-            to keep.
-        MissingExtraError: a format's packages are not installed.
-        ConversionError: every conversion failed; nothing is written.
-        PrecisionError: every artifact was refused; nothing is written.
+        CheckpointError: The checkpoint cannot be read.
+        InputError: No chosen format has a chosen precision, a precision needs songs and `data` is None, or a layer of
+            `keep_float` does not exist.
+        MissingExtraError: A format's packages are not installed.
+        ConversionError: Every conversion failed; nothing is written.
+        PrecisionError: Every artifact was refused; nothing is written.
         OutputError: `out` cannot be written.
     """
     progress = progress or NoProgress()
@@ -79,32 +80,42 @@ def build_bundle(
         require_packages(format_ := get_format(job.format), format_.converters)
     loaded = Checkpoint.load(checkpoint)
     for split in ("val", "test"):
-        read_figures(loaded.evaluation, split)  # one that is damaged is said before the work, not after it
+        read_figures(loaded.evaluation, split)  # a damaged one is reported before the work, not after it
     fold_norms(loaded.model)
     layer_weights(loaded.model, recipe.keep_float)
     calibration = None if data is None else collect_calibration(data, loaded.spec)
     stem = _stem(recipe, loaded)
-    jobs = [_equipped(job, stem, calibration, recipe.keep_float) for job in jobs]
+    jobs = [replace(job, stem=stem, keep_float=recipe.keep_float) for job in jobs]
     with new_folder(out, overwrite) as part:
         golden = make_golden(loaded.model, loaded.spec, progress)
         golden.save(part / GOLDEN)
         evaluation = {**loaded.evaluation, "history": loaded.history}
         write_json(part / EVALUATION, evaluation)
         logs = out.with_name(f"{out.name}-logs")
-        artifacts, failed = _converted(
-            checkpoint, jobs, part=part, logs=logs, timeout_s=recipe.timeout_s, progress=progress
+        artifacts, failed = _convert_all(
+            checkpoint,
+            jobs,
+            folder=part,
+            logs=logs,
+            timeout_s=recipe.timeout_s,
+            calibration=calibration,
+            progress=progress,
         )
         if not artifacts:
             raise ConversionError("no format could be converted; " + "; ".join(failed.values()))
         parameters = sum(p.numel() for p in loaded.model.parameters())
-        judged = run_gates(artifacts, loaded, golden=golden, data=data, progress=progress, keep_float=recipe.keep_float)
+        results = run_gates(
+            artifacts, loaded, golden=golden, data=data, progress=progress, keep_float=recipe.keep_float
+        )
         refused = {
-            one.artifact.label: f"{one.artifact.label} is refused: {one.refusal}" for one in judged if one.refusal
+            result.artifact.label: f"{result.artifact.label} is refused: {result.refusal}"
+            for result in results
+            if result.refusal
         }
         if not keep_refused:
-            judged = [one for one in judged if not one.refusal]
+            results = [result for result in results if not result.refusal]
             _remove([a for a in artifacts if a.label in refused])
-        if not judged:
+        if not results:
             raise PrecisionError("every artifact was refused; " + "; ".join(refused.values()))
         manifest = {
             "schema": SCHEMA,
@@ -113,7 +124,7 @@ def build_bundle(
             "licence": recipe.licence,
             "spec": loaded.spec.to_dict(),
             "parameters": parameters,
-            "artifacts": [_entry(one, part) for one in judged],
+            "artifacts": [_entry(result, part) for result in results],
             "failed": failed,
             "refused": refused,
             "files": _files(part),
@@ -127,39 +138,40 @@ def build_bundle(
             "versions": package_versions(),
         }
         write_text(part / CARD, model_card(manifest, evaluation, recipe.licence))
-        # The card, which has the hashes of the others, is hashed too.
+        # The card has the hashes of the other files, and is hashed after them.
         manifest["files"] = _files(part)
         write_json(part / MANIFEST, manifest)
-    return Built(failed, refused)
+    return BuildResult(failed, refused)
 
 
 def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[ConversionJob]:
     """One conversion for each format and form that has any of the precisions."""
-    _check_kept(recipe)
-    found = set()
+    _check_keep_float(recipe)
+    available = set()
     for name in recipe.formats:
         format_ = get_format(name)
         for form in recipe.forms:
             precisions = tuple(p for p in recipe.precisions if p in format_.precisions_of(form))
-            if needing := [p for p in precisions if p in format_.calibrated and not has_songs]:
+            if not has_songs and (uncalibrated := [p for p in precisions if p in format_.calibrated]):
                 raise InputError(
-                    f"{name} {needing[0]} measures ranges on songs: give the folder that `data prepare` wrote as --data"
+                    f"{name} {uncalibrated[0]} measures ranges on songs: give the folder that `data prepare` wrote as "
+                    "--data"
                 )
-            found |= set(precisions)
+            available |= set(precisions)
             if precisions:
                 yield ConversionJob(format=name, form=form, precisions=precisions)
-    if lacking := [p for p in recipe.precisions if p not in found]:
+    if lacking := [p for p in recipe.precisions if p not in available]:
         have = "; ".join(f"{name}: {', '.join(_precisions_of(name, recipe))}" for name in recipe.formats)
         raise InputError(f"no chosen format has {lacking[0]} in a chosen form ({have})")
 
 
 def _precisions_of(name: str, recipe: ExportRecipe) -> list[Precision]:
-    """What a format has in any of the chosen forms."""
+    """The precisions that a format has in any of the chosen forms."""
     format_ = get_format(name)
     return [p for p in PRECISIONS if any(p in format_.precisions_of(form) for form in recipe.forms)]
 
 
-def _check_kept(recipe: ExportRecipe) -> None:
+def _check_keep_float(recipe: ExportRecipe) -> None:
     if not recipe.keep_float:
         return
     if "int8-full" in recipe.precisions:
@@ -170,52 +182,60 @@ def _check_kept(recipe: ExportRecipe) -> None:
         )
 
 
-def _equipped(
-    job: ConversionJob, stem: str, calibration: Calibration | None, keep_float: tuple[str, ...]
-) -> ConversionJob:
-    needs = any(p in get_format(job.format).calibrated for p in job.precisions)
-    return replace(job, stem=stem, calibration=calibration if needs else None, keep_float=keep_float)
-
-
 def _stem(recipe: ExportRecipe, loaded: Checkpoint) -> str:
-    """What files are called: name, architecture, release, and the CCC on test songs, where it is known."""
+    """Beginning of file names: name, architecture, release, and the CCC on test songs if it is known."""
     ccc = loaded.evaluation.get("test", {}).get("metrics", {}).get("mean", {}).get("ccc", {}).get("value")
     measured = "" if ccc is None else f"-ccc{ccc:.2f}"
     return f"{recipe.name}-{loaded.spec.architecture}-v{recipe.release}{measured}"
 
 
-def _converted(
-    checkpoint: Path, jobs: list[ConversionJob], *, part: Path, logs: Path, timeout_s: float, progress: Progress
+def _convert_all(
+    checkpoint: Path,
+    jobs: list[ConversionJob],
+    *,
+    folder: Path,
+    logs: Path,
+    timeout_s: float,
+    calibration: Calibration | None,
+    progress: Progress,
 ) -> tuple[list[Artifact], dict[str, str]]:
     """Artifacts in the order of the jobs, and the reasons of those that failed, by their labels."""
     progress.start("converting", sum(len(job.precisions) for job in jobs))
 
-    def one(job: ConversionJob) -> ConversionResult:
+    def run(job: ConversionJob) -> ConversionResult:
+        is_calibrated = any(precision in get_format(job.format).calibrated for precision in job.precisions)
         try:
-            made = convert(checkpoint, job, folder=part, log=logs / f"{job.format}-{job.form}.log", timeout_s=timeout_s)
+            result = convert(
+                checkpoint,
+                job,
+                folder=folder,
+                log=logs / f"{job.format}-{job.form}.log",
+                timeout_s=timeout_s,
+                calibration=calibration if is_calibrated else None,
+            )
         except ConversionError as error:
-            made = ConversionResult((), dict.fromkeys(job.precisions, str(error)))
+            result = ConversionResult((), dict.fromkeys(job.precisions, str(error)))
         progress.advance(len(job.precisions), note=f"{job.format} {job.form}")
-        return made
+        return result
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(zip(jobs, pool.map(one, jobs), strict=True))
+    with ThreadPoolExecutor(PARALLEL_CONVERSIONS) as pool:
+        results = list(zip(jobs, pool.map(run, jobs), strict=True))
     progress.finish()
-    failed = {f"{job.format} {job.form} {p}": why for job, made in found for p, why in made.failures.items()}
-    return [artifact for _, made in found for artifact in made.artifacts], failed
+    failed = {f"{job.format} {job.form} {p}": why for job, result in results for p, why in result.failures.items()}
+    return [artifact for _, result in results for artifact in result.artifacts], failed
 
 
-def _entry(one: GateResult, part: Path) -> dict[str, Any]:
-    """What the manifest says of an artifact."""
-    a = one.artifact
+def _entry(result: GateResult, part: Path) -> dict[str, Any]:
+    """The manifest's entry of an artifact."""
+    a = result.artifact
     return {
         "format": a.format,
         "precision": a.precision,
         "form": a.form,
         "path": a.path.relative_to(part).as_posix(),
         "varies": get_format(a.format).varies,
-        "parity": asdict(one.parity),
-        "accuracy": None if one.accuracy is None else asdict(one.accuracy),
+        "parity": asdict(result.parity),
+        "accuracy": None if result.accuracy is None else asdict(result.accuracy),
     }
 
 
@@ -225,8 +245,6 @@ def _files(part: Path) -> dict[str, dict[str, Any]]:
 
 
 def _remove(artifacts: list[Artifact]) -> None:
-    import shutil
-
     for artifact in artifacts:
         if artifact.path.is_dir():
             shutil.rmtree(artifact.path)

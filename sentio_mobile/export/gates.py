@@ -1,39 +1,50 @@
-"""Every artifact of a bundle is run before it is given out: on the golden vectors, and on validation songs."""
+"""The gates of an export: every artifact is run and checked before it gets into a bundle.
+
+An artifact is refused if it is not what its precision promises: too few of its weights are stored in the precision's
+type (some tools quantize nothing and do not say so), its predictions on the golden vectors are too far from PyTorch's,
+or it loses too much CCC on validation songs, because an artifact close to PyTorch on a few vectors may still order
+songs differently.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile._internal.records import replace
 from sentio_mobile.bundle.accuracy import Accuracy, accuracy_of, answers_on
-from sentio_mobile.bundle.check_quantized import weights_that_stayed_wide
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.parity import Answers, Parity, parity_here
-from sentio_mobile.bundle.targets import load_targets
+from sentio_mobile.bundle.targets import Targets, load_targets
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.quantization.layer_choice import head_weights, layer_weights, quantizable_layers
-from sentio_mobile.spec import Artifact
+from sentio_mobile.quantization.layer_choice import head_weights, quantizable_layers
+from sentio_mobile.spec import Artifact, Precision
 
 SPLIT = "val"
-"""Whose songs say whether an artifact is given out: test songs are read once, by the final evaluation."""
+"""The split whose songs decide whether an artifact is refused. Only the final evaluation reads test songs."""
+
+_STORED_AS: Mapping[Precision, tuple[str, ...]] = {
+    "fp16": ("float16",),
+    "int8-dynamic": ("int8", "uint8"),
+    "int8": ("int8", "uint8"),
+    "int8-full": ("int8", "uint8"),
+}
+"""The types in which a precision stores weights."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """One artifact. `accuracy` is None without songs, and for PCM, which prepared songs do not keep.
-
-    `refusal` is why it is not what its precision promises; empty where it is.
-    """
+    """What the gates found for one artifact."""
 
     artifact: Artifact
     parity: Parity
+    # None without songs, and in the form `waveform`: prepared songs have no PCM.
     accuracy: Accuracy | None
+    # Why it is not what its precision promises; empty if it is.
     refusal: str
 
 
@@ -46,64 +57,91 @@ def run_gates(
     progress: Progress,
     keep_float: Sequence[str] = (),
 ) -> list[GateResult]:
-    """Run every artifact that can be run here.
+    """Run every artifact that can be run here, and check it.
 
-    A 32-bit artifact is never refused: it promises nothing but itself, and `verify` judges it. What is fed PCM has the
-    network of the artifact that is fed pictures: where that one is refused, so is this one.
+    An fp32 artifact is never refused: it promises nothing but itself, and `verify` checks it. An artifact in the form
+    `waveform` is refused with the one in the form `spectrogram`, which has the same network.
 
     Args:
-        artifacts: of one checkpoint.
-        loaded: the checkpoint, its norms folded.
-        golden: its golden vectors.
-        data: prepared songs.
-        progress: shown artifact by artifact.
-        keep_float: layers that 8 bits were to leave as they are.
+        artifacts: Artifacts of one checkpoint.
+        loaded: The checkpoint, its norms folded.
+        golden: The checkpoint's golden vectors.
+        data: Prepared songs; None skips the check on validation songs.
+        progress: Advances artifact by artifact.
+        keep_float: Names of layers that int8 and int8-dynamic were told to leave in floating point.
     """
-    targets = load_targets()
-    wide = (
+    targets, spec = load_targets(), loaded.spec
+    fp32 = (
         None
         if data is None
-        else answers_on(_network(loaded), data, split=SPLIT, spec=loaded.spec, progress=progress, what="PyTorch")
+        else answers_on(_network(loaded), data, split=SPLIT, spec=spec, progress=progress, what="PyTorch")
     )
-    weights = sum(layer.weight.numel() for layer in quantizable_layers(loaded.model).values())
-    kept = layer_weights(loaded.model, keep_float)
-    # In 8 bits with ranges, formats may leave these as they are.
-    spared = {"int8-dynamic": kept, "int8": {**head_weights(loaded.model), **kept}}
-    judged: list[GateResult] = []
+    results: list[GateResult] = []
     for artifact in artifacts:
-        parity = parity_here(artifact, golden, spec=loaded.spec, targets=targets)
-        ran, promises = parity.verdict != "not run", artifact.precision != "fp32"
+        format_, is_promise = get_format(artifact.format), artifact.precision != "fp32"
+        parity = parity_here(artifact, golden, spec=spec, targets=targets)
         accuracy, refusal = None, ""
-        if ran and promises:
-            numbers = get_format(artifact.format).stored_numbers(artifact.path)
-            promised = weights - sum(weight.size for weight in spared.get(artifact.precision, {}).values())
-            refusal = weights_that_stayed_wide(artifact, numbers, promised, targets) or parity.reason
-        if data is not None and wide is not None and ran and artifact.form == "spectrogram" and not refusal:
-            run = get_format(artifact.format).open(artifact.path, loaded.spec, 1)
-            answers = answers_on(run, data, split=SPLIT, spec=loaded.spec, progress=progress, what=artifact.label)
-            accuracy = accuracy_of(
-                artifact, data.split(SPLIT).labels, answers=answers, wide=wide, split=SPLIT, targets=targets
-            )
-            refusal = accuracy.reason if promises else ""
-        judged.append(GateResult(artifact, parity, accuracy, refusal))
-    return [_with_its_network(one, judged) for one in judged]
+        if parity.verdict != "not run":
+            if is_promise:
+                stored = format_.stored_numbers(artifact.path)
+                weights = _quantized_weights(loaded, artifact.precision, keep_float)
+                refusal = check_stored(artifact.precision, stored, weights=weights, targets=targets) or parity.reason
+            if data is not None and fp32 is not None and artifact.form == "spectrogram" and not refusal:
+                run = format_.open(artifact.path, spec)
+                answers = answers_on(run, data, split=SPLIT, spec=spec, progress=progress, what=artifact.label)
+                accuracy = accuracy_of(
+                    artifact, data.split(SPLIT).labels, answers=answers, wide=fp32, split=SPLIT, targets=targets
+                )
+                refusal = accuracy.reason if is_promise else ""
+        results.append(GateResult(artifact=artifact, parity=parity, accuracy=accuracy, refusal=refusal))
+    return [_refused_with_network(result, results) for result in results]
+
+
+def check_stored(precision: Precision, stored: Mapping[str, int], *, weights: int, targets: Targets) -> str | None:
+    """Check that an artifact's weights are stored in the precision's type.
+
+    Args:
+        precision: The artifact's precision.
+        stored: How many numbers the artifact stores of each type; empty if its format cannot be read for this.
+        weights: Number of weights that the precision quantizes. Biases and positions may stay in floating point.
+        targets: The limits.
+
+    Returns:
+        The reason to refuse the artifact; None if there is none.
+    """
+    if precision not in _STORED_AS or not stored:
+        return None
+    types = _STORED_AS[precision]
+    share = sum(stored.get(name, 0) for name in types) / weights
+    if share >= targets.min_narrow:
+        return None
+    return f"only {share:.0%} of as many numbers as the network has weights, {weights:,}, are {' or '.join(types)}"
+
+
+def _quantized_weights(loaded: Checkpoint, precision: Precision, keep_float: Sequence[str]) -> int:
+    """How many weights a precision quantizes: those of all layers, but for layers that may stay in floating point."""
+    spared = set(keep_float) if precision in ("int8-dynamic", "int8") else set()
+    if precision == "int8":
+        # Formats may leave the output layers as they are.
+        spared |= set(head_weights(loaded.model))
+    return sum(layer.weight.numel() for name, layer in quantizable_layers(loaded.model).items() if name not in spared)
 
 
 def _network(loaded: Checkpoint) -> Callable[[Answers], Answers]:
-    def run(given: Answers) -> Answers:
+    def run(inputs: Answers) -> Answers:
         with torch.inference_mode():
-            answers: Answers = loaded.model(torch.from_numpy(given)).numpy()
-        return answers
+            predictions: Answers = loaded.model(torch.from_numpy(inputs)).numpy()
+        return predictions
 
     return run
 
 
-def _with_its_network(one: GateResult, judged: Sequence[GateResult]) -> GateResult:
-    """Refused, too, if its network was refused in the form that is fed pictures; never the other way round."""
-    who = (one.artifact.format, one.artifact.precision, "spectrogram")
-    if one.refusal:
-        return one
-    for other in judged:
-        if (other.artifact.format, other.artifact.precision, other.artifact.form) == who and other.refusal:
-            return replace(one, refusal=f"the same network, fed pictures: {other.refusal}")
-    return one
+def _refused_with_network(result: GateResult, results: Sequence[GateResult]) -> GateResult:
+    """Refuse an artifact, too, if its network was refused in the form `spectrogram`; never the other way round."""
+    network = (result.artifact.format, result.artifact.precision, "spectrogram")
+    if result.refusal:
+        return result
+    for other in results:
+        if (other.artifact.format, other.artifact.precision, other.artifact.form) == network and other.refusal:
+            return replace(result, refusal=f"the same network in the form spectrogram: {other.refusal}")
+    return result

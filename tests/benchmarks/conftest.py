@@ -26,7 +26,7 @@ from sentio_mobile.bundle.verify import Verification, verify
 from sentio_mobile.errors import BundleError
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
-from sentio_mobile.export.worker import ConversionJob, ConversionResult
+from sentio_mobile.export.conversion import ConversionJob, ConversionResult
 from sentio_mobile.formats.base import write_artifact
 from sentio_mobile.formats.forms import in_form
 from sentio_mobile.formats.registry import get_format
@@ -77,18 +77,16 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_bundle(tmp_path_factory.mktemp("benchmarks"), ("torchscript", "onnx"))
 
 
-def convert_here(
-    checkpoint: Path, wanted: ConversionJob, folder: Path, log: Path, timeout_s: float
-) -> ConversionResult:
+def convert_here(checkpoint: Path, job: ConversionJob, *, folder: Path, **_: object) -> ConversionResult:
     """Convert in this process: one of its own takes seconds to import torch."""
     loaded = Checkpoint.load(checkpoint)
     fold_norms(loaded.model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        spec, format_ = loaded.spec.in_form(wanted.form), get_format(wanted.format)
+        spec, format_ = loaded.spec.in_form(job.form), get_format(job.format)
         converted = format_.convert(in_form(loaded.model, spec), spec)
         return ConversionResult(
-            tuple(write_artifact(format_, converted, spec=spec, folder=folder, precision=p) for p in wanted.precisions),
+            tuple(write_artifact(format_, converted, spec=spec, folder=folder, precision=p) for p in job.precisions),
             {},
         )
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sentio_mobile.export.worker import ConversionJob, convert
+from sentio_mobile.export.conversion import ConversionJob, convert
 from sentio_mobile.formats.base import missing_packages
 from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.models.checkpoint import Checkpoint

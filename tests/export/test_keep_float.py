@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sentio_mobile.errors import ConversionError, InputError
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
-from sentio_mobile.export.worker import ConversionJob, convert
+from sentio_mobile.export.conversion import ConversionJob, convert
 from sentio_mobile.formats.base import missing_packages
 from sentio_mobile.formats.coreml import MIN_INT8_WEIGHTS
 from sentio_mobile.formats.registry import get_format
@@ -91,10 +91,8 @@ def test_these_layers_stay_and_no_others(
     spec = loaded.spec
     mean, sd = (np.array(values, dtype=np.float32)[0] for values in (spec.image_mean, spec.image_sd))
     calibration = Calibration(images[:, 0] * sd + mean)
-    wanted = ConversionJob(
-        format=name, form="spectrogram", precisions=precisions, calibration=calibration, keep_float=KEPT
-    )
-    made = convert(checkpoint, wanted, folder=tmp_path, log=tmp_path / "log", timeout_s=280)
+    job = ConversionJob(format=name, form="spectrogram", precisions=precisions, keep_float=KEPT)
+    made = convert(checkpoint, job, folder=tmp_path, log=tmp_path / "log", timeout_s=280, calibration=calibration)
     assert not made.failures
     for artifact in made.artifacts:
         left = set(KEPT)

@@ -4,6 +4,7 @@ import json
 import shutil
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,9 @@ from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.errors import BundleError, ConversionError, MissingExtraError, OutputError
 from sentio_mobile.export import build as build_module
-from sentio_mobile.export.build import Built, build_bundle
+from sentio_mobile.export.build import BuildResult, build_bundle
 from sentio_mobile.export.config import ExportRecipe
-from sentio_mobile.export.worker import ConversionJob, ConversionResult
+from sentio_mobile.export.conversion import ConversionJob, ConversionResult
 from sentio_mobile.formats.base import require_packages, write_artifact
 from sentio_mobile.formats.forms import Waveform
 from sentio_mobile.formats.registry import get_format
@@ -32,7 +33,7 @@ PICTURES = ExportRecipe(formats=("torchscript",), forms=("spectrogram",))
 @pytest.fixture(scope="module")
 def made(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bundles") / "bundle"
-    assert build_bundle(checkpoint, PICTURES, out=out) == Built({}, {})
+    assert build_bundle(checkpoint, PICTURES, out=out) == BuildResult({}, {})
     return out
 
 
@@ -151,12 +152,10 @@ def test_a_conversion_that_fails_costs_itself_alone(
 ) -> None:
     real = build_module.convert
 
-    def convert(
-        checkpoint: Path, wanted: ConversionJob, *, folder: Path, log: Path, timeout_s: float
-    ) -> ConversionResult:
-        if wanted.format == "onnx":
+    def convert(checkpoint: Path, job: ConversionJob, **where: Any) -> ConversionResult:
+        if job.format == "onnx":
             raise ConversionError("onnx spectrogram conversion failed: killed by signal 9; the log is onnx.log")
-        return real(checkpoint, wanted, folder=folder, log=log, timeout_s=timeout_s)
+        return real(checkpoint, job, **where)
 
     monkeypatch.setattr(build_module, "convert", convert)
     both = replace(PICTURES, formats=("onnx", "torchscript"))

@@ -12,7 +12,7 @@ from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.bundle.golden import clip_of_excerpt, hard_sounds
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.errors import ConversionError
-from sentio_mobile.export.worker import ConversionJob, convert
+from sentio_mobile.export.conversion import ConversionJob, convert
 from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.spec import Artifact, AudioSpec, ModelSpec

@@ -18,7 +18,6 @@ from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.accuracy import accuracy_of, answers_on
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
-from sentio_mobile.bundle.check_quantized import weights_that_stayed_wide
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.cli import main
@@ -26,8 +25,8 @@ from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import BundleError
-from sentio_mobile.export.gates import run_gates
-from sentio_mobile.export.worker import ConversionJob, ConversionResult
+from sentio_mobile.export.conversion import ConversionJob, ConversionResult
+from sentio_mobile.export.gates import check_stored, run_gates
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.calibration import Calibration
@@ -88,10 +87,9 @@ def test_a_tool_that_rounds_nothing_and_says_nothing_is_found(
 
 def test_a_twentieth_of_the_weights_may_stay_wide_and_no_more() -> None:
     targets = load_targets()
-    artifact = Artifact("onnx", "int8", "spectrogram", Path("x.onnx"))
 
-    def refusal(narrow: int) -> str | None:
-        return weights_that_stayed_wide(artifact, {"float32": 9, "int8": narrow}, 1000, targets)
+    def refusal(int8: int) -> str | None:
+        return check_stored("int8", {"float32": 9, "int8": int8}, weights=1000, targets=targets)
 
     assert refusal(950) is None
     assert refusal(949) == "only 95% of as many numbers as the network has weights, 1,000, are int8 or uint8"
@@ -150,7 +148,7 @@ def test_a_network_that_loses_too_much_on_songs_is_refused_behind_its_front_end_
     monkeypatch.setattr("sentio_mobile.export.gates.load_targets", lambda: strict)
     fed_pcm, fed_pictures = run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress())
     assert fed_pictures.refusal.endswith("of mean CCC on 8 val songs, more than -0.5")
-    assert fed_pcm.refusal == f"the same network, fed pictures: {fed_pictures.refusal}"
+    assert fed_pcm.refusal == f"the same network in the form spectrogram: {fed_pictures.refusal}"
 
 
 # What it does on songs.
@@ -292,7 +290,7 @@ def test_a_refused_artifact_costs_status_3_and_is_left_out_unless_it_is_forced(
     assert list(forced.manifest["refused"]) == ["onnx spectrogram int8"]
     assert not verify(forced).passed
 
-    def convert(checkpoint: Path, job: ConversionJob, folder: Path, log: Path, timeout_s: float) -> ConversionResult:
+    def convert(checkpoint: Path, job: ConversionJob, *, folder: Path, **_: object) -> ConversionResult:
         """What was converted above, once more."""
         made = [artifact for artifact in forced.artifacts if artifact.precision in job.precisions]
         return ConversionResult(tuple(replace(a, path=Path(shutil.copy(a.path, folder))) for a in made), {})
