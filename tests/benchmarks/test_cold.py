@@ -21,7 +21,7 @@ assert not heavy, heavy
 """
 
 
-def test_onnx_starts_without_torch(bundle: Bundle) -> None:
+def test_cold_start_of_onnx_imports_no_torch(bundle: Bundle) -> None:
     import json
 
     arguments = [str(bundle.artifact("onnx").path), json.dumps(bundle.spec.to_dict())]
@@ -29,14 +29,14 @@ def test_onnx_starts_without_torch(bundle: Bundle) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_damaged_artifact_says_what_is_wrong(bundle: Bundle, tmp_path) -> None:
+def test_measure_cold_damaged_artifact_is_named(bundle: Bundle, tmp_path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
     bad = replace(bundle.artifact("onnx"), path=tmp_path / "bad.onnx")
     with pytest.raises(CheckFailedError, match=r"ended with status 1: ONNX Runtime cannot load .*bad\.onnx"):
         measure_cold(bad, bundle.spec, example=bundle.golden().inputs(bundle.spec)[0], threads=1, starts=1, limit_s=60)
 
 
-def test_a_process_that_does_not_end_is_ended(bundle: Bundle) -> None:
+def test_measure_cold_stops_at_its_time_limit(bundle: Bundle) -> None:
     image = bundle.golden().inputs(bundle.spec)[0]
     with pytest.raises(CheckFailedError, match="more than 0 s"):
         measure_cold(bundle.artifact("onnx"), bundle.spec, example=image, threads=1, starts=1, limit_s=0.01)

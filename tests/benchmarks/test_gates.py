@@ -11,14 +11,14 @@ from sentio_mobile.metrics.bootstrap import Interval
 LIMITS = Limits(latency_ms=50.0, size_mb=50.0, retention=0.85)
 
 
-def test_the_budgets_on_file_can_be_kept() -> None:
+def test_load_budgets() -> None:
     budgets = load_budgets()
     assert budgets.gates == Limits(latency_ms=50.0, size_mb=50.0, retention=0.9)
     assert budgets.measurement.runs >= MIN_RUNS
     assert budgets.measurement.threads == 1
 
 
-def test_an_unknown_budget_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_budgets_unknown_key_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "benchmarks").mkdir()
     text = (gates.ROOT / "benchmarks" / "budgets.toml").read_text()
     (tmp_path / "benchmarks" / "budgets.toml").write_text(text.replace("size_mb", "sise_mb"))
@@ -28,18 +28,18 @@ def test_an_unknown_budget_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("size", "verdict"), [(50_000_000, "pass"), (50_000_001, "fail")])
-def test_size(size: int, verdict: str) -> None:
+def test_check_size(size: int, verdict: str) -> None:
     assert check_size("onnx fp32", size, LIMITS).verdict == verdict
 
 
 @pytest.mark.parametrize(("p90", "verdict"), [(50.0, "pass"), (50.1, "fail")])
-def test_latency_is_judged_on_p90(p90: float, verdict: str) -> None:
+def test_check_latency_uses_p90(p90: float, verdict: str) -> None:
     gate = check_latency("onnx fp32", Latency(p50_ms=1.0, p90_ms=p90, p99_ms=900.0, runs=50), "", LIMITS)
     assert (gate.verdict, gate.value) == (verdict, p90)
     assert "desktop, not a phone" in gate.note
 
 
-def test_no_latency_is_no_verdict() -> None:
+def test_check_latency_without_latency_is_not_measured() -> None:
     gate = check_latency("coreml fp32", None, "no such runtime here", LIMITS)
     assert (gate.verdict, gate.value, gate.note) == ("not measured", None, "no such runtime here")
 
@@ -53,7 +53,9 @@ def test_no_latency_is_no_verdict() -> None:
         (Interval(0.70, 0.60, 0.80), "fail", False),
     ],
 )
-def test_retention_tells_what_its_interval_allows(figure: Interval, verdict: str, includes_limit: bool) -> None:
+def test_check_retention_notes_an_interval_that_includes_the_limit(
+    figure: Interval, verdict: str, includes_limit: bool
+) -> None:
     gate = check_retention(figure, LIMITS)
     assert gate.verdict == verdict
     assert ("includes the limit" in gate.note) == includes_limit
@@ -62,7 +64,7 @@ def test_retention_tells_what_its_interval_allows(figure: Interval, verdict: str
 @pytest.mark.parametrize(
     ("figure", "words"), [(None, "no evaluation of a teacher"), (Interval(None, None, None), "undefined")]
 )
-def test_unknown_retention_is_no_verdict(figure: Interval | None, words: str) -> None:
+def test_check_retention_unknown_is_not_measured(figure: Interval | None, words: str) -> None:
     gate = check_retention(figure, LIMITS)
     assert gate.verdict == "not measured"
     assert words in gate.note

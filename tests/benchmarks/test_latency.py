@@ -21,7 +21,7 @@ def sleeper(name: str, seconds: float, calls: list[str]) -> Run:
     return run
 
 
-def test_runners_take_turns_and_keep_their_times() -> None:
+def test_measure_latency_takes_turns() -> None:
     calls: list[str] = []
     runners = {"slow": sleeper("slow", 0.004, calls), "fast": sleeper("fast", 0.0005, calls)}
     found = measure_latency(runners, {name: [IMAGE] for name in runners}, runs=50, warm_up=3)
@@ -33,6 +33,6 @@ def test_runners_take_turns_and_keep_their_times() -> None:
     assert found["slow"].runs == 50
 
 
-def test_too_few_runs_are_refused() -> None:
+def test_measure_latency_too_few_runs_are_refused() -> None:
     with pytest.raises(InputError, match="at least 50 runs, not 49"):
         measure_latency({}, {}, runs=49, warm_up=0)

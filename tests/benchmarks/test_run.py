@@ -12,7 +12,7 @@ from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.formats.onnx import FORMAT
 
 
-def test_every_artifact_is_measured_and_judged(bundle: Bundle, measured: Benchmark) -> None:
+def test_benchmark_measures_and_checks_every_artifact(bundle: Bundle, measured: Benchmark) -> None:
     assert [m.label for m in measured.measured] == ["torchscript spectrogram fp32", "onnx spectrogram fp32"]
     for m in measured.measured:
         assert m.size == bundle.size(bundle.artifact(m.format)) > 0
@@ -24,20 +24,20 @@ def test_every_artifact_is_measured_and_judged(bundle: Bundle, measured: Benchma
     assert [gate.name for gate in measured.gates] == ["retention", "size", "size", "latency", "latency"]
 
 
-def test_the_runtimes_are_told_apart(measured: Benchmark) -> None:
+def test_benchmark_memory_differs_between_runtimes(measured: Benchmark) -> None:
     torch, onnx = (m.cold for m in measured.measured)
     assert torch is not None
     assert onnx is not None
     assert onnx.added_mb < torch.added_mb / 2
 
 
-def test_it_is_written_as_json(measured: Benchmark, tmp_path: Path) -> None:
+def test_read_benchmark_reads_what_was_written(measured: Benchmark, tmp_path: Path) -> None:
     write_record(tmp_path / "benchmark.json", measured)
     assert read_benchmark(tmp_path / "benchmark.json") == measured
     assert json.loads((tmp_path / "benchmark.json").read_text())["measured"][1]["latency"]["runs"] == 50
 
 
-def test_what_cannot_be_timed_here_gets_no_figure(
+def test_benchmark_artifact_without_runtime_has_no_figures(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, saying: Callable[..., Bundle]
 ) -> None:
     monkeypatch.setattr("sentio_mobile.formats.onnx.FORMAT", replace(FORMAT, timed_here=False))
@@ -50,12 +50,12 @@ def test_what_cannot_be_timed_here_gets_no_figure(
 
 
 @pytest.mark.parametrize(("threads", "runs", "words"), [(0, 50, "threads"), (1, 10, "at least 50 runs")])
-def test_senseless_settings_are_refused(bundle: Bundle, threads: int, runs: int, words: str) -> None:
+def test_benchmark_settings_out_of_range_are_refused(bundle: Bundle, threads: int, runs: int, words: str) -> None:
     with pytest.raises(InputError, match=words):
         benchmark(bundle, threads=threads, runs=runs)
 
 
-def test_a_damaged_evaluation_is_one_clear_line(saying: Callable[..., Bundle]) -> None:
+def test_benchmark_damaged_evaluation_is_one_line(saying: Callable[..., Bundle]) -> None:
     from sentio_mobile.benchmarks.scores import read_scores
 
     for evaluation in (

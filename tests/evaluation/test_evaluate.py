@@ -25,16 +25,8 @@ from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
-from sentio_mobile.teacher.train import train_teacher
 
 HOSTILE = "<script>alert(1)</script>"
-
-
-@pytest.fixture(scope="module")
-def teacher(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("teacher") / "ckpt"
-    train_teacher(data, tiny_teacher, out=place)
-    return place
 
 
 def run(*arguments: object) -> Result:
@@ -73,7 +65,7 @@ def evaluated(data: PreparedData, deam: Path, teacher: Path, tmp_path_factory: p
     return out
 
 
-def test_a_checkpoint_is_heard_as_it_was_heard_when_it_was_trained(evaluated: Path, teacher: Path) -> None:
+def test_evaluate_checkpoint_agrees_with_its_own_evaluation(evaluated: Path, teacher: Path) -> None:
     found = read_evaluation(evaluated / "evaluation.json")
     trained = Checkpoint.load(teacher).evaluation["test"]
     model = found.models[0]
@@ -86,13 +78,13 @@ def test_a_checkpoint_is_heard_as_it_was_heard_when_it_was_trained(evaluated: Pa
     assert model.training_seconds > 0
 
 
-def test_the_same_model_twice_differs_in_nothing(evaluated: Path) -> None:
+def test_evaluate_same_model_twice_shows_no_difference(evaluated: Path) -> None:
     (pair,) = read_evaluation(evaluated / "evaluation.json").comparisons
     assert (pair.first, pair.second, pair.verdict) == ("first", "ckpt", "no difference shown")
     assert pair.difference["mean"].value == 0
 
 
-def test_disturbances_change_answers_and_the_models_are_timed(evaluated: Path) -> None:
+def test_evaluate_with_music_measures_robustness_and_latency(evaluated: Path) -> None:
     model = read_evaluation(evaluated / "evaluation.json").models[0]
     moved = {one.name: one.moved["mean"].value for one in model.robustness}
     assert len(moved) == 9
@@ -104,7 +96,7 @@ def test_disturbances_change_answers_and_the_models_are_timed(evaluated: Path) -
     assert model.latency.runs >= 50
 
 
-def test_the_page_says_what_the_figures_are_and_loads_nothing(evaluated: Path) -> None:
+def test_evaluate_page_is_self_contained(evaluated: Path) -> None:
     page = (evaluated / "evaluation.html").read_text()
     assert "generated" in page
     assert "Robustness" in page
@@ -113,9 +105,7 @@ def test_the_page_says_what_the_figures_are_and_loads_nothing(evaluated: Path) -
     assert "https://" not in page
 
 
-def test_a_bundle_is_evaluated_and_agrees_with_its_checkpoint(
-    data: PreparedData, teacher: Path, tmp_path: Path
-) -> None:
+def test_evaluate_bundle_agrees_with_its_checkpoint(data: PreparedData, teacher: Path, tmp_path: Path) -> None:
     from sentio_mobile.export.build import build_bundle
 
     build_bundle(teacher, ExportRecipe(formats=("onnx",), forms=("spectrogram",)), out=tmp_path / "bundle")
@@ -127,9 +117,7 @@ def test_a_bundle_is_evaluated_and_agrees_with_its_checkpoint(
     assert not [note for note in found.notes if "trained on another" in note]
 
 
-def test_a_model_of_another_front_end_hears_the_files_and_needs_them(
-    data: PreparedData, deam: Path, tmp_path: Path
-) -> None:
+def test_evaluate_model_with_another_front_end_needs_music(data: PreparedData, deam: Path, tmp_path: Path) -> None:
     spec = spec_of(
         CRNNSettings(conv_widths=(8,), lstm_layers=1, lstm_width=8), AudioSpec(seconds=5.0, image_size=(64, 64))
     )
@@ -143,9 +131,7 @@ def test_a_model_of_another_front_end_hears_the_files_and_needs_them(
     assert any("other does not record its training songs" in note for note in found.notes)
 
 
-def test_the_same_songs_played_otherwise_are_compared_song_by_song(
-    data: PreparedData, teacher: Path, tmp_path: Path
-) -> None:
+def test_evaluate_renderings_are_compared_song_by_song(data: PreparedData, teacher: Path, tmp_path: Path) -> None:
     found = evaluate_models([open_model(teacher)], data, EvaluationOptions(renderings={"again": (data, None)}))
     (again,) = found.models[0].robustness
     assert again.name == "again"
@@ -157,7 +143,7 @@ def test_the_same_songs_played_otherwise_are_compared_song_by_song(
         evaluate_models([open_model(teacher)], data, EvaluationOptions(renderings={"fewer": (fewer, None)}))
 
 
-def test_labels_that_are_all_alike_are_said_to_be_and_no_nan_is_written(data: PreparedData, tmp_path: Path) -> None:
+def test_evaluate_constant_labels_are_noted_and_no_nan_is_written(data: PreparedData, tmp_path: Path) -> None:
     labels = data.split("test").labels.copy()
     labels[:, 0] = 0.5
     models, changed = [constant("same", data)], with_labels(data, {"test": labels})
@@ -171,7 +157,7 @@ def test_labels_that_are_all_alike_are_said_to_be_and_no_nan_is_written(data: Pr
     assert ">nan" not in page
 
 
-def test_song_names_are_text_on_the_page(data: PreparedData, tmp_path: Path) -> None:
+def test_write_evaluation_escapes_names(data: PreparedData, tmp_path: Path) -> None:
     models = [constant(HOSTILE, data)]
     found = evaluate_models(models, data, EvaluationOptions(skip=("robustness", "latency")))
     write_evaluation(tmp_path, found, data=data, models=models)
@@ -180,7 +166,7 @@ def test_song_names_are_text_on_the_page(data: PreparedData, tmp_path: Path) -> 
     assert "&lt;script&gt;" in page
 
 
-def test_published_figures_stand_beside_deam_with_peoples_labels_alone(data: PreparedData) -> None:
+def test_published_for_deam_with_peoples_labels_only(data: PreparedData) -> None:
     assert published_for(data) == ()
     rated = replace(data, sheet=replace(data.sheet, labels="rated"))
     assert [one.name for one in published_for(rated)] == ["Music2Emo", "ceiling"]
@@ -188,7 +174,9 @@ def test_published_figures_stand_beside_deam_with_peoples_labels_alone(data: Pre
     assert found.published[0].r2 == (0.51, 0.60)
 
 
-def test_bad_arguments_are_one_line(data: PreparedData, teacher: Path, deam: Path, tmp_path: Path) -> None:
+def test_evaluate_command_wrong_arguments_are_one_line(
+    data: PreparedData, teacher: Path, deam: Path, tmp_path: Path
+) -> None:
     prepared = ("--data", data.folder, "--out", tmp_path / "out")
     for arguments, said in (
         ((), "nothing to evaluate"),
@@ -206,7 +194,7 @@ def test_bad_arguments_are_one_line(data: PreparedData, teacher: Path, deam: Pat
     assert not (tmp_path / "out" / "evaluation.json").exists()
 
 
-def test_audio_that_is_not_what_was_prepared_is_refused(data: PreparedData, deam: Path, tmp_path: Path) -> None:
+def test_evaluate_changed_audio_is_refused(data: PreparedData, deam: Path, tmp_path: Path) -> None:
     shutil.copytree(deam, tmp_path / "deam")
     song = next(path for path in sorted((tmp_path / "deam").rglob("*.wav")))
     for other in (tmp_path / "deam").rglob("*.wav"):
@@ -216,7 +204,7 @@ def test_audio_that_is_not_what_was_prepared_is_refused(data: PreparedData, deam
         evaluate_models([constant("same", data)], data, EvaluationOptions(music=tmp_path / "deam"))
 
 
-def test_answers_that_are_no_numbers_and_too_few_songs_are_refused(data: PreparedData) -> None:
+def test_evaluate_nan_predictions_and_too_few_songs_are_refused(data: PreparedData) -> None:
     with pytest.raises(InputError, match="predicts something else than two numbers"):
         evaluate_models([constant("broken", data, (float("nan"), 0.0))], data, EvaluationOptions())
     test = data.split("test")
@@ -226,14 +214,14 @@ def test_answers_that_are_no_numbers_and_too_few_songs_are_refused(data: Prepare
         evaluate_models([constant("same", data)], fewer, EvaluationOptions())
 
 
-def test_training_time_is_known_where_every_epoch_says_it() -> None:
+def test_training_seconds_needs_every_epoch() -> None:
     assert training_seconds([{"seconds": 1.5}, {"seconds": 2.0}]) == 3.5
     assert training_seconds([{"seconds": 1.5}, {"epoch": 1}]) is None
     assert training_seconds([]) is None
 
 
 @pytest.mark.slow
-def test_the_baselines_learn_from_training_songs_and_are_not_made_twice(
+def test_evaluate_baselines_are_cached(
     data: PreparedData, deam: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = load_recipe(TeacherRecipe, "crnn", "teacher")
@@ -259,7 +247,7 @@ def test_the_baselines_learn_from_training_songs_and_are_not_made_twice(
 
 
 @pytest.mark.slow
-def test_the_recurrent_network_can_be_a_teacher(data: PreparedData, tmp_path: Path) -> None:
+def test_crnn_as_teacher(data: PreparedData, tmp_path: Path) -> None:
     recipe = tmp_path / "crnn.toml"
     recipe.write_text(
         '[model]\narchitecture = "crnn"\nconv_widths = [16]\nlstm_layers = 1\nlstm_width = 16\n'
@@ -273,7 +261,7 @@ def test_the_recurrent_network_can_be_a_teacher(data: PreparedData, tmp_path: Pa
     assert all(row["seconds"] > 0 for row in loaded.history)
 
 
-def test_a_store_of_another_front_end_is_no_other_way_to_play_songs(
+def test_evaluate_rendering_with_another_front_end_needs_its_audio(
     deam: Path, data: PreparedData, tmp_path: Path
 ) -> None:
     shorter = AudioSpec(seconds=5.0)

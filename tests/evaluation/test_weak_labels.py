@@ -43,7 +43,7 @@ def csv(music: PreparedData, tmp_path: Path) -> Path:
     return place
 
 
-def test_the_area_is_the_share_of_pairs_in_order() -> None:
+def test_auc_is_the_share_of_ordered_pairs() -> None:
     high = np.array([True, True, False, False])
     answers = np.array([0.9, 0.1, 0.1, -0.5])
     drawn = resample(4, 0)
@@ -52,7 +52,7 @@ def test_the_area_is_the_share_of_pairs_in_order() -> None:
     assert np.isnan(areas(np.ones(4, dtype=bool), answers, drawn)).all()
 
 
-def test_it_agrees_with_scikit_learn_for_songs_and_for_each_resample() -> None:
+def test_auc_agrees_with_scikit_learn() -> None:
     random = np.random.default_rng(0)
     high = random.random(50) > 0.4
     answers = np.round(high + random.normal(size=50), 1)
@@ -62,7 +62,7 @@ def test_it_agrees_with_scikit_learn_for_songs_and_for_each_resample() -> None:
         assert area == pytest.approx(roc_auc_score(high, answers, sample_weight=weights))
 
 
-def test_runs_are_averaged_and_what_is_not_known_is_left_out() -> None:
+def test_auc_of_runs_ignores_unknown_labels() -> None:
     random = np.random.default_rng(0)
     sides = random.choice([-1.0, 0.0, 1.0], size=(60, 2))
     runs = np.stack([sides + random.normal(size=sides.shape) for _ in range(3)])
@@ -76,7 +76,7 @@ def test_runs_are_averaged_and_what_is_not_known_is_left_out() -> None:
     assert areas_of_runs(sides, runs, drawn)["valence"] == found["valence"]
 
 
-def test_a_model_that_knows_the_sides_is_always_right(music: PreparedData, csv: Path) -> None:
+def test_evaluate_weak_labels_of_a_perfect_model(music: PreparedData, csv: Path) -> None:
     known = iter(read_weak_labels(csv).of(music))
 
     def knows(clips: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ def test_a_model_that_knows_the_sides_is_always_right(music: PreparedData, csv: 
     )
 
 
-def test_the_command_says_it_in_json_on_the_page_and_in_the_terminal(
+def test_evaluate_command_reports_weak_labels(
     data: PreparedData, tiny_teacher: TeacherRecipe, music: PreparedData, csv: Path, tmp_path: Path
 ) -> None:
     spec = spec_of(tiny_teacher.model, data.audio)
