@@ -1,12 +1,12 @@
 import numpy as np
 
-from sentio_mobile.data.listing import Listed
+from sentio_mobile.data.clip_table import ClipRow
 from sentio_mobile.evaluation.worst_songs import error_factors, worst_songs
 
 
-def songs(peaks: np.ndarray) -> list[Listed]:
+def songs(peaks: np.ndarray) -> list[ClipRow]:
     return [
-        Listed(
+        ClipRow(
             song_id=f"song {i}",
             window=0,
             start=0.0,
