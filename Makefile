@@ -5,13 +5,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test lint arm64 mobile-tools swift clean
+.PHONY: quickstart test test-all lint arm64 mobile-tools swift clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sentio-mobile quickstart --out runs/quickstart
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# The same with the tests that prove things again for every format and precision, or that download; what CI runs.
+test-all: $(INSTALLED)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "exhaustive or not exhaustive"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check
