@@ -12,7 +12,7 @@ from sentio_mobile.distill.config import AttentionSettings, FeatureSettings
 from sentio_mobile.distill.losses import standardized
 from sentio_mobile.distill.token_grid import Grid, attention_on, features_on
 from sentio_mobile.errors import RecipeError
-from sentio_mobile.models.capture import Observable, observe
+from sentio_mobile.models.capture import Capturable, capture
 from sentio_mobile.training.datamodule import Batch
 
 ANSWERS = "answers"
@@ -73,7 +73,7 @@ def map_layers(
     asked = [name for name, chosen in (("features", features), ("attention", attention)) if chosen.weight > 0]
     if not asked:
         return LayerMapping((), (), None, ())
-    if not isinstance(teacher, Observable) or not isinstance(student, Observable):
+    if not isinstance(teacher, Capturable) or not isinstance(student, Capturable):
         return LayerMapping((), (), None, tuple(asked))
     counts = len(student.blocks), len(teacher.blocks)
     return LayerMapping(
@@ -90,7 +90,7 @@ def teacher_outputs_of(
     """What a teacher gives for a batch, brought to the student's grid.
 
     Args:
-        teacher: a network in evaluation mode, `Observable` where more than its answers is asked for.
+        teacher: a network in evaluation mode, `Capturable` where more than its answers is asked for.
         images: its input [batch, 3, height, width].
         names: of the signals; see `Plan.signals`.
         grid: the student's.
@@ -103,20 +103,20 @@ def teacher_outputs_of(
     with torch.no_grad():
         if not blocks:
             return {ANSWERS: teacher(images)}
-        assert isinstance(teacher, Observable)
+        assert isinstance(teacher, Capturable)
         assert grid is not None
-        seen = observe(
+        captured = capture(
             teacher,
             images,
-            {block for name, block in blocks.items() if name == features_name(block)},
-            {block for name, block in blocks.items() if name == attention_name(block)},
+            hidden={block for name, block in blocks.items() if name == features_name(block)},
+            attention={block for name, block in blocks.items() if name == attention_name(block)},
         )
-        given = {ANSWERS: seen.output}
+        given = {ANSWERS: captured.output}
         for name, block in blocks.items():
             if name == features_name(block):
-                given[name] = standardized(features_on(grid, seen.hidden[block], teacher.grid))
+                given[name] = standardized(features_on(grid, captured.hidden[block], teacher.grid))
             else:
-                given[name] = attention_on(grid, seen.attention[block].mean(dim=1), teacher.grid)
+                given[name] = attention_on(grid, captured.attention[block].mean(dim=1), teacher.grid)
         return {name: given[name] for name in names}
 
 

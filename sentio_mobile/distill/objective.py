@@ -10,7 +10,7 @@ from torch import nn
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.layer_mapping import ANSWERS, LayerMapping, Source, attention_name, features_name
 from sentio_mobile.distill.losses import attention_loss, feature_loss, gather_attention, gather_tokens, tempered
-from sentio_mobile.models.capture import Observable, observe
+from sentio_mobile.models.capture import Capturable, capture
 from sentio_mobile.training.datamodule import Batch
 from sentio_mobile.training.objectives import regression_loss, weak_label_loss
 
@@ -51,8 +51,8 @@ class Distillation(nn.Module):
         response = recipe.response
         shares = {"hard": response.weight * response.hard, "soft": response.weight * response.soft}
         if plan.features:
-            assert isinstance(student, Observable)
-            assert isinstance(teacher, Observable)
+            assert isinstance(student, Capturable)
+            assert isinstance(teacher, Capturable)
             shares["features"] = recipe.features.weight
             self.projections = nn.ModuleDict(
                 {str(pair.student): nn.Linear(student.width, teacher.width) for pair in plan.features}
@@ -67,19 +67,19 @@ class Distillation(nn.Module):
         """Images [batch, 3, height, width] as the student takes them. Each term, and `loss`, their weighted sum."""
         taught = self._source(batch)
         if self.plan.features or self.plan.attention:
-            seen = observe(
+            captured = capture(
                 model,
                 images,
-                {pair.student for pair in self.plan.features},
-                {pair.student for pair in self.plan.attention},
+                hidden={pair.student for pair in self.plan.features},
+                attention={pair.student for pair in self.plan.attention},
             )
-            terms = self._response(seen.output, batch, taught[ANSWERS])
+            terms = self._response(captured.output, batch, taught[ANSWERS])
             if self.plan.features:
                 terms["features"] = torch.stack(
                     [
                         feature_loss(
-                            self.projections[str(pair.student)](seen.hidden[pair.student]),
-                            gather_tokens(taught[features_name(pair.teacher)], seen.places),
+                            self.projections[str(pair.student)](captured.hidden[pair.student]),
+                            gather_tokens(taught[features_name(pair.teacher)], captured.token_indices),
                         )
                         for pair in self.plan.features
                     ]
@@ -88,8 +88,8 @@ class Distillation(nn.Module):
                 terms["attention"] = torch.stack(
                     [
                         attention_loss(
-                            seen.attention[pair.student].mean(dim=1),
-                            gather_attention(taught[attention_name(pair.teacher)], seen.places),
+                            captured.attention[pair.student].mean(dim=1),
+                            gather_attention(taught[attention_name(pair.teacher)], captured.token_indices),
                             self.recipe.attention.loss,
                         )
                         for pair in self.plan.attention

@@ -1,1 +1,1 @@
-"""The networks, and the blocks that they share."""
+"""Network architectures, the blocks they share, and checkpoints."""

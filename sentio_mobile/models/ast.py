@@ -1,4 +1,4 @@
-"""The other teacher: an audio spectrogram transformer, which looks at a spectrogram in its own shape."""
+"""The audio spectrogram transformer (AST): a teacher that takes spectrograms of any shape."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sentio_mobile.models.transformer import EmotionHead, EncoderNetwork
 
 
 class AST(EncoderNetwork):
-    """Patches of any picture, positions that are learnt for its shape, and torchvision's encoder (Gong et al. 2021).
+    """An audio spectrogram transformer (Gong et al. 2021) with torchvision's encoder.
 
-    Patches do not overlap here. A picture whose sides are no multiples of the patch size is filled up by repeating its
-    last row and column.
+    Unlike in the paper, patches do not overlap. If a side of the image is not a multiple of the patch size, the last
+    row or column is repeated.
 
     Args:
-        settings: widths and depth.
-        image_size: height and width of the picture.
+        settings: Widths and depth.
+        image_size: Height and width of the image, in pixels.
     """
 
     def __init__(self, settings: ASTSettings, image_size: tuple[int, int]) -> None:
@@ -48,12 +48,12 @@ class AST(EncoderNetwork):
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder; as in `sentio_mobile.models.capture`."""
+        """The transformer encoder."""
         return self.transformer
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Patches along the height and the width of the picture."""
+        """Number of patches along the height and the width of the image."""
         return self._grid
 
     def tokens(self, image: torch.Tensor) -> torch.Tensor:

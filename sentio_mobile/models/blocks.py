@@ -1,4 +1,4 @@
-"""Blocks that more than one architecture uses, written once."""
+"""Blocks that several architectures share, and the folding of batch normalization."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 
 class PatchDropout(nn.Module):
-    """Keep the class token and a random subset of the patch tokens while training (PatchDropout, Liu et al. 2023).
+    """Keep the class token and a random subset of the patch tokens in training (PatchDropout, Liu et al. 2023).
 
-    A training step then costs about kept / all of its price. Evaluation sees every token.
+    The cost of a training step falls about in proportion to the kept patches. Evaluation uses all tokens.
+
+    Args:
+        keep: Number of patch tokens to keep; 0 keeps all.
     """
 
     def __init__(self, keep: int) -> None:
@@ -18,24 +21,29 @@ class PatchDropout(nn.Module):
         self.keep = keep
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Tokens [batch, 1 + patches, width] in; [batch, 1 + keep, width] out in training, unchanged otherwise."""
-        return self.draw(tokens)[0]
+        """[batch, 1 + patches, width] -> [batch, 1 + keep, width] in training; unchanged in evaluation."""
+        return self.sample(tokens)[0]
 
-    def draw(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The same, and the places that the kept tokens had [batch, 1 + keep]; None where all are kept."""
+    def sample(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return the kept tokens and their indices [batch, 1 + keep]; the indices are None if all are kept."""
         batch, count, width = tokens.shape
         if not self.training or self.keep == 0 or self.keep >= count - 1:
             return tokens, None
         chosen = torch.rand(batch, count - 1, device=tokens.device).topk(self.keep, dim=1).indices + 1
         kept = tokens.gather(1, chosen.unsqueeze(-1).expand(-1, -1, width))
-        places = torch.cat([torch.zeros_like(chosen[:, :1]), chosen], dim=1)
-        return torch.cat([tokens[:, :1], kept], dim=1), places
+        indices = torch.cat([torch.zeros_like(chosen[:, :1]), chosen], dim=1)
+        return torch.cat([tokens[:, :1], kept], dim=1), indices
 
 
 class LinearNorm(nn.Module):
-    """A linear map and batch normalization over batch and tokens, as in LeViT (Graham et al. 2021).
+    """A linear map followed by batch normalization over batch and tokens, as in LeViT (Graham et al. 2021).
 
-    Once trained, both fold into one linear map: nothing of the normalization is left for a mobile runtime to round.
+    For export the two are folded into one linear map, so that a mobile runtime computes and rounds no normalization.
+
+    Args:
+        inputs: Input width.
+        outputs: Output width.
+        scale: Initial gain of the normalization.
     """
 
     def __init__(self, inputs: int, outputs: int, scale: float = 1.0) -> None:
@@ -52,7 +60,7 @@ class LinearNorm(nn.Module):
 
 
 class ConvNorm(nn.Sequential):
-    """A convolution and batch normalization, folded into one convolution for export."""
+    """A convolution followed by batch normalization, folded into one convolution for export."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(
@@ -62,9 +70,9 @@ class ConvNorm(nn.Sequential):
 
 
 def fold_norms(module: nn.Module) -> None:
-    """Fold every batch normalization below `module` into the linear map or convolution before it, in place.
+    """Fold every batch normalization in `module` into the linear map or convolution before it, in place.
 
-    The module must be in evaluation mode; its outputs stay the same up to rounding.
+    The module must be in evaluation mode. Its outputs stay the same up to rounding errors.
     """
     for name, child in module.named_children():
         if isinstance(child, LinearNorm):
@@ -79,9 +87,12 @@ def fold_norms(module: nn.Module) -> None:
 
 
 def unfold_norms(module: nn.Module, folded: nn.Module) -> None:
-    """Undo `fold_norms` for a network that learnt since: give `module`, in place, the weights of its `folded` double.
+    """Copy the weights of a network with folded norms, which may have been trained since, back into `module`.
 
-    Its normalizations become ones that do nothing but add the biases, so that it answers as `folded` does.
+    Args:
+        module: The same network with its norms; changed in place. Afterwards its normalizations only add the biases,
+            so that its outputs are those of `folded`.
+        folded: A copy of `module` whose norms were folded by `fold_norms`.
     """
     for name, child in module.named_children():
         other = folded.get_submodule(name)

@@ -1,11 +1,10 @@
-"""What goes on inside a transformer: hidden states and attention of chosen blocks, at no cost when nobody asks.
+"""Hidden states and attention weights of chosen transformer blocks, for distillation and explanations.
 
-A model that can be observed is an `Observable`: a network whose forward is
+Nothing is hooked or switched: `capture` runs the parts of a network one after another, as the network's own forward
+does, and computes attention weights only for the blocks that they are requested for. A network that supports this is
+`Capturable`; its forward is
 
-    self.answer(self.blocks(self.patch_dropout(self.tokens(image))))
-
-Nothing is hooked or switched: `observe` walks through the same parts in the same order, and has a block whose attention
-is asked for give its weights too.
+    self.readout(self.blocks(self.patch_dropout(self.tokens(image))))
 """
 
 from __future__ import annotations
@@ -22,102 +21,107 @@ from sentio_mobile.models.blocks import PatchDropout
 
 
 @runtime_checkable
-class Observable(Protocol):
-    """A network of blocks that mix a class token and patches of a picture by attention."""
+class Capturable(Protocol):
+    """A transformer over a class token and image patches whose hidden states and attention can be captured."""
 
     patch_dropout: PatchDropout
 
     @property
     def blocks(self) -> nn.Sequential:
-        """Its blocks, first to last, each from tokens [batch, tokens, width] to the same."""
+        """The transformer blocks, first to last, each [batch, tokens, width] -> the same shape."""
         ...
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Patches along the height and the width of the picture; token 1 + row * width + column is the patch there."""
+        """Number of patches along the height and the width of the image.
+
+        Token 1 + row * grid width + column is the patch in that row and column.
+        """
         ...
 
     @property
     def width(self) -> int:
-        """Of each token."""
+        """Width of a token."""
         ...
 
     def tokens(self, image: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, height, width] -> [batch, 1 + patches, tokens' width], the class token first, positions added."""
+        """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
         ...
 
     def attend(self, block: nn.Module, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What a block makes of tokens, and the weights with which it mixed them [batch, heads, tokens, tokens]."""
+        """Run a block; return its output tokens and attention weights [batch, heads, tokens, tokens]."""
         ...
 
-    def answer(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The last block's tokens -> the head -> valence and arousal [batch, 2]."""
+    def readout(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Tokens of the last block [batch, tokens, width] -> valence and arousal [batch, 2]."""
         ...
 
 
-@dataclass(frozen=True)
-class Observation:
-    """What was asked for, by the number of the block, the first being 0.
+@dataclass(frozen=True, kw_only=True)
+class Captured:
+    """The captured tensors, by the number of the block, counted from 0.
 
     Attributes:
-        output: the answer [batch, 2], the same as an ordinary forward's.
-        hidden: tokens [batch, tokens, width] as a block leaves them, before the last norm.
-        attention: weights [batch, heads, tokens, tokens]; the row of a token sums to 1 over those that it attends to.
-        places: which of all tokens those are that a training step kept [batch, tokens]; None where it kept all.
+        output: Valence and arousal [batch, 2], the same as from the network's own forward.
+        hidden: Output tokens of a block [batch, tokens, width], before the last norm.
+        attention: Attention weights of a block [batch, heads, tokens, tokens]; each row sums to 1.
+        token_indices: Indices of the tokens that a training step kept [batch, tokens]; None if it kept all.
     """
 
     output: torch.Tensor
     hidden: dict[int, torch.Tensor]
     attention: dict[int, torch.Tensor]
-    places: torch.Tensor | None = None
+    token_indices: torch.Tensor | None = None
 
 
-def observe(
-    model: nn.Module, image: torch.Tensor, hidden: Collection[int] = (), attention: Collection[int] = ()
-) -> Observation:
-    """A forward that keeps what it meets. Gradients flow through all that it gives.
+def capture(
+    model: nn.Module, image: torch.Tensor, *, hidden: Collection[int] = (), attention: Collection[int] = ()
+) -> Captured:
+    """Run a network and capture hidden states and attention weights. Gradients flow through all of them.
 
     Args:
-        model: an `Observable`.
-        image: the model's input [batch, 3, height, width].
-        hidden: blocks whose hidden states are wanted, from 0.
-        attention: blocks whose attention is wanted, from 0.
+        model: A `Capturable` network.
+        image: Network input [batch, 3, height, width].
+        hidden: Blocks whose hidden states are captured, counted from 0.
+        attention: Blocks whose attention weights are captured, counted from 0.
 
     Raises:
-        InputError: the model is not observable, or has no such block.
+        InputError: The network is not capturable, or has no such block.
     """
-    watched = require_observable(model)
-    check_blocks(len(watched.blocks), hidden)
-    check_blocks(len(watched.blocks), attention)
+    network = require_capturable(model)
+    check_blocks(len(network.blocks), hidden)
+    check_blocks(len(network.blocks), attention)
     states: dict[int, torch.Tensor] = {}
     weights: dict[int, torch.Tensor] = {}
-    tokens, places = watched.patch_dropout.draw(watched.tokens(image))
-    for number, block in enumerate(watched.blocks):
+    tokens, indices = network.patch_dropout.sample(network.tokens(image))
+    for number, block in enumerate(network.blocks):
         if number in attention:
-            tokens, weights[number] = watched.attend(block, tokens)
+            tokens, weights[number] = network.attend(block, tokens)
         else:
             tokens = block(tokens)
         if number in hidden:
             states[number] = tokens
-    return Observation(watched.answer(tokens), states, weights, places)
+    return Captured(output=network.readout(tokens), hidden=states, attention=weights, token_indices=indices)
 
 
-def require_observable(model: nn.Module) -> Observable:
-    """The model, known to be observable.
+def require_capturable(model: nn.Module) -> Capturable:
+    """Return the network as a `Capturable`.
 
     Raises:
-        InputError: it is not: it has no blocks that attend.
+        InputError: It is not one, because it has no attention blocks.
     """
-    if not isinstance(model, Observable):
-        raise InputError(f"a {type(model).__name__} cannot be observed; give a transformer: vit, ast or mobilevit")
+    if not isinstance(model, Capturable):
+        raise InputError(
+            f"a {type(model).__name__} has no attention to capture; use a transformer: vit, ast or mobilevit"
+        )
     return model
 
 
 def check_blocks(count: int, blocks: Collection[int]) -> None:
-    """Refuse numbers that are none of a model's blocks.
+    """Check block numbers against the number of blocks.
 
     Raises:
-        InputError: a number is below 0, or not below `count`.
+        InputError: A number is below 0, or not below `count`.
     """
     for number in blocks:
         if not 0 <= number < count:

@@ -1,4 +1,4 @@
-"""A convolutional recurrent network over the spectrogram's time axis: a row of the comparison, and a teacher."""
+"""A convolutional recurrent network over time: a baseline of the comparison, and a possible teacher."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from sentio_mobile.spec import OUTPUTS
 
 
 class CRNN(nn.Module):
-    """Convolutions over time whose channels are the picture's bands, a bidirectional LSTM, and the mean over time.
+    """One-dimensional convolutions over time, a bidirectional LSTM, and the mean over time.
 
-    The shape is the one that Choi et al. (2017) tag music with, with one-dimensional convolutions. Input
-    [batch, 3, height, width], output [batch, 2] in [-1, 1].
+    The architecture follows the music tagger of Choi et al. (2017), with convolutions over time alone; the mel bands
+    are the input channels.
+
+    Args:
+        settings: Widths and depth.
+        image_size: Height and width of the image, in pixels.
     """
 
     def __init__(self, settings: CRNNSettings, image_size: tuple[int, int]) -> None:
@@ -46,6 +50,6 @@ class CRNN(nn.Module):
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Valence and arousal; the three channels are equal, so one of them says all."""
-        heard = self.convolutions(image[:, 0])
-        return self.head(self.recurrent(heard.transpose(1, 2))[0].mean(dim=1))
+        """[batch, 3, height, width], three equal channels -> valence and arousal [batch, 2] in [-1, 1]."""
+        features = self.convolutions(image[:, 0])
+        return self.head(self.recurrent(features.transpose(1, 2))[0].mean(dim=1))

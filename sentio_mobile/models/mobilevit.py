@@ -1,8 +1,11 @@
-"""The student: made of what mobile runtimes have and what INT8 forgives.
+"""The student: a vision transformer with a convolutional stem, made for mobile runtimes and int8.
 
-By default batch normalization after each linear map (it folds away) and ReLU; explicit softmax attention, a constant
-number of tokens and explicit dimensions everywhere: LayerNorm and an erf GELU have no integer kernels, and a size that
-is read from the traced tensor breaks converters.
+It is a ViT with a convolutional stem and batch normalization, after LeViT (Graham et al. 2021). It does not use the
+unfold/fold blocks of the MobileViT of Mehta & Rastegari (2022).
+
+Design decisions for mobile runtimes: batch normalization after each linear map, which is folded away for export, and
+ReLU, because LayerNorm and GELU have no integer kernels; attention written as plain matrix products and a softmax; a
+constant number of tokens and constant sizes everywhere, because converters fail on sizes read from a traced tensor.
 """
 
 from __future__ import annotations
@@ -18,9 +21,11 @@ from sentio_mobile.spec import OUTPUTS
 
 
 class Stem(nn.Module):
-    """Depthwise-separable patch embedding: one convolution, then separable ones, each halving the picture.
+    """Patch embedding: one convolution, then depthwise-separable convolutions, each halving the image.
 
-    [batch, 3, size, size] -> [batch, (size / 16) ** 2, width].
+    Args:
+        widths: Output channels of each convolution but the last.
+        width: Output channels of the last convolution, which is the width of a token.
     """
 
     def __init__(self, widths: tuple[int, ...], width: int) -> None:
@@ -33,14 +38,15 @@ class Stem(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, size, size] -> [batch, tokens, width]."""
+        """[batch, 3, height, width of the image] -> [batch, patches, width]."""
         return self.layers(image).flatten(2).transpose(1, 2)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention whose heads are narrower than width / heads, written out operation by operation.
+    """Multi-head self-attention whose heads are narrower than width / heads.
 
-    A fused attention stays undelegated in mobile runtimes; plain matrix products and a softmax do not.
+    It is written as plain matrix products and a softmax, because mobile runtimes do not delegate a fused attention
+    operation to an accelerator.
     """
 
     def __init__(self, settings: MobileViTSettings) -> None:
@@ -48,11 +54,11 @@ class Attention(nn.Module):
         self.heads, self.head_width = settings.heads, settings.head_width
         self.inner = settings.heads * settings.head_width
         self.qkv = _linear(settings, settings.width, 3 * self.inner)
-        # LeViT, section 4.1: a residual branch that starts at zero makes a deep stack trainable without warm-up tricks.
+        # Residual branches start at zero (LeViT, section 4.1), which makes a deep stack trainable.
         self.out = _linear(settings, self.inner, settings.width, scale=0.0)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """[batch, tokens, width] -> the same, and the weights [batch, heads, tokens, tokens]."""
+        """[batch, tokens, width] -> the same shape, and attention weights [batch, heads, tokens, tokens]."""
         batch, tokens, _ = x.shape
         q, k, v = self.qkv(x).split(self.inner, dim=-1)
         shape = (batch, tokens, self.heads, self.head_width)
@@ -65,7 +71,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and a two-layer perceptron, each beside a residual path."""
+    """A transformer block: attention and a two-layer perceptron, each with a residual connection."""
 
     def __init__(self, settings: MobileViTSettings) -> None:
         super().__init__()
@@ -76,18 +82,18 @@ class Block(nn.Module):
         self.before_attention, self.before_mlp = _norm(settings), _norm(settings)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[batch, tokens, width] -> the same."""
+        """[batch, tokens, width] -> the same shape."""
         return self.attend(x)[0]
 
     def attend(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same, and the weights with which tokens were mixed [batch, heads, tokens, tokens]."""
+        """Run the block; return its output tokens and attention weights [batch, heads, tokens, tokens]."""
         mixed, weights = self.attention(self.before_attention(x))
         x = x + mixed
         return x + self.down(self.activation(self.up(self.before_mlp(x)))), weights
 
 
 def _linear(settings: MobileViTSettings, inputs: int, outputs: int, scale: float = 1.0) -> nn.Module:
-    """A linear map with the normalization that the settings put after it; `scale` is that of its first answers."""
+    """A linear map, followed by batch normalization if the settings say so; `scale` multiplies its initial output."""
     if settings.norm == "batch":
         return LinearNorm(inputs, outputs, scale)
     linear = nn.Linear(inputs, outputs)
@@ -99,22 +105,23 @@ def _linear(settings: MobileViTSettings, inputs: int, outputs: int, scale: float
 
 
 def _norm(settings: MobileViTSettings) -> nn.Module:
-    """The normalization that the settings put before a branch, and before the head."""
+    """LayerNorm before a residual branch or the head, if the settings say so."""
     return nn.LayerNorm(settings.width) if settings.norm == "layer" else nn.Identity()
 
 
 class MobileViT(nn.Module):
-    """Stem, class token and position embedding, blocks, and a head that reads the class token.
+    """A ViT with a convolutional stem and batch normalization, after LeViT (Graham et al. 2021).
 
-    Its forward is one that `sentio_mobile.models.capture` can walk through.
+    It does not use the unfold/fold blocks of the MobileViT of Mehta & Rastegari (2022). The head reads the class token.
+    The network is `Capturable` (see `sentio_mobile.models.capture`).
 
     Args:
-        settings: widths and depth.
-        image_size: height and width of the picture, multiples of 16.
+        settings: Widths and depth.
+        image_size: Height and width of the image, in pixels: multiples of the stem's stride, 16 by default.
     """
 
     head_layers: ClassVar[tuple[str, ...]] = ("hidden", "output")
-    """The layers that make the answer of one token: hardly any work, and every rounding in them is an error of it."""
+    """The layers of the head. They cost little, and every rounding error in them is an error of the prediction."""
 
     def __init__(self, settings: MobileViTSettings, image_size: tuple[int, int] = (224, 224)) -> None:
         super().__init__()
@@ -139,15 +146,15 @@ class MobileViT(nn.Module):
         return torch.cat([self.class_token.expand(image.shape[0], 1, -1), patches], dim=1) + self.position
 
     def attend(self, block: nn.Module, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """A block's tokens, and the weights with which it mixed those that came."""
+        """Run a block; return its output tokens and attention weights [batch, heads, tokens, tokens]."""
         assert isinstance(block, Block)
         return block.attend(tokens)
 
-    def answer(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The last block's tokens [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        read = tokens[:, 0:1].reshape(tokens.shape[0], self.settings.width)
-        return torch.tanh(self.output(torch.relu(self.hidden(self.norm(read)))))
+    def readout(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Tokens of the last block [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
+        class_token = tokens[:, 0:1].reshape(tokens.shape[0], self.settings.width)
+        return torch.tanh(self.output(torch.relu(self.hidden(self.norm(class_token)))))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        return self.answer(self.blocks(self.patch_dropout(self.tokens(image))))
+        return self.readout(self.blocks(self.patch_dropout(self.tokens(image))))

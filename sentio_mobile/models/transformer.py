@@ -1,4 +1,4 @@
-"""What every network around torchvision's transformer encoder shares: its blocks, its head, and how they follow."""
+"""Base class and head of the networks built on torchvision's transformer encoder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from sentio_mobile.spec import OUTPUTS
 
 
 class EmotionHead(nn.Sequential):
-    """LayerNorm, then linear maps with GELU and dropout down to two outputs with tanh.
+    """Regression head: LayerNorm, linear maps with GELU, and two outputs with tanh.
 
-    Dropout stands before each linear map: `dropout` has one value for each of them.
+    Args:
+        inputs: Input width.
+        widths: Hidden widths.
+        dropout: Dropout rate before each linear map, so one value more than `widths`.
     """
 
     def __init__(self, inputs: int, widths: tuple[int, ...], dropout: tuple[float, ...]) -> None:
@@ -29,9 +32,9 @@ class EmotionHead(nn.Sequential):
 
 
 class EncoderNetwork(nn.Module, ABC):
-    """A network whose forward `sentio_mobile.models.capture` can walk through; the class token answers.
+    """A transformer whose head reads the class token. It is `Capturable` (see `sentio_mobile.models.capture`).
 
-    Below it are `encoder`, `head`, `patch_dropout`, `grid` and `tokens`.
+    Subclasses provide `encoder`, `head`, `patch_dropout`, `grid` and `tokens`.
     """
 
     head: EmotionHead
@@ -40,7 +43,7 @@ class EncoderNetwork(nn.Module, ABC):
     @property
     @abstractmethod
     def encoder(self) -> Encoder:
-        """The encoder."""
+        """The transformer encoder."""
 
     @property
     def blocks(self) -> nn.Sequential:
@@ -49,12 +52,12 @@ class EncoderNetwork(nn.Module, ABC):
 
     @property
     def width(self) -> int:
-        """Of each token."""
+        """Width of a token."""
         return int(self.encoder.pos_embedding.shape[-1])
 
     @property
     def top(self) -> nn.ModuleList:
-        """What stands above the blocks."""
+        """The layers after the blocks: the last norm and the head."""
         return nn.ModuleList([self.encoder.ln, self.head])
 
     @abstractmethod
@@ -62,19 +65,19 @@ class EncoderNetwork(nn.Module, ABC):
         """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
 
     def attend(self, block: nn.Module, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """A block's tokens, and the weights with which it mixed those that came; these cost half an attention more.
+        """Run a block; return its output tokens and attention weights [batch, heads, tokens, tokens].
 
-        torchvision's blocks keep their weights to themselves, so they are worked out a second time.
+        torchvision's blocks do not return their weights, so the attention is computed a second time for them.
         """
         assert isinstance(block, EncoderBlock)
         normed = block.ln_1(tokens)
         _, weights = block.self_attention(normed, normed, normed, need_weights=True, average_attn_weights=False)
         return block(tokens), weights
 
-    def answer(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The last block's tokens [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
+    def readout(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Tokens of the last block [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
         return self.head(self.encoder.ln(tokens)[:, 0])
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        return self.answer(self.blocks(self.patch_dropout(self.tokens(image))))
+        return self.readout(self.blocks(self.patch_dropout(self.tokens(image))))

@@ -1,4 +1,4 @@
-"""The teacher: torchvision's vision transformer with a head for valence and arousal."""
+"""The default teacher: torchvision's vision transformer with a head for valence and arousal."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from sentio_mobile.models.transformer import EmotionHead, EncoderNetwork
 
 
 class ViT(EncoderNetwork):
-    """torchvision's encoder; with the default settings it is `vit_b_16` to the last weight name.
+    """A vision transformer (Dosovitskiy et al. 2021). The default settings give torchvision's `vit_b_16`.
 
     Args:
-        settings: widths and depth.
-        image_size: height and width of the picture: a square, of a multiple of the patch size.
+        settings: Widths and depth.
+        image_size: Height and width of the image, in pixels: equal, and multiples of the patch size.
 
     Raises:
-        InputError: the picture is no square; an `ast` takes any.
+        InputError: The image is not square. An `ast` takes any shape.
     """
 
     def __init__(self, settings: ViTSettings, image_size: tuple[int, int] = (224, 224)) -> None:
         super().__init__()
         side, width = image_size
         if side != width:
-            raise InputError(f"a vit looks at squares, not at {side} by {width}; take an ast, or another image_size")
+            raise InputError(f"a vit takes square images, not {side} by {width}; use an ast, or another image_size")
         self.backbone = VisionTransformer(
             image_size=side,
             patch_size=settings.patch_size,
@@ -46,19 +46,19 @@ class ViT(EncoderNetwork):
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder; as in `sentio_mobile.models.capture`."""
+        """The transformer encoder."""
         return self.backbone.encoder
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Patches along the height and the width of the picture."""
+        """Number of patches along the height and the width of the image."""
         side = self.backbone.image_size // self.backbone.patch_size
         return side, side
 
     def tokens(self, image: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first.
+        """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added.
 
-        The positions are added here, not by the encoder: a patch keeps its own when others are dropped later.
+        Positions are added here and not in the encoder, so that a patch keeps its position when others are dropped.
         """
         patches = self.backbone._process_input(image)
         tokens = torch.cat([self.backbone.class_token.expand(image.shape[0], -1, -1), patches], dim=1)

@@ -22,7 +22,7 @@ from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.audio.logmel import log_mel
 from sentio_mobile.errors import InputError
-from sentio_mobile.models.capture import check_blocks, observe, require_observable
+from sentio_mobile.models.capture import capture, check_blocks, require_capturable
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.spec import AudioSpec
 
@@ -114,7 +114,7 @@ def explain(checkpoint: Checkpoint, song: Path, start: float = 0.0, blocks: Sequ
     """
     if not 0 <= start < inf:
         raise InputError(f"a clip cannot start at {start} s; give seconds from the beginning of the song")
-    model, spec = require_observable(checkpoint.model), checkpoint.spec
+    model, spec = require_capturable(checkpoint.model), checkpoint.spec
     count = len(model.blocks)
     chosen = tuple(range(count)) if blocks is None else tuple(sorted(set(blocks)))
     if not chosen:
@@ -124,16 +124,16 @@ def explain(checkpoint: Checkpoint, song: Path, start: float = 0.0, blocks: Sequ
     clip = fit_length(decode(song, audio.sample_rate, start, audio.seconds), audio)
     image = torch.from_numpy(clip_to_input(clip, spec))
     with torch.inference_mode():
-        seen = observe(checkpoint.model, image, attention=chosen)
-        shares = patches_to_class(rollout([seen.attention[number] for number in chosen]), model.grid)
+        captured = capture(checkpoint.model, image, attention=chosen)
+        shares = patches_to_class(rollout([captured.attention[number] for number in chosen]), model.grid)
     height, width = image.shape[-2:]
     rows, columns = model.grid
     side = height // rows
     return Explanation(
         song=str(song),
         start=start,
-        valence=float(seen.output[0, 0]),
-        arousal=float(seen.output[0, 1]),
+        valence=float(captured.output[0, 0]),
+        arousal=float(captured.output[0, 1]),
         blocks=chosen,
         rollout=shares[0].numpy(),
         levels=log_mel(clip, audio),

@@ -1,4 +1,4 @@
-"""The spectrogram transformer: its grid, its pictures, and that it can be observed like a vit."""
+"""The audio spectrogram transformer: its grid, its images, and that its attention can be captured."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from sentio_mobile.audio.graph import FrontEnd
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.ast import AST
-from sentio_mobile.models.capture import observe
+from sentio_mobile.models.capture import capture
 from sentio_mobile.models.config import ASTSettings, ViTSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.recipes import load_recipe
@@ -20,7 +20,7 @@ TINY = ASTSettings(layers=2, heads=2, width=32, mlp_width=64, head_widths=(16,),
     ("name", "shape", "grid", "millions"),
     [("ast_5s", (128, 431), (8, 27), 3.45), ("ast_30s", (128, 1292), (8, 81), 11.24)],
 )
-def test_recipes_look_at_the_spectrogram_in_its_own_shape(
+def test_ast_recipes_take_whole_spectrogram(
     name: str, shape: tuple[int, int], grid: tuple[int, int], millions: float
 ) -> None:
     recipe = load_recipe(TeacherRecipe, name, "teacher")
@@ -35,38 +35,38 @@ def test_recipes_look_at_the_spectrogram_in_its_own_shape(
         assert model.eval()(torch.rand(1, 3, *shape)).shape == (1, 2)
 
 
-def test_each_patch_is_where_the_grid_says() -> None:
+def test_ast_patch_position_in_grid() -> None:
     torch.manual_seed(0)
     model = AST(TINY, (32, 50)).eval()
     assert model.grid == (2, 4)
-    picture = torch.rand(1, 3, 32, 50)
-    changed = picture.clone()
+    image = torch.rand(1, 3, 32, 50)
+    changed = image.clone()
     changed[:, :, 16:, 32:48] += 1
     with torch.inference_mode():
-        moved = (model.tokens(changed) - model.tokens(picture)).abs().sum(dim=2)[0]
+        moved = (model.tokens(changed) - model.tokens(image)).abs().sum(dim=2)[0]
     assert torch.nonzero(moved > 1e-4).flatten().tolist() == [1 + 1 * 4 + 2]
 
 
-def test_the_last_columns_are_seen_though_they_fill_no_patch() -> None:
+def test_ast_last_columns_fill_no_patch() -> None:
     torch.manual_seed(0)
     model = AST(TINY, (32, 50)).eval()
-    picture = torch.rand(1, 3, 32, 50)
-    changed = picture.clone()
+    image = torch.rand(1, 3, 32, 50)
+    changed = image.clone()
     changed[:, :, :, 49] += 1
     with torch.inference_mode():
-        assert not torch.equal(model(changed), model(picture))
+        assert not torch.equal(model(changed), model(image))
 
 
-def test_observing_it_gives_what_its_forward_gives() -> None:
+def test_ast_capture_equals_forward() -> None:
     torch.manual_seed(0)
     model = AST(TINY, (32, 50)).eval()
-    picture = torch.rand(2, 3, 32, 50)
-    seen = observe(model, picture, hidden=(0, 1), attention=(1,))
-    torch.testing.assert_close(seen.output, model(picture), atol=1e-6, rtol=0)
-    assert seen.hidden[0].shape == (2, 9, 32)
-    torch.testing.assert_close(seen.attention[1].sum(dim=-1), torch.ones(2, 2, 9))
+    image = torch.rand(2, 3, 32, 50)
+    captured = capture(model, image, hidden=(0, 1), attention=(1,))
+    torch.testing.assert_close(captured.output, model(image), atol=1e-6, rtol=0)
+    assert captured.hidden[0].shape == (2, 9, 32)
+    torch.testing.assert_close(captured.attention[1].sum(dim=-1), torch.ones(2, 2, 9))
 
 
-def test_a_vit_takes_no_picture_but_a_square() -> None:
-    with pytest.raises(InputError, match="a vit looks at squares, not at 128 by 431; take an ast"):
+def test_vit_image_not_square() -> None:
+    with pytest.raises(InputError, match="a vit takes square images, not 128 by 431; use an ast"):
         build(spec_of(ViTSettings(), AudioSpec(image_size=(128, 431))))

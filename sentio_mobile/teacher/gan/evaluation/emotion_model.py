@@ -100,7 +100,7 @@ def fit_linear(songs: Clips, audio: AudioSpec, progress: Progress) -> LinearList
     """Fit a ridge regression on standardized band statistics; its strength by cross-validation over groups of songs.
 
     Args:
-        songs: real ones that the generator has not seen, with their labels.
+        songs: real ones that the generator has not captured, with their labels.
         audio: the front end that they follow.
         progress: shown song by song.
 
@@ -145,13 +145,13 @@ def open_teacher(place: Path, data: PreparedData) -> TeacherListener:
         DataError: it hears through another front end than the songs were prepared with.
         InputError: it is no transformer.
     """
-    from sentio_mobile.models.capture import require_observable
+    from sentio_mobile.models.capture import require_capturable
     from sentio_mobile.models.checkpoint import Checkpoint
 
     checkpoint = Checkpoint.load(place)
     if checkpoint.spec.audio.log_mel != data.audio.log_mel:
         raise DataError(f"{place}: hears through another front end than {data.folder} was prepared with; give another")
-    require_observable(checkpoint.model)
+    require_capturable(checkpoint.model)
     same = checkpoint.data.get("fingerprint") == data.sheet.fingerprint
     source = checkpoint.data.get("source", "songs that its checkpoint does not name")
     return TeacherListener(checkpoint, place, "the training songs of the same data" if same else str(source))
@@ -182,19 +182,19 @@ class TeacherListener:
         import torch
 
         from sentio_mobile.audio.image import to_input_batch
-        from sentio_mobile.models.capture import observe, require_observable
+        from sentio_mobile.models.capture import capture, require_capturable
 
         model, spec = self.checkpoint.model, self.checkpoint.spec
-        last = len(require_observable(model).blocks) - 1
+        last = len(require_capturable(model).blocks) - 1
         emotion, state = [], []
         progress.start(f"listening to {clips.what}", len(clips))
         for at in range(0, len(clips), _AT_ONCE):
             batch = clips.part(np.arange(at, min(at + _AT_ONCE, len(clips))))
             with torch.inference_mode():
                 units = torch.from_numpy(np.stack(list(batch))).clamp(0, 1)
-                seen = observe(model, to_input_batch(units, spec), hidden=(last,))
-            emotion.append(seen.output.numpy())
-            state.append(seen.hidden[last][:, 0].numpy())
+                captured = capture(model, to_input_batch(units, spec), hidden=(last,))
+            emotion.append(captured.output.numpy())
+            state.append(captured.hidden[last][:, 0].numpy())
             progress.advance(len(batch))
         progress.finish()
         return Heard(np.concatenate(emotion), np.concatenate(state))
