@@ -24,6 +24,7 @@ from sentio_mobile.bundle.bundle import EVALUATION, Bundle, open_bundle
 from sentio_mobile.bundle.golden import Golden, clip_of_excerpt
 from sentio_mobile.bundle.verify import Verification, verify
 from sentio_mobile.errors import BundleError
+from sentio_mobile.export import build as build_module
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.conversion import ConversionJob, ConversionResult
@@ -136,8 +137,8 @@ def make_bundle(
     )
     checkpoint.save(place / "checkpoint")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sentio_mobile.export.build.make_golden", quick_golden)
-        patch.setattr("sentio_mobile.export.build.convert", convert_here)
+        patch.setattr(build_module, "make_golden", quick_golden)
+        patch.setattr(build_module, "convert", convert_here)
         built = build_bundle(place / "checkpoint", ExportRecipe(formats=formats, forms=forms), out=place / "bundle")
     assert not built.failed
     return open_bundle(place / "bundle")

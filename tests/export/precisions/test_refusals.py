@@ -25,6 +25,8 @@ from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import BundleError
+from sentio_mobile.export import build as build_module
+from sentio_mobile.export import gates
 from sentio_mobile.export.conversion import ConversionJob, ConversionResult
 from sentio_mobile.export.gates import check_stored, run_gates
 from sentio_mobile.formats.registry import get_format
@@ -145,7 +147,7 @@ def test_a_network_that_loses_too_much_on_songs_is_refused_behind_its_front_end_
     assert [one.refusal for one in right] == ["", ""]
     assert [one.accuracy is None for one in right] == [True, False]
     strict = replace(load_targets(), loss={"fp16": -0.5})
-    monkeypatch.setattr("sentio_mobile.export.gates.load_targets", lambda: strict)
+    monkeypatch.setattr(gates, "load_targets", lambda: strict)
     fed_pcm, fed_pictures = run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress())
     assert fed_pictures.refusal.endswith("of mean CCC on 8 val songs, more than -0.5")
     assert fed_pcm.refusal == f"the same network in the form spectrogram: {fed_pictures.refusal}"
@@ -295,7 +297,7 @@ def test_a_refused_artifact_costs_status_3_and_is_left_out_unless_it_is_forced(
         made = [artifact for artifact in forced.artifacts if artifact.precision in job.precisions]
         return ConversionResult(tuple(replace(a, path=Path(shutil.copy(a.path, folder))) for a in made), {})
 
-    monkeypatch.setattr("sentio_mobile.export.build.convert", convert)
+    monkeypatch.setattr(build_module, "convert", convert)
     result = sentio("export", *both, "--out", tmp_path / "bundle")
     assert result.exit_code == 3
     assert "left out; --force keeps them" in result.stderr
