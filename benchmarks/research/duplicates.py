@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.data.checks.duplicates import near_pairs
-from sentio_mobile.data.checks.fingerprint import ALIKE, NEAR_DB, likeness, sketch
+from sentio_mobile.data.checks.fingerprint import MAX_DISTANCE_DB, MIN_SIMILARITY, fingerprints_of, similarity
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.sources import read_source
 from sentio_mobile.errors import InputError
@@ -32,7 +32,7 @@ AUDIO = AudioSpec()
 RATE = AUDIO.sample_rate
 COPIED = 30
 NEAREST = 5000
-"""Pairs of different songs whose likeness is computed: those whose sketches are nearest."""
+"""Pairs of different songs whose similarity is computed: those whose fingerprints are nearest."""
 
 Pcm = NDArray[np.float32]
 
@@ -64,34 +64,34 @@ def picture(pcm: Pcm) -> NDArray[np.float32]:
 
 
 def measure(folder: Path) -> dict[str, Any]:
-    """Distances and likenesses of copies and of different songs."""
+    """Distances and similarities of copies and of different songs."""
     songs = read_source(folder, DataRecipe()).songs
     mels = np.stack([picture(decode(song.path, RATE)) for song in songs])
-    sketches = sketch(mels, AUDIO)
+    fingerprints = fingerprints_of(mels, AUDIO)
     chosen = np.sort(np.random.default_rng(0).permutation(len(songs))[:COPIED])
     clips = [decode(songs[i].path, RATE) for i in chosen]
     copies = {}
     for name, copy in COPIES.items():
         others = [picture(copy(pcm)) for pcm in clips]
-        distance = np.linalg.norm(sketch(np.stack(others), AUDIO) - sketches[chosen], axis=1)
-        alike = np.array([likeness(mels[i], other, AUDIO) for i, other in zip(chosen, others, strict=True)])
+        distance = np.linalg.norm(fingerprints_of(np.stack(others), AUDIO) - fingerprints[chosen], axis=1)
+        alike = np.array([similarity(mels[i], other, AUDIO) for i, other in zip(chosen, others, strict=True)])
         copies[name] = {
             "distance_db": spread(distance),
             "likeness": spread(alike),
-            "found": float(((distance <= NEAR_DB) & (alike >= ALIKE)).mean()),
+            "found": float(((distance <= MAX_DISTANCE_DB) & (alike >= MIN_SIMILARITY)).mean()),
         }
         print(f"  {name}: {copies[name]}", flush=True)
-    distances = np.linalg.norm(sketches[:, None] - sketches[None], axis=2)
+    distances = np.linalg.norm(fingerprints[:, None] - fingerprints[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     one, other = np.triu_indices(len(mels), 1)
     nearest = np.argsort(distances[one, other])[:NEAREST]
-    alike = np.array([likeness(mels[one[k]], mels[other[k]], AUDIO) for k in nearest])
+    alike = np.array([similarity(mels[one[k]], mels[other[k]], AUDIO) for k in nearest])
     different = {
         "distance_db_of_the_nearest": spread(distances.min(axis=1)),
-        "pairs_within_reach": len(near_pairs(sketches)),
+        "pairs_within_reach": len(near_pairs(fingerprints)),
         "pairs_compared": len(nearest),
         "likeness": spread(alike),
-        "called_copies": int(((distances[one, other][nearest] <= NEAR_DB) & (alike >= ALIKE)).sum()),
+        "called_copies": int(((distances[one, other][nearest] <= MAX_DISTANCE_DB) & (alike >= MIN_SIMILARITY)).sum()),
     }
     print(f"  different songs: {different}", flush=True)
     return {"songs": len(mels), "copied": len(clips), "copies": copies, "different": different}
@@ -119,7 +119,7 @@ def main(arguments: list[str]) -> int:
             return 2
     record = {
         "command": "python benchmarks/research/duplicates.py " + " ".join(f"{name}=FOLDER" for name in named),
-        "limits": {"near_db": NEAR_DB, "alike": ALIKE},
+        "limits": {"near_db": MAX_DISTANCE_DB, "alike": MIN_SIMILARITY},
         "sources": found,
     }
     RECORD.write_text(json.dumps(record, indent=1) + "\n")

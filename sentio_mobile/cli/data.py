@@ -11,7 +11,7 @@ import sentio_mobile
 from sentio_mobile.cli.options import PATH, Group, console, force_option, json_option, out_option, show_skipped, stderr
 
 if TYPE_CHECKING:
-    from sentio_mobile.data.checks.report import DataFacts
+    from sentio_mobile.data.checks.report import CheckReport
 
 _MAX_LINES = 20
 """Findings of each kind that are printed; JSON has all of them."""
@@ -175,8 +175,7 @@ def check(folder: Path, out: Path | None, as_json: bool) -> None:
     spectrogram that is not a number or out of range, labels that are all alike, or a damaged record. Silent, clipped
     and short files, copies within a split, splits that differ, and empty parts of the plane are notes.
     """
-    import json
-
+    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.checks.page import PAGE, write_check
     from sentio_mobile.data.checks.report import check_data
@@ -188,7 +187,7 @@ def check(folder: Path, out: Path | None, as_json: bool) -> None:
     if out is not None:
         write_check(out, songs, found)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+        click.echo(json_bytes(found), nl=False)
     else:
         _show_check(found)
         if out is not None:
@@ -197,7 +196,7 @@ def check(folder: Path, out: Path | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _show_check(found: DataFacts) -> None:
+def _show_check(found: CheckReport) -> None:
     """Print what `check` found, in a screen or two."""
     from rich.table import Table
 

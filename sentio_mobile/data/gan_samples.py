@@ -44,8 +44,8 @@ class Sampling(Record, frozen=True, kw_only=True):
     seed: Seed = 0  # random seed of labels and noise
     tried: Count = 1  # samples that were generated
     accepted: Share = 1.0  # share of them that was accepted
+    # mean valence and arousal asked for, before selection
     mean_label: tuple[Annotated[float, Meta(ge=-2, le=2)], Annotated[float, Meta(ge=-2, le=2)]] | None = None
-    # ^ mean valence and arousal asked for, before selection
 
 
 class GanSampleSheet(Record, frozen=True, kw_only=True):

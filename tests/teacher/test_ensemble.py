@@ -93,7 +93,7 @@ def test_answers_for_other_clips_are_refused_before_training(
     write_pseudo_labels(tmp_path / "answers.csv", [(1, 0.5, -0.5)])
     known = read_pseudo_labels(tmp_path / "answers.csv")
     assert known.of_clip == {1: (0.5, -0.5)}
-    with pytest.raises(DataError, match="has no answer for 24 of 24 clips"):
+    with pytest.raises(DataError, match="has no pseudo-label for 24 of 24 clips"):
         extra_sources(data, [albums], known)
 
 

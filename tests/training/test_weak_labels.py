@@ -107,7 +107,7 @@ def test_mixup_makes_sides_less_sure(data: PreparedData, music: PreparedData, cs
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"), [("a,2,0", "v_high: '2' is no side"), ("a,1,0\na,0,0", "stands in the file twice")]
+    ("rows", "said"), [("a,2,0", "v_high: '2' is no weak label"), ("a,1,0\na,0,0", "stands in the file twice")]
 )
 def test_a_wrong_file_names_its_row(tmp_path: Path, rows: str, said: str) -> None:
     (tmp_path / "sides.csv").write_text(f"song_id,v_high,a_high\n{rows}\n")

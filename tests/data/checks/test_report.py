@@ -14,10 +14,11 @@ import pytest
 import soundfile
 
 from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.records import json_bytes
 from sentio_mobile.audio.decode import decode
-from sentio_mobile.data.checks.duplicates import NEIGHBOURS, near_pairs
-from sentio_mobile.data.checks.fingerprint import ALIKE, NEAR_DB, likeness, sketch
-from sentio_mobile.data.checks.label_distribution import compare, coverage_of, grid_of
+from sentio_mobile.data.checks.duplicates import MAX_NEIGHBOURS, near_pairs
+from sentio_mobile.data.checks.fingerprint import MAX_DISTANCE_DB, MIN_SIMILARITY, fingerprints_of, similarity
+from sentio_mobile.data.checks.label_distribution import compare_splits, coverage_of, grid_of
 from sentio_mobile.data.checks.page import write_check
 from sentio_mobile.data.checks.report import check_data
 from sentio_mobile.data.config import DataRecipe
@@ -67,7 +68,7 @@ def test_copies_across_splits_are_leaks_and_different_songs_are_none(planted: Pr
         ("5", "mp3"): "sound",
         ("8", "softer"): "sound",
     }
-    assert all(copies.is_leak and copies.likeness >= ALIKE for copies in facts.duplicates)
+    assert all(copies.is_leak and copies.similarity >= MIN_SIMILARITY for copies in facts.duplicates)
     assert len(facts.faults) == 3
     assert any(re.search(r"the same recording .* '5' \(\w+\), 'mp3' \(\w+\): a leak", line) for line in facts.faults)
     clean = check_data(data)
@@ -140,7 +141,7 @@ def test_what_spoils_a_result_is_a_fault(
     facts = check_data(spoil(data, tmp_path / "out", change))
     assert len(facts.faults) == 1
     assert re.search(fault, facts.faults[0])
-    json.dumps(facts.to_dict(), allow_nan=False)
+    json_bytes(facts)
 
 
 def test_damaged_records_are_named(data: PreparedData, tmp_path: Path) -> None:
@@ -204,14 +205,14 @@ def test_the_test_between_splits_tells_a_shift_from_chance() -> None:
     rng = np.random.default_rng(0)
     train, val, test = (rng.uniform(-0.6, 0.6, (n, 2)) for n in (200, 80, 80))
     test[:, 1] += 0.4
-    found = {(*c.splits, c.dimension): c for c in compare({"train": train, "val": val, "test": test})}
+    found = {(*c.splits, c.dimension): c for c in compare_splits({"train": train, "val": val, "test": test})}
     assert len(found) == 6
     assert {key for key, c in found.items() if c.differs} == {
         ("train", "test", "arousal"),
         ("val", "test", "arousal"),
     }
     shifted = found["train", "test", "arousal"]
-    assert shifted.distance > shifted.noticed
+    assert shifted.distance > shifted.detectable
     # By hand: the gap between the two shares of labels at most x, at its widest.
     x = np.concatenate([train[:, 1], test[:, 1]])
     gap = max(abs((train[:, 1] <= at).mean() - (test[:, 1] <= at).mean()) for at in x)
@@ -233,36 +234,36 @@ def test_the_grid_counts_every_song_and_edges_belong_to_it() -> None:
 
 def test_near_pairs_are_those_of_every_pair_compared() -> None:
     rng = np.random.default_rng(0)
-    sketches = rng.normal(scale=2, size=(300, 40)).astype(np.float32)
-    sketches[100:140] = sketches[:40] + rng.normal(scale=0.2, size=(40, 40))
-    distance = np.linalg.norm(sketches[:, None] - sketches[None], axis=2)
-    wanted = {(int(a), int(b)) for a, b in zip(*np.nonzero(distance <= NEAR_DB), strict=True) if a < b}
-    assert set(near_pairs(sketches)) == wanted == {(i, 100 + i) for i in range(40)}
-    assert len(near_pairs(np.zeros((200, 40), dtype=np.float32))) <= 200 * (NEIGHBOURS + 1)
-    assert near_pairs(sketches[:1]) == near_pairs(sketches[:0]) == []
+    fingerprints = rng.normal(scale=2, size=(300, 40)).astype(np.float32)
+    fingerprints[100:140] = fingerprints[:40] + rng.normal(scale=0.2, size=(40, 40))
+    distance = np.linalg.norm(fingerprints[:, None] - fingerprints[None], axis=2)
+    wanted = {(int(a), int(b)) for a, b in zip(*np.nonzero(distance <= MAX_DISTANCE_DB), strict=True) if a < b}
+    assert set(near_pairs(fingerprints)) == wanted == {(i, 100 + i) for i in range(40)}
+    assert len(near_pairs(np.zeros((200, 40), dtype=np.float32))) <= 200 * (MAX_NEIGHBOURS + 1)
+    assert near_pairs(fingerprints[:1]) == near_pairs(fingerprints[:0]) == []
 
 
-def test_likeness_is_of_what_moves_and_not_of_timbre_or_silence() -> None:
+def test_similarity_is_of_what_moves_and_not_of_timbre_or_silence() -> None:
     rng = np.random.default_rng(0)
     audio = AudioSpec()
     one, other = rng.uniform(0.3, 0.7, (2, audio.n_mels, audio.n_frames)).astype(np.float32)
     tilt = np.linspace(0.3, -0.3, audio.n_mels, dtype=np.float32)[:, None]
-    assert likeness(one, one, audio) == pytest.approx(1)
-    assert likeness(one, np.roll(one, 40, axis=1), audio) > 0.9
-    assert likeness(one + tilt, other + tilt, audio) < 0.2
+    assert similarity(one, one, audio) == pytest.approx(1)
+    assert similarity(one, np.roll(one, 40, axis=1), audio) > 0.9
+    assert similarity(one + tilt, other + tilt, audio) < 0.2
     first, second = one.copy(), other.copy()
     first[:, 300:] = second[:, 300:] = 0
-    assert likeness(first, second, audio) < 0.3
+    assert similarity(first, second, audio) < 0.3
     steady = np.tile(one[:, :1], (1, audio.n_frames))
-    assert likeness(steady, steady, audio) == 0
-    assert np.linalg.norm(sketch(one[None], audio) - sketch(one[None], audio)) == 0
+    assert similarity(steady, steady, audio) == 0
+    assert np.linalg.norm(fingerprints_of(one[None], audio) - fingerprints_of(one[None], audio)) == 0
 
 
 def test_the_page_says_what_was_found_and_loads_nothing(planted: PreparedData, tmp_path: Path) -> None:
     facts = check_data(spoil(planted, tmp_path / "out", lambda rows: rows[0].update(group="<b>", song_id="<i>")))
     write_check(tmp_path / "page", planted, facts)
     page = (tmp_path / "page" / "check.html").read_text()
-    assert "3 faults spoil results" in page
+    assert "3 faults make results wrong" in page
     assert "<i>" not in page
     assert page.count("<picture>") == 6
     assert not re.search(r"(?:src|href|srcset)=\"(?!data:)", page)

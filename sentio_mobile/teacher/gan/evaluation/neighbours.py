@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile.data.checks.fingerprint import ALIKE, likeness
+from sentio_mobile.data.checks.fingerprint import MIN_SIMILARITY, similarity
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.evaluation.clips import Clips
 
@@ -114,7 +114,8 @@ def memory(
     progress.finish()
     limit = float(np.quantile(unseen_distances, 0.05)) / 2
     copies, unseen_copies = (
-        float(((d < limit) | (a >= ALIKE)).mean()) for d, a in ((distances, alike), (unseen_distances, unseen_alike))
+        float(((d < limit) | (a >= MIN_SIMILARITY)).mean())
+        for d, a in ((distances, alike), (unseen_distances, unseen_alike))
     )
     return Memory(
         distances=distances,
@@ -138,7 +139,7 @@ def _nearest(
     far, which = far.reshape(len(clips), count), which.reshape(len(clips), count)
     alike = np.empty((len(clips), count))
     for i in range(len(clips)):
-        alike[i] = [likeness(clips[i], learnt[j], audio) for j in which[i]]
+        alike[i] = [similarity(clips[i], learnt[j], audio) for j in which[i]]
         progress.advance()
     best = alike.argmax(axis=1)
     rows = np.arange(len(clips))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.charts import Chart
 from sentio_mobile._internal.pages import write_page
-from sentio_mobile.data.checks.fingerprint import ALIKE
+from sentio_mobile.data.checks.fingerprint import MIN_SIMILARITY
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.spec import OUTPUTS, AudioSpec
 from sentio_mobile.teacher.gan.evaluation.charts import (
@@ -69,7 +69,8 @@ def write_gan_evaluation(path: Path, found: GanEvaluation, made: Clips, data: Pr
         "names": PART_NAMES,
         "meanings": PART_MEANINGS,
         "limits": {
-            "good": GOOD, "usable": USABLE, "draws": DRAWS, "alike": ALIKE, "copies": MOST_COPIES, "subsets": SUBSETS,
+            "good": GOOD, "usable": USABLE, "draws": DRAWS, "alike": MIN_SIMILARITY,
+            "copies": MOST_COPIES, "subsets": SUBSETS,
             "candidates": CANDIDATES, "same_label": SAME_LABEL,
         },
     }  # fmt: skip
