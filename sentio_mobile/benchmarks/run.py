@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import to_plain, write_record
+from sentio_mobile._internal.records import write_record
 from sentio_mobile.benchmarks.cold import ColdStart, measure_cold
 from sentio_mobile.benchmarks.gates import check_latency, check_retention, check_size, load_budgets
 from sentio_mobile.benchmarks.latency import check_runs, measure_latency
@@ -129,7 +129,7 @@ def verify_and_report(
     verification = verify(bundle, threads or 1)
     measured = benchmark(bundle, threads, runs, progress)
     summary = summarize(bundle, verification, measured)
-    write_record(out / VERIFICATION, {**to_plain(verification), "passed": verification.passed})
+    write_record(out / VERIFICATION, verification)
     write_record(out / BENCHMARK, measured)
     write_record(out / SUMMARY, summary)
     write_report(out / REPORT, bundle, verification, measured)

@@ -1,119 +1,140 @@
-"""What fewer bits cost on real songs: the CCC of an artifact, and how far it is under that of 32 bits."""
+"""Accuracy of artifacts on real songs: their CCC, and how much of it they lose against fp32."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import Count, Name, Record, Text
 from sentio_mobile.audio.image import mel_to_input
-from sentio_mobile.bundle.targets import Targets
+from sentio_mobile.bundle.targets import Difference, Targets
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import DataError
+from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.metrics.agreement import mean_of_runs, paired_difference
-from sentio_mobile.metrics.bootstrap import Interval
-from sentio_mobile.spec import Artifact, ModelSpec
+from sentio_mobile.metrics.bootstrap import DIMENSIONS, Interval
+from sentio_mobile.spec import Artifact, Form, ModelSpec, Precision
 
-Answers = NDArray[np.float32]
+Outputs = NDArray[np.float32]
+Intervals = Annotated[dict[Name, Interval], Meta(min_length=3, max_length=3)]
+"""An interval for valence, for arousal, and for their mean."""
+Split = Literal["val", "test"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Accuracy:
-    """One artifact on the songs of a split.
+class Accuracy(Record, frozen=True, kw_only=True):
+    """One artifact on the songs of a split."""
 
-    Attributes:
-        format: of the artifact.
-        form: of the artifact.
-        precision: of the artifact.
-        split: whose songs.
-        songs: how many.
-        ccc: for valence, arousal and their mean.
-        loss: by how much the CCC of 32 bits is higher, paired by song.
-        most: the largest loss of mean CCC that passes.
-        verdict: `pass`, or `fail` with the `reason`.
-    """
+    format: Name
+    form: Form
+    precision: Precision
+    split: Split
+    # Number of songs.
+    songs: Count
+    # CCC of valence, of arousal, and of their mean, with bootstrap 95% intervals.
+    ccc: Intervals
+    # CCC of fp32 minus that of this artifact, paired by song; below zero if this one is better.
+    loss: Intervals
+    # Largest loss of mean CCC that passes.
+    max_loss: Difference
+    verdict: Literal["pass", "fail"]
+    # Why it did not pass; empty if it did.
+    reason: Text = ""
 
-    format: str
-    form: str
-    precision: str
-    split: str
-    songs: int
-    ccc: dict[str, Interval]
-    loss: dict[str, Interval]
-    most: float
-    verdict: str
-    reason: str = ""
+    def check(self) -> None:
+        """Both need an interval for each dimension."""
+        for name in ("ccc", "loss"):
+            if set(getattr(self, name)) != set(DIMENSIONS):
+                raise RecordError(f"{name} must have {', '.join(DIMENSIONS)}, not {', '.join(getattr(self, name))}")
 
     @property
     def label(self) -> str:
-        """The words that tables use for it, as `Artifact.label`."""
+        """The artifact's name in tables and messages, as `Artifact.label`."""
         return f"{self.format} {self.form} {self.precision}"
 
 
-def answers_on(
-    run: Callable[[Answers], Answers], data: PreparedData, *, split: str, spec: ModelSpec, progress: Progress, what: str
-) -> Answers:
-    """What something answers for the songs of a split [songs, 2], clip by clip.
+def predict_split(
+    run: Callable[[Outputs], Outputs],
+    data: PreparedData,
+    *,
+    split: Split,
+    spec: ModelSpec,
+    progress: Progress,
+    name: str,
+) -> Outputs:
+    """Predict the songs of a split with an artifact, clip by clip.
 
-    One clip at a time, for ranges that are measured as an activation comes would be those of several clips.
+    One clip at a time, because activation ranges that are measured at run time would be those of a whole batch.
 
     Args:
-        run: takes the form `spectrogram`.
-        data: prepared songs.
-        split: whose songs.
-        spec: of the model.
-        progress: shown song by song.
-        what: who answers, in the words of the progress line.
+        run: A loaded model in the form `spectrogram`.
+        data: The prepared songs.
+        split: The split.
+        spec: The spec of the model.
+        progress: Advances song by song.
+        name: The name of the model on the progress line.
+
+    Returns:
+        Predictions [songs, 2], each the mean over the song's windows if the spec has `pooling`.
 
     Raises:
-        DataError: the songs were prepared for another front end.
+        DataError: The songs were prepared with another front end.
     """
     if data.audio.log_mel != spec.audio.log_mel:
-        raise DataError(f"{data.folder}: was prepared for another front end than the model's; prepare the songs for it")
+        raise DataError(
+            f"{data.folder}: was prepared with another front end than the model's; prepare the songs for it"
+        )
     songs = data.split(split)
     rows = songs.windows if spec.pooling else songs.rows[:, None]
-    answers = []
-    progress.start(f"{what} hears {split} songs", len(songs))
+    predictions = []
+    progress.start(f"{name} on {split} songs", len(songs))
     for row in rows:
-        heard = [run(mel_to_input(np.asarray(data.mels[i], dtype=np.float32), spec)) for i in row]
-        answers.append(np.concatenate(heard).mean(axis=0))
+        outputs = [run(mel_to_input(np.asarray(data.mels[i], dtype=np.float32), spec)) for i in row]
+        predictions.append(np.concatenate(outputs).mean(axis=0))
         progress.advance()
     progress.finish()
-    return np.stack(answers)
+    return np.stack(predictions)
 
 
-def accuracy_of(
-    artifact: Artifact, truth: Answers, *, answers: Answers, wide: Answers, split: str, targets: Targets, seed: int = 0
+def measure_accuracy(
+    artifact: Artifact,
+    labels: Outputs,
+    *,
+    predictions: Outputs,
+    fp32_predictions: Outputs,
+    split: Split,
+    targets: Targets,
+    seed: int = 0,
 ) -> Accuracy:
-    """Compare.
+    """Compare an artifact's predictions with the labels and with those of fp32.
 
     Args:
-        artifact: whose answers these are.
-        truth: labels [songs, 2].
-        answers: [songs, 2].
-        wide: those of 32 bits [songs, 2].
-        split: whose songs, in words.
-        targets: what is near enough.
-        seed: of the bootstrap.
+        artifact: The artifact.
+        labels: Labels [songs, 2].
+        predictions: The artifact's predictions [songs, 2].
+        fp32_predictions: Those of fp32 [songs, 2].
+        split: The split that the songs are from.
+        targets: The limits.
+        seed: Random seed for the bootstrap.
     """
-    most = targets.loss[artifact.precision]
-    loss = paired_difference(truth, answers, wide, seed)
-    lost = loss["mean"].value
-    # A CCC that is undefined, or infinitely bad, is no proof of anything.
-    right = lost is not None and lost <= most
-    words = "undefined" if lost is None else f"{lost:.3f}"
+    max_loss = targets.loss[artifact.precision]
+    loss = paired_difference(labels, predictions, fp32_predictions, seed)
+    mean_loss = loss["mean"].value
+    # A CCC that is undefined, or infinitely bad, proves nothing.
+    passed = mean_loss is not None and mean_loss <= max_loss
+    shown = "undefined" if mean_loss is None else f"{mean_loss:.3f}"
     return Accuracy(
         format=artifact.format,
         form=artifact.form,
         precision=artifact.precision,
         split=split,
-        songs=len(truth),
-        ccc=mean_of_runs(truth, answers[None], seed),
+        songs=len(labels),
+        ccc=mean_of_runs(labels, predictions[None], seed),
         loss=loss,
-        most=most,
-        verdict="pass" if right else "fail",
-        reason="" if right else f"loses {words} of mean CCC on {len(truth)} {split} songs, more than {most:g}",
+        max_loss=max_loss,
+        verdict="pass" if passed else "fail",
+        reason="" if passed else f"loses {shown} of mean CCC on {len(labels)} {split} songs, more than {max_loss:g}",
     )

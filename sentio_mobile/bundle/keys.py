@@ -1,4 +1,4 @@
-"""Key pairs for signing: Ed25519, as PEM files. No password; the private one is for its owner's eyes."""
+"""Key pairs for signing: Ed25519, as PEM files without a password. Only its owner can read a private key."""
 
 from __future__ import annotations
 
@@ -14,91 +14,91 @@ from sentio_mobile.formats.base import missing_packages
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-_MOST_BYTES = 65_536
-"""No PEM file of a key is longer."""
+_MAX_BYTES = 65_536
+"""The largest PEM file that is read."""
 
 
-def make_key(place: Path) -> tuple[Path, str]:
-    """Write a new private key, readable by its owner alone, and beside it the public one. Nothing is ever replaced.
+def make_key(path: Path) -> tuple[Path, str]:
+    """Write a new private key, readable by its owner only, and the public key beside it. Nothing is ever overwritten.
 
     Returns:
-        Where the public key stands (`release.pub.pem` for `release.pem`), and its fingerprint.
+        The path of the public key (`release.pub.pem` for `release.pem`), and its fingerprint.
 
     Raises:
-        MissingExtraError: the package for signing is not installed.
-        OutputError: one of the two files exists already or cannot be written; neither is left behind.
+        MissingExtraError: The package for signing is not installed.
+        OutputError: One of the two files exists already or cannot be written; neither is left behind.
     """
     _require()
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    _refuse_existing(place)
-    public = place.with_name(f"{place.stem}.pub{place.suffix}")
+    _refuse_existing(path)
+    public = path.with_name(f"{path.stem}.pub{path.suffix}")
     _refuse_existing(public)
     key = Ed25519PrivateKey.generate()
     pem = serialization.Encoding.PEM
-    _write_new(place, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()), 0o600)
+    _write_new(path, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()), 0o600)
     try:
         _write_new(public, key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo), 0o644)
     except OutputError:
-        place.unlink()
+        path.unlink()
         raise
     return public, fingerprint(key.public_key())
 
 
-def read_private(place: Path) -> Ed25519PrivateKey:
+def read_private_key(path: Path) -> Ed25519PrivateKey:
     """Read an Ed25519 private key.
 
     Raises:
-        MissingExtraError: the package for signing is not installed.
-        InputError: the file holds none, or one that needs a password.
+        MissingExtraError: The package for signing is not installed.
+        InputError: The file holds none, or one that needs a password.
     """
     _require()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    content = _read(place)
-    # Errors of the library are not passed on: they may quote the key.
+    content = _read(path)
+    # The library's errors are not passed on: they may quote the key.
     try:
         key = load_pem_private_key(content, password=None)
     except TypeError:
-        raise InputError(f"{place}: is encrypted; give a private key without a password") from None
+        raise InputError(f"{path}: is encrypted; give a private key without a password") from None
     except (ValueError, UnsupportedAlgorithm):
         if b"PUBLIC KEY" in content:
-            raise InputError(f"{place}: is a public key; sign with the private one") from None
-        raise InputError(f"{place}: holds no private key in PEM; make one with `sentio-mobile bundle key`") from None
+            raise InputError(f"{path}: is a public key; sign with the private one") from None
+        raise InputError(f"{path}: holds no private key in PEM; make one with `sentio-mobile bundle key`") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise InputError(f"{place}: is a key for {_kind(key)}, not Ed25519; make one with `sentio-mobile bundle key`")
+        raise InputError(f"{path}: is a key for {_kind(key)}, not Ed25519; make one with `sentio-mobile bundle key`")
     return key
 
 
-def read_public(place: Path) -> Ed25519PublicKey:
+def read_public_key(path: Path) -> Ed25519PublicKey:
     """Read an Ed25519 public key.
 
     Raises:
-        MissingExtraError: the package for signing is not installed.
-        InputError: the file holds none.
+        MissingExtraError: The package for signing is not installed.
+        InputError: The file holds none.
     """
     _require()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    content = _read(place)
+    content = _read(path)
     try:
         key = load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm):
         if b"PRIVATE KEY" in content:
-            raise InputError(f"{place}: is a private key; check with the public one beside it") from None
-        raise InputError(f"{place}: holds no public key in PEM; ask the signer for it") from None
+            raise InputError(f"{path}: is a private key; check with the public one beside it") from None
+        raise InputError(f"{path}: holds no public key in PEM; ask the signer for it") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{place}: is a key for {_kind(key)}, not Ed25519; ask the signer for the right one")
+        raise InputError(f"{path}: is a key for {_kind(key)}, not Ed25519; ask the signer for the right one")
     return key
 
 
 def fingerprint(key: Ed25519PublicKey) -> str:
-    """Hex SHA-256 of a public key in DER, as `openssl pkey -pubin -outform der | sha256sum` gives it."""
+    """Hex SHA-256 of a public key in DER, as `openssl pkey -pubin -outform der | sha256sum` prints it."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
@@ -109,36 +109,36 @@ def _require() -> None:
         raise MissingExtraError("cryptography", "sign", "signing a bundle")
 
 
-def _read(place: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        with place.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"cannot read the key {place}: {error.strerror}") from error
-    if len(content) > _MOST_BYTES:
-        raise InputError(f"{place}: is too long for a key; give a PEM file")
+        raise InputError(f"cannot read the key {path}: {error.strerror}") from error
+    if len(content) > _MAX_BYTES:
+        raise InputError(f"{path}: is too long for a key; give a PEM file")
     return content
 
 
 def _kind(key: object) -> str:
-    """`RSA` for an RSA key."""
+    """The kind of a key, such as `RSA`."""
     return type(key).__name__.strip("_").removesuffix("PrivateKey").removesuffix("PublicKey")
 
 
-def _refuse_existing(place: Path) -> None:
-    if os.path.lexists(place):
-        raise OutputError(f"{place} exists already, and a key is never replaced; choose another place")
+def _refuse_existing(path: Path) -> None:
+    if os.path.lexists(path):
+        raise OutputError(f"{path} exists already, and a key is never overwritten; choose another place")
 
 
-def _write_new(place: Path, content: bytes, mode: int) -> None:
-    """Write a file beside its place, and link it in: unlike a move, that fails where something stands."""
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    """Write a file beside its place, and link it in: unlike a move, that fails if the path exists."""
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as file:
             file.write(content)
             file.flush()
             os.fchmod(file.fileno(), mode)
-            os.link(file.name, place)
+            os.link(file.name, path)
     except OSError as error:
-        _refuse_existing(place)
-        raise OutputError(f"cannot write {place}: {error.strerror}; choose a folder that you can write to") from error
+        _refuse_existing(path)
+        raise OutputError(f"cannot write {path}: {error.strerror}; choose a folder that you can write to") from error

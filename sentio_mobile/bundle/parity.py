@@ -1,144 +1,155 @@
-"""How far an artifact's answers on the golden vectors are from PyTorch's, and whether that is near enough."""
+"""Parity: how close the outputs of an artifact on the golden vectors are to PyTorch's, and whether that passes."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import Finite, Name, NonNegative, Record
 from sentio_mobile.bundle.golden import Golden
-from sentio_mobile.bundle.targets import Targets
+from sentio_mobile.bundle.targets import Difference, Targets
 from sentio_mobile.errors import MissingExtraError, SentioError
 from sentio_mobile.formats.base import require_packages
 from sentio_mobile.formats.registry import get_format
-from sentio_mobile.spec import Artifact, ModelSpec
-
-Answers = NDArray[np.float32]
+from sentio_mobile.spec import Artifact, Form, ModelSpec, Precision
 
 PEAK = 2.0
-"""Of answers in [-1, 1], from end to end."""
+"""The range of the outputs, from -1 to 1: the peak of the signal-to-noise ratio."""
+
+MAX_REASON_LENGTH = 16_384
+Reason = Annotated[str, Meta(max_length=MAX_REASON_LENGTH)]
+Verdict = Literal["pass", "fail", "not run"]
+Processor = Literal["this machine", "arm64"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parity:
-    """One artifact on the golden vectors. The figures are None when it could not be run.
+class Parity(Record, frozen=True, kw_only=True):
+    """One artifact on the golden vectors. The measurements are null if it was not run."""
 
-    Attributes:
-        format: of the artifact.
-        form: of the artifact.
-        precision: of the artifact.
-        processor: what ran it: this machine, or an emulated one.
-        verdict: `pass`, `fail`, or `not run` with the `reason` why it cannot run here.
-        tolerance: the largest difference that passes.
-        max_diff: the largest difference of any answer.
-        mean_diff: the mean difference.
-        psnr: peak signal-to-noise ratio in dB; None where there is no noise at all.
-        kept_spread: deviation of valence and arousal over the vectors, as a share of PyTorch's; the smaller one.
-        reason: why it did not pass.
-    """
-
-    format: str
-    form: str
-    precision: str
-    processor: str
-    verdict: str
-    tolerance: float
-    max_diff: float | None = None
-    mean_diff: float | None = None
-    psnr: float | None = None
-    kept_spread: float | None = None
-    reason: str = ""
+    format: Name
+    form: Form
+    precision: Precision
+    # The processor that ran it; `arm64` is emulated.
+    processor: Processor
+    # `not run` if it cannot run on this machine.
+    verdict: Verdict
+    # Largest difference of an output that passes.
+    tolerance: Difference
+    # Largest and mean absolute difference of an output.
+    max_diff: NonNegative | None = None
+    mean_diff: NonNegative | None = None
+    # Peak signal-to-noise ratio, in dB; null if there is no noise at all.
+    psnr: Finite | None = None
+    # Standard deviation over the vectors, relative to PyTorch's; the smaller one of valence and arousal.
+    std_ratio: NonNegative | None = None
+    # Why it did not pass; empty if it did.
+    reason: Reason = ""
 
     @property
     def label(self) -> str:
-        """The words that tables use for it, as `Artifact.label`."""
+        """The artifact's name in tables and messages, as `Artifact.label`."""
         return f"{self.format} {self.form} {self.precision}"
 
 
-def parity_here(artifact: Artifact, golden: Golden, *, spec: ModelSpec, targets: Targets, threads: int = 1) -> Parity:
-    """Run an artifact by its own runtime on this machine, and compare.
+def measure_parity(
+    artifact: Artifact, golden: Golden, *, spec: ModelSpec, targets: Targets, threads: int = 1
+) -> Parity:
+    """Run an artifact on this machine and compare its outputs with the golden ones.
 
-    One whose packages are missing counts as not run; one that cannot be loaded or run has failed.
+    The verdict is `not run` if its packages are missing, and `fail` if it cannot be loaded or run.
 
     Args:
-        artifact: one that was made or opened.
-        golden: the vectors.
-        spec: of the model; the form is the artifact's.
-        targets: what is near enough.
-        threads: that the runtime may use.
+        artifact: An artifact that was exported or opened.
+        golden: The golden vectors.
+        spec: The spec of the model, in either form.
+        targets: The limits.
+        threads: The number of threads that the runtime may use, at least 1.
     """
     format_, spec = get_format(artifact.format), spec.in_form(artifact.form)
     try:
         require_packages(format_, format_.runtimes)
         run = format_.open(artifact.path, spec, threads)
-        answers = np.concatenate([run(given) for given in golden.inputs(spec)])
+        outputs = np.concatenate([run(one) for one in golden.inputs(spec)])
     except MissingExtraError as error:
-        return unrun(artifact, targets, verdict="not run", reason=str(error))
+        return parity_without_outputs(artifact, targets, verdict="not run", reason=str(error))
     except SentioError as error:
-        return unrun(artifact, targets, verdict="fail", reason=str(error))
-    return parity_of(artifact, answers, wanted=golden.output, targets=targets)
+        return parity_without_outputs(artifact, targets, verdict="fail", reason=str(error))
+    return compare_outputs(artifact, outputs, expected=golden.output, targets=targets)
 
 
-def parity_of(
-    artifact: Artifact, answers: Answers, *, wanted: Answers, targets: Targets, arm64: bool = False
+def compare_outputs(
+    artifact: Artifact,
+    outputs: NDArray[np.float32],
+    *,
+    expected: NDArray[np.float32],
+    targets: Targets,
+    processor: Processor = "this machine",
 ) -> Parity:
-    """Compare.
+    """Compare outputs with PyTorch's.
 
     Args:
-        artifact: whose answers these are.
-        answers: [vectors, 2].
-        wanted: PyTorch's [vectors, 2].
-        targets: what is near enough.
-        arm64: whether an ARM64 processor gave the answers, in place of this machine.
+        artifact: The artifact that gave the outputs.
+        outputs: Its outputs [vectors, 2].
+        expected: PyTorch's outputs [vectors, 2].
+        targets: The limits.
+        processor: The processor that ran it.
     """
-    tolerance = targets.tolerance(artifact.precision, arm64)
-    diff = np.abs(answers.astype(np.float64) - wanted)
-    # A NaN compares false with everything, so the tests are for what is right, never for what is wrong.
-    near = bool(np.all(diff <= tolerance))
-    worst, mean = (float(np.nan_to_num(x, nan=PEAK)) for x in (diff.max(), diff.mean()))
+    tolerance = targets.tolerance(artifact.precision, processor == "arm64")
+    diff = np.abs(outputs.astype(np.float64) - expected)
+    # A NaN compares false with everything, so each test is for what is right, never for what is wrong.
+    is_close = bool(np.all(diff <= tolerance))
+    max_diff, mean_diff = (float(np.nan_to_num(x, nan=PEAK)) for x in (diff.max(), diff.mean()))
     noise = float(np.nan_to_num(np.mean(diff**2), nan=PEAK**2))
     psnr = 10 * math.log10(PEAK**2 / noise) if noise > 0 else None
-    quiet = psnr is None or psnr >= targets.psnr[artifact.precision]
-    before = wanted.std(axis=0)
-    kept = float(np.nan_to_num((answers.std(axis=0) / np.maximum(before, 1e-9)).min()))
-    # Where PyTorch's own answers hardly differ there is nothing to keep.
-    spread = bool(before.min() < targets.min_spread) or kept >= targets.min_kept_spread
-    reasons = [
-        *([] if near else [f"differs from PyTorch by {worst:.1e}, more than {tolerance:.0e}"]),
-        *(
-            []
-            if quiet
-            else [f"has a signal-to-noise ratio of {psnr:.0f} dB, under {targets.psnr[artifact.precision]:g}"]
-        ),
-        *([] if spread else [f"keeps {kept:.0%} of the spread of answers, under {targets.min_kept_spread:.0%}"]),
-    ]
+    min_psnr = targets.psnr[artifact.precision]
+    is_quiet = psnr is None or psnr >= min_psnr
+    expected_std = expected.std(axis=0)
+    std_ratio = float(np.nan_to_num((outputs.std(axis=0) / np.maximum(expected_std, 1e-9)).min()))
+    # If PyTorch's own outputs hardly differ, their ratio says nothing.
+    is_spread = bool(expected_std.min() < targets.min_spread) or std_ratio >= targets.min_std_ratio
+    reasons = []
+    if not is_close:
+        reasons.append(f"differs from PyTorch by {max_diff:.1e}, more than {tolerance:.0e}")
+    if not is_quiet:
+        reasons.append(f"has a signal-to-noise ratio of {psnr:.0f} dB, under {min_psnr:g}")
+    if not is_spread:
+        reasons.append(f"retains {std_ratio:.0%} of the outputs' spread, under {targets.min_std_ratio:.0%}")
     return Parity(
         format=artifact.format,
         form=artifact.form,
         precision=artifact.precision,
-        processor="arm64" if arm64 else "this machine",
+        processor=processor,
         verdict="fail" if reasons else "pass",
         tolerance=tolerance,
-        max_diff=worst,
-        mean_diff=mean,
+        max_diff=max_diff,
+        mean_diff=mean_diff,
         psnr=psnr,
-        kept_spread=kept,
+        std_ratio=std_ratio,
         reason="; ".join(reasons),
     )
 
 
-def unrun(artifact: Artifact, targets: Targets, *, verdict: str, reason: str, arm64: bool = False) -> Parity:
-    """An artifact that gave no answers."""
-    processor = "arm64" if arm64 else "this machine"
-    tolerance = targets.tolerance(artifact.precision, arm64)
+def parity_without_outputs(
+    artifact: Artifact, targets: Targets, *, verdict: Verdict, reason: str, processor: Processor = "this machine"
+) -> Parity:
+    """The parity of an artifact that gave no outputs.
+
+    Args:
+        artifact: The artifact.
+        targets: The limits.
+        verdict: `not run` or `fail`.
+        reason: Why there are no outputs.
+        processor: The processor that should have run it.
+    """
     return Parity(
         format=artifact.format,
         form=artifact.form,
         precision=artifact.precision,
         processor=processor,
         verdict=verdict,
-        tolerance=tolerance,
-        reason=reason,
+        tolerance=targets.tolerance(artifact.precision, processor == "arm64"),
+        reason=reason[:MAX_REASON_LENGTH],
     )

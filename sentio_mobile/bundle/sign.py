@@ -1,7 +1,7 @@
-"""Who released a bundle: a signature over its manifest, which has the hash of every other file.
+"""Signatures of bundles: a signature over the manifest, which has the hash of every other file.
 
 `manifest.sig.json` stands beside `manifest.json`. It holds an Ed25519 signature (RFC 8032) over that file's exact
-bytes, so that an app or OpenSSL can check it without reading JSON as this package does.
+bytes, so that an app or OpenSSL can check it without parsing JSON.
 """
 
 from __future__ import annotations
@@ -9,82 +9,83 @@ from __future__ import annotations
 import base64
 import json
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-from sentio_mobile._internal.files import read_json, write_json
-from sentio_mobile._internal.tables import read_table
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Count, Record, Sha256, from_plain, read_plain, shown, write_record
 from sentio_mobile.bundle.bundle import MANIFEST, Bundle, open_bundle
-from sentio_mobile.bundle.keys import fingerprint, read_private, read_public
-from sentio_mobile.errors import BundleError, CheckFailedError, InputError
+from sentio_mobile.bundle.keys import fingerprint, read_private_key, read_public_key
+from sentio_mobile.errors import BundleError, CheckFailedError
 
 SIGNATURE = "manifest.sig.json"
 SIGNATURE_SCHEMA = 1
-ALGORITHM = "Ed25519"
 
-_MOST_BYTES = 512
-"""A signature file has half of that: what is much longer is none, and is not read."""
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a signature file holds: `public_key_sha256` tells which key, `signature` is base64."""
-
-    schema: int
-    algorithm: str
-    public_key_sha256: str
-    signature: str
+_MAX_BYTES = 512
+"""A signature file has half of that; one that is much longer is not read."""
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A bundle that was found as it was signed: by which key, and how many files that covers."""
+class Signature(Record, frozen=True, kw_only=True):
+    """The content of a signature file."""
 
-    bundle: Bundle
-    public_key_sha256: str
-    files: int
+    schema: Literal[1] = 1
+    algorithm: Literal["Ed25519"] = "Ed25519"
+    # The fingerprint of the key that made it.
+    public_key_sha256: Sha256
+    # 64 bytes as base64.
+    signature: Annotated[str, Meta(min_length=88, max_length=88)]
+
+
+class SignatureCheck(Record, frozen=True, kw_only=True):
+    """A signature that holds; what `bundle check --json` prints."""
+
+    # The fingerprint of the key that made it.
+    public_key_sha256: Sha256
+    # Number of files that it covers.
+    files: Count
 
 
 def sign(folder: Path, key: Path) -> str:
-    """Sign a bundle, in place of any signature that it has. It is checked first, so that no broken one is signed.
+    """Sign a bundle. The bundle is checked first, so that no broken one is signed. An older signature is overwritten.
 
     Args:
-        folder: the bundle.
-        key: an Ed25519 private key, as PEM.
+        folder: The bundle.
+        key: An Ed25519 private key, as PEM.
 
     Returns:
         The fingerprint of the public key.
 
     Raises:
-        InputError: the key cannot be used.
-        BundleError: the bundle is damaged.
-        CheckFailedError: its folder has files that the manifest does not list.
-        OutputError: the signature cannot be written.
+        InputError: The key cannot be used.
+        BundleError: The bundle is damaged.
+        CheckFailedError: The folder has files that the manifest does not list.
+        OutputError: The signature cannot be written.
     """
-    private = read_private(key)
+    private = read_private_key(key)
     content = _manifest_bytes(folder)
     _open_signed(folder, content)
     digest = fingerprint(private.public_key())
     text = base64.b64encode(private.sign(content)).decode()
-    write_json(folder / SIGNATURE, asdict(Signature(SIGNATURE_SCHEMA, ALGORITHM, digest, text)))
+    write_record(folder / SIGNATURE, Signature(public_key_sha256=digest, signature=text))
     return digest
 
 
-def check(folder: Path, key: Path) -> Checked:
-    """Check a bundle's signature, and only when it holds, every hash, and that nothing was added.
+def check(folder: Path, key: Path) -> SignatureCheck:
+    """Check a bundle's signature, and only if it holds, every hash, and that nothing was added.
 
     Args:
-        folder: the bundle.
-        key: the Ed25519 public key of whoever is trusted, as PEM.
+        folder: The bundle.
+        key: The Ed25519 public key of the signer whom you trust, as PEM.
 
     Raises:
-        InputError: the key cannot be used.
-        BundleError: there is no signature, or it is none of this kind; or a file is missing or was changed.
-        CheckFailedError: the signature does not hold, or the folder has files that the manifest does not list.
+        InputError: The key cannot be used.
+        BundleError: There is no signature or it is damaged, or a file is missing or was changed.
+        CheckFailedError: The signature does not hold, or the folder has files that the manifest does not list.
     """
     from cryptography.exceptions import InvalidSignature
 
-    public = read_public(key)
+    public = read_public_key(key)
     digest, content = fingerprint(public), _manifest_bytes(folder)
     signature, claimed = _read_signature(folder / SIGNATURE)
     if claimed != digest:
@@ -100,11 +101,11 @@ def check(folder: Path, key: Path) -> Checked:
             "do not use the bundle"
         ) from error
     bundle = _open_signed(folder, content)
-    return Checked(bundle, digest, len(bundle.manifest["files"]))
+    return SignatureCheck(public_key_sha256=digest, files=len(bundle.manifest["files"]))
 
 
 def unlisted(bundle: Bundle) -> list[str]:
-    """Files in a bundle's folder that its manifest has no hash for, in order. A linked folder counts as one."""
+    """List files in a bundle's folder that its manifest has no hash for, sorted. A linked folder counts as one file."""
     known = {MANIFEST, SIGNATURE, *bundle.manifest["files"]}
     found = []
     for above, folders, files in os.walk(bundle.folder, onerror=_refuse_unreadable):
@@ -118,9 +119,9 @@ def _refuse_unreadable(error: OSError) -> None:
 
 
 def _open_signed(folder: Path, content: bytes) -> Bundle:
-    """Open the bundle whose manifest these bytes are, and make sure that it has nothing else in it."""
+    """Open the bundle whose manifest has this content, and make sure that it has no other files."""
     bundle = open_bundle(folder)
-    # Opening reads the file again: what was verified and what is used must be the same.
+    # Opening reads the file again: the manifest that was verified must be the one that is used.
     if json.loads(content) != bundle.manifest:
         raise BundleError(f"{folder / MANIFEST}: was changed while it was being checked; do not use the bundle")
     if extra := unlisted(bundle):
@@ -130,35 +131,32 @@ def _open_signed(folder: Path, content: bytes) -> Bundle:
 
 
 def _manifest_bytes(folder: Path) -> bytes:
-    place = folder / MANIFEST
-    if not place.is_file():
+    path = folder / MANIFEST
+    if not path.is_file():
         raise BundleError(f"{folder}: is no bundle (no {MANIFEST}); make one with `sentio-mobile export`")
     try:
-        return place.read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        raise BundleError(f"cannot read {place}: {error.strerror}") from error
+        raise BundleError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _read_signature(place: Path) -> tuple[bytes, str]:
-    """The signature, and the fingerprint of the key that it says it was made with."""
-    if not place.is_file():
-        raise BundleError(f"{place.parent}: is not signed (no {SIGNATURE}); sign it with `sentio-mobile bundle sign`")
-    if place.stat().st_size > _MOST_BYTES:
-        raise BundleError(f"{place}: is too long for a signature; sign the bundle again")
-    try:
-        found = read_table(Signature, read_json(place, BundleError), SIGNATURE, complete=True)
-    except InputError as error:
-        raise BundleError(f"{place}: is no signature ({error}); sign the bundle again") from error
-    if (found.schema, found.algorithm) != (SIGNATURE_SCHEMA, ALGORITHM):
+def _read_signature(path: Path) -> tuple[bytes, str]:
+    """The signature, and the fingerprint of the key that it claims to be made with."""
+    if not path.is_file():
+        raise BundleError(f"{path.parent}: is not signed (no {SIGNATURE}); sign it with `sentio-mobile bundle sign`")
+    if path.stat().st_size > _MAX_BYTES:
+        raise BundleError(f"{path}: is too long for a signature; sign the bundle again")
+    plain = read_plain(path, BundleError)
+    if isinstance(plain, dict) and plain.get("schema") not in (None, SIGNATURE_SCHEMA):
         raise BundleError(
-            f"{place}: schema {found.schema}, algorithm {found.algorithm!r}; this version checks schema "
-            f"{SIGNATURE_SCHEMA}, {ALGORITHM}; upgrade"
+            f"{path}: has schema {shown(plain['schema'])}, this version checks {SIGNATURE_SCHEMA}; upgrade"
         )
+    found = from_plain(Signature, plain, str(path), BundleError, complete=True)
     try:
         signature = base64.b64decode(found.signature, validate=True)
     except ValueError as error:
-        raise BundleError(f"{place}: the signature is not base64; sign the bundle again") from error
-    # Base64 has spare bits: only one spelling of a signature is taken.
+        raise BundleError(f"{path}: the signature is not base64; sign the bundle again") from error
+    # Base64 has spare bits: only one spelling of a signature is accepted.
     if len(signature) != 64 or base64.b64encode(signature).decode() != found.signature:
-        raise BundleError(f"{place}: the signature is not 64 bytes of base64; sign the bundle again")
+        raise BundleError(f"{path}: the signature is not 64 bytes of base64; sign the bundle again")
     return signature, found.public_key_sha256

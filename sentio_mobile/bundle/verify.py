@@ -1,57 +1,63 @@
-"""Every artifact against PyTorch's answers on the golden vectors, and against 32 bits on real songs."""
+"""Verify a bundle: every artifact against PyTorch on the golden vectors, and against fp32 on real songs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from msgspec import Meta
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile.bundle.accuracy import Accuracy, Answers, accuracy_of, answers_on
+from sentio_mobile._internal.records import Count, NonNegative, Record
+from sentio_mobile.bundle.accuracy import Accuracy, Outputs, Split, measure_accuracy, predict_split
 from sentio_mobile.bundle.arm64.run import FORMATS, Arm64
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.golden import Golden
-from sentio_mobile.bundle.parity import Parity, parity_here, parity_of, unrun
+from sentio_mobile.bundle.parity import Parity, compare_outputs, measure_parity, parity_without_outputs
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import BundleError, SentioError
+from sentio_mobile.errors import BundleError, RecordError, SentioError
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import Artifact
 
-SPLIT = "test"
+SPLIT: Split = "test"
 
-EMULATED = 6
-"""Golden vectors that an emulated processor is given: one of them takes it ten seconds."""
+EMULATED_VECTORS = 6
+"""Golden vectors on an emulated processor, which takes ten seconds for each."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verification:
-    """The outcome of `verify`.
+class Verification(Record, frozen=True, kw_only=True):
+    """The outcome of `verify`; what `verify --json` prints."""
 
-    Attributes:
-        spread: standard deviation of each golden output.
-        min_spread: what it must be.
-        vectors: how many golden vectors there are.
-        results: each artifact on them, on this machine and on any other that was emulated.
-        accuracy: each artifact that is fed pictures on real songs; empty where none were given.
-    """
+    # Standard deviation of each golden output, and its limit.
+    spread: tuple[NonNegative, NonNegative]
+    min_spread: NonNegative
+    # Number of golden vectors.
+    vectors: Count
+    # Each artifact on the golden vectors, on this machine and on emulated ones.
+    results: Annotated[tuple[Parity, ...], Meta(max_length=1024)]
+    # Each spectrogram artifact on real songs; empty if no songs were given.
+    accuracy: Annotated[tuple[Accuracy, ...], Meta(max_length=1024)] = ()
+    # Whether the golden outputs are spread widely enough, at least one artifact ran, and none failed.
+    passed: bool
 
-    spread: tuple[float, ...]
-    min_spread: float
-    vectors: int
-    results: tuple[Parity, ...]
-    accuracy: tuple[Accuracy, ...] = ()
+    def check(self) -> None:
+        """The conclusion must follow from the results."""
+        if self.passed != _passes(self.spread, self.min_spread, self.results, self.accuracy):
+            raise RecordError(f"passed is {str(self.passed).lower()}, but the results say the opposite")
 
     @property
     def spread_ok(self) -> bool:
-        """Whether the golden outputs are spread widely enough for parity to mean something."""
+        """Whether the golden outputs are spread widely enough for parity to prove anything."""
         return min(self.spread) >= self.min_spread
 
-    @property
-    def passed(self) -> bool:
-        """Whether the golden outputs are spread, at least one artifact ran, and none failed."""
-        verdicts = [result.verdict for result in self.results]
-        right = all(one.verdict == "pass" for one in self.accuracy)
-        return self.spread_ok and "fail" not in verdicts and "pass" in verdicts and right
+
+def _passes(
+    spread: tuple[float, float], min_spread: float, results: Sequence[Parity], accuracy: Sequence[Accuracy]
+) -> bool:
+    verdicts = [result.verdict for result in results]
+    right = all(one.verdict == "pass" for one in accuracy)
+    return min(spread) >= min_spread and "fail" not in verdicts and "pass" in verdicts and right
 
 
 def verify(
@@ -62,21 +68,21 @@ def verify(
     arm64: Arm64 | None = None,
     progress: Progress | None = None,
 ) -> Verification:
-    """Run every artifact of the bundle on the golden vectors, fed in its own form, and compare.
+    """Run every artifact of a bundle on the golden vectors, in its own form, and compare.
 
-    Both forms are held to the same answers: PyTorch's after the reference front end. With songs, every artifact that is
-    fed pictures hears the test songs, and is compared with one of 32 bits there.
+    Both forms must give the same outputs: PyTorch's after the reference front end. With songs, every spectrogram
+    artifact also predicts the test songs, and is compared with fp32 there.
 
     Args:
-        bundle: one whose hashes were checked.
-        threads: that a runtime may use.
-        songs: prepared songs.
-        arm64: an emulated processor, on which artifacts hear some of the golden vectors, too.
-        progress: shown artifact by artifact.
+        bundle: An opened bundle: every hash was checked.
+        threads: The number of threads that a runtime may use, at least 1.
+        songs: Prepared songs.
+        arm64: An emulated processor, which also runs artifacts on some of the golden vectors.
+        progress: Advances artifact by artifact.
 
     Raises:
-        BundleError: songs are given, and no 32-bit artifact that is fed pictures runs and is right.
-        DataError: the songs were prepared for another front end.
+        BundleError: Songs are given, but no fp32 spectrogram artifact runs and is right.
+        DataError: The songs were prepared with another front end.
     """
     progress = progress or NoProgress()
     targets, golden = load_targets(), bundle.golden()
@@ -84,59 +90,69 @@ def verify(
     progress.start("golden vectors", len(bundle.artifacts))
     for artifact in bundle.artifacts:
         progress.advance(0, note=artifact.label)
-        results.append(parity_here(artifact, golden, spec=bundle.spec, targets=targets, threads=threads))
+        results.append(measure_parity(artifact, golden, spec=bundle.spec, targets=targets, threads=threads))
         progress.advance()
     progress.finish()
-    ran = [a for a, result in zip(bundle.artifacts, results, strict=True) if result.verdict == "pass"]
+    passing = [a for a, result in zip(bundle.artifacts, results, strict=True) if result.verdict == "pass"]
     if arm64 is not None:
-        results += _on_arm64(bundle, ran, golden=golden, arm64=arm64, progress=progress)
-    accuracy = () if songs is None else _on_songs(bundle, ran, songs, progress)
+        results += _verify_on_arm64(bundle, passing, golden=golden, arm64=arm64, progress=progress)
+    accuracy = () if songs is None else _verify_on_songs(bundle, passing, songs, progress)
     return Verification(
         spread=golden.spread,
         min_spread=targets.min_spread,
         vectors=len(golden.output),
         results=tuple(results),
         accuracy=accuracy,
+        passed=_passes(golden.spread, targets.min_spread, results, accuracy),
     )
 
 
-def _on_arm64(
-    bundle: Bundle, ran: list[Artifact], *, golden: Golden, arm64: Arm64, progress: Progress
+def _verify_on_arm64(
+    bundle: Bundle, passing: list[Artifact], *, golden: Golden, arm64: Arm64, progress: Progress
 ) -> Iterator[Parity]:
-    """What is right here, on another processor. The first vectors are those that lie farthest apart."""
-    targets, few = load_targets(), golden.first(EMULATED)
-    wanted = [artifact for artifact in ran if artifact.format in FORMATS]
-    progress.start("golden vectors on ARM64", len(wanted))
-    for artifact in wanted:
+    """Artifacts that pass here, on another processor, on the golden vectors with the most different outputs."""
+    targets, vectors = load_targets(), golden.first(EMULATED_VECTORS)
+    artifacts = [artifact for artifact in passing if artifact.format in FORMATS]
+    progress.start("golden vectors on ARM64", len(artifacts))
+    for artifact in artifacts:
         progress.advance(0, note=artifact.label)
         spec = bundle.spec.in_form(artifact.form)
         try:
-            answers = arm64.answers(artifact, spec, few.inputs(spec))
-            yield parity_of(artifact, answers, wanted=few.output, targets=targets, arm64=True)
+            outputs = arm64.run(artifact, spec, vectors.inputs(spec))
+            yield compare_outputs(artifact, outputs, expected=vectors.output, targets=targets, processor="arm64")
         except SentioError as error:
-            yield unrun(artifact, targets, verdict="fail", reason=str(error), arm64=True)
+            yield parity_without_outputs(artifact, targets, verdict="fail", reason=str(error), processor="arm64")
         progress.advance()
     progress.finish()
 
 
-def _on_songs(bundle: Bundle, ran: list[Artifact], songs: PreparedData, progress: Progress) -> tuple[Accuracy, ...]:
-    pictures = [artifact for artifact in ran if artifact.form == "spectrogram"]
-    # The format's own runtime where there is one: an emulation takes its time.
-    wide = sorted((a for a in pictures if a.precision == "fp32"), key=lambda a: not get_format(a.format).timed_here)
-    if not wide:
+def _verify_on_songs(
+    bundle: Bundle, passing: list[Artifact], songs: PreparedData, progress: Progress
+) -> tuple[Accuracy, ...]:
+    candidates = [artifact for artifact in passing if artifact.form == "spectrogram"]
+    # A format with a runtime of its own on this machine comes first: emulation is slow.
+    references = sorted(
+        (a for a in candidates if a.precision == "fp32"), key=lambda a: not get_format(a.format).timed_here
+    )
+    if not references:
         raise BundleError(
-            f"{bundle.folder}: has no 32-bit artifact that is fed pictures and is right, to compare others with on "
-            "songs; export one beside them"
+            f"{bundle.folder}: songs need an fp32 spectrogram artifact that passes, to compare the others with; "
+            "export one beside them"
         )
 
-    def heard(artifact: Artifact) -> Answers:
+    def predict(artifact: Artifact) -> Outputs:
         run = get_format(artifact.format).open(artifact.path, bundle.spec, 1)
-        return answers_on(run, songs, split=SPLIT, spec=bundle.spec, progress=progress, what=artifact.label)
+        return predict_split(run, songs, split=SPLIT, spec=bundle.spec, progress=progress, name=artifact.label)
 
-    reference, truth, targets = heard(wide[0]), songs.split(SPLIT).labels, load_targets()
+    fp32, labels, targets = predict(references[0]), songs.split(SPLIT).labels, load_targets()
     return tuple(
-        accuracy_of(
-            a, truth, answers=reference if a == wide[0] else heard(a), wide=reference, split=SPLIT, targets=targets
+        measure_accuracy(
+            a,
+            labels,
+            predictions=fp32 if a == references[0] else predict(a),
+            fp32_predictions=fp32,
+            split=SPLIT,
+            targets=targets,
         )
-        for a in pictures
+        for a in candidates
     )

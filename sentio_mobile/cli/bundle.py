@@ -60,13 +60,12 @@ def check(folder: Path, key_file: Path, as_json: bool) -> None:
     The signature is checked before anything else is read, then every hash, and that there is no other file. The exit
     status is 1 when the signature is invalid or a file was added, and 2 when a file was changed.
     """
-    import json
-
+    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.bundle.sign import check as check_bundle
 
     found = check_bundle(folder, key_file)
     if as_json:
-        click.echo(json.dumps({"public_key_sha256": found.public_key_sha256, "files": found.files}, indent=2))
+        click.echo(json_bytes(found), nl=False)
         return
     line = f"{folder}: the signature is valid, and {found.files} files are those that were signed\n"
     console.print(f"{line}Key fingerprint: {found.public_key_sha256}", markup=False, soft_wrap=True)

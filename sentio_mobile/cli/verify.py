@@ -38,15 +38,13 @@ def verify(bundle: Path, songs: Path | None, emulate: bool, threads: int, as_jso
     this project executes the saved package. The exit status is 1 when an artifact differs by more than its precision
     allows or loses accuracy on songs, or when the golden outputs are so similar that agreement would mean nothing.
     """
-    import dataclasses
-    import json
-
+    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.cli.progress_bars import ProgressBars
 
     with ProgressBars() as progress:
         found = sentio_mobile.verify(bundle, data=songs, threads=threads, arm64=emulate, progress=progress)
     if as_json:
-        click.echo(json.dumps({**dataclasses.asdict(found), "passed": found.passed}, indent=2, allow_nan=False))
+        click.echo(json_bytes(found), nl=False)
     else:
         _show(found)
     if not found.passed:
@@ -86,7 +84,7 @@ def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None) ->
 def _show(found: Verification) -> None:
     from rich.table import Table
 
-    table = Table("format", "input", "precision", "processor", "worst", "allowed", "PSNR", "spread kept", "verdict")
+    table = Table("format", "input", "precision", "processor", "worst", "allowed", "PSNR", "std ratio", "verdict")
     for result in found.results:
         table.add_row(
             result.format,
@@ -96,7 +94,7 @@ def _show(found: Verification) -> None:
             "-" if result.max_diff is None else f"{result.max_diff:.1e}",
             f"{result.tolerance:.0e}",
             "-" if result.psnr is None else f"{result.psnr:.0f} dB",
-            "-" if result.kept_spread is None else f"{result.kept_spread:.0%}",
+            "-" if result.std_ratio is None else f"{result.std_ratio:.0%}",
             _colour(result.verdict),
         )
     console.print(table)
@@ -104,7 +102,7 @@ def _show(found: Verification) -> None:
         table = Table("format", "precision", "mean CCC", "loss against fp32", "allowed", "verdict")
         for one in found.accuracy:
             ccc, loss = str(one.ccc["mean"]), one.loss["mean"].words(3)
-            table.add_row(one.format, one.precision, ccc, loss, f"{one.most:g}", _colour(one.verdict))
+            table.add_row(one.format, one.precision, ccc, loss, f"{one.max_loss:g}", _colour(one.verdict))
         console.print(table)
         console.print(f"{found.accuracy[0].songs} {found.accuracy[0].split} songs; bootstrap 95% intervals over songs")
     reasons = [(f"{result.label} on {result.processor}", result.reason) for result in found.results]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
 from sentio_mobile.bundle.figures import read_figures
+from sentio_mobile.bundle.golden import make_golden
 from sentio_mobile.bundle.licence import licence_id
-from sentio_mobile.bundle.make_golden import make_golden
 from sentio_mobile.bundle.model_card import CARD, model_card
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import ConversionError, InputError, PrecisionError
@@ -234,8 +234,8 @@ def _entry(result: GateResult, part: Path) -> dict[str, Any]:
         "form": a.form,
         "path": a.path.relative_to(part).as_posix(),
         "varies": get_format(a.format).varies,
-        "parity": asdict(result.parity),
-        "accuracy": None if result.accuracy is None else asdict(result.accuracy),
+        "parity": to_plain(result.parity),
+        "accuracy": None if result.accuracy is None else to_plain(result.accuracy),
     }
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile.bundle.accuracy import Accuracy, accuracy_of, answers_on
+from sentio_mobile.bundle.accuracy import Accuracy, Outputs, Split, measure_accuracy, predict_split
 from sentio_mobile.bundle.golden import Golden
-from sentio_mobile.bundle.parity import Answers, Parity, parity_here
+from sentio_mobile.bundle.parity import Parity, measure_parity
 from sentio_mobile.bundle.targets import Targets, load_targets
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.formats.registry import get_format
@@ -24,7 +24,7 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.layer_choice import head_weights, quantizable_layers
 from sentio_mobile.spec import Artifact, Precision
 
-SPLIT = "val"
+SPLIT: Split = "val"
 """The split whose songs decide whether an artifact is refused. Only the final evaluation reads test songs."""
 
 _STORED_AS: Mapping[Precision, tuple[str, ...]] = {
@@ -74,12 +74,12 @@ def run_gates(
     fp32 = (
         None
         if data is None
-        else answers_on(_network(loaded), data, split=SPLIT, spec=spec, progress=progress, what="PyTorch")
+        else predict_split(_network(loaded), data, split=SPLIT, spec=spec, progress=progress, name="PyTorch")
     )
     results: list[GateResult] = []
     for artifact in artifacts:
         format_, is_promise = get_format(artifact.format), artifact.precision != "fp32"
-        parity = parity_here(artifact, golden, spec=spec, targets=targets)
+        parity = measure_parity(artifact, golden, spec=spec, targets=targets)
         accuracy, refusal = None, ""
         if parity.verdict != "not run":
             if is_promise:
@@ -88,9 +88,14 @@ def run_gates(
                 refusal = check_stored(artifact.precision, stored, weights=weights, targets=targets) or parity.reason
             if data is not None and fp32 is not None and artifact.form == "spectrogram" and not refusal:
                 run = format_.open(artifact.path, spec)
-                answers = answers_on(run, data, split=SPLIT, spec=spec, progress=progress, what=artifact.label)
-                accuracy = accuracy_of(
-                    artifact, data.split(SPLIT).labels, answers=answers, wide=fp32, split=SPLIT, targets=targets
+                predictions = predict_split(run, data, split=SPLIT, spec=spec, progress=progress, name=artifact.label)
+                accuracy = measure_accuracy(
+                    artifact,
+                    data.split(SPLIT).labels,
+                    predictions=predictions,
+                    fp32_predictions=fp32,
+                    split=SPLIT,
+                    targets=targets,
                 )
                 refusal = accuracy.reason if is_promise else ""
         results.append(GateResult(artifact=artifact, parity=parity, accuracy=accuracy, refusal=refusal))
@@ -113,7 +118,7 @@ def check_stored(precision: Precision, stored: Mapping[str, int], *, weights: in
         return None
     types = _STORED_AS[precision]
     share = sum(stored.get(name, 0) for name in types) / weights
-    if share >= targets.min_narrow:
+    if share >= targets.min_quantized:
         return None
     return f"only {share:.0%} of as many numbers as the network has weights, {weights:,}, are {' or '.join(types)}"
 
@@ -127,10 +132,10 @@ def _quantized_weights(loaded: Checkpoint, precision: Precision, keep_float: Seq
     return sum(layer.weight.numel() for name, layer in quantizable_layers(loaded.model).items() if name not in spared)
 
 
-def _network(loaded: Checkpoint) -> Callable[[Answers], Answers]:
-    def run(inputs: Answers) -> Answers:
+def _network(loaded: Checkpoint) -> Callable[[Outputs], Outputs]:
+    def run(inputs: Outputs) -> Outputs:
         with torch.inference_mode():
-            predictions: Answers = loaded.model(torch.from_numpy(inputs)).numpy()
+            predictions: Outputs = loaded.model(torch.from_numpy(inputs)).numpy()
         return predictions
 
     return run

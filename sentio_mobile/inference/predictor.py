@@ -20,7 +20,7 @@ from sentio_mobile.audio.image import clip_to_input, mel_to_input
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
 from sentio_mobile.audio.stream import check_pcm, estimated_seconds, stream
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
-from sentio_mobile.bundle.parity import Parity, parity_of
+from sentio_mobile.bundle.parity import Parity, compare_outputs
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.errors import BundleError, CheckFailedError
 from sentio_mobile.formats.base import Runner, require_packages
@@ -188,7 +188,7 @@ class Predictor:
             raise BundleError("there are no golden vectors to compare with: the model was not loaded from a bundle")
         golden = self.bundle.golden()
         outputs = np.concatenate([self.run(one) for one in golden.inputs(self.spec)])
-        parity = parity_of(self.artifact, outputs, wanted=golden.output, targets=load_targets())
+        parity = compare_outputs(self.artifact, outputs, expected=golden.output, targets=load_targets())
         if parity.verdict != "pass":
             raise CheckFailedError(f"{self.artifact.label} on this machine {parity.reason}; do not use it here")
         return parity

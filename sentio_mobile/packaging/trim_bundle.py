@@ -6,13 +6,10 @@ other artifacts, the evaluation and most golden vectors are left out.
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-import numpy as np
 
 from sentio_mobile._internal.files import sha256, write_json
 from sentio_mobile.bundle.bundle import GOLDEN, MANIFEST, Bundle
@@ -47,7 +44,7 @@ def trim_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> 
             place = folder / _plain(bundle, name)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(bundle.folder / name, place)
-    _few(bundle.golden()).save(folder / GOLDEN)
+    _few_vectors(bundle.golden()).save(folder / GOLDEN)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = {
         **bundle.manifest,
@@ -69,7 +66,6 @@ def _plain(bundle: Bundle, name: str) -> str:
     return name
 
 
-def _few(golden: Golden) -> Golden:
-    count = len(golden.output)
-    kept = np.unique([*range(min(MUSIC_VECTORS, count)), count - 1])
-    return Golden(**{field.name: getattr(golden, field.name)[kept] for field in dataclasses.fields(golden)})
+def _few_vectors(golden: Golden) -> Golden:
+    last = len(golden.output) - 1
+    return golden.take(sorted({*range(min(MUSIC_VECTORS, last)), last}))

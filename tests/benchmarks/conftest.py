@@ -101,7 +101,7 @@ def quick_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = 
     picture = np.stack([clip_to_image(clip_of_excerpt(one, length[0], spec.audio), spec.audio) for one in excerpt])
     with torch.inference_mode():
         inputs = np.concatenate([to_input(one, spec) for one in picture])
-        return Golden(excerpt, length, picture, model(torch.from_numpy(inputs)).numpy())
+        return Golden(excerpt=excerpt, length=length, image=picture, output=model(torch.from_numpy(inputs)).numpy())
 
 
 def make_bundle(

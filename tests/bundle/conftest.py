@@ -79,8 +79,8 @@ def make_bundle(tmp_path: Path, facts: dict[str, Any], evaluation: dict[str, Any
         (package / "Data" / "weight.bin").write_bytes(bytes(range(200)))
         (folder / "mobilevit-waveform-fp32.onnx").write_bytes(bytes(1000))
         sounds = load_file(ROOT / "export" / "golden" / "golden.safetensors")
-        picture = sounds["picture"].astype(np.float32)
-        Golden(sounds["excerpt"][:, :2000], sounds["length"], picture, sounds["output"]).save(folder / GOLDEN)
+        vectors = {"excerpt": sounds["excerpt"][:, :2000], "image": sounds["picture"].astype(np.float32)}
+        Golden(**vectors, length=sounds["length"], output=sounds["output"]).save(folder / GOLDEN)
         write_json(folder / EVALUATION, evaluation)
         edit(folder, stated)
         stated["files"] = {

@@ -115,9 +115,9 @@ def test_an_interrupted_setup_is_not_taken_for_complete(
         patch.setattr(setup, step, interrupted)
         with pytest.raises(KeyboardInterrupt):
             setup.setup(there)
-    assert not setup.stands(there)
+    assert not setup.is_ready(there)
     setup.setup(there)
-    assert setup.stands(there)
+    assert setup.is_ready(there)
     assert (there / "wheels").is_dir()
     assert [path.name for path in tmp_path.iterdir()] == ["arm64"]
 
@@ -179,7 +179,7 @@ def test_a_tensor_of_floats_passes_unchanged() -> None:
 
 def test_all_inputs_are_answered_in_order(stand_in: Arm64, tmp_path: Path) -> None:
     artifact = write_onnx(tmp_path / "tiny.onnx", weights(0))
-    answers = stand_in.answers(artifact, SPEC.in_form("waveform"), INPUTS)
+    answers = stand_in.run(artifact, SPEC.in_form("waveform"), INPUTS)
     assert answers.shape == (5, 2)
     assert np.abs(answers - expected(weights(0))).max() < 1e-6
     assert (stand_in.logs / "tiny.onnx.log").read_text().count("input ") == 5
@@ -191,7 +191,7 @@ def test_nothing_of_this_machines_environment_goes_in(
     monkeypatch.setenv("LD_LIBRARY_PATH", "/x86")
     seen = tmp_path / "seen"
     with pytest.raises(ConversionError):
-        with_emulator(stand_in, f"export -p > {seen}; exit 1").answers(
+        with_emulator(stand_in, f"export -p > {seen}; exit 1").run(
             write_onnx(tmp_path / "tiny.onnx", weights(0)), SPEC, INPUTS
         )
     assert "OMP_NUM_THREADS" in seen.read_text()
@@ -203,18 +203,18 @@ def test_a_damaged_artifact_is_a_bundle_error(stand_in: Arm64, tmp_path: Path) -
         path = tmp_path / f"damaged.{format_name}"
         path.write_bytes(b"no model at all")
         with pytest.raises(BundleError, match="does not run on ARM64") as caught:
-            stand_in.answers(Artifact(format_name, "fp32", "spectrogram", path), SPEC, INPUTS)
+            stand_in.run(Artifact(format_name, "fp32", "spectrogram", path), SPEC, INPUTS)
         assert len(str(caught.value).splitlines()) == 1
 
 
 def test_an_output_of_another_name_is_a_bundle_error(stand_in: Arm64, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="it has no 'emotion', only mood"):
-        stand_in.answers(write_onnx(tmp_path / "tiny.onnx", weights(0), output="mood"), SPEC, INPUTS)
+        stand_in.run(write_onnx(tmp_path / "tiny.onnx", weights(0), output="mood"), SPEC, INPUTS)
 
 
 def test_a_format_without_a_runtime_is_refused(stand_in: Arm64, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="onnx, ort, tflite can"):
-        stand_in.answers(Artifact("coreml", "fp32", "spectrogram", tmp_path / "x.mlpackage"), SPEC, INPUTS)
+        stand_in.run(Artifact("coreml", "fp32", "spectrogram", tmp_path / "x.mlpackage"), SPEC, INPUTS)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_an_emulator_that_dies_or_hangs_is_a_conversion_error(
     arm64 = with_emulator(stand_in, script)
     arm64 = Arm64(arm64.root, arm64.emulator, arm64.logs, timeout_s=1.0 if script.startswith("sleep") else 60.0)
     with pytest.raises(ConversionError, match=cause):
-        arm64.answers(write_onnx(tmp_path / "tiny.onnx", weights(0)), SPEC, INPUTS)
+        arm64.run(write_onnx(tmp_path / "tiny.onnx", weights(0)), SPEC, INPUTS)
 
 
 @pytest.fixture(scope="module")
@@ -240,9 +240,9 @@ def emulated() -> Arm64:
 
 @pytest.mark.slow
 def test_onnx_answers_on_arm64_and_a_wrong_model_is_noticed(emulated: Arm64, tmp_path: Path) -> None:
-    right = emulated.answers(write_onnx(tmp_path / "right.onnx", weights(0)), SPEC, INPUTS)
+    right = emulated.run(write_onnx(tmp_path / "right.onnx", weights(0)), SPEC, INPUTS)
     assert np.abs(right - expected(weights(0))).max() < 1e-6
-    wrong = emulated.answers(write_onnx(tmp_path / "wrong.onnx", weights(1)), SPEC, INPUTS)
+    wrong = emulated.run(write_onnx(tmp_path / "wrong.onnx", weights(1)), SPEC, INPUTS)
     assert np.abs(wrong - expected(weights(0))).max() > 0.1
     assert np.abs(wrong - expected(weights(1))).max() < 1e-6
 
@@ -252,9 +252,9 @@ def test_tflite_answers_on_arm64_in_floats_and_in_integers(emulated: Arm64, tmp_
     path, whole = tmp_path / "tiny.tflite", tmp_path / "tiny-int8.tflite"
     write_tflite(path, weights(0))
     write_int8(path, whole)
-    answers = emulated.answers(Artifact("tflite", "fp32", "spectrogram", path), SPEC, INPUTS)
+    answers = emulated.run(Artifact("tflite", "fp32", "spectrogram", path), SPEC, INPUTS)
     assert np.abs(answers - expected(weights(0))).max() < 1e-6
-    coarse = emulated.answers(Artifact("tflite", "int8-full", "spectrogram", whole), SPEC, INPUTS)
+    coarse = emulated.run(Artifact("tflite", "int8-full", "spectrogram", whole), SPEC, INPUTS)
     # Coarse because of its 256 levels, and only so coarse.
     assert 1e-4 < np.abs(coarse - expected(weights(0))).max() < 0.05
 

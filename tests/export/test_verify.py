@@ -116,9 +116,9 @@ def test_a_front_end_that_is_a_little_off_is_found(checkpoint: Path, copy: Path)
 
 def test_an_answer_that_is_no_number_fails(copy: Path) -> None:
     golden = open_bundle(copy).golden()
-    picture = golden.picture.copy()
-    picture[0] = np.nan
-    replace(golden, picture=picture).save(copy / "golden.safetensors")
+    image = golden.image.copy()
+    image[0] = np.nan
+    replace(golden, image=image).save(copy / "golden.safetensors")
     rehash(copy)
     assert verify(open_bundle(copy)).results[0].verdict == "fail"
 

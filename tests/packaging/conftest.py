@@ -112,6 +112,6 @@ def _golden(spec: ModelSpec) -> Golden:
     return Golden(
         excerpt=random.integers(-9000, 9000, (6, 500)).astype(np.int16),
         length=np.array([661_500] * 5 + [220_500], dtype=np.int32),
-        picture=random.random((6, height, width), dtype=np.float32),
+        image=random.random((6, height, width), dtype=np.float32),
         output=random.uniform(-1, 1, (6, 2)).astype(np.float32),
     )

@@ -1,5 +1,5 @@
-"""TFLite, ONNX and ORT artifacts on the kernels that phones have: an ARM64 userland under QEMU's user emulation.
+"""TFLite, ONNX and ORT artifacts on the kernels of phones: an ARM64 userland under QEMU's user emulation.
 
-Quantized kernels differ by processor, so that an x86 machine alone cannot say what a phone will answer. `setup` makes
-the userland, `place` says where it stands and whether it is whole, `run` has it answer, `inside` is what runs in it.
+Quantized kernels differ by processor, so that an x86 machine cannot tell what a phone will predict. `setup` makes the
+userland, `place` finds it, `run` runs artifacts in it, and `inside` is the script that runs there.
 """

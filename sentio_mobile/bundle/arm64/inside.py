@@ -1,7 +1,7 @@
-"""What runs inside the ARM64 userland: one artifact, fed many inputs.
+"""The script that runs inside the ARM64 userland: one artifact on many inputs.
 
-The userland has numpy and the runtimes and nothing else, so this file imports nothing of the package. It is started as
-a script, with a JSON file that says what to do, and leaves `RESULT` in its working folder.
+The userland has only numpy and the runtimes, so this file imports nothing of the package. It is started with the path
+of a JSON file, an `EmulatedTask`, and writes `RESULT`, an `EmulatedResult`, to its working folder.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESULT = "result.json"
-"""`{"machine", "versions"}` of what ran, or `{"error"}`: the first line of what the runtime said."""
 
-Answer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def quantized(values: NDArray[Any], scale: float, zero_point: int, dtype: type[np.integer[Any]]) -> NDArray[Any]:
-    """Numbers as the integers that stand for them; what is out of the type's range is the end of the range."""
+    """Quantize numbers; those out of the type's range become the end of the range."""
     limits = np.iinfo(dtype)
     return np.clip(np.rint(values / scale + zero_point), limits.min, limits.max).astype(dtype)
 
 
 def dequantized(values: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:
-    """The numbers that integers stand for."""
+    """Turn quantized integers back into numbers."""
     return ((values.astype(np.float32) - zero_point) * scale).astype(np.float32)
 
 
 def to_tensor(values: NDArray[np.float32], details: dict[str, Any]) -> NDArray[Any]:
-    """Numbers as a tensor takes them whose type and quantization LiteRT gives in `details`."""
+    """Convert numbers to the type and quantization of a tensor, which LiteRT describes in `details`."""
     if not np.issubdtype(details["dtype"], np.integer):
         return values.astype(details["dtype"])
     scale, zero_point = details["quantization"]
@@ -47,13 +46,13 @@ def to_tensor(values: NDArray[np.float32], details: dict[str, Any]) -> NDArray[A
 
 
 def from_tensor(values: NDArray[Any], details: dict[str, Any]) -> NDArray[np.float32]:
-    """The numbers that such a tensor holds."""
+    """Convert the content of such a tensor to numbers."""
     whole = np.issubdtype(details["dtype"], np.integer)
     return dequantized(values, *details["quantization"]) if whole else values.astype(np.float32)
 
 
-def open_onnx(path: str, input_name: str, output_name: str) -> Answer:
-    """Load a file with ONNX Runtime: `.onnx`, or `.ort`, which is its own."""
+def open_onnx(path: str, input_name: str, output_name: str) -> Runner:
+    """Load an `.onnx` or `.ort` file with ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -64,14 +63,14 @@ def open_onnx(path: str, input_name: str, output_name: str) -> Answer:
     require_name(output_name, [value.name for value in session.get_outputs()])
     dtype = np.float16 if types[input_name] == "tensor(float16)" else np.float32
 
-    def answer(given: NDArray[np.float32]) -> NDArray[np.float32]:
-        return session.run([output_name], {input_name: given.astype(dtype)})[0].astype(np.float32)
+    def run(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return session.run([output_name], {input_name: values.astype(dtype)})[0].astype(np.float32)
 
-    return answer
+    return run
 
 
-def open_tflite(path: str, input_name: str, output_name: str) -> Answer:
-    """Load a file with LiteRT. One that is integer at its ends is fed, and read, by its own scale and zero point."""
+def open_tflite(path: str, input_name: str, output_name: str) -> Runner:
+    """Load a file with LiteRT. Integer inputs and outputs are converted by the file's own scale and zero point."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=path, num_threads=1)
@@ -83,12 +82,12 @@ def open_tflite(path: str, input_name: str, output_name: str) -> Answer:
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
     require_name(input_name, list(inputs))
     require_name(output_name, list(outputs))
-    fed, read = inputs[input_name], outputs[output_name]
+    input_details, output_details = inputs[input_name], outputs[output_name]
 
-    def answer(given: NDArray[np.float32]) -> NDArray[np.float32]:
-        return from_tensor(runner(**{input_name: to_tensor(given, fed)})[output_name], read)
+    def run(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return from_tensor(runner(**{input_name: to_tensor(values, input_details)})[output_name], output_details)
 
-    return answer
+    return run
 
 
 def require_name(name: str, found: list[str]) -> None:
@@ -98,40 +97,52 @@ def require_name(name: str, found: list[str]) -> None:
 
 
 OPENERS = {"onnx": open_onnx, "ort": open_onnx, "tflite": open_tflite}
-"""The formats that run here, each with what loads it."""
+"""The function that loads each format that runs here."""
 
 
 def main(task: Path) -> int:
-    """Do what `task` says and report what did it.
+    """Do a task and report the result.
 
     Args:
-        task: JSON. `modules` and `packages` name what is imported, and whose versions are reported. With a `format`,
-            the artifact at `path` answers each of the `inputs`, a `.npy` file, and the answers are written to another.
+        task: The path of an `EmulatedTask` as JSON.
+
+    Returns:
+        The exit status: 0, or 1 after an error.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     wanted = json.loads(task.read_text())
     try:
         for name in wanted["modules"]:
             import_module(name)
-        if "format" in wanted:
-            answer = OPENERS[wanted["format"]](wanted["path"], wanted["input_name"], wanted["output_name"])
-            answers = []
-            for number, given in enumerate(np.load(wanted["inputs"]), 1):
-                answers.append(answer(given))
-                print(f"input {number}: {answers[-1].ravel().tolist()}", flush=True)
-            np.save(wanted["answers"], np.concatenate(answers))
+        if artifact := wanted["artifact"]:
+            run = OPENERS[artifact["format"]](artifact["path"], artifact["input_name"], artifact["output_name"])
+            outputs = []
+            for number, values in enumerate(np.load(artifact["inputs"]), 1):
+                outputs.append(run(values))
+                print(f"input {number}: {outputs[-1].ravel().tolist()}", flush=True)
+            np.save(artifact["outputs"], np.concatenate(outputs))
         versions = {name: version(name) for name in wanted["packages"]}
-        result = {"machine": platform.machine(), "python": platform.python_version(), "versions": versions}
+        result = {
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+            "versions": versions,
+            "error": None,
+        }
     except Exception as error:
-        # Whatever a runtime raises becomes one line for the user; the log has the whole of it.
+        # Whatever a runtime raises becomes one line for the user; the log has all of it.
         traceback.print_exc()
-        result = {"error": (str(error).strip() or type(error).__name__).splitlines()[0]}
+        result = {
+            "machine": None,
+            "python": None,
+            "versions": {},
+            "error": (str(error).strip() or type(error).__name__).splitlines()[0],
+        }
     Path(RESULT).write_text(json.dumps(result))
-    return 1 if "error" in result else 0
+    return 1 if result["error"] else 0
 
 
 def _end_with_parent() -> None:
-    """Leave when the parent is gone, even if it was killed and could not clean up."""
+    """End when the parent is gone, even if it was killed and could not clean up."""
     os.read(0, 1)
     os._exit(3)
 

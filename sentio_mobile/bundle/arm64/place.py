@@ -1,24 +1,43 @@
-"""Where the ARM64 userland stands, and whether it is whole and of the versions that are installed here."""
+"""The place of the ARM64 userland, and whether it is complete and of the versions that are installed here."""
 
 from __future__ import annotations
 
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated
 
-from sentio_mobile._internal.files import read_json, user_cache
+from msgspec import Meta
+
+from sentio_mobile._internal.files import user_cache
+from sentio_mobile._internal.records import Name, Record, read_record
 from sentio_mobile.errors import InputError
 
 STAMP = "sentio-mobile.json"
-"""In the userland's root, with the versions in it. The root moves to its place when it is complete, stamp and all."""
+"""The file in the userland's root that marks it as complete: a `Userland`."""
+
+Versions = Annotated[dict[Name, Name], Meta(max_length=1024)]
+"""Versions of packages, by name."""
+
+
+class Userland(Record, frozen=True, kw_only=True):
+    """The versions in a userland."""
+
+    # Python's version.
+    python: Name
+    # Python packages.
+    packages: Versions
+    # Debian packages.
+    debian: Versions
+
 
 PACKAGES = {"numpy": "numpy", "onnxruntime": "onnxruntime", "ai-edge-litert": "ai_edge_litert.interpreter"}
-"""What the userland has beside Python, each with the module that it is for, in the versions of this environment."""
+"""The Python packages of the userland, in the versions of this environment, each with the module to import."""
 
 EMULATORS = ("qemu-aarch64-static", "qemu-aarch64")
-"""Newer distributions have the second name only; its program is static there too."""
+"""Newer distributions have the second name only; there its program is static too."""
 
-_BROUGHT_BY = {EMULATORS[0]: "qemu-user-static", "dpkg-deb": "dpkg", "apt-get": "apt"}
+_DEBIAN_PACKAGES = {EMULATORS[0]: "qemu-user-static", "dpkg-deb": "dpkg", "apt-get": "apt"}
 
 
 def default_place() -> Path:
@@ -27,24 +46,24 @@ def default_place() -> Path:
 
 
 def find_tools(*tools: str) -> tuple[str, ...]:
-    """The paths of programs, of which the emulator may have either of its names.
+    """Find programs on PATH. The emulator may have either of its names.
 
     Raises:
-        InputError: some are not installed; the message names the Debian packages that bring all of those.
+        InputError: Some are not installed; the message names the Debian packages that contain them.
     """
     found = {
         tool: next(filter(None, map(shutil.which, EMULATORS if tool in EMULATORS else (tool,))), None) for tool in tools
     }
     if absent := [tool for tool, path in found.items() if path is None]:
-        brought = " ".join(_BROUGHT_BY[tool] for tool in absent)
+        packages = " ".join(_DEBIAN_PACKAGES[tool] for tool in absent)
         raise InputError(
-            f"ARM64 needs {', '.join(absent)}, not found on PATH; on Debian or Ubuntu: apt-get install {brought}"
+            f"ARM64 needs {', '.join(absent)}, not found on PATH; on Debian or Ubuntu: apt-get install {packages}"
         )
     return tuple(path for path in found.values() if path)
 
 
 def installed() -> dict[str, str]:
-    """The versions of those `PACKAGES` that this environment has."""
+    """The versions of those `PACKAGES` that are installed here."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -55,16 +74,17 @@ def installed() -> dict[str, str]:
 
 
 def require_ready(place: Path) -> None:
-    """Make sure that a userland stands at `place`, with what is installed here in the same versions.
+    """Make sure that there is a userland at `place`, with the same versions as are installed here.
 
     Raises:
-        InputError: it is missing or not whole, or was made for other versions.
+        InputError: It is missing or incomplete, or was made for other versions.
     """
     again = "make it with `sentio-mobile arm64 setup`"
     if not (place / STAMP).is_file():
-        raise InputError(f"{place}: no ARM64 userland stands there; {again}")
-    inside = read_json(place / STAMP, InputError).get("packages")
+        raise InputError(f"{place}: there is no ARM64 userland; {again}")
+    found = read_record(Userland, place / STAMP).packages
     for name, wanted in installed().items():
-        has = inside.get(name) if isinstance(inside, dict) else None
-        if has != wanted:
-            raise InputError(f"{place}: its {name} is {has or 'missing'}, here {wanted} is installed; {again}")
+        if found.get(name) != wanted:
+            raise InputError(
+                f"{place}: its {name} is {found.get(name, 'missing')}, here {wanted} is installed; {again}"
+            )

@@ -133,7 +133,7 @@ def short(bundle: Bundle) -> Subject:
     length = np.minimum(whole.length, audio.n_samples)
     clips = [clip_of_excerpt(excerpt, n, audio) for excerpt, n in zip(whole.excerpt, length, strict=True)]
     pictures = np.stack([clip_to_image(clip, audio) for clip in clips])
-    golden = Golden(whole.excerpt, length, pictures, answers(loaded, pictures, spec))
+    golden = Golden(excerpt=whole.excerpt, length=length, image=pictures, output=answers(loaded, pictures, spec))
     assert min(golden.spread) > 0.1, "answers that are all alike would prove nothing"
     return Subject(Checkpoint(model=loaded.model, spec=spec), golden, rounding_of(loaded, Calibration(pictures)), {})
 

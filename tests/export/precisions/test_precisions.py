@@ -12,7 +12,7 @@ from torch import nn
 
 from sentio_mobile.audio.graph import FrontEnd
 from sentio_mobile.bundle.bundle import Bundle
-from sentio_mobile.bundle.parity import parity_here
+from sentio_mobile.bundle.parity import measure_parity
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.bundle.verify import Verification, verify
 from sentio_mobile.data.prepared import PreparedData
@@ -107,8 +107,8 @@ def test_answers_are_pytorchs_but_for_the_precision(found: Verification) -> None
         assert (result.verdict == "pass") == (result.reason == "")
         assert result.verdict == "pass" or rounded, result
         assert result.max_diff < 2 * targets.parity[result.precision], result
-        assert result.kept_spread is not None
-        assert result.kept_spread > 0.9
+        assert result.std_ratio is not None
+        assert result.std_ratio > 0.9
 
 
 def test_the_verdict_on_songs_is_what_is_lost_there(found: Verification, data: PreparedData) -> None:
@@ -117,7 +117,7 @@ def test_the_verdict_on_songs_is_what_is_lost_there(found: Verification, data: P
     for one in found.accuracy:
         lost = one.loss["mean"].value
         assert lost is not None
-        assert (one.verdict == "pass") == (lost <= one.most)
+        assert (one.verdict == "pass") == (lost <= one.max_loss)
         assert (one.songs, one.split) == (len(data.split("test")), "test")
     assert found.passed == all(one.verdict == "pass" for one in (*found.results, *found.accuracy))
 
@@ -223,7 +223,7 @@ def test_a_network_is_rounded_and_the_front_end_before_it_is_not(
     # Converters share some of its constants, and fold others into one.
     front_end = sum(constant.numel() for constant in FrontEnd(short.loaded.spec).buffers())
     assert joined["float32"] - network["float32"] > 0.9 * front_end
-    parity = parity_here(artifact, short.golden, spec=short.loaded.spec, targets=load_targets())
+    parity = measure_parity(artifact, short.golden, spec=short.loaded.spec, targets=load_targets())
     assert parity.verdict == "pass", parity
     if name == "tflite":
         assert operations_that_are_not_built_in(read(artifact.path)) == []

@@ -1,6 +1,5 @@
 """A planted fault for each check that an artifact must pass before it is given out, and afterwards."""
 
-import dataclasses
 import json
 import re
 import shutil
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.progress import NoProgress
-from sentio_mobile._internal.records import replace
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.bundle.accuracy import accuracy_of, answers_on
+from sentio_mobile.bundle.accuracy import measure_accuracy, predict_split
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.bundle.verify import verify
@@ -173,25 +172,28 @@ WIDE = (0.9 * TRUTH + np.random.default_rng(1).normal(0, 0.1, TRUTH.shape)).asty
 def test_answers_that_order_songs_worse_fail(answers: NDArray[np.float32], lost: str) -> None:
     artifact = Artifact("onnx", "int8", "spectrogram", Path("x.onnx"))
     targets = load_targets()
-    found = accuracy_of(artifact, TRUTH, answers=answers, wide=WIDE, split="val", targets=targets)
+    found = measure_accuracy(artifact, TRUTH, predictions=answers, fp32_predictions=WIDE, split="val", targets=targets)
     assert found.verdict == "fail"
     assert re.fullmatch(rf"loses {lost} of mean CCC on 40 val songs, more than 0\.01", found.reason), found.reason
-    assert accuracy_of(artifact, TRUTH, answers=WIDE, wide=WIDE, split="val", targets=targets).verdict == "pass"
+    assert (
+        measure_accuracy(artifact, TRUTH, predictions=WIDE, fp32_predictions=WIDE, split="val", targets=targets).verdict
+        == "pass"
+    )
 
 
 def test_a_ccc_that_is_undefined_proves_nothing() -> None:
     alike = np.full_like(TRUTH, 0.25)
-    found = accuracy_of(
+    found = measure_accuracy(
         Artifact("onnx", "int8", "spectrogram", Path("x")),
         alike,
-        answers=alike,
-        wide=alike,
+        predictions=alike,
+        fp32_predictions=alike,
         split="val",
         targets=load_targets(),
     )
     assert found.verdict == "fail"
     assert found.loss["mean"].value is None
-    json.dumps(dataclasses.asdict(found), allow_nan=False)
+    json.dumps(to_plain(found), allow_nan=False)
 
 
 def test_songs_are_heard_one_by_one_because_ranges_that_come_as_they_are_would_be_those_of_all(
@@ -204,7 +206,7 @@ def test_songs_are_heard_one_by_one_because_ranges_that_come_as_they_are_would_b
         heard.append(given)
         return run(given)
 
-    found = answers_on(hears, data, split="val", spec=bundle.spec, progress=NoProgress(), what="onnx")
+    found = predict_split(hears, data, split="val", spec=bundle.spec, progress=NoProgress(), name="onnx")
     assert {given.shape for given in heard} == {(1, 3, 224, 224)}
     assert len(heard) == len(data.split("val")) == len(found)
     together = run(np.concatenate(heard))
@@ -251,7 +253,7 @@ def test_a_weight_of_another_size_is_refused_by_its_hash_and_found_by_its_answer
         rehash(copy)
     found = {result.label: result for result in verify(open_bundle(copy)).results}
     for label, entry in entries(bundle).items():
-        before, after = entry["parity"], dataclasses.asdict(found[label])
+        before, after = entry["parity"], to_plain(found[label])
         assert (before["verdict"], after["verdict"]) == ("pass", "fail") if label in spoilt else before == after
 
 
