@@ -199,7 +199,7 @@ def test_report_names_failures(
 ) -> None:
     broken = saying(manifest={"failed": {"tflite": "no end after 600 s"}})
     wrong = replace(verification.results[1], verdict="fail", reason="differs from PyTorch by 3.1e-02")
-    found = replace(verification, results=(verification.results[0], wrong))
+    found = replace(verification, results=(verification.results[0], wrong), passed=False)
     *others, last = (replace(gate, verdict="pass") for gate in measured.gates)
     slow = replace(measured, gates=(*others, replace(last, verdict="fail")))
     write_report(tmp_path / "report.html", broken, found, slow)
