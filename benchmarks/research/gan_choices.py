@@ -31,10 +31,10 @@ from sentio_mobile.recipes import load_recipe
 from sentio_mobile.teacher.gan.batches import songs
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
 from sentio_mobile.teacher.gan.config import STAGE, GanRecipe
-from sentio_mobile.teacher.gan.evaluation.evaluated import open_subject
-from sentio_mobile.teacher.gan.evaluation.evaluation import evaluate_gan
+from sentio_mobile.teacher.gan.evaluation.clips import open_samples
+from sentio_mobile.teacher.gan.evaluation.evaluate import evaluate_gan
 from sentio_mobile.teacher.gan.evaluation.page import write_gan_evaluation
-from sentio_mobile.teacher.gan.image import draw_spectrogram
+from sentio_mobile.teacher.gan.spectrogram_chart import draw_spectrogram
 from sentio_mobile.teacher.gan.train import train_gan, untrained
 
 CHOICES: dict[str, dict[str, Any]] = {
@@ -46,7 +46,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "diverse": {"vicinity": "soft", "diversity": 4.0},
 }
 SAMPLES, SEED = 400, 0
-OF_CLIPS = ("songs", "truth", "predicted", "distances", "unseen", "likeness", "nearest")
+OF_CLIPS = ("songs", "truth", "predicted", "distances", "unseen_distances", "similarities", "nearest")
 
 
 def main() -> None:
@@ -78,11 +78,11 @@ def main() -> None:
             print(f"{choice}: {time.monotonic() - began:.0f} s", flush=True)
     judgements = {}
     for place in sorted(path.parent for path in arguments.out.glob("*/gan.json")):
-        made = open_subject(place, data, n=SAMPLES, seed=SEED, progress=NoProgress())
-        found = evaluate_gan(made, data, listener=None, seed=SEED, progress=NoProgress())
+        generated = open_samples(place, data, n=SAMPLES, seed=SEED, progress=NoProgress())
+        found = evaluate_gan(generated, data, emotion_model=None, seed=SEED, progress=NoProgress())
         draw_corners(arguments.out / f"{place.name}.png", GanCheckpoint.load(place))
-        write_gan_evaluation(arguments.out / f"{place.name}.html", found, made, data)
-        judgements[place.name] = {**without_clips(found.to_dict()), "history": GanCheckpoint.load(place).history}
+        write_gan_evaluation(arguments.out / f"{place.name}.html", found, generated, data)
+        judgements[place.name] = {**without_clips(to_plain(found)), "history": GanCheckpoint.load(place).history}
         print(place.name, f"{found.score.total:.0f}", *(str(found.consistency.interval(x, real=False)) for x in
               ("valence", "arousal")), f"diversity {found.diversity.overall:.2f}", flush=True)  # fmt: skip
     record = {

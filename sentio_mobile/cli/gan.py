@@ -19,7 +19,7 @@ from sentio_mobile.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sentio_mobile.teacher.gan.evaluation.evaluation import GanEvaluation
+    from sentio_mobile.teacher.gan.evaluation.evaluate import GanEvaluation
 
 _COLOURS = {"good": "green", "usable": "yellow", "poor": "red"}
 
@@ -215,7 +215,7 @@ def render(
         mel = mel[:, : 1 + len(pcm) // audio.hop_length]
     if plot is not None:
         from sentio_mobile._internal.picture import write_picture
-        from sentio_mobile.teacher.gan.image import draw_spectrogram
+        from sentio_mobile.teacher.gan.spectrogram_chart import draw_spectrogram
 
         write_picture(plot, (8, 3.2), lambda axes: draw_spectrogram(axes, mel, audio))
     write_wav(out, pcm, audio.sample_rate)
@@ -249,27 +249,26 @@ def evaluate(
     and arousal, whether they differ as much as songs do, whether they copy training songs, and their distance from
     songs in an embedding. Reads training and validation songs, never test songs.
     """
-    import json
-
+    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.inference.write import check_output_file
-    from sentio_mobile.teacher.gan.evaluation.emotion_model import open_teacher
-    from sentio_mobile.teacher.gan.evaluation.evaluated import open_subject
-    from sentio_mobile.teacher.gan.evaluation.evaluation import evaluate_gan
+    from sentio_mobile.teacher.gan.evaluation.clips import open_samples
+    from sentio_mobile.teacher.gan.evaluation.emotion_models import open_teacher_model
+    from sentio_mobile.teacher.gan.evaluation.evaluate import evaluate_gan
     from sentio_mobile.teacher.gan.evaluation.page import write_gan_evaluation
 
     if out is not None:
         check_output_file(out, (".html",))
     songs = open_data(data_folder)
-    listener = open_teacher(regressor, songs) if regressor is not None else None
+    emotion_model = open_teacher_model(regressor, songs) if regressor is not None else None
     with ProgressBars() as progress:
-        samples = open_subject(evaluated, songs, n=n, seed=seed, progress=progress)
-        found = evaluate_gan(samples, songs, listener=listener, seed=seed, progress=progress)
+        samples = open_samples(evaluated, songs, n=n, seed=seed, progress=progress)
+        found = evaluate_gan(samples, songs, emotion_model=emotion_model, seed=seed, progress=progress)
     if out is not None:
         write_gan_evaluation(out, found, samples, songs)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+        click.echo(json_bytes(found).decode().rstrip())
         return
     _show(found)
     if out is not None:
@@ -281,7 +280,7 @@ def _show(found: GanEvaluation) -> None:
     from rich.table import Table
 
     from sentio_mobile.spec import OUTPUTS
-    from sentio_mobile.teacher.gan.evaluation.score_parts import PART_NAMES
+    from sentio_mobile.teacher.gan.evaluation.score import PART_NAMES
 
     colour, score = _COLOURS[found.score.tier], found.score
     console.print(f"[{colour}]Score: {score.total:.0f} of 100, {score.tier}[/] ({found.n} samples)")
@@ -289,21 +288,21 @@ def _show(found: GanEvaluation) -> None:
     for part in score.parts:
         ratio = f"{part.distance / part.between_real:.2f}" if part.between_real else "-"
         distances = (f"{x:.3g}" for x in (part.distance, part.between_real))
-        parts.add_row(PART_NAMES[part.name], f"{part.points:.1f} of {part.most}", *distances, ratio)
+        parts.add_row(PART_NAMES[part.name], f"{part.points:.1f} of {part.max_points}", *distances, ratio)
     console.print(parts)
-    console.print(f"Valence and arousal predicted by: {found.consistency.listener}", markup=False, soft_wrap=True)
+    console.print(f"Valence and arousal predicted by: {found.consistency.emotion_model}", markup=False, soft_wrap=True)
     agreement = Table("CCC (95% interval)", "samples", f"real songs ({found.consistency.real_split})")
     for dimension in (*OUTPUTS, "mean"):
         pair = (escape(str(found.consistency.interval(dimension, real=real))) for real in (False, True))
         agreement.add_row(dimension, *pair)
     console.print(agreement)
-    memory, kernel = found.memory, found.kernel
+    memorization, kernel = found.memorization, found.kernel
     other = Table("not in the score", "samples", "real songs")
     other.add_row("diversity", f"{found.diversity.overall:.2f}", "1")
     other.add_row("diversity at one label", f"{found.diversity.same_label:.2f}", "1")
-    other.add_row("nearest training clip, median distance", f"{memory.ratio:.2f}", "1")
-    other.add_row("copies of training songs", f"{memory.copies:.1%}", f"{memory.unseen_copies:.1%}")
-    distances = (f"{x.value:.3g} ({x.low:.3g} to {x.high:.3g})" for x in (kernel.made, kernel.between_real))
+    other.add_row("nearest training clip, median distance", f"{memorization.distance_ratio:.2f}", "1")
+    other.add_row("copies of training songs", f"{memorization.copies:.1%}", f"{memorization.unseen_copies:.1%}")
+    distances = (f"{x.value:.3g} ({x.low:.3g} to {x.high:.3g})" for x in (kernel.generated, kernel.between_real))
     other.add_row("kernel distance (95% of draws)", *distances)
     console.print(other)
     for line in found.notes:

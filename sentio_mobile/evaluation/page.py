@@ -25,7 +25,7 @@ from sentio_mobile.evaluation.results import EVALUATION, EvaluationRun, ModelEva
 from sentio_mobile.evaluation.slices import MIN_SONGS, MIN_SONGS_FOR_CCC
 from sentio_mobile.metrics.bootstrap import METRICS
 from sentio_mobile.spec import OUTPUTS
-from sentio_mobile.teacher.gan.evaluation.charts import spectrogram_chart
+from sentio_mobile.teacher.gan.spectrogram_chart import spectrogram_chart
 
 PAGE = "evaluation.html"
 _CORNERS = ((0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5), (0.5, -0.5))

@@ -65,8 +65,8 @@ def test_from_songs_to_samples_and_whether_they_help(data: PreparedData, tmp_pat
     for evaluated in (gan, made):
         run = sentio("gan", "evaluate", evaluated, "--data", data.folder, "--n", 10, "--json")
         if run.returncode:
-            # Eight validation songs are too few for a listener of their own.
-            refused(run, "too few to learn to hear")
+            # Eight validation songs are too few for an emotion model of their own.
+            refused(run, "too few to fit a model")
         else:
             assert 0 <= json.loads(run.stdout)["score"]["total"] <= 100
     run = sentio("gan", "render", gan, "--valence", 0.8, "--arousal", 0.7, "--out", wav, "--seconds", 2)

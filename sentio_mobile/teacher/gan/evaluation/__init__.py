@@ -1,1 +1,1 @@
-"""What generated spectrograms are worth: how they look beside real ones, and what a look does not show."""
+"""Evaluation of generated log-mels: how they look beside real ones, and what looks do not show."""
