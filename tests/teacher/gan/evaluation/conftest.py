@@ -1,16 +1,15 @@
 """Prepared songs for evaluations, and a set of samples that are real songs."""
 
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
+from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.generated import write_deam
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
-from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.evaluation.clips import Clips, generated_clips, real_clips
 from sentio_mobile.teacher.gan.evaluation.evaluate import GanEvaluation, evaluate_gan

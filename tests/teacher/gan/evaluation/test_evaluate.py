@@ -1,6 +1,5 @@
 """Evaluations of clips whose faults are known."""
 
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
