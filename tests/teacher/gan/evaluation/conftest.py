@@ -12,6 +12,7 @@ from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.evaluation.clips import Clips, generated_clips, real_clips
+from sentio_mobile.teacher.gan.evaluation.emotion_models import LinearEmotionModel, fit_linear_model
 from sentio_mobile.teacher.gan.evaluation.evaluate import GanEvaluation, evaluate_gan
 
 SHORT = replace(AudioSpec(), seconds=12.0)
@@ -35,6 +36,12 @@ def test_songs(songs: PreparedData) -> Clips:
 @pytest.fixture(scope="session")
 def test_mels(test_songs: Clips) -> NDArray[np.float32]:
     return np.stack(list(test_songs))
+
+
+@pytest.fixture(scope="session")
+def emotion_model(songs: PreparedData) -> LinearEmotionModel:
+    """The linear model that evaluations fit by default, fitted once."""
+    return fit_linear_model(real_clips(songs, "val"), songs.audio, NoProgress())
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from sentio_mobile._internal.records import replace
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
 from sentio_mobile.teacher.gan.evaluation.clips import Clips, generated_clips, real_clips, real_windows
+from sentio_mobile.teacher.gan.evaluation.emotion_models import EmotionModel
 from sentio_mobile.teacher.gan.evaluation.evaluate import GanEvaluation, evaluate_gan
 
 Array = NDArray[np.float32]
@@ -18,9 +19,11 @@ def mels_of(clips: Clips) -> Array:
     return np.stack(list(clips))
 
 
-def evaluate_planted(data: PreparedData, mels: Array, labels: Array) -> GanEvaluation:
+def evaluate_planted(
+    data: PreparedData, mels: Array, labels: Array, emotion_model: EmotionModel | None = None
+) -> GanEvaluation:
     samples = generated_clips("planted", mels, labels)
-    return evaluate_gan(samples, data, emotion_model=None, seed=0, progress=NoProgress())
+    return evaluate_gan(samples, data, emotion_model=emotion_model, seed=0, progress=NoProgress())
 
 
 def test_evaluate_gan_unseen_real_songs_are_good_and_new(held_out: GanEvaluation) -> None:
@@ -52,7 +55,9 @@ def test_evaluate_gan_reports_consistency_beside_that_of_real_songs(
 
 
 @pytest.mark.parametrize("change", ["noise", "shift"])
-def test_evaluate_gan_copies_of_training_songs_are_flagged(songs: PreparedData, change: str) -> None:
+def test_evaluate_gan_copies_of_training_songs_are_flagged(
+    songs: PreparedData, emotion_model: EmotionModel, change: str
+) -> None:
     windows = real_windows(songs, "train")
     chosen = windows.subset(np.arange(0, len(windows), 5))
     mels = mels_of(chosen)
@@ -60,36 +65,38 @@ def test_evaluate_gan_copies_of_training_songs_are_flagged(songs: PreparedData, 
         mels = np.clip(mels + np.random.default_rng(0).normal(0, 0.02, mels.shape), 0, 1).astype(np.float32)
     if change == "shift":
         mels = np.roll(mels, 30, axis=2)
-    found = evaluate_planted(songs, mels, chosen.labels)
+    found = evaluate_planted(songs, mels, chosen.labels, emotion_model)
     assert found.memorization.copies > 0.9
     assert found.memorization.is_memorized
     assert found.score.tier == "good"
     assert any("memorized" in line for line in found.notes)
 
 
-def test_evaluate_gan_repeated_clip_has_no_diversity(songs: PreparedData) -> None:
+def test_evaluate_gan_repeated_clip_has_no_diversity(songs: PreparedData, emotion_model: EmotionModel) -> None:
     test = real_clips(songs, "test")
-    found = evaluate_planted(songs, np.repeat(test[0][None], len(test), axis=0), test.labels)
+    found = evaluate_planted(songs, np.repeat(test[0][None], len(test), axis=0), test.labels, emotion_model)
     assert found.diversity.overall < 1e-3
     assert found.diversity.same_label < 1e-3
     assert found.score.tier == "poor"
     assert any("collapsed" in line for line in found.notes)
 
 
-def test_evaluate_gan_one_clip_per_label_is_diverse_overall_alone(songs: PreparedData) -> None:
+def test_evaluate_gan_one_clip_per_label_is_diverse_overall_alone(
+    songs: PreparedData, emotion_model: EmotionModel
+) -> None:
     test = real_clips(songs, "test")
     rows = np.repeat(np.arange(5), 6)
-    found = evaluate_planted(songs, mels_of(test)[rows], test.labels[rows])
+    found = evaluate_planted(songs, mels_of(test)[rows], test.labels[rows], emotion_model)
     assert found.diversity.overall > 0.5
     assert found.diversity.same_label < 1e-3
     assert any("one label" in line for line in found.notes)
 
 
-def test_evaluate_gan_shuffled_labels_are_not_consistent(songs: PreparedData) -> None:
+def test_evaluate_gan_shuffled_labels_are_not_consistent(songs: PreparedData, emotion_model: EmotionModel) -> None:
     parts = [real_clips(songs, split) for split in ("train", "test")]
     mels, labels = np.concatenate([mels_of(x) for x in parts]), np.concatenate([x.labels for x in parts])
     order = np.random.default_rng(1).permutation(len(mels))
-    right, wrong = (evaluate_planted(songs, mels, x) for x in (labels, labels[order]))
+    right, wrong = (evaluate_planted(songs, mels, x, emotion_model) for x in (labels, labels[order]))
     for dimension in ("valence", "arousal"):
         consistent, shuffled = (found.consistency.interval(dimension) for found in (right, wrong))
         assert consistent.low is not None
@@ -101,14 +108,14 @@ def test_evaluate_gan_shuffled_labels_are_not_consistent(songs: PreparedData) ->
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "silence"])
-def test_evaluate_gan_noise_is_poor(songs: PreparedData, kind: str) -> None:
+def test_evaluate_gan_noise_is_poor(songs: PreparedData, emotion_model: EmotionModel, kind: str) -> None:
     test = real_clips(songs, "test")
     real, rng = mels_of(test), np.random.default_rng(0)
     mels = {
         "gaussian": np.clip(rng.normal(real.mean(), real.std(), real.shape), 0, 1),
         "silence": np.zeros(real.shape),
     }[kind].astype(np.float32)
-    found = evaluate_planted(songs, mels, test.labels)
+    found = evaluate_planted(songs, mels, test.labels, emotion_model)
     assert found.score.total < 15
     assert found.score.tier == "poor"
     assert not found.memorization.is_memorized
@@ -128,18 +135,18 @@ def test_evaluate_gan_does_not_read_test_songs(songs: PreparedData) -> None:
     assert evaluate_planted(without, mels, labels) == evaluate_planted(songs, mels, labels)
 
 
-def test_evaluate_gan_unusable_clips_are_refused(songs: PreparedData) -> None:
+def test_evaluate_gan_unusable_clips_are_refused(songs: PreparedData, emotion_model: EmotionModel) -> None:
     test = real_clips(songs, "test")
     mels, labels = mels_of(test), test.labels
     with pytest.raises(DataError, match=r"20 by 30 .bands by frames., the songs of .* 128 by"):
-        evaluate_planted(songs, mels[:, :20, :30], labels)
+        evaluate_planted(songs, mels[:, :20, :30], labels, emotion_model)
     spoilt = mels.copy()
     spoilt[3, 5, 7] = np.nan
     with pytest.raises(DataError, match="planted: 'sample 3' holds values that are not numbers"):
-        evaluate_planted(songs, spoilt, labels)
+        evaluate_planted(songs, spoilt, labels, emotion_model)
     with pytest.raises(DataError, match="a score needs 8 of each"):
-        evaluate_planted(songs, mels[:5], labels[:5])
+        evaluate_planted(songs, mels[:5], labels[:5], emotion_model)
     with pytest.raises(DataError, match="as many labels"):
-        evaluate_planted(songs, mels, labels[:-1])
+        evaluate_planted(songs, mels, labels[:-1], emotion_model)
     with pytest.raises(DataError, match="as many labels"):
-        evaluate_planted(songs, mels, labels + 2)
+        evaluate_planted(songs, mels, labels + 2, emotion_model)

@@ -28,7 +28,7 @@ def test_score_falls_as_noise_is_added(songs: PreparedData, test_mels: Array) ->
     real = score_features(train, songs.audio, NoProgress())
     rng = np.random.default_rng(0)
     totals = []
-    for strength in (0.0, 0.05, 0.1, 0.2, 0.4):
+    for strength in (0.0, 0.1, 0.4):
         mels = np.clip(test_mels + rng.normal(0, strength, (len(test), *test[0].shape)), 0, 1).astype(np.float32)
         noisy = score_features(generated_clips("noisy", mels, test.labels), songs.audio, NoProgress())
         totals.append(score(noisy, real, train.groups, seed=0).total)
