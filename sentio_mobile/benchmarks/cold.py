@@ -6,20 +6,20 @@ result.json. Nothing here may import torch, or every runtime would seem to need 
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import psutil
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import write_json
-from sentio_mobile._internal.records import Finite, NonNegative, Record, read_record, write_record
+from sentio_mobile._internal.records import Finite, Name, NonNegative, Record, Text, read_record, write_record
 from sentio_mobile._internal.subprocesses import environment
 from sentio_mobile.errors import CheckFailedError, SentioError
 from sentio_mobile.formats.registry import get_format
@@ -35,12 +35,18 @@ class ColdStart(Record, frozen=True, kw_only=True):
     load_ms: NonNegative
     # Loading the same artifact again in the same process, which is nearer to what an app waits for.
     reload_ms: NonNegative
-    # The first prediction.
-    first_ms: NonNegative
-    # Peak resident memory of the process up to that prediction.
-    peak_mb: NonNegative
-    # Peak memory minus that of the interpreter with numpy alone.
-    added_mb: Finite
+    first_ms: NonNegative  # the first prediction
+    peak_mb: NonNegative  # peak resident memory of the process up to that prediction
+    added_mb: Finite  # peak memory minus that of the interpreter with numpy alone
+
+
+class ColdJob(Record, frozen=True, kw_only=True):
+    """What a fresh process loads."""
+
+    format: Name  # name of the artifact's format
+    path: Text  # absolute path of the artifact
+    threads: Annotated[int, Meta(ge=1, le=1024)]  # threads that the runtime may use
+    spec: ModelSpec  # spec of the artifact
 
 
 def measure_cold(
@@ -75,8 +81,8 @@ def _start(
 ) -> ColdStart:
     with tempfile.TemporaryDirectory(prefix="sentio-cold-") as name:
         folder = Path(name)
-        job = {"format": artifact.format, "path": str(artifact.path.resolve()), "threads": threads}
-        write_json(folder / JOB, {**job, "spec": spec.to_dict()})
+        job = ColdJob(format=artifact.format, path=str(artifact.path.resolve()), threads=threads, spec=spec)
+        write_record(folder / JOB, job)
         np.save(folder / INPUT, example)
         try:
             process = subprocess.run(
@@ -100,19 +106,18 @@ def _start(
 
 
 def _main(folder: Path) -> None:
-    job = json.loads((folder / JOB).read_text())
-    spec, example, path = ModelSpec.from_dict(job["spec"]), np.load(folder / INPUT), Path(job["path"])
+    job, example = read_record(ColdJob, folder / JOB), np.load(folder / INPUT)
     baseline = psutil.Process().memory_info().rss
     started = time.perf_counter()
-    format_ = get_format(job["format"])
-    run = format_.open(path, spec, job["threads"])
+    format_ = get_format(job.format)
+    run = format_.open(Path(job.path), job.spec, job.threads)
     loaded = time.perf_counter()
     run(example)
     predicted = time.perf_counter()
     # Read before the second load, which would add to the peak.
     peak = _peak_memory()
     reloading = time.perf_counter()
-    format_.open(path, spec, job["threads"])
+    format_.open(Path(job.path), job.spec, job.threads)
     reloaded = time.perf_counter()
     result = ColdStart(
         load_ms=(loaded - started) * 1000,

@@ -21,49 +21,38 @@ Threads = Annotated[int, Meta(ge=1, le=1024)]
 class Limits(Record, frozen=True, kw_only=True):
     """The limits of the gates."""
 
-    # Largest p90 of the latency, in milliseconds.
-    latency_ms: Annotated[float, Meta(gt=0, le=1e6)]
-    # Largest size of an artifact on disk, in 10^6 bytes.
-    size_mb: Annotated[float, Meta(gt=0, le=1e6)]
-    # Smallest share of the teacher's CCC that the student must retain.
-    retention: Annotated[float, Meta(ge=0, le=10)]
+    latency_ms: Annotated[float, Meta(gt=0, le=1e6)]  # largest p90 of the latency, in milliseconds
+    size_mb: Annotated[float, Meta(gt=0, le=1e6)]  # largest size of an artifact on disk, in 10^6 bytes
+    retention: Annotated[float, Meta(ge=0, le=10)]  # smallest share of the teacher's CCC that the student must retain
 
 
 class Measurement(Record, frozen=True, kw_only=True):
     """How figures are measured."""
 
-    # Timed runs of each artifact.
-    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]
-    # Runs of each artifact before the timed ones.
-    warm_up: Annotated[int, Meta(ge=0, le=MAX_RUNS)]
-    threads: Threads
-    # Fresh processes for each artifact.
-    cold_starts: Annotated[int, Meta(ge=1, le=1000)]
-    # Time limit of one fresh process, in seconds.
-    cold_limit_s: Annotated[float, Meta(gt=0, le=86400)]
+    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]  # timed runs of each artifact
+    warm_up: Annotated[int, Meta(ge=0, le=MAX_RUNS)]  # runs of each artifact before the timed ones
+    threads: Threads  # threads that each runtime may use
+    cold_starts: Annotated[int, Meta(ge=1, le=1000)]  # fresh processes for each artifact
+    cold_limit_s: Annotated[float, Meta(gt=0, le=86400)]  # time limit of one fresh process, in seconds
 
 
 class Budgets(Record, frozen=True, kw_only=True):
     """The contents of `benchmarks/budgets.toml`."""
 
-    gates: Limits
-    measurement: Measurement
+    gates: Limits  # the limits
+    measurement: Measurement  # how figures are measured
 
 
 class Gate(Record, frozen=True, kw_only=True):
     """One limit, and whether it is met."""
 
-    name: Literal["size", "latency", "retention"]
-    # What was measured: the label of an artifact, or `student`.
-    target: Name
-    verdict: Verdict
-    limit: Finite
-    # The measured value, in the limit's unit; None where it was not measured.
-    value: Finite | None
-    # Unit of limit and value; empty for a share.
-    unit: Annotated[str, Meta(max_length=16)]
-    # What a reader must know about the verdict.
-    note: Text = ""
+    name: Literal["size", "latency", "retention"]  # what is limited
+    target: Name  # what was measured: the label of an artifact, or `student`
+    verdict: Verdict  # whether the limit is met
+    limit: Finite  # the limit
+    value: Finite | None  # the measured value, in the limit's unit; None where it was not measured
+    unit: Annotated[str, Meta(max_length=16)]  # unit of limit and value; empty for a share
+    note: Text = ""  # what a reader must know about the verdict
 
 
 def load_budgets() -> Budgets:

@@ -24,12 +24,10 @@ MAX_RUNS = 1_000_000
 class Latency(Record, frozen=True, kw_only=True):
     """Time of one prediction, from a model's input to valence and arousal, in milliseconds."""
 
-    # Percentiles: 50, 90 and 99 of 100 predictions take at most this long.
-    p50_ms: NonNegative
-    p90_ms: NonNegative
-    p99_ms: NonNegative
-    # Number of timed runs.
-    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]
+    p50_ms: NonNegative  # median
+    p90_ms: NonNegative  # 90th percentile: nine of ten predictions take at most this long
+    p99_ms: NonNegative  # 99th percentile
+    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]  # number of timed runs
 
 
 def check_runs(runs: int) -> None:

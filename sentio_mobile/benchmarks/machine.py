@@ -20,24 +20,15 @@ RUNTIMES = ("torch", "onnxruntime", "ai-edge-litert", "coremltools", "numpy")
 class Machine(Record, frozen=True, kw_only=True):
     """The machine that measured."""
 
-    # Name of the processor.
-    cpu: Text
-    # Instruction set, such as x86_64.
-    architecture: Name
-    # Logical cores.
-    cores: Count
-    # Logical cores that this process may use; in a container they can be fewer than `cores`.
-    usable_cores: Count
-    # Memory in 10^9 bytes.
-    memory_gb: NonNegative
-    # Operating system and its version.
-    system: Text
-    # Version of Python.
-    python: Name
-    # Mean number of busy tasks in the last minute; None where the system does not tell.
-    load: NonNegative | None
-    # Versions of the runtimes that are installed.
-    runtimes: Annotated[dict[Name, Name], Meta(max_length=100)]
+    cpu: Text  # name of the processor
+    architecture: Name  # instruction set, such as x86_64
+    cores: Count  # logical cores
+    usable_cores: Count  # logical cores that this process may use; in a container they can be fewer than `cores`
+    memory_gb: NonNegative  # memory in 10^9 bytes
+    system: Text  # operating system and its version
+    python: Name  # version of Python
+    load: NonNegative | None  # mean number of busy tasks in the last minute; None where the system does not tell
+    runtimes: Annotated[dict[Name, Name], Meta(max_length=100)]  # versions of the runtimes that are installed
 
 
 def describe_machine() -> Machine:

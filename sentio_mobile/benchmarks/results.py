@@ -20,17 +20,13 @@ BENCHMARK = "benchmark.json"
 class ArtifactBenchmark(Record, frozen=True, kw_only=True):
     """One artifact of the bundle."""
 
-    format: Name
-    form: Form
-    precision: Precision
-    # Size on disk in bytes.
-    size: Size
-    # None where it was not measured.
-    latency: Latency | None
-    # None where it was not measured.
-    cold: ColdStart | None
-    # Why latency or cold start were not measured; empty where they were.
-    reason: Text = ""
+    format: Name  # name of its format
+    form: Form  # form of its input
+    precision: Precision  # precision of its weights
+    size: Size  # size on disk in bytes
+    latency: Latency | None  # time of one prediction; None where it was not measured
+    cold: ColdStart | None  # cold start; None where it was not measured
+    reason: Text = ""  # why latency or cold start were not measured; empty where they were
 
     @property
     def label(self) -> str:
@@ -41,19 +37,15 @@ class ArtifactBenchmark(Record, frozen=True, kw_only=True):
 class Benchmark(Record, frozen=True, kw_only=True):
     """Measurements of all artifacts of a bundle, how they were made, and the verdicts of the gates."""
 
-    machine: Machine
+    machine: Machine  # the machine that measured
     # Date and time in UTC, as ISO 8601.
     measured_at: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00$")]
-    # Threads that each runtime could use.
-    threads: Threads
-    # Timed runs of each artifact.
-    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]
-    # Runs of each artifact before the timed ones.
-    warm_up: Annotated[int, Meta(ge=0, le=MAX_RUNS)]
-    # Fresh processes for each artifact.
-    cold_starts: Annotated[int, Meta(ge=1, le=1000)]
-    measured: Annotated[tuple[ArtifactBenchmark, ...], Meta(max_length=1000)]
-    gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]
+    threads: Threads  # threads that each runtime could use
+    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]  # timed runs of each artifact
+    warm_up: Annotated[int, Meta(ge=0, le=MAX_RUNS)]  # runs of each artifact before the timed ones
+    cold_starts: Annotated[int, Meta(ge=1, le=1000)]  # fresh processes for each artifact
+    measured: Annotated[tuple[ArtifactBenchmark, ...], Meta(max_length=1000)]  # every artifact of the bundle
+    gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]  # the gates
 
     @property
     def failed(self) -> tuple[Gate, ...]:

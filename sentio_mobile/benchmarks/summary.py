@@ -24,40 +24,35 @@ SUMMARY = "summary.json"
 class Agreement(Record, frozen=True, kw_only=True):
     """CCC of one dimension with its interval, formatted."""
 
-    # Valence, arousal or mean.
-    dimension: Name
-    teacher: Name
-    student: Name
+    dimension: Name  # valence, arousal or mean
+    teacher: Name  # CCC of the teacher
+    student: Name  # CCC of the student
 
 
 class ArtifactLine(Record, frozen=True, kw_only=True):
     """One artifact, or one failed conversion, formatted."""
 
-    label: Name
-    size: Name
-    parity: Name
-    latency: Name
+    label: Name  # label of the artifact, or name of the format
+    size: Name  # size on disk
+    parity: Name  # whether it agrees with PyTorch
+    latency: Name  # p90 of its latency
 
 
 class Summary(Record, frozen=True, kw_only=True):
     """The outcome of a run."""
 
-    headline: Text
-    # Whether no check failed and at least one artifact was verified.
-    ready: bool
+    headline: Text  # the outcome in a few words
+    ready: bool  # whether no check failed and at least one artifact was verified
     # Whether a conversion failed, or an artifact was refused or differs from PyTorch. A failed gate is none of these.
     has_failures: bool
     # One line for each kind of failed check, naming what failed.
     problems: Annotated[tuple[Text, ...], Meta(max_length=100)]
-    # Whether the figures were measured on generated music.
-    generated: bool
-    # What the figures were measured on, in a sentence or two.
-    data: Text
-    agreement: Annotated[tuple[Agreement, ...], Meta(max_length=3)]
-    # Retention with its interval, formatted.
-    retention: Name
-    artifacts: Annotated[tuple[ArtifactLine, ...], Meta(max_length=1000)]
-    gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]
+    generated: bool  # whether the figures were measured on generated music
+    data: Text  # what the figures were measured on, in a sentence or two
+    agreement: Annotated[tuple[Agreement, ...], Meta(max_length=3)]  # CCC of each dimension
+    retention: Name  # retention with its interval, formatted
+    artifacts: Annotated[tuple[ArtifactLine, ...], Meta(max_length=1000)]  # every artifact and failed conversion
+    gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]  # the gates
 
 
 def read_summary(out: Path) -> Summary:

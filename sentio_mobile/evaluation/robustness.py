@@ -23,17 +23,12 @@ from sentio_mobile.metrics.bootstrap import Resampling, by_dimension, measure
 class PerturbationResult(Record, frozen=True, kw_only=True):
     """One model under one perturbation."""
 
-    name: Name
-    # What the perturbation does.
-    meaning: Text
-    # CCC of the perturbed predictions with the labels.
-    ccc: ByDimension
-    # The same minus the CCC of the unperturbed predictions, paired by song; below zero is a loss.
-    gain: ByDimension
-    # Mean absolute change of the predictions.
-    moved: ByDimension
-    # Pearson's r of perturbed and unperturbed predictions.
-    correlation: ByDimension
+    name: Name  # name of the perturbation or rendering
+    meaning: Text  # what the perturbation does
+    ccc: ByDimension  # CCC of the perturbed predictions with the labels
+    gain: ByDimension  # the same minus the CCC of the unperturbed predictions, paired by song; below zero is a loss
+    moved: ByDimension  # mean absolute change of the predictions
+    correlation: ByDimension  # Pearson's r of perturbed and unperturbed predictions
 
 
 def measure_robustness(

@@ -30,16 +30,11 @@ ByDimension = Annotated[dict[str, Interval], Meta(max_length=3)]
 class Slice(Record, frozen=True, kw_only=True):
     """Agreement on some of the songs."""
 
-    # Criterion of the slice.
-    by: Criterion
-    # Name of the group, quadrant or third.
-    name: Name
-    # Number of songs.
-    songs: Count
-    # Mean absolute error.
-    mae: ByDimension
-    # Mean prediction minus mean label, of valence and arousal.
-    bias: ByDimension
+    by: Criterion  # criterion of the slice
+    name: Name  # name of the group, quadrant or third
+    songs: Count  # number of songs
+    mae: ByDimension  # mean absolute error
+    bias: ByDimension  # mean prediction minus mean label, of valence and arousal
     # CCC; undefined for few songs. It is lower than over all songs, because labels vary less within a slice.
     ccc: ByDimension
     # Mean distance by which predictions lie farther from the middle of the plane than labels, measured along the

@@ -19,12 +19,9 @@ from sentio_mobile.spec import OUTPUTS
 class WeakLabelResult(Record, frozen=True, kw_only=True):
     """How well one model separates high from low on some music."""
 
-    # Name of the music.
-    name: Name
-    # Number of its clips.
-    clips: Count
-    # Area under the ROC curve of valence and of arousal: 1 is always right, 0.5 is chance.
-    auc: ByDimension
+    name: Name  # name of the music
+    clips: Count  # number of its clips
+    auc: ByDimension  # area under the ROC curve of valence and of arousal: 1 is always right, 0.5 is chance
 
 
 def evaluate_weak_labels(

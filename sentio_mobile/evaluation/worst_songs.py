@@ -30,26 +30,20 @@ Value = Annotated[float, Meta(ge=-1, le=1)]
 class WorstSong(Record, frozen=True, kw_only=True):
     """One song with a large error."""
 
-    song_id: Name
-    group: Annotated[str, Meta(max_length=255)]
-    # Label: valence and arousal.
-    truth: tuple[Value, Value]
-    # Prediction: valence and arousal.
-    predicted: tuple[Finite, Finite]
-    # Euclidean distance of prediction and label in the valence-arousal plane.
-    distance: NonNegative
+    song_id: Name  # id of the song
+    group: Annotated[str, Meta(max_length=255)]  # its group
+    truth: tuple[Value, Value]  # label: valence and arousal
+    predicted: tuple[Finite, Finite]  # prediction: valence and arousal
+    distance: NonNegative  # euclidean distance of prediction and label in the valence-arousal plane
 
 
 class ErrorFactor(Record, frozen=True, kw_only=True):
     """A property of songs, compared between the worst songs and the others."""
 
-    name: Name
-    # Mean over the worst songs.
-    worst: Finite
-    # Mean over the other songs.
-    others: Finite
-    # p of a permutation test, corrected for all factors (Holm 1979).
-    p: Share
+    name: Name  # the property
+    worst: Finite  # mean over the worst songs
+    others: Finite  # mean over the other songs
+    p: Share  # p of a permutation test, corrected for all factors (Holm 1979)
 
     @property
     def is_significant(self) -> bool:
@@ -60,12 +54,9 @@ class ErrorFactor(Record, frozen=True, kw_only=True):
 class WorstSongs(Record, frozen=True, kw_only=True):
     """The songs with the largest errors."""
 
-    # The worst of them, largest error first.
-    songs: Annotated[tuple[WorstSong, ...], Meta(max_length=MAX_LISTED)]
-    # All factors that were tested, smallest p first.
-    factors: Annotated[tuple[ErrorFactor, ...], Meta(max_length=100)]
-    # Number of songs that counted as worst in the tests.
-    count: Count
+    songs: Annotated[tuple[WorstSong, ...], Meta(max_length=MAX_LISTED)]  # the worst of them, largest error first
+    factors: Annotated[tuple[ErrorFactor, ...], Meta(max_length=100)]  # all factors that were tested, smallest p first
+    count: Count  # number of songs that counted as worst in the tests
 
 
 def error_factors(
