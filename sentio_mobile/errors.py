@@ -77,11 +77,11 @@ class TrainingError(SentioError):
 
 
 class LossError(TrainingError):
-    """The loss is no finite number. `history` has the epochs before, the best of which the network is left with."""
+    """The loss is not finite. `history` has the epochs before it; the network keeps the weights of the best of them."""
 
-    def __init__(self, message: str, history: Sequence[Mapping[str, float]] = ()) -> None:
+    def __init__(self, message: str, history: Sequence[Mapping[str, float | None]] = ()) -> None:
         super().__init__(message)
-        self.history = [dict(row) for row in history]
+        self.history = tuple(dict(row) for row in history)
 
 
 class ConversionError(SentioError):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Count, Name, Record, from_plain, replace, to_plain
+from sentio_mobile._internal.records import Count, Name, Record, Seed, Sha256, Size, Text, from_plain, replace, to_plain
 from sentio_mobile.errors import RecordError
 
 OUTPUTS: tuple[str, str] = ("valence", "arousal")
@@ -49,6 +49,9 @@ Setting = (
     | Annotated[tuple[int | float | str, ...], Meta(max_length=64)]
 )
 """A value of an architecture's settings, as JSON has it."""
+
+SplitName = Literal["train", "val", "test", "unlabelled"]
+"""The sets that prepared songs are split into."""
 
 HalfWidth = Annotated[float, Meta(ge=0, le=2)]
 MinusOne = Annotated[float, Meta(ge=-1, le=-1)]
@@ -191,6 +194,16 @@ class ModelSpec(Record, frozen=True, kw_only=True):
             InputError: A field is missing or unknown, or its value is of another type or out of range.
         """
         return from_plain(cls, values, "ModelSpec", complete=True)
+
+
+class DataOrigin(Record, frozen=True, kw_only=True):
+    """The songs that a model was trained on, as its checkpoint states them."""
+
+    labels: Literal["rated", "generated", "none", "classes"]  # who labelled them; "classes" for sounds in class folders
+    source: Text  # name of the folder or the CSV that was prepared
+    fingerprint: Sha256  # hash of songs, splits, labels and clips
+    songs: dict[SplitName, Size] = msgspec.field(default_factory=dict)  # number of songs in each split
+    split_seed: Seed | None = None  # random seed of the split; None where the splits were given
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.files import write_bytes
 from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.prepared import UNLABELLED
-from sentio_mobile.evaluation.weak_labels import areas_of_runs
 from sentio_mobile.metrics.agreement import ccc, retention_of_pairs
+from sentio_mobile.metrics.auc import auc_of_runs
 from sentio_mobile.metrics.bootstrap import Resampling, by_dimension, measure, resample
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.teacher.ensemble.classical import CLASSICS, train_classical
@@ -97,7 +97,7 @@ def compared(runs: Mapping[str, Mapping[int, list[dict[str, Array]]]], material:
             "ccc_over_groups": {f: plain(by_dimension(mean_ccc(truth, said, groups))) for f, said in by_font.items()},
             "by_seed": {font: np.round(ccc(truth, said), 4).tolist() for font, said in by_font.items()},
             "area_held_out": plain(
-                areas_of_runs(
+                auc_of_runs(
                     sides_of(material.held_out), np.stack([fold[HELD_OUT] for one in full[name] for fold in one]), clips
                 )
             ),

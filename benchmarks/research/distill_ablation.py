@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from sentio_mobile.benchmarks.scores import History
 
 from sentio_mobile._internal.charts import LIGHT
 from sentio_mobile._internal.files import write_json
@@ -28,7 +29,6 @@ from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.charts import draw_terms
 from sentio_mobile.benchmarks.machine import describe_machine
-from sentio_mobile.benchmarks.scores import History
 from sentio_mobile.cli.progress_bars import ProgressBars
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.distill.config import DistillRecipe
@@ -117,9 +117,7 @@ def run(
     out = work / f"{name}-{hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8]}"
     if not out.exists():
         made = distill(teacher, data, recipe=recipe, out=out, progress=bars, extra=extra, cache=work / "signals")
-        print(
-            f"{name}: {made.evaluation['val']['metrics']['mean']['ccc']['value']:.3f} on validation songs", flush=True
-        )
+        print(f"{name}: {made.evaluation.val.ccc['mean'].value:.3f} on validation songs", flush=True)
     return Checkpoint.load(out)
 
 
@@ -128,7 +126,7 @@ def compared(runs: dict[str, list[Checkpoint]], teacher: Checkpoint, data: Prepa
     truth = data.split("test").labels
     answers = {arm: np.stack([of_test(made) for made in made_by]) for arm, made_by in runs.items()}
     first = next(iter(runs.values()))[0]
-    taught = np.array(first.evaluation["teacher"]["test"]["predicted"], dtype=np.float32)
+    taught = first.evaluation.teacher.test.predictions.astype(np.float32)
     arms = {}
     for arm, predicted in answers.items():
         below = {other: answers[other] for other in ("labels", "response") if other in answers and other != arm}
@@ -138,7 +136,7 @@ def compared(runs: dict[str, list[Checkpoint]], teacher: Checkpoint, data: Prepa
             "retention": to_plain(retention_of_runs(truth, predicted, taught, 0)),
             "gain_over": {other: {n: to_plain(v) for n, v in gain.items()} for other, gain in gains.items()},
             "by_seed": [round(float(ccc(truth, of_one).mean()), 4) for of_one in predicted],
-            "validation": [made.evaluation["val"]["metrics"]["mean"]["ccc"]["value"] for made in runs[arm]],
+            "validation": [made.evaluation.val.ccc["mean"].value for made in runs[arm]],
             "likeness": round(float(np.mean([ccc(taught, of_one).mean() for of_one in predicted])), 4),
             "parameters": sum(p.numel() for p in runs[arm][0].model.parameters()),
             "history": [made.history for made in runs[arm]],
@@ -147,7 +145,7 @@ def compared(runs: dict[str, list[Checkpoint]], teacher: Checkpoint, data: Prepa
         "arms": arms,
         "teacher": {
             "ccc": {name: to_plain(value) for name, value in mean_of_runs(truth, taught[None], 0).items()},
-            "parameters": first.evaluation["teacher"]["parameters"],
+            "parameters": first.evaluation.teacher.parameters,
             "learnt_from": teacher.data,
             "weights": weights_digest(teacher.model),
         },
@@ -157,7 +155,7 @@ def compared(runs: dict[str, list[Checkpoint]], teacher: Checkpoint, data: Prepa
 
 def of_test(made: Checkpoint) -> np.ndarray:
     """A student's answers for the test songs [songs, 2]."""
-    return np.array(made.evaluation["test"]["predicted"], dtype=np.float32)
+    return made.evaluation.test.predictions.astype(np.float32)
 
 
 def draw(place: Path, record: dict[str, Any]) -> None:

@@ -27,7 +27,8 @@ from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, Split, open_data
-from sentio_mobile.metrics.agreement import evaluate, paired_difference
+from sentio_mobile.metrics.agreement import paired_difference
+from sentio_mobile.metrics.evaluation import evaluate
 from sentio_mobile.models.checkpoint import Checkpoint, package_versions
 from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import AudioSpec
@@ -127,7 +128,7 @@ def played(teacher: Checkpoint, heard: PreparedData, unheard: PreparedData, seed
     kept = {
         name: {
             part: value
-            for part, value in evaluate(test.song_ids, test.labels, answers[name], seed).items()
+            for part, value in to_plain(evaluate(test.song_ids, test.labels, answers[name], seed)).items()
             if part in ("n", "metrics", "bootstrap")
         }
         for name in answers
@@ -171,7 +172,9 @@ def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
     for way, sets in pooled.items():
         ids = tuple(str(i) for i in range(len(sets["truth"])))
         table[way] = {
-            font: {k: v for k, v in evaluate(ids, sets["truth"], sets[font], 0).items() if k in ("n", "metrics")}
+            font: {
+                k: v for k, v in to_plain(evaluate(ids, sets["truth"], sets[font], 0)).items() if k in ("n", "metrics")
+            }
             for font in ("heard", "unheard")
         }
         first = pooled[ways[0]]["unheard"]

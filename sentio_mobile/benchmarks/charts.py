@@ -8,7 +8,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from sentio_mobile._internal.charts import LIGHT, Chart, make_chart
-from sentio_mobile.benchmarks.scores import DIMENSIONS, History, Scores, SetScores
+from sentio_mobile.metrics.bootstrap import DIMENSIONS
+from sentio_mobile.metrics.evaluation import Evaluation, LearningCurves, SplitEvaluation
 from sentio_mobile.spec import OUTPUTS
 
 COLOURS = {"student": LIGHT.first, "teacher": LIGHT.second}
@@ -16,9 +17,10 @@ MAX_SONGS = 200
 """Songs that a chart shows; more would only be a blot, in a large file."""
 
 
-def agreement_chart(scores: Scores) -> Chart:
+def agreement_chart(evaluation: Evaluation) -> Chart:
     """CCC of teacher and student with intervals, one row for each dimension."""
-    models = [(name, s) for name, s in (("teacher", scores.teacher), ("student", scores.student)) if s is not None]
+    teacher = None if evaluation.teacher is None else evaluation.teacher.test
+    models = [(name, s) for name, s in (("teacher", teacher), ("student", evaluation.test)) if s is not None]
 
     def draw(axes: Axes) -> None:
         for row, dimension in enumerate(DIMENSIONS):
@@ -43,12 +45,12 @@ def agreement_chart(scores: Scores) -> Chart:
     return make_chart(draw, (3.6, 2.2), f"CCC on the test songs with 95% intervals: {values}.")
 
 
-def plane_chart(scores: SetScores) -> Chart:
+def plane_chart(scores: SplitEvaluation) -> Chart:
     """The valence-arousal plane with an arrow from each song's label to the prediction."""
     indices = _drawn(scores)
 
     def draw(axes: Axes) -> None:
-        start, end = scores.truth[indices], scores.predicted[indices]
+        start, end = scores.labels[indices], scores.predictions[indices]
         axes.axhline(0, color=LIGHT.line, linewidth=0.6, zorder=0)
         axes.axvline(0, color=LIGHT.line, linewidth=0.6, zorder=0)
         for x, y, word in ((-1, 1, "tense"), (1, 1, "joyful"), (-1, -1, "sad"), (1, -1, "peaceful")):
@@ -71,7 +73,7 @@ def plane_chart(scores: SetScores) -> Chart:
         axes.plot(*start.T, linestyle="", marker="o", markersize=3, color=LIGHT.ink)
         _square(axes, "valence", "arousal")
 
-    distance = float(np.linalg.norm(scores.predicted - scores.truth, axis=1).mean())
+    distance = float(np.linalg.norm(scores.predictions - scores.labels, axis=1).mean())
     alt = (
         f"The plane of valence and arousal with {len(indices)} songs: arrows from the label to the prediction, "
         f"{distance:.2f} long on average."
@@ -79,15 +81,15 @@ def plane_chart(scores: SetScores) -> Chart:
     return make_chart(draw, (4.6, 4.6), alt)
 
 
-def scatter_chart(scores: SetScores, output: int) -> Chart:
+def scatter_chart(scores: SplitEvaluation, output: int) -> Chart:
     """Predictions against labels of one output, with the line where they are equal."""
     indices, name = _drawn(scores), OUTPUTS[output]
 
     def draw(axes: Axes) -> None:
         axes.plot([-1, 1], [-1, 1], color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.plot(
-            scores.truth[indices, output],
-            scores.predicted[indices, output],
+            scores.labels[indices, output],
+            scores.predictions[indices, output],
             linestyle="",
             marker="o",
             markersize=3.5,
@@ -104,7 +106,7 @@ def scatter_chart(scores: SetScores, output: int) -> Chart:
     return make_chart(draw, (3.6, 3.6), alt)
 
 
-def history_chart(history: History, model: str) -> Chart:
+def history_chart(history: LearningCurves, model: str) -> Chart:
     """CCC on the validation songs, epoch by epoch."""
 
     def draw(axes: Axes) -> None:
@@ -124,7 +126,7 @@ def history_chart(history: History, model: str) -> Chart:
     return make_chart(draw, (3.6, 2.5), f"Validation CCC of the {model} over {epochs} epochs: {values}.")
 
 
-def terms_chart(history: History) -> Chart:
+def terms_chart(history: LearningCurves) -> Chart:
     """Terms of a student's loss, epoch by epoch."""
     changes = "; ".join(
         f"{name} from {_value(values[0])} to {_value(values[-1])}" for name, values in history.terms.items()
@@ -134,7 +136,7 @@ def terms_chart(history: History) -> Chart:
     )
 
 
-def draw_terms(axes: Axes, history: History) -> None:
+def draw_terms(axes: Axes, history: LearningCurves) -> None:
     """Draw each term relative to its first epoch, because terms have different scales."""
     styles = ((LIGHT.ink, (0, (4, 2))), (LIGHT.ink, "-"), (LIGHT.first, "-"), (LIGHT.second, "-"))
     for (name, values), (colour, dash) in zip(history.terms.items(), styles, strict=False):
@@ -155,7 +157,7 @@ def _last(values: tuple[float | None, ...]) -> str:
     return "an undefined value" if values[-1] is None else f"{values[-1]:.2f}"
 
 
-def _drawn(scores: SetScores) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _drawn(scores: SplitEvaluation) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Indices of the songs to draw: all, or `MAX_SONGS` drawn with a fixed seed."""
     if scores.n <= MAX_SONGS:
         return np.arange(scores.n)

@@ -14,11 +14,11 @@ from sentio_mobile._internal.pages import write_page
 from sentio_mobile.benchmarks import charts
 from sentio_mobile.benchmarks.formatting import DESKTOP, megabytes, milliseconds, share, times
 from sentio_mobile.benchmarks.results import Benchmark
-from sentio_mobile.benchmarks.scores import Scores, SetScores, read_scores
 from sentio_mobile.benchmarks.summary import data_origin, failed_conversions, refused_artifacts, summarize
 from sentio_mobile.bundle.costs import PrecisionCost, cost_of, psnr_words
 from sentio_mobile.formats.coreml_base import CoreMLFormat
 from sentio_mobile.formats.registry import get_format
+from sentio_mobile.metrics.evaluation import Evaluation, SplitEvaluation, learning_curves
 from sentio_mobile.spec import OUTPUTS
 
 if TYPE_CHECKING:
@@ -47,16 +47,16 @@ def write_report(path: Path, bundle: Bundle, verification: Verification, benchma
 
 
 def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> dict[str, Any]:
-    scores = read_scores(bundle)
+    evaluation = bundle.evaluation()
     name = bundle.folder.resolve().name
     return {
         "name": name,
         "command_name": shlex.quote(name),
         "summary": summarize(bundle, verification, benchmark),
-        "scores": scores,
-        "charts": _charts(scores),
-        "shown": min(charts.MAX_SONGS, scores.student.n) if scores.student else 0,
-        "worst": _worst(scores.student) if scores.student else [],
+        "evaluation": evaluation,
+        "charts": _charts(evaluation),
+        "shown": min(charts.MAX_SONGS, evaluation.test.n) if evaluation.test else 0,
+        "worst": _worst(evaluation.test) if evaluation.test else [],
         "artifacts": _artifacts(verification, benchmark),
         "costs": _costs(bundle),
         "failed": failed_conversions(bundle),
@@ -78,24 +78,22 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
     }
 
 
-def _charts(scores: Scores) -> dict[str, Any]:
-    student = scores.student
-    either = student or scores.teacher
-    histories = (("teacher", scores.teacher_history), ("student", scores.student_history))
+def _charts(evaluation: Evaluation) -> dict[str, Any]:
+    student, teacher = evaluation.test, evaluation.teacher
+    curves = learning_curves(evaluation.history)
+    models = (("teacher", learning_curves(teacher.history) if teacher else None), ("student", curves))
     return {
-        "agreement": charts.agreement_chart(scores) if either else None,
+        "agreement": charts.agreement_chart(evaluation) if student or teacher else None,
         "plane": charts.plane_chart(student) if student else None,
         "scatters": [charts.scatter_chart(student, i) for i in range(len(OUTPUTS))] if student else [],
-        "terms": charts.terms_chart(scores.student_history)
-        if scores.student_history and scores.student_history.terms
-        else None,
-        "histories": [(who, charts.history_chart(history, who)) for who, history in histories if history],
+        "terms": charts.terms_chart(curves) if curves and curves.terms else None,
+        "histories": [(name, charts.history_chart(found, name)) for name, found in models if found],
     }
 
 
-def _worst(scores: SetScores) -> list[dict[str, Any]]:
+def _worst(scores: SplitEvaluation) -> list[dict[str, Any]]:
     """The songs with the largest distance of prediction and label in the plane."""
-    distance = np.linalg.norm(scores.predicted - scores.truth, axis=1)
+    distance = np.linalg.norm(scores.predictions - scores.labels, axis=1)
     return [
         {
             "song": scores.songs[i],

@@ -14,7 +14,6 @@ from sentio_mobile.benchmarks.latency import check_runs, measure_latency
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.benchmarks.report import REPORT, write_report
 from sentio_mobile.benchmarks.results import BENCHMARK, ArtifactBenchmark, Benchmark
-from sentio_mobile.benchmarks.scores import read_scores
 from sentio_mobile.benchmarks.summary import SUMMARY, Summary, summarize
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.verify import verify
@@ -54,7 +53,7 @@ def benchmark(
     if threads < 1:
         raise InputError(f"threads must be at least 1, not {threads}")
     check_runs(runs)
-    machine, retention, golden = describe_machine(), read_scores(bundle).retention, bundle.golden()
+    machine, retention, golden = describe_machine(), bundle.evaluation().retention, bundle.golden()
     inputs = {a.label: golden.inputs(bundle.spec.in_form(a.form)) for a in bundle.artifacts}
 
     runners: dict[str, Runner] = {}

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from sentio_mobile._internal.files import read_json, sha256
+from sentio_mobile._internal.records import from_plain, read_plain
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.formats.registry import get_format
+from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.spec import FORMS, PRECISIONS, Artifact, Form, ModelSpec, Precision
 
 SCHEMA = 2
@@ -37,9 +39,14 @@ class Bundle:
         """The golden vectors."""
         return Golden.load(self.folder / GOLDEN, self.spec)
 
-    def evaluation(self) -> dict[str, Any]:
-        """The evaluation that came with the checkpoint; empty when it had none."""
-        return read_json(self.folder / EVALUATION, BundleError)
+    def evaluation(self) -> Evaluation:
+        """The evaluation that came with the checkpoint; empty when it had none.
+
+        Raises:
+            BundleError: It is damaged.
+        """
+        path = self.folder / EVALUATION
+        return from_plain(Evaluation, read_plain(path, BundleError), str(path), BundleError)
 
     def size(self, artifact: Artifact) -> int:
         """Bytes of an artifact on disk."""

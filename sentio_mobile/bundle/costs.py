@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sentio_mobile.bundle.figures import finite, interval, table
 from sentio_mobile.errors import BundleError
-from sentio_mobile.metrics.bootstrap import Interval
+from sentio_mobile.metrics.bootstrap import UNDEFINED, Interval
 
 _KINDS = {"val": "validation song", "test": "test song"}
 
@@ -64,14 +64,14 @@ def cost_of(entry: Mapping[str, Any]) -> PrecisionCost:
         BundleError: it is not what an entry must be.
     """
     try:
-        parity, accuracy = (table(entry.get(name) or {}) for name in ("parity", "accuracy"))
+        parity, accuracy = (_table(entry.get(name) or {}) for name in ("parity", "accuracy"))
         return PrecisionCost(
-            max_diff=finite(parity.get("max_diff")),
-            psnr=finite(parity.get("psnr")),
+            max_diff=_finite(parity.get("max_diff")),
+            psnr=_finite(parity.get("psnr")),
             songs=int(accuracy["songs"]) if accuracy else 0,
             kind=_KINDS.get(accuracy.get("split", ""), "song"),
-            ccc=interval(accuracy["ccc"]["mean"]) if accuracy else None,
-            loss=interval(accuracy["loss"]["mean"]) if accuracy else None,
+            ccc=_interval(accuracy["ccc"]["mean"]) if accuracy else None,
+            loss=_interval(accuracy["loss"]["mean"]) if accuracy else None,
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BundleError(
@@ -82,3 +82,19 @@ def cost_of(entry: Mapping[str, Any]) -> PrecisionCost:
 def psnr_words(psnr: float | None) -> str:
     """A peak signal-to-noise ratio of an artifact that was run."""
     return "no noise" if psnr is None else f"{psnr:.0f} dB"
+
+
+def _interval(value: object) -> Interval:
+    low, figure, high = (_finite(_table(value)[name]) for name in ("low", "value", "high"))
+    # A figure without its interval is not one that this project states.
+    return UNDEFINED if figure is None or low is None or high is None else Interval(figure, low, high)
+
+
+def _finite(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"a table is wanted, not {value!r:.40}")
+    return value

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, Bundle
-from sentio_mobile.bundle.figures import Figures, read_figures
 from sentio_mobile.bundle.flatten import flatten
 from sentio_mobile.metrics.agreement import paired_difference
 from sentio_mobile.metrics.bootstrap import DIMENSIONS, Interval
+from sentio_mobile.metrics.evaluation import SplitEvaluation
 
 SPLITS = ("val", "test")
 
@@ -187,21 +187,24 @@ def _agreements(split: str, before: Bundle, after: Bundle) -> list[Agreement]:
     return rows
 
 
-def _figures(bundle: Bundle, split: str) -> Figures | None:
-    return read_figures(bundle.evaluation(), split) if EVALUATION in bundle.manifest["files"] else None
+def _figures(bundle: Bundle, split: str) -> SplitEvaluation | None:
+    if EVALUATION not in bundle.manifest["files"]:
+        return None
+    evaluation = bundle.evaluation()
+    return evaluation.test if split == "test" else evaluation.val
 
 
-def _paired(old: Figures | None, new: Figures | None) -> dict[str, Interval]:
+def _paired(old: SplitEvaluation | None, new: SplitEvaluation | None) -> dict[str, Interval]:
     """The second's CCC less the first's, where both answered for the same songs with the same labels."""
     if (
         old is None
         or new is None
         or not old.songs
         or old.songs != new.songs
-        or not np.array_equal(old.truth, new.truth)
+        or not np.array_equal(old.labels, new.labels)
     ):
         return {}
-    return paired_difference(old.truth, old.predicted, new.predicted, seed=old.seed or 0)
+    return paired_difference(old.labels, old.predictions, new.predictions, seed=old.bootstrap.seed)
 
 
 def _movement(before: Bundle, after: Bundle) -> Movement:

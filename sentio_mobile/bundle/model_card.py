@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from sentio_mobile.bundle.costs import cost_of
-from sentio_mobile.bundle.figures import Figures, read_coverage, read_figures, read_retention
 from sentio_mobile.bundle.flatten import flatten
 from sentio_mobile.bundle.licence import UNKNOWN, hub_fields, licence_id
 from sentio_mobile.errors import InputError
-from sentio_mobile.metrics.bootstrap import Interval
+from sentio_mobile.metrics.evaluation import Coverage, Evaluation, SplitEvaluation, TeacherEvaluation
 from sentio_mobile.spec import FORMS, OUTPUTS, ModelSpec
 
 CARD = "MODEL_CARD.md"
@@ -25,7 +24,7 @@ _TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 _LONGEST = 160
 
 
-def model_card(manifest: Mapping[str, Any], evaluation: Mapping[str, Any], licence: str = UNKNOWN) -> str:
+def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, licence: str = UNKNOWN) -> str:
     """The card of a bundle, as Markdown.
 
     Args:
@@ -49,13 +48,12 @@ def model_card(manifest: Mapping[str, Any], evaluation: Mapping[str, Any], licen
     return environment.get_template(_TEMPLATE.name).render(_view(manifest, evaluation, licence_id(licence)))
 
 
-def _view(manifest: Mapping[str, Any], evaluation: Mapping[str, Any], licence: str) -> dict[str, Any]:
+def _view(manifest: Mapping[str, Any], evaluation: Evaluation, licence: str) -> dict[str, Any]:
     spec = _spec(manifest["spec"])
     provenance = _table(manifest.get("provenance"))
     artifacts = [_artifact(entry, manifest["files"]) for entry in manifest["artifacts"]]
     fed = [form for form in FORMS if form in {artifact["form"] for artifact in artifacts}]
     labels = {f"{one['format']} {one['form']} {one['precision']}" for one in artifacts}
-    teacher = _table(evaluation.get("teacher"))
     return {
         "hub": hub_fields(licence),
         "licence": None if licence.lower() == UNKNOWN else licence,
@@ -70,11 +68,11 @@ def _view(manifest: Mapping[str, Any], evaluation: Mapping[str, Any], licence: s
         "refused": [label for label in _table(manifest.get("refused")) if label not in labels],
         "kept": [label for label in _table(manifest.get("refused")) if label in labels],
         "judged": [artifact["cost"] for artifact in artifacts if artifact["cost"].songs],
-        "splits": [(words, read_figures(evaluation, name)) for name, words in _SPLITS.items()],
+        "splits": [(_SPLITS["test"], evaluation.test), (_SPLITS["val"], evaluation.val)],
         "measured": _measured,
-        "retention": read_retention(evaluation),
-        "teacher": _teacher(teacher) if teacher else None,
-        "coverage": _shares(read_coverage(evaluation)),
+        "retention": evaluation.retention,
+        "teacher": _teacher(evaluation.teacher) if evaluation.teacher else None,
+        "coverage": _shares(evaluation.test.coverage) if evaluation.test and evaluation.test.coverage else [],
         "origin": _origin(provenance),
         "checkpoint": str(provenance.get("checkpoint_sha256") or ""),
         "recipe": flatten(_table(provenance.get("recipe"))),
@@ -105,7 +103,7 @@ def _artifact(entry: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) 
     }
 
 
-def _measured(figures: Figures) -> list[tuple[str, str, str]]:
+def _measured(figures: SplitEvaluation) -> list[tuple[str, str, str]]:
     """A row for each of valence, arousal and their mean: CCC with its interval, and the mean absolute error."""
     errors = {name: _decimal(figures.mae.get(name)) for name in OUTPUTS}
     return [(name, str(ccc), errors.get(name, "")) for name, ccc in figures.ccc.items()]
@@ -129,21 +127,18 @@ def _origin(provenance: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _teacher(teacher: Mapping[str, Any]) -> dict[str, Any]:
+def _teacher(teacher: TeacherEvaluation) -> dict[str, Any]:
     return {
-        "architecture": str(_table(teacher.get("spec")).get("architecture") or "network"),
-        "parameters": _whole(teacher.get("parameters")),
-        "test": read_figures(teacher, "test"),
-        "labels": _table(teacher.get("data")).get("labels"),
+        "architecture": teacher.spec.architecture,
+        "parameters": teacher.parameters,
+        "test": teacher.test,
+        "labels": None if teacher.data is None else teacher.data.labels,
     }
 
 
-def _shares(coverage: Mapping[str, Interval]) -> list[str]:
+def _shares(coverage: Coverage) -> list[str]:
     """Shares of songs in words, each with its interval."""
-    return [
-        f"{name} undefined" if None in (c.value, c.low, c.high) else f"{name} {c.value:.0%} [{c.low:.0%}, {c.high:.0%}]"
-        for name, c in coverage.items()
-    ]
+    return [f"{name} {c.share:.0%} [{c.low:.0%}, {c.high:.0%}]" for name, c in coverage.outputs.items()]
 
 
 def _spec(values: Mapping[str, Any]) -> ModelSpec:

@@ -77,15 +77,15 @@ def check(folder: Path, key_file: Path, as_json: bool) -> None:
 @json_option
 def diff(before: Path, after: Path, as_json: bool) -> None:
     """Show how bundle B differs from bundle A, released before it. The exit status is 0 either way."""
-    import dataclasses
     import json
 
+    from sentio_mobile._internal.records import to_plain
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.bundle.diff import compare
 
     found = compare(open_bundle(before), open_bundle(after))
     if as_json:
-        click.echo(json.dumps({"same": found.same, **dataclasses.asdict(found)}, indent=2, allow_nan=False))
+        click.echo(json.dumps({"same": found.same, **to_plain(found)}, indent=2, allow_nan=False))
     else:
         _show(found, before, after)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import rich_click as click
@@ -105,16 +106,23 @@ def distill(
             overwrite=force,
             progress=progress,
         )
-    if off := student.recipe["plan"]["off"]:
+    if off := _terms_off(student.recipe):
         stderr.print(
             f"[yellow]note:[/] the teacher has no attention blocks, so {' and '.join(off)} were off, and only its "
             "predictions were learned",
             soft_wrap=True,
         )
-    show_evaluation("teacher", student.evaluation["teacher"]["test"])
-    show_evaluation("student", student.evaluation["test"])
-    show_retention(student.evaluation["retention"])
+    evaluation = student.evaluation
+    show_evaluation("teacher", evaluation.teacher.test if evaluation.teacher else None)
+    show_evaluation("student", evaluation.test)
+    show_retention(evaluation.retention)
     _show_next(out, "--format all")
+
+
+def _terms_off(recipe: Mapping[str, object]) -> list[str]:
+    """Loss terms that the recipe asked for and the teacher could not give."""
+    plan = recipe.get("plan")
+    return list(map(str, plan["off"])) if isinstance(plan, dict) else []
 
 
 def _finetune(
@@ -145,13 +153,15 @@ def _finetune(
     loaded = Checkpoint.load(student)
     with ProgressBars() as progress:
         finetuned = finetune(loaded, songs, recipe=settings, out=out, progress=progress, overwrite=force, extra=extra)
-    show_evaluation("before", finetuned.evaluation["teacher"]["test"])
-    show_evaluation("after, fp32", finetuned.evaluation["test"])
-    show_evaluation("after, int8", finetuned.evaluation["rounded"]["test"])
-    before, after = (finetuned.evaluation["rounding"][when] for when in ("before", "after"))
-    console.print(
-        f"Rounding moves a prediction by {after:.3f}, before by {before:.3f} (RMS, validation songs, simulated)"
-    )
+    evaluation = finetuned.evaluation
+    show_evaluation("before", evaluation.teacher.test if evaluation.teacher else None)
+    show_evaluation("after, fp32", evaluation.test)
+    show_evaluation("after, int8", evaluation.fake_quantized)
+    if error := evaluation.quantization_error:
+        console.print(
+            f"Rounding moves a prediction by {error.after:.3f}, before by {error.before:.3f} (RMS, validation songs, "
+            "simulated)"
+        )
     _show_next(out, "--format tflite --precision int8-full --data DATA")
 
 

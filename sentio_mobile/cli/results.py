@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
@@ -13,30 +12,30 @@ from sentio_mobile.cli.options import console
 if TYPE_CHECKING:
     from sentio_mobile.benchmarks.summary import Summary
     from sentio_mobile.evaluation.results import EvaluationRun
+    from sentio_mobile.metrics.bootstrap import Interval
+    from sentio_mobile.metrics.evaluation import SplitEvaluation
 
 _COLOURS = {"pass": "green", "fail": "red", "not measured": "yellow"}
 
 
-def show_evaluation(who: str, evaluation: Mapping[str, Any]) -> None:
-    """Print the CCC of one model with its interval, for each dimension and the mean."""
-    from sentio_mobile.metrics.bootstrap import Interval
-
-    parts = [f"{name} {Interval(**values['ccc'])}" for name, values in evaluation["metrics"].items()]
-    console.print(f"{who}: CCC on {evaluation['n']} test songs (95% interval): {', '.join(parts)}", markup=False)
-    if coverage := evaluation.get("coverage"):
+def show_evaluation(who: str, evaluation: SplitEvaluation | None) -> None:
+    """Print the CCC of one model on test songs with its interval, for each dimension and the mean."""
+    if evaluation is None:
+        return
+    parts = [f"{name} {ccc}" for name, ccc in evaluation.ccc.items()]
+    console.print(f"{who}: CCC on {evaluation.n} test songs (95% interval): {', '.join(parts)}", markup=False)
+    if coverage := evaluation.coverage:
         shares = ", ".join(
-            f"{name} {values['share']:.0%} [{values['low']:.0%}, {values['high']:.0%}] at +-{values['half_width']:.2f}"
-            for name, values in coverage.items()
-            if isinstance(values, dict)
+            f"{name} {output.share:.0%} [{output.low:.0%}, {output.high:.0%}] at +-{output.half_width:.2f}"
+            for name, output in coverage.outputs.items()
         )
-        console.print(f"coverage of the {coverage['asked']:.0%} intervals on test songs: {shares}", markup=False)
+        console.print(f"coverage of the {coverage.target:.0%} intervals on test songs: {shares}", markup=False)
 
 
-def show_retention(values: Mapping[str, Any]) -> None:
+def show_retention(retention: Interval | None) -> None:
     """Print the student's CCC over the teacher's."""
-    from sentio_mobile.metrics.bootstrap import Interval
-
-    console.print(f"retention (student / teacher, mean CCC): {Interval(**values)}", markup=False)
+    if retention is not None:
+        console.print(f"retention (student / teacher, mean CCC): {retention}", markup=False)
 
 
 def show_summary(summary: Summary) -> None:

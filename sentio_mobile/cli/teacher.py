@@ -97,7 +97,7 @@ def train(
             overwrite=force,
             progress=progress,
         )
-    show_evaluation("teacher", checkpoint.evaluation["test"])
+    show_evaluation("teacher", checkpoint.evaluation.test)
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt",
         soft_wrap=True,

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import new_folder, sha256
 from sentio_mobile._internal.records import Count, Record, Seed, Sha256, Share, Text, read_record, write_record
-from sentio_mobile.data.prepared import DataOrigin
 from sentio_mobile.errors import DataError
-from sentio_mobile.spec import AudioSpec
+from sentio_mobile.spec import AudioSpec, DataOrigin
 
 MELS, LABELS, SHEET = "mels.f16", "labels.csv", "gan-samples.json"
 OLD_SHEET = "synthetic.json"

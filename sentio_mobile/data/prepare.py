@@ -21,14 +21,14 @@ from sentio_mobile.data.clip_table import SONGS, write_clip_rows
 from sentio_mobile.data.clips import FileClips, clips_of_file, in_order
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.journal import Index
-from sentio_mobile.data.prepared import SHEET, STORE, UNLABELLED, DataSheet, SplitName, fingerprint_of
+from sentio_mobile.data.prepared import SHEET, STORE, UNLABELLED, DataSheet, fingerprint_of
 from sentio_mobile.data.songs import Song
 from sentio_mobile.data.sources import Source, read_source
 from sentio_mobile.data.splits import SplitList, split_songs
 from sentio_mobile.data.store import is_store, key_of, remove_store
 from sentio_mobile.data.store_writer import StoreWriter
 from sentio_mobile.errors import AudioError, DataError, OutputError
-from sentio_mobile.spec import AudioSpec
+from sentio_mobile.spec import AudioSpec, SplitName
 
 MAX_UNUSABLE = 0.05
 """Share of songs that may be unusable. More of them point to a fault of the whole source, and preparation stops."""

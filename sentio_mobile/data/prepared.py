@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
-from sentio_mobile._internal.records import Count, Record, Seed, Sha256, Size, Text, from_plain, read_plain
+from sentio_mobile._internal.records import Count, Record, Seed, Sha256, Text, from_plain, read_plain
 from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
 from sentio_mobile.data.songs import Labels, Layout, Scale
 from sentio_mobile.data.splits import SPLITS
 from sentio_mobile.data.store import Store, open_store
 from sentio_mobile.errors import DataError
-from sentio_mobile.spec import AudioSpec
+from sentio_mobile.spec import AudioSpec, DataOrigin, SplitName
 
 STORE, SHEET = "store", "data.json"
 SCHEMA = 2
@@ -33,21 +32,10 @@ SCHEMA = 2
 UNLABELLED = "unlabelled"
 """The only split of songs without labels."""
 
-SplitName = Literal["train", "val", "test", "unlabelled"]
 Fraction = Annotated[float, Meta(gt=0, lt=1)]
 Line = Annotated[str, Meta(max_length=16_384)]
 """A line for people, which may name a long path."""
 Lines = Annotated[tuple[Line, ...], Meta(max_length=1_000_000)]
-
-
-class DataOrigin(Record, frozen=True, kw_only=True):
-    """The songs that a model was trained on, as its checkpoint states them."""
-
-    labels: Literal["rated", "generated", "none", "classes"]  # who labelled them; "classes" for sounds in class folders
-    source: Text  # name of the folder or the CSV that was prepared
-    fingerprint: Sha256  # hash of songs, splits, labels and clips
-    songs: dict[SplitName, Size] = msgspec.field(default_factory=dict)  # number of songs in each split
-    split_seed: Seed | None = None  # seed of the split; None where the splits were given
 
 
 class DataSheet(Record, frozen=True, kw_only=True):

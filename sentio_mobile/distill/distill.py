@@ -105,7 +105,7 @@ def distill(
         extras=extras,
     )
     evaluation = evaluate_student(Checkpoint(model=model, spec=spec), teacher, data, recipe.training.seed)
-    spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
+    spec, evaluation = with_uncertainty(spec, evaluation)
     made_by = {**to_plain(recipe), "plan": to_plain(plan), "extra_clips": [len(songs) for songs in extras.material]}
     made_by["answers"] = None if answers is None else answers.digest
     checkpoint = Checkpoint(

@@ -9,7 +9,6 @@ import copy
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import lightning
 import numpy as np
@@ -24,8 +23,8 @@ from sentio_mobile.distill.config import QatRecipe
 from sentio_mobile.distill.self_distillation import SelfDistillation
 from sentio_mobile.distill.student_evaluation import evaluate_student
 from sentio_mobile.errors import CheckpointError, DataError
-from sentio_mobile.metrics.agreement import evaluate
 from sentio_mobile.metrics.conformal import with_uncertainty
+from sentio_mobile.metrics.evaluation import QuantizationError, evaluate
 from sentio_mobile.models.blocks import unfold_norms
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.config import MobileViTSettings
@@ -101,14 +100,16 @@ def finetune(
     model = copy.deepcopy(student.model)
     unfold_norms(model, plain)
     model.requires_grad_(True).eval()
-    evaluation: dict[str, Any] = evaluate_student(
-        Checkpoint(model=model, spec=spec), student, data, recipe.training.seed
-    )
+    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), student, data, recipe.training.seed)
     test = data.split("test")
     answers = predict(network, spec, data, "test")
-    evaluation["rounded"] = {"test": evaluate(test.song_ids, test.labels, answers, recipe.training.seed)}
-    evaluation["rounding"] = {"before": before, "after": _distance(predict(network, spec, data, "val"), taught)}
-    spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
+    after = _distance(predict(network, spec, data, "val"), taught)
+    evaluation = replace_fields(
+        evaluation,
+        fake_quantized=evaluate(test.song_ids, test.labels, answers, recipe.training.seed),
+        quantization_error=QuantizationError(before=before, after=after),
+    )
+    spec, evaluation = with_uncertainty(spec, evaluation)
     made_by = {
         **to_plain(recipe),
         "model": to_plain(settings),

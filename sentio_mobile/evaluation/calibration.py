@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import Record
 from sentio_mobile.evaluation.evaluated_model import Predictions
 from sentio_mobile.metrics.conformal import coverage_on, uncertainty_of
+from sentio_mobile.metrics.evaluation import Coverage
 from sentio_mobile.spec import Uncertainty
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Nominal coverages that are measured."""
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Measured coverage of split-conformal intervals on songs that they were not made from.
+class Calibration(Record, frozen=True, kw_only=True):
+    """Measured coverage of split-conformal intervals on songs that they were not made from."""
 
-    Attributes:
-        levels: Coverage at each level that the validation songs suffice for, as `coverage_on` gives it.
-        shipped: Coverage of the intervals that the model itself states; None where it states none.
-    """
-
-    levels: list[dict[str, Any]]
-    shipped: dict[str, Any] | None
+    levels: Annotated[tuple[Coverage, ...], Meta(max_length=100)]  # each level that the validation songs suffice for
+    shipped: Coverage | None  # the intervals that the model itself states; None where it states none
 
 
 def calibration(
@@ -48,6 +44,6 @@ def calibration(
     """
     uncertainties = [uncertainty_of(val_truth, val_predicted, level) for level in LEVELS]
     return Calibration(
-        [coverage_on(one, truth, predicted) for one in uncertainties if one is not None],
-        None if shipped is None else coverage_on(shipped, truth, predicted),
+        levels=tuple(coverage_on(one, truth, predicted) for one in uncertainties if one is not None),
+        shipped=None if shipped is None else coverage_on(shipped, truth, predicted),
     )

@@ -108,22 +108,23 @@ def calibration_chart(calibration: Calibration) -> Chart:
     def draw(axes: Axes) -> None:
         axes.plot([0.4, 1], [0.4, 1], color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
         for name, (colour, mark, dash) in zip(OUTPUTS, _MARKS, strict=True):
-            asked = [level["asked"] for level in calibration.levels]
-            share = [level[name]["share"] for level in calibration.levels]
+            targets = [level.target for level in calibration.levels]
+            measured = [level.outputs[name] for level in calibration.levels]
             axes.vlines(
-                asked,
-                [level[name]["low"] for level in calibration.levels],
-                [level[name]["high"] for level in calibration.levels],
+                targets,
+                [coverage.low for coverage in measured],
+                [coverage.high for coverage in measured],
                 color=colour,
                 linewidth=1,
                 alpha=0.6,
             )
-            axes.plot(asked, share, marker=mark, markersize=4.5, linestyle=dash, color=colour, label=name)
+            share = [coverage.share for coverage in measured]
+            axes.plot(targets, share, marker=mark, markersize=4.5, linestyle=dash, color=colour, label=name)
         axes.set(xlim=(0.45, 1), ylim=(0, 1.03), xlabel="nominal coverage", ylabel="measured coverage")
         axes.legend(loc="lower right", frameon=False, labelcolor=LIGHT.ink)
 
     values = "; ".join(
-        f"{level['asked']:.0%}: valence {level['valence']['share']:.0%}, arousal {level['arousal']['share']:.0%}"
+        f"{level.target:.0%}: valence {level.valence.share:.0%}, arousal {level.arousal.share:.0%}"
         for level in calibration.levels
     )
     return make_chart(draw, (3.6, 3.0), f"Nominal and measured coverage of the intervals. {values}.")

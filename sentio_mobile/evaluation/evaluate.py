@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import replace, to_plain
+from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.latency import MIN_RUNS, Latency, measure_latency
 from sentio_mobile.data.clip_table import ClipRow
 from sentio_mobile.data.prepared import PreparedData
@@ -22,7 +22,6 @@ from sentio_mobile.evaluation.calibration import Calibration, calibration
 from sentio_mobile.evaluation.evaluated_model import EvaluatedModel, Predictions
 from sentio_mobile.evaluation.predictions import model_clips, predict_from_audio, predict_from_store
 from sentio_mobile.evaluation.results import (
-    BootstrapSettings,
     EvaluationRun,
     ModelEvaluation,
     Over,
@@ -34,6 +33,7 @@ from sentio_mobile.evaluation.slices import slices
 from sentio_mobile.evaluation.weak_labels import evaluate_weak_labels
 from sentio_mobile.evaluation.worst_songs import error_factors, worst_songs
 from sentio_mobile.metrics.bootstrap import RESAMPLES, Resampling, measure, resample, table_of
+from sentio_mobile.metrics.evaluation import Bootstrap
 from sentio_mobile.metrics.significance import compare_models
 from sentio_mobile.models.checkpoint import package_versions
 from sentio_mobile.spec import OUTPUTS
@@ -133,9 +133,9 @@ def evaluate_models(
         evaluations = [replace(one, latency=latencies[one.name]) for one in evaluations]
     return EvaluationRun(
         split=options.split,
-        bootstrap=BootstrapSettings(resamples=RESAMPLES, seed=options.seed, over=options.over),
+        bootstrap=Bootstrap(resamples=RESAMPLES, seed=options.seed, over=options.over),
         tolerance=options.tolerance,
-        data=to_plain(data.origin),
+        data=data.origin,
         notes=tuple(_notes(models, songs)),
         models=tuple(evaluations),
         comparisons=tuple(compare_models(split.labels, predictions, songs.resampling, options.tolerance)),
@@ -284,8 +284,8 @@ def _training_note(model: EvaluatedModel, data: PreparedData) -> str | None:
     """A model of other songs may have been trained on these too: a fingerprint cannot tell."""
     if model.training_data is None:
         return f"{model.name} does not record its training songs: it may have been trained on these"
-    if model.training_data.get("fingerprint") != data.sheet.fingerprint:
-        source = model.training_data.get("source", "unknown")
+    if model.training_data.fingerprint != data.sheet.fingerprint:
+        source = model.training_data.source
         return (
             f"{model.name} was trained on another preparation ({source}): make sure that it was not trained on these "
             "songs"

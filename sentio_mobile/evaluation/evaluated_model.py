@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import from_plain
 from sentio_mobile.audio.image import clip_to_mel, mel_to_input
 from sentio_mobile.bundle.bundle import MANIFEST, Bundle, open_bundle
 from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.formats.base import require_packages
 from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
+from sentio_mobile.metrics.evaluation import History
 from sentio_mobile.models.checkpoint import SHEET, Checkpoint
-from sentio_mobile.spec import OUTPUTS, Artifact, AudioSpec, Uncertainty
+from sentio_mobile.spec import OUTPUTS, Artifact, AudioSpec, DataOrigin, Uncertainty
 
 Predictions = NDArray[np.float32]
 """Valence and arousal, [songs, 2] or [clips, 2], in [-1, 1]."""
@@ -53,8 +55,8 @@ class EvaluatedModel:
     pooling: Literal["mean"] | None = None
     parameters: int | None = None
     training_seconds: float | None = None
-    history: Sequence[Mapping[str, float]] = ()
-    training_data: Mapping[str, Any] | None = None
+    history: History = ()
+    training_data: DataOrigin | None = None
     uncertainty: Uncertainty | None = None
     is_baseline: bool = False
 
@@ -99,9 +101,10 @@ def check_predictions(predictions: Predictions, name: str) -> Predictions:
     return predictions
 
 
-def training_seconds(history: Sequence[Mapping[str, float]]) -> float | None:
+def training_seconds(history: History) -> float | None:
     """Duration of a training: the sum over its epochs, validation included; None where an epoch's is not recorded."""
-    return sum(row["seconds"] for row in history) if history and all("seconds" in row for row in history) else None
+    seconds = [row.get("seconds") for row in history]
+    return sum(known) if history and len(known := [one for one in seconds if one is not None]) == len(history) else None
 
 
 def _from_checkpoint(path: Path, name: str) -> EvaluatedModel:
@@ -126,7 +129,7 @@ def _from_checkpoint(path: Path, name: str) -> EvaluatedModel:
         parameters=sum(p.numel() for p in checkpoint.model.parameters()),
         training_seconds=training_seconds(checkpoint.history),
         history=checkpoint.history,
-        training_data=checkpoint.data or None,
+        training_data=checkpoint.data,
         uncertainty=spec.uncertainty,
     )
 
@@ -156,8 +159,9 @@ def _from_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedMo
         return predict_inputs(np.concatenate([mel_to_input(log_mel, spec) for log_mel in log_mels]))
 
     provenance = bundle.manifest.get("provenance")
-    training_data = provenance.get("data") if isinstance(provenance, dict) else None
-    history = bundle.evaluation().get("history") or []
+    origin = provenance.get("data") if isinstance(provenance, dict) else None
+    training_data = from_plain(DataOrigin, origin, str(bundle.folder / MANIFEST), BundleError) if origin else None
+    history = bundle.evaluation().history
     return EvaluatedModel(
         name=name,
         kind=f"{spec.architecture} bundle, {artifact.label}",
@@ -170,7 +174,7 @@ def _from_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedMo
         parameters=bundle.manifest.get("parameters"),
         training_seconds=training_seconds(history),
         history=history,
-        training_data=training_data or None,
+        training_data=training_data,
         uncertainty=spec.uncertainty,
     )
 

@@ -14,7 +14,6 @@ from sentio_mobile._internal.pages import write_page
 from sentio_mobile._internal.records import write_record
 from sentio_mobile.benchmarks import charts as report_charts
 from sentio_mobile.benchmarks.formatting import DESKTOP, milliseconds
-from sentio_mobile.benchmarks.scores import SetScores, history_of
 from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
@@ -24,6 +23,7 @@ from sentio_mobile.evaluation.perturbations import PERTURBATIONS
 from sentio_mobile.evaluation.results import EVALUATION, EvaluationRun, ModelEvaluation
 from sentio_mobile.evaluation.slices import MIN_SONGS, MIN_SONGS_FOR_CCC
 from sentio_mobile.metrics.bootstrap import METRICS
+from sentio_mobile.metrics.evaluation import learning_curves, split_evaluation
 from sentio_mobile.spec import OUTPUTS
 from sentio_mobile.teacher.gan.spectrogram_chart import spectrogram_chart
 
@@ -86,26 +86,26 @@ def _model(result: ModelEvaluation, model: EvaluatedModel, run: EvaluationRun) -
     """What is shown of one model; a baseline has no charts."""
     if result.is_baseline:
         return {"result": result, "charts": None}
-    scores = SetScores(
-        ccc={name: row["ccc"] for name, row in result.metrics.items()},
-        mae={name: result.metrics[name]["mae"].value or 0.0 for name in OUTPUTS},
+    scores = split_evaluation(
+        result.metrics,
         songs=run.songs,
         truth=np.array(run.truth),
         predicted=np.array(result.predicted),
+        bootstrap=run.bootstrap,
     )
-    history = history_of(list(model.history))
+    curves = learning_curves(model.history)
     calibration = result.calibration
     return {
         "result": result,
         "charts": {
             "plane": report_charts.plane_chart(scores),
             "scatters": [report_charts.scatter_chart(scores, i) for i in range(len(OUTPUTS))],
-            "residuals": [charts.residual_chart(scores.truth, scores.predicted, i) for i in range(len(OUTPUTS))],
-            "map": charts.error_map(scores.truth, scores.predicted),
+            "residuals": [charts.residual_chart(scores.labels, scores.predictions, i) for i in range(len(OUTPUTS))],
+            "map": charts.error_map(scores.labels, scores.predictions),
             "calibration": charts.calibration_chart(calibration) if calibration and calibration.levels else None,
             "robustness": charts.robustness_chart(result.robustness) if result.robustness else None,
-            "curves": None if history is None else report_charts.history_chart(history, "student"),
-            "terms": None if history is None or not history.terms else report_charts.terms_chart(history),
+            "curves": None if curves is None else report_charts.history_chart(curves, "student"),
+            "terms": None if curves is None or not curves.terms else report_charts.terms_chart(curves),
             "shown": min(report_charts.MAX_SONGS, len(run.songs)),
         },
     }

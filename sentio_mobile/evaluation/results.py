@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Count, Finite, Name, NonNegative, Record, Seed, Size, Text, read_record
+from sentio_mobile._internal.records import Finite, Name, NonNegative, Record, Size, Text, read_record
 from sentio_mobile.benchmarks.latency import Latency
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import RecordError
@@ -18,7 +18,9 @@ from sentio_mobile.evaluation.slices import Slice
 from sentio_mobile.evaluation.weak_labels import WeakLabelResult
 from sentio_mobile.evaluation.worst_songs import Value, WorstSongs
 from sentio_mobile.metrics.bootstrap import Interval, Metric
+from sentio_mobile.metrics.evaluation import Bootstrap
 from sentio_mobile.metrics.significance import ModelComparison
+from sentio_mobile.spec import DataOrigin
 
 EVALUATION = "evaluation.json"
 MAX_SONGS = 100_000
@@ -84,24 +86,15 @@ class ModelEvaluation(Record, frozen=True, kw_only=True):
     predicted: Annotated[tuple[tuple[Finite, Finite], ...], Meta(max_length=MAX_SONGS)]
 
 
-class BootstrapSettings(Record, frozen=True, kw_only=True):
-    """How the intervals of an evaluation were computed."""
-
-    resamples: Count
-    seed: Seed
-    # What is drawn: single songs, or whole groups of them.
-    over: Over
-
-
 class EvaluationRun(Record, frozen=True, kw_only=True):
     """Several models on the same songs."""
 
     split: SplitName
-    bootstrap: BootstrapSettings
+    bootstrap: Bootstrap
     # Largest absolute error of a hit, in McNemar's test.
     tolerance: Annotated[float, Meta(gt=0, le=2)]
     # Origin and fingerprint of the songs.
-    data: dict[str, Any]
+    data: DataOrigin
     # What a reader must know to interpret the figures.
     notes: Annotated[tuple[Text, ...], Meta(max_length=1000)]
     models: Annotated[tuple[ModelEvaluation, ...], Meta(min_length=1, max_length=1000)]

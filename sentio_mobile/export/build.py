@@ -11,9 +11,8 @@ from typing import Any
 
 from sentio_mobile._internal.files import new_folder, sha256, write_json, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import replace, to_plain
+from sentio_mobile._internal.records import replace, to_plain, write_record
 from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
-from sentio_mobile.bundle.figures import read_figures
 from sentio_mobile.bundle.golden import make_golden
 from sentio_mobile.bundle.licence import licence_id
 from sentio_mobile.bundle.model_card import CARD, model_card
@@ -79,8 +78,6 @@ def build_bundle(
     for job in jobs:
         require_packages(format_ := get_format(job.format), format_.converters)
     loaded = Checkpoint.load(checkpoint)
-    for split in ("val", "test"):
-        read_figures(loaded.evaluation, split)  # a damaged one is reported before the work, not after it
     fold_norms(loaded.model)
     layer_weights(loaded.model, recipe.keep_float)
     calibration = None if data is None else collect_calibration(data, loaded.spec)
@@ -89,8 +86,8 @@ def build_bundle(
     with new_folder(out, overwrite) as part:
         golden = make_golden(loaded.model, loaded.spec, progress)
         golden.save(part / GOLDEN)
-        evaluation = {**loaded.evaluation, "history": loaded.history}
-        write_json(part / EVALUATION, evaluation)
+        evaluation = replace(loaded.evaluation, history=loaded.history)
+        write_record(part / EVALUATION, evaluation)
         logs = out.with_name(f"{out.name}-logs")
         artifacts, failed = _convert_all(
             checkpoint,
@@ -131,7 +128,7 @@ def build_bundle(
             "provenance": {
                 "checkpoint_sha256": sha256(checkpoint / WEIGHTS),
                 "recipe": loaded.recipe,
-                "data": loaded.data,
+                "data": to_plain(loaded.data),
                 "calibration": None if calibration is None else to_plain(calibration.origin),
                 "keep_float": list(recipe.keep_float),
             },
@@ -184,7 +181,8 @@ def _check_keep_float(recipe: ExportRecipe) -> None:
 
 def _stem(recipe: ExportRecipe, loaded: Checkpoint) -> str:
     """Beginning of file names: name, architecture, release, and the CCC on test songs if it is known."""
-    ccc = loaded.evaluation.get("test", {}).get("metrics", {}).get("mean", {}).get("ccc", {}).get("value")
+    test = loaded.evaluation.test
+    ccc = None if test is None else test.ccc["mean"].value
     measured = "" if ccc is None else f"-ccc{ccc:.2f}"
     return f"{recipe.name}-{loaded.spec.architecture}-v{recipe.release}{measured}"
 

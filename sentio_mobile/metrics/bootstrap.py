@@ -1,6 +1,6 @@
-"""Every figure of agreement with a bootstrap interval, from weighted moments.
+"""The bootstrap: every figure of agreement with its interval, from weighted moments.
 
-A bootstrap draws songs again and again; how often each was drawn is a weight. All resamples of a figure are then a
+A bootstrap draws songs with replacement; how often each was drawn is a weight. All resamples of a figure are then one
 product of two matrices, and any two figures of the same resampling can be compared, song by song.
 """
 
@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import Finite, Record
 from sentio_mobile.spec import OUTPUTS
 
 RESAMPLES = 2000
@@ -21,37 +22,39 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 DIMENSIONS: tuple[str, ...] = (*OUTPUTS, "mean")
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(Record, frozen=True):
     """A figure and its bootstrap 95% interval. None where it is undefined, as for labels that are all alike."""
 
-    value: float | None
-    low: float | None
-    high: float | None
+    value: Finite | None  # the figure itself
+    low: Finite | None  # lower end of the interval
+    high: Finite | None  # upper end of the interval
 
     def __str__(self) -> str:
         return self.words(2)
 
     def words(self, digits: int) -> str:
-        """The figure and its interval, with so many digits after the point."""
+        """The figure and its interval, with `digits` digits after the point."""
         if self.value is None or self.low is None or self.high is None:
             return "undefined"
-        # Adding zero takes the sign from what is rounded to nothing.
+        # Adding zero removes the sign of a negative number that is rounded to zero.
         value, low, high = (f"{round(x, digits) + 0.0:.{digits}f}" for x in (self.value, self.low, self.high))
         return f"{value} [{low}, {high}]"
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside of the interval as it is written, with two digits; never where there is none."""
+        """Whether zero lies outside the interval as it is written, with two digits; False without an interval."""
         return self.low is not None and self.high is not None and (round(self.low, 2) > 0 or round(self.high, 2) < 0)
 
 
 UNDEFINED = Interval(None, None, None)
 
+MetricTable = dict[str, dict[Metric, Interval]]
+"""Intervals by dimension and metric."""
+
 
 @dataclass(frozen=True)
 class Resampling:
-    """How often each song counts: once in the first row, and as often as it was drawn in each of the others.
+    """Weights of songs: 1 for each song in the first row, and how often it was drawn in each of the other rows.
 
     Attributes:
         weights: [1 + resamples, songs].
@@ -60,23 +63,29 @@ class Resampling:
     weights: NDArray[np.float64]
 
     def of(self, chosen: NDArray[np.bool_]) -> Resampling:
-        """The same draws, for some of the songs [songs]."""
+        """The same draws, for the chosen songs [songs] alone."""
         return Resampling(self.weights[:, chosen])
 
 
 def resample(songs: int, seed: int, groups: Sequence[str] | None = None, resamples: int = RESAMPLES) -> Resampling:
-    """Draw songs with replacement, or, where `groups` says which song is of which, whole groups of them.
+    """Draw songs with replacement, or whole groups of them.
 
-    Songs of one group are alike, so that a draw of single songs makes intervals that are too narrow for songs of groups
-    that were never heard; a draw of groups says how figures move with other groups.
+    Songs of one group are alike. Drawing single songs therefore makes intervals too narrow for songs of new groups;
+    drawing groups shows how figures vary with the groups.
+
+    Args:
+        songs: Number of songs.
+        seed: Random seed.
+        groups: Group of each song [songs]; None draws single songs.
+        resamples: Number of resamples.
     """
-    of_song = np.arange(songs) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    units = int(of_song.max()) + 1
+    unit_of_song = np.arange(songs) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    units = int(unit_of_song.max()) + 1
     drawn = np.random.default_rng(seed).integers(0, units, size=(resamples, units))
     counts = np.zeros((1 + resamples, units))
     counts[0] = 1
     np.add.at(counts, (np.arange(1, 1 + resamples)[:, None], drawn), 1)
-    return Resampling(counts[:, of_song])
+    return Resampling(counts[:, unit_of_song])
 
 
 def measure(
@@ -84,15 +93,15 @@ def measure(
 ) -> dict[Metric, NDArray[np.float64]]:
     """Each metric for all weights, [1 + resamples, outputs]; NaN where it is undefined.
 
-    CCC is Lin's (1989, equation 1) with population moments, R2 the share of the labels' variance that is explained,
-    which is negative where the labels' mean would be nearer. `slope` is that of the line from labels to answers: 1 is
-    as strong as the labels, 0 always the same; `bias` is mean answer less mean label. What sets answers in relation to
-    the labels' variance is undefined for labels that are all alike.
+    CCC is Lin's (1989, equation 1) with population moments. R2 is the share of the labels' variance that is explained;
+    it is negative where predicting the labels' mean would be better. `slope` is the slope of the regression of
+    predictions on labels: 1 where predictions vary as much as labels, 0 where they are constant. `bias` is the mean
+    prediction minus the mean label. Metrics relative to the labels' variance are undefined where all labels are equal.
 
     Args:
-        truth: labels [songs, outputs].
-        predicted: answers [songs, outputs].
-        resampling: of these songs.
+        truth: Labels [songs, outputs].
+        predicted: Predictions [songs, outputs].
+        resampling: Weights of these songs.
     """
     t, p = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     centre = t.mean(axis=0)
@@ -108,12 +117,12 @@ def measure(
         t_mean, p_mean, mse = mean(t), mean(p), mean(error**2)
         t_var, p_var = mean(t**2) - t_mean**2, mean(p**2) - p_mean**2
         covariance = mean(t * p) - t_mean * p_mean
-        # What rounding leaves of a variance that is zero.
+        # Rounding leaves a little of a variance that is zero.
         t_var, p_var = (np.where(v > 1e-12, v, 0.0) for v in (t_var, p_var))
         covariance = np.where(t_var * p_var > 0, covariance, 0.0)
         varied = np.where(t_var > 0, 1.0, np.nan)
         return {
-            "ccc": varied * 2 * covariance / (t_var + p_var + (t_mean - p_mean) ** 2),
+            "ccc": concordance(covariance, t_var, p_var, t_mean - p_mean),
             "mse": mse,
             "mae": mean(np.abs(error)),
             "rmse": np.sqrt(mse),
@@ -124,10 +133,22 @@ def measure(
         }
 
 
-def interval_of(samples: NDArray[np.float64]) -> Interval:
-    """The first of the samples, and between which values 95% of the others lie.
+def concordance(
+    covariance: NDArray[np.float64],
+    truth_variance: NDArray[np.float64],
+    predicted_variance: NDArray[np.float64],
+    mean_difference: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Lin's concordance correlation coefficient (1989, equation 1) from moments; NaN where all labels are equal."""
+    scale = truth_variance + predicted_variance + mean_difference**2
+    defined = truth_variance > 0
+    return np.divide(2 * covariance, scale, out=np.full_like(scale, np.nan), where=defined)
 
-    Undefined where the first is, or half of the others are.
+
+def interval_of(samples: NDArray[np.float64]) -> Interval:
+    """The first sample, with the interval that holds 95% of the others.
+
+    Undefined where the first sample is undefined, or half of the others are.
     """
     value, others = samples[0], samples[1:]
     usable = others[np.isfinite(others)]
@@ -143,7 +164,7 @@ def by_dimension(samples: NDArray[np.float64]) -> dict[str, Interval]:
     return {name: interval_of(column) for name, column in zip(DIMENSIONS, columns, strict=True)}
 
 
-def table_of(measured: Mapping[Metric, NDArray[np.float64]]) -> dict[str, dict[Metric, Interval]]:
-    """Every metric's interval, by dimension, from what `measure` gives."""
+def table_of(measured: Mapping[Metric, NDArray[np.float64]]) -> MetricTable:
+    """The interval of every metric, by dimension, from the result of `measure`."""
     by_metric = {metric: by_dimension(samples) for metric, samples in measured.items()}
     return {name: {metric: intervals[name] for metric, intervals in by_metric.items()} for name in DIMENSIONS}

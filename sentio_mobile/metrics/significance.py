@@ -1,55 +1,39 @@
-"""Is one model better than another? On the same songs, never by looking whether two intervals overlap."""
+"""Tests whether one model is better than another, on the same songs."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
+from sentio_mobile._internal.records import Name, Record, Share, Size
 from sentio_mobile.metrics.bootstrap import Interval, Resampling, by_dimension, measure
 from sentio_mobile.spec import OUTPUTS
 
 
-@dataclass(frozen=True)
-class McNemarTest:
-    """McNemar's exact test (1947) on songs whose answer lies within a tolerance of the label.
+class McNemarTest(Record, frozen=True, kw_only=True):
+    """McNemar's exact test (1947) on hits: songs whose prediction lies within a tolerance of the label."""
 
-    Attributes:
-        first_only: songs that the first model hits and the second misses.
-        second_only: the other way round.
-        p: how likely so uneven a count, or a more uneven one, is between equal models.
-        p_holm: the same, corrected for all tests of the table (Holm 1979).
-    """
-
-    first_only: int
-    second_only: int
-    p: float
-    p_holm: float
+    first_only: Size  # songs that only the first model hits
+    second_only: Size  # songs that only the second model hits
+    p: Share  # probability of so uneven a count, or a more uneven one, between equal models
+    p_holm: Share  # the same, corrected for all tests of the table (Holm 1979)
 
 
-@dataclass(frozen=True)
-class ModelComparison:
-    """Two models on the same songs.
+class ModelComparison(Record, frozen=True, kw_only=True):
+    """Two models on the same songs."""
 
-    Attributes:
-        first: name of the one.
-        second: name of the other.
-        difference: the second's CCC less the first's, by dimension, by a paired bootstrap.
-        hits: by output.
-    """
-
-    first: str
-    second: str
-    difference: dict[str, Interval]
-    hits: dict[str, McNemarTest]
+    first: Name  # name of the first model
+    second: Name  # name of the second model
+    difference: dict[Name, Interval]  # the second's CCC minus the first's by dimension, with paired bootstrap intervals
+    hits: dict[Name, McNemarTest]  # hits of valence and of arousal
 
     @property
     def verdict(self) -> str:
-        """What the mean CCC says, in words."""
+        """The result in words, by the mean CCC."""
         mean = self.difference["mean"]
         if mean.value is None:
             return "undefined"
@@ -59,34 +43,77 @@ class ModelComparison:
 
 
 def compare_models(
-    truth: NDArray[np.floating], answers: Mapping[str, NDArray[np.floating]], resampling: Resampling, tolerance: float
+    truth: NDArray[np.floating],
+    predictions: Mapping[str, NDArray[np.floating]],
+    resampling: Resampling,
+    tolerance: float,
 ) -> list[ModelComparison]:
-    """Every two models compared.
+    """Compare every two models.
 
     Args:
-        truth: labels [songs, 2].
-        answers: of each model, by its name [songs, 2].
-        resampling: of these songs.
-        tolerance: how far an answer may lie from its label to be a hit.
+        truth: Labels [songs, 2].
+        predictions: Predictions of each model, by its name [songs, 2].
+        resampling: Weights of these songs.
+        tolerance: Largest absolute error of a hit.
     """
-    ccc = {name: measure(truth, given, resampling)["ccc"] for name, given in answers.items()}
-    hit = {name: np.abs(given - truth) <= tolerance for name, given in answers.items()}
-    couples = list(itertools.combinations(answers, 2))
+    ccc = {name: measure(truth, predicted, resampling)["ccc"] for name, predicted in predictions.items()}
+    hit = {name: np.abs(predicted - truth) <= tolerance for name, predicted in predictions.items()}
+    couples = list(itertools.combinations(predictions, 2))
     counts = [
         (int((hit[a] & ~hit[b])[:, i].sum()), int((hit[b] & ~hit[a])[:, i].sum()))
         for a, b in couples
         for i in range(len(OUTPUTS))
     ]
-    raw = [binomtest(one, one + other).pvalue if one + other else 1.0 for one, other in counts]
-    tests = iter(McNemarTest(*count, p, q) for count, p, q in zip(counts, raw, holm(raw), strict=True))
+    raw = [sign_test(one, one + other) for one, other in counts]
+    tests = iter(
+        McNemarTest(first_only=one, second_only=other, p=p, p_holm=corrected)
+        for (one, other), p, corrected in zip(counts, raw, holm(raw), strict=True)
+    )
     return [
-        ModelComparison(a, b, by_dimension(ccc[b] - ccc[a]), {output: next(tests) for output in OUTPUTS})
+        ModelComparison(
+            first=a,
+            second=b,
+            difference=by_dimension(ccc[b] - ccc[a]),
+            hits={output: next(tests) for output in OUTPUTS},
+        )
         for a, b in couples
     ]
 
 
+def sign_test(successes: int, trials: int) -> float:
+    """The two-sided p-value of the exact binomial test of a fair coin; 1 without trials."""
+    smaller = min(successes, trials - successes)
+    if 2 * smaller >= trials:
+        return 1.0
+    # Logarithms of the binomial coefficients from 0 to `smaller`: the coefficients themselves overflow.
+    steps = np.arange(smaller)
+    logs = np.concatenate([[0.0], np.cumsum(np.log((trials - steps) / (steps + 1)))])
+    tail = np.exp(logs - logs.max()).sum() * math.exp(logs.max() - trials * math.log(2))
+    return min(1.0, 2 * float(tail))
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """Wilson's interval of a share (1927); 95% by default.
+
+    Args:
+        successes: Number of successes.
+        trials: Number of trials, at least 1.
+        z: Quantile of the standard normal distribution.
+
+    Returns:
+        The lower and the upper end.
+    """
+    share = successes / trials
+    scale = 1 + z**2 / trials
+    centre = (share + z**2 / (2 * trials)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == trials else min(1.0, centre + half)
+    return low, high
+
+
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): no test is called for by chance more often than one alone would be."""
+    """Holm's step-down correction (1979): the chance of any false positive is no higher than that of one test alone."""
     order = np.argsort(p)
     raised = np.maximum.accumulate([min(1.0, (len(p) - rank) * p[i]) for rank, i in enumerate(order)] or [0.0])
     corrected = np.empty(len(p))

@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -15,10 +15,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sentio_mobile import __version__
-from sentio_mobile._internal.files import new_folder, read_json, sha256, write_json
+from sentio_mobile._internal.files import new_folder, sha256
+from sentio_mobile._internal.records import Count, Name, Record, Sha256, from_plain, read_plain, write_record
 from sentio_mobile.errors import CheckpointError, InputError
+from sentio_mobile.metrics.evaluation import Evaluation, History
 from sentio_mobile.models.registry import build
-from sentio_mobile.spec import ModelSpec
+from sentio_mobile.spec import DataOrigin, ModelSpec
 
 MAKERS = (
     "torchvision",
@@ -31,87 +33,133 @@ MAKERS = (
     "ai-edge-litert",
     "coremltools",
 )
-"""Packages whose versions go into checkpoints and bundles, beside torch's."""
+"""Packages whose versions are written to checkpoints and bundles, besides torch."""
 
 WEIGHTS, SHEET = "model.safetensors", "checkpoint.json"
+
+SCHEMA = 2
+"""Version of the sheet. Version 1 had no number in it."""
+
+Details = dict[str, object]
+"""The settings that made a checkpoint, as plain JSON values: shown to people, and interpreted by no other stage."""
+
+
+class CheckpointSheet(Record, frozen=True, kw_only=True):
+    """checkpoint.json: everything that is known about a trained network but its weights."""
+
+    schema: Literal[2] = 2  # version of this record
+    spec: ModelSpec  # architecture, input and output
+    weights_sha256: Sha256  # hash of the file of weights
+    parameters: Count  # number of weights
+    recipe: Details  # settings that it was trained with
+    history: History  # the training, one row per epoch; empty where there was none
+    evaluation: Evaluation  # metrics on validation and test songs
+    data: DataOrigin | None  # songs that it was trained on; None where that is not known
+    versions: dict[Name, Name]  # packages that made it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A trained network and everything that is known about it.
 
-    `recipe` is what it was trained with, `history` one row an epoch, `evaluation` its metrics on validation and test
-    songs, `data` the fingerprint and origin of the songs, `versions` the packages that made it.
+    Attributes:
+        model: The network.
+        spec: Its architecture, input and output.
+        recipe: Settings that it was trained with.
+        history: The training, one row per epoch.
+        evaluation: Metrics on validation and test songs.
+        data: Songs that it was trained on; None where that is not known.
+        versions: Packages that made it; empty for those of this process.
     """
 
     model: nn.Module
     spec: ModelSpec
-    recipe: dict[str, Any] = field(default_factory=dict)
-    history: list[dict[str, float]] = field(default_factory=list)
-    evaluation: dict[str, Any] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
+    recipe: Details = field(default_factory=dict)
+    history: History = ()
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    data: DataOrigin | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
     def save(self, folder: Path, overwrite: bool = False) -> None:
         """Write the checkpoint, all of it or nothing.
 
+        Args:
+            folder: The checkpoint folder to write.
+            overwrite: Whether an existing folder gives way.
+
         Raises:
             OutputError: `folder` cannot be written, or exists and `overwrite` is false.
         """
         with new_folder(folder, overwrite) as part:
-            sheet = {
-                "spec": self.spec.to_dict(),
-                "weights_sha256": save_weights(self.model, part / WEIGHTS),
-                "parameters": sum(p.numel() for p in self.model.parameters()),
-                "recipe": self.recipe,
-                "history": self.history,
-                "evaluation": self.evaluation,
-                "data": self.data,
-                "versions": self.versions or package_versions(),
-            }
-            write_json(part / SHEET, sheet)
+            sheet = CheckpointSheet(
+                spec=self.spec,
+                weights_sha256=save_weights(self.model, part / WEIGHTS),
+                parameters=sum(p.numel() for p in self.model.parameters()),
+                recipe=self.recipe,
+                history=self.history,
+                evaluation=self.evaluation,
+                data=self.data,
+                versions=self.versions or package_versions(),
+            )
+            write_record(part / SHEET, sheet)
 
     @classmethod
     def load(cls, folder: Path) -> Checkpoint:
         """Read a checkpoint; the network comes back in evaluation mode.
 
         Raises:
-            CheckpointError: the folder is missing, its weights are truncated, changed, or of another architecture.
+            CheckpointError: The folder is missing or was written by an older version, or its weights are truncated,
+                changed, or of another architecture.
         """
-        if not (folder / SHEET).is_file():
-            raise CheckpointError(f"{folder} is no checkpoint: it has no {SHEET}; give a folder that training wrote")
-        sheet = read_json(folder / SHEET, CheckpointError)
+        sheet = read_sheet(folder)
         try:
-            spec = ModelSpec.from_dict(sheet["spec"])
-            model = build(spec)
-            load_weights(model, folder / WEIGHTS, sheet["weights_sha256"], SHEET)
-        except KeyError as error:
-            raise CheckpointError(f"{folder / SHEET} lacks the field {error}; train again") from error
-        except CheckpointError:
-            raise
+            model = build(sheet.spec)
         except InputError as error:
             raise CheckpointError(f"{folder / SHEET}: {error}") from error
-        rest = {name: sheet[name] for name in ("recipe", "history", "evaluation", "data", "versions") if name in sheet}
-        return cls(model=model.eval(), spec=spec, **rest)
+        load_weights(model, folder / WEIGHTS, sheet.weights_sha256, SHEET)
+        return cls(
+            model=model.eval(),
+            spec=sheet.spec,
+            recipe=sheet.recipe,
+            history=sheet.history,
+            evaluation=sheet.evaluation,
+            data=sheet.data,
+            versions=sheet.versions,
+        )
+
+
+def read_sheet(folder: Path) -> CheckpointSheet:
+    """Read what is known about a checkpoint, without its weights.
+
+    Raises:
+        CheckpointError: The folder holds no checkpoint, or one that an older version wrote.
+    """
+    path = folder / SHEET
+    if not path.is_file():
+        raise CheckpointError(f"{folder} is no checkpoint: it has no {SHEET}; give a folder that training wrote")
+    values = read_plain(path, CheckpointError)
+    if isinstance(values, dict) and "spec" in values and values.get("schema", 1) == 1:
+        raise CheckpointError(f"{path} was written by an older version of sentio-mobile; train again")
+    return from_plain(CheckpointSheet, values, str(path), CheckpointError, complete=True)
 
 
 def save_weights(model: nn.Module, path: Path) -> str:
-    """Write a network's weights as safetensors, and give the file's hex SHA-256."""
+    """Write a network's weights as safetensors; returns the file's SHA-256 as hex digits."""
     save_file({name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}, path)
     return sha256(path)
 
 
 def load_weights(model: nn.Module, path: Path, digest: str, sheet: str) -> None:
-    """Read what `save_weights` wrote into a network of the same architecture.
+    """Load what `save_weights` wrote into a network of the same architecture.
 
     Args:
-        model: the network.
-        path: the file.
-        digest: its SHA-256, as the sheet beside it has it.
-        sheet: the sheet's name, for messages.
+        model: The network.
+        path: The file of weights.
+        digest: Its SHA-256, from the sheet beside it.
+        sheet: The sheet's name, for messages.
 
     Raises:
-        CheckpointError: the file is missing, changed, or of another architecture.
+        CheckpointError: The file is missing, changed, or of another architecture.
     """
     try:
         if sha256(path) != digest:
@@ -124,7 +172,7 @@ def load_weights(model: nn.Module, path: Path, digest: str, sheet: str) -> None:
 
 
 def weights_digest(model: nn.Module) -> str:
-    """Hex SHA-256 over a network's weights, in the order of its state dictionary."""
+    """SHA-256 over a network's weights in the order of its state dictionary, as hex digits."""
     digest = hashlib.sha256()
     for tensor in model.state_dict().values():
         digest.update(tensor.cpu().numpy().tobytes())

@@ -18,8 +18,8 @@ from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.errors import CheckpointError, DataError, LossError
-from sentio_mobile.metrics.agreement import evaluate
 from sentio_mobile.metrics.conformal import with_uncertainty
+from sentio_mobile.metrics.evaluation import Evaluation, evaluate
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.registry import build, settings_of, spec_of
 from sentio_mobile.models.vit import ViT
@@ -117,18 +117,17 @@ def train_teacher(
         if not error.history:
             raise
         kept = out.with_name(f"{out.name}.stopped")
-        Checkpoint(
-            model=model, spec=spec, recipe=made_by, history=error.history, evaluation={}, data=to_plain(data.origin)
-        ).save(kept, overwrite=True)
+        Checkpoint(model=model, spec=spec, recipe=made_by, history=error.history, data=data.origin).save(
+            kept, overwrite=True
+        )
         raise LossError(f"{error}; the best epoch before it is kept in {kept}", error.history) from error
-    evaluation = {
-        name: evaluate(split.song_ids, split.labels, predict(model, spec, data, name), recipe.training.seed)
-        for name, split in data.splits.items()
-        if name != "train"
-    }
-    spec, evaluation["test"]["coverage"] = with_uncertainty(spec, evaluation)
+    val, test = (
+        evaluate(split.song_ids, split.labels, predict(model, spec, data, split.name), recipe.training.seed)
+        for split in (data.split("val"), data.split("test"))
+    )
+    spec, evaluation = with_uncertainty(spec, Evaluation(val=val, test=test))
     checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=to_plain(data.origin)
+        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=data.origin
     )
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)

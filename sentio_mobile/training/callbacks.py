@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection
 from typing import Any, Protocol, runtime_checkable
@@ -51,11 +52,11 @@ class ShowProgress(Callback):
         self.progress.finish()
 
 
-class History(Callback):
+class EpochHistory(Callback):
     """One row an epoch; it travels with the trainer's checkpoints, so that a resumed run keeps its past."""
 
     def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, float | None]] = []
         self._begun = time.monotonic()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -64,7 +65,8 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Keep what was logged, and how long the epoch took, its validation included."""
-        row = {name: round(float(value), 6) for name, value in trainer.callback_metrics.items()}
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        row = {name: round(value, 6) if math.isfinite(value) else None for name, value in logged.items()}
         self.rows.append({"epoch": trainer.current_epoch, **row, "seconds": round(time.monotonic() - self._begun, 3)})
 
     def state_dict(self) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import LossError
+from sentio_mobile.metrics.evaluation import History
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.callbacks import (
     DeadLossTermGuard,
+    EpochHistory,
     GradualUnfreezing,
-    History,
     ShowProgress,
 )
 from sentio_mobile.training.config import TrainingSettings
@@ -44,7 +45,7 @@ def fit(
     what: str,
     hardware: Hardware = ONE_DEVICE,
     extras: ExtraData = NO_EXTRA_DATA,
-) -> list[dict[str, float]]:
+) -> History:
     """Train `model` in place and leave it with the weights of the best epoch, in evaluation mode.
 
     The trainer's own state is kept in `work` while training goes on. A later call with the same model, settings, data
@@ -76,7 +77,7 @@ def fit(
     ]  # fmt: skip
     key = hashlib.sha256(json.dumps(given).encode()).hexdigest()
     songs = SongDataModule(data, settings, extras, spec.pooling)
-    history = History()
+    history = EpochHistory()
     best = ModelCheckpoint(
         work, filename="best", monitor="val_ccc", mode="max", save_last=True, enable_version_counter=False
     )
@@ -112,7 +113,7 @@ def fit(
     if not trainer.is_global_zero:
         raise SystemExit(0)
     _restore(model, best.best_model_path)
-    return history.rows
+    return tuple(history.rows)
 
 
 def _restore(model: nn.Module, path: str) -> None:

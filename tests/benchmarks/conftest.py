@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -31,17 +30,18 @@ from sentio_mobile.export.conversion import ConversionJob, ConversionResult
 from sentio_mobile.formats.base import write_artifact
 from sentio_mobile.formats.forms import in_form
 from sentio_mobile.formats.registry import get_format
-from sentio_mobile.metrics.agreement import evaluate, retention
+from sentio_mobile.metrics.agreement import retention
+from sentio_mobile.metrics.evaluation import Evaluation, TeacherEvaluation, evaluate
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.spec import AudioSpec, Form, ModelSpec
+from sentio_mobile.spec import AudioSpec, DataOrigin, Form, ModelSpec
 
 HOSTILE = '<script>alert("x")</script>'
 
 
-def made_up_evaluation(songs: int = 60) -> dict[str, Any]:
+def made_up_evaluation(songs: int = 60) -> Evaluation:
     """Scores of a teacher and of a student that is a little worse, and curves that rise."""
     rng = np.random.default_rng(3)
     truth = rng.uniform(-0.8, 0.8, (songs, 2)).astype(np.float32)
@@ -50,17 +50,21 @@ def made_up_evaluation(songs: int = 60) -> dict[str, Any]:
     ids = (HOSTILE, *(f"song-{i:03d}" for i in range(1, songs)))
     # The hostile song is answered worst, so that it stands in the list of the worst.
     student[0] = -np.sign(truth[0])
-    kept = retention(truth, student, teacher, seed=0)
-    return {
-        "test": evaluate(ids, truth, student, seed=0),
-        "teacher": {"test": evaluate(ids, truth, teacher, seed=0), "spec": {}, "history": made_up_history(0.9, 12)},
-        "retention": dataclasses.asdict(kept),
-    }
+    return Evaluation(
+        test=evaluate(ids, truth, student, seed=0),
+        teacher=TeacherEvaluation(
+            test=evaluate(ids, truth, teacher, seed=0),
+            spec=ModelSpec(architecture="vit"),
+            parameters=85_800_000,
+            history=made_up_history(0.9, 12),
+        ),
+        retention=retention(truth, student, teacher, seed=0),
+    )
 
 
-def made_up_history(best: float, epochs: int) -> list[dict[str, float]]:
+def made_up_history(best: float, epochs: int) -> tuple[dict[str, float | None], ...]:
     """Rows as the trainer writes them."""
-    return [
+    return tuple(
         {
             "epoch": epoch,
             "train_loss": 1 / (1 + epoch),
@@ -69,7 +73,7 @@ def made_up_history(best: float, epochs: int) -> list[dict[str, float]]:
             "val_ccc": best * 0.95 * (1 - 0.65**epoch),
         }
         for epoch in range(epochs)
-    ]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -120,13 +124,13 @@ def make_bundle(
         answers = torch.atanh(torch.from_numpy(quick_golden(model, spec).output))
         model.output.weight.mul_(0.4 / answers.std(dim=0)[:, None])
         model.output.bias.sub_(answers.mean(dim=0)).mul_(0.4 / answers.std(dim=0))
-    origin = {
-        "labels": "generated",
-        "source": "music",
-        "fingerprint": "f" * 64,
-        "songs": {"train": 480, "validation": 60, "test": songs},
-        "split_seed": 0,
-    }
+    origin = DataOrigin(
+        labels="generated",
+        source="music",
+        fingerprint="f" * 64,
+        songs={"train": 480, "val": 60, "test": songs},
+        split_seed=0,
+    )
     checkpoint = Checkpoint(
         model=model,
         spec=spec,

@@ -11,10 +11,11 @@ from safetensors.numpy import load_file
 from support import MakeBundle, Sentio
 
 from sentio_mobile._internal.files import sha256, write_json
+from sentio_mobile._internal.records import write_record
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
 from sentio_mobile.bundle.golden import Golden
-from sentio_mobile.metrics.agreement import evaluate
+from sentio_mobile.metrics.evaluation import Evaluation, evaluate
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
 SPEC = ModelSpec(architecture="mobilevit", settings={"width": 64}, audio=AudioSpec(image_size=(14, 14)))
@@ -29,7 +30,7 @@ Edit = Callable[[Path, dict[str, Any]], None]
 
 
 @pytest.fixture(scope="session")
-def evaluation() -> dict[str, Any]:
+def evaluation() -> Evaluation:
     """Answers that are near the labels, for 12 validation and 20 test songs."""
     random = np.random.default_rng(5)
     found = {}
@@ -37,7 +38,7 @@ def evaluation() -> dict[str, Any]:
         truth = random.uniform(-0.8, 0.8, (n, 2)).astype(np.float32)
         answers = (0.7 * truth + random.normal(0, 0.2, (n, 2))).astype(np.float32)
         found[split] = evaluate(tuple(f"{split}-{i}" for i in range(n)), truth, answers, seed=0)
-    return found
+    return Evaluation(**found)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def facts() -> dict[str, Any]:
 
 
 @pytest.fixture
-def make_bundle(tmp_path: Path, facts: dict[str, Any], evaluation: dict[str, Any]) -> MakeBundle:
+def make_bundle(tmp_path: Path, facts: dict[str, Any], evaluation: Evaluation) -> MakeBundle:
     """Makes a bundle of this name, edited before its files are hashed."""
 
     def make(name: str, edit: Edit = lambda folder, facts: None) -> Path:
@@ -81,7 +82,7 @@ def make_bundle(tmp_path: Path, facts: dict[str, Any], evaluation: dict[str, Any
         sounds = load_file(ROOT / "export" / "golden" / "golden.safetensors")
         vectors = {"excerpt": sounds["excerpt"][:, :2000], "image": sounds["picture"].astype(np.float32)}
         Golden(**vectors, length=sounds["length"], output=sounds["output"]).save(folder / GOLDEN)
-        write_json(folder / EVALUATION, evaluation)
+        write_record(folder / EVALUATION, evaluation)
         edit(folder, stated)
         stated["files"] = {
             file.relative_to(folder).as_posix(): {"sha256": sha256(file), "bytes": file.stat().st_size}

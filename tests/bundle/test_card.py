@@ -1,17 +1,18 @@
 """A card says what a bundle says, nothing that it does not, and no name in it can say anything else."""
 
-import json
 import re
 from typing import Any
 
 import pytest
 import yaml
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.bundle.licence import hub_fields, licence_id
 from sentio_mobile.bundle.model_card import model_card
 from sentio_mobile.errors import BundleError, InputError
-
-NOTHING = {"value": None, "low": None, "high": None}
+from sentio_mobile.metrics.bootstrap import UNDEFINED, Interval
+from sentio_mobile.metrics.evaluation import Coverage, Evaluation, OutputCoverage, TeacherEvaluation
+from sentio_mobile.spec import DataOrigin, ModelSpec
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def rows(card: str) -> list[list[str]]:
     return [line.strip("| ").split(" | ") for line in card.splitlines() if line.startswith("| ")]
 
 
-def test_front_matter_is_what_the_hub_reads(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
+def test_front_matter_is_what_the_hub_reads(manifest: dict[str, Any], evaluation: Evaluation) -> None:
     front, _ = parts(model_card(manifest, evaluation, "Apache-2.0"))
     assert front == {
         "license": "apache-2.0",
@@ -47,7 +48,7 @@ def test_front_matter_is_what_the_hub_reads(manifest: dict[str, Any], evaluation
 
 
 def test_it_says_what_goes_in_and_comes_out(manifest: dict[str, Any]) -> None:
-    card = model_card(manifest, {}, "MIT")
+    card = model_card(manifest, Evaluation(), "MIT")
     assert "`waveform`: float32, 1 x 661500" in card
     assert "`spectrogram`: float32, 1 x 3 x 14 x 14" in card
     assert "`emotion`: float32, 1 x 2, in this order: `valence`, `arousal`. Each is from -1 to 1." in card
@@ -56,7 +57,7 @@ def test_it_says_what_goes_in_and_comes_out(manifest: dict[str, Any]) -> None:
     assert "8-bit integers in place of float32" not in card
     manifest["artifacts"] = [manifest["artifacts"][0] | {"precision": "int8-full"}]
     manifest["spec"]["pooling"] = "mean"
-    card = model_card(manifest, {}, "MIT")
+    card = model_card(manifest, Evaluation(), "MIT")
     assert "`spectrogram`: float32" not in card
     assert "8-bit integers in place of float32" in card
     assert "the mean over its clips" in card
@@ -64,7 +65,7 @@ def test_it_says_what_goes_in_and_comes_out(manifest: dict[str, Any]) -> None:
 
 def test_artifacts_have_precision_form_size_and_hash(manifest: dict[str, Any]) -> None:
     manifest["failed"] = {"tflite waveform": "killed by signal 9"}
-    card = model_card(manifest, {}, "MIT")
+    card = model_card(manifest, Evaluation(), "MIT")
     assert ["`onnx`", "`fp32`", "`waveform`", "`mobilevit-waveform-fp32.onnx`", "29.3 MB", f"`{'01' * 32}`"] in rows(
         card
     )
@@ -76,7 +77,7 @@ def test_artifacts_have_precision_form_size_and_hash(manifest: dict[str, Any]) -
 
 def test_what_fewer_bits_cost_stands_beside_each_artifact(manifest: dict[str, Any]) -> None:
     rounded = manifest["artifacts"][1]
-    card = model_card(manifest, {}, "MIT")
+    card = model_card(manifest, Evaluation(), "MIT")
     assert ["`coreml`", "`int8`", "`spectrogram`", *["not run"] * 2, *["not measured"] * 2] in rows(card)
     assert "No songs were given to measure CCC on" in card
     rounded["parity"] = {"verdict": "pass", "max_diff": 0.0123, "psnr": 38.4}
@@ -88,7 +89,7 @@ def test_what_fewer_bits_cost_stands_beside_each_artifact(manifest: dict[str, An
     }
     manifest["provenance"]["keep_float"] = ["blocks.0.up", "output"]
     manifest["refused"] = {"onnx waveform int8": "flat", "coreml spectrogram int8": "worse"}
-    card = model_card(manifest, {}, "MIT")
+    card = model_card(manifest, Evaluation(), "MIT")
     cells = ["1.2e-02", "38 dB", "0.51 [0.40, 0.60]", "0.004 [-0.002, 0.010]"]
     assert ["`coreml`", "`int8`", "`spectrogram`", *cells] in rows(card)
     assert "on 12 validation songs" in card
@@ -101,15 +102,14 @@ def test_what_fewer_bits_cost_stands_beside_each_artifact(manifest: dict[str, An
 def test_damaged_costs_are_refused(entry: dict[str, Any], manifest: dict[str, Any]) -> None:
     manifest["artifacts"][0].update(entry)
     with pytest.raises(BundleError, match=r"manifest\.json: what it says of an artifact's answers is damaged"):
-        model_card(manifest, {}, "MIT")
+        model_card(manifest, Evaluation(), "MIT")
 
 
-def test_figures_have_their_interval_and_songs(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
-    mean = evaluation["test"]["metrics"]["mean"]["ccc"]
-    words = f"{mean['value']:.2f} [{mean['low']:.2f}, {mean['high']:.2f}]"
-    teacher = {"test": evaluation["test"], "parameters": 85_800_000, "spec": {"architecture": "vit"}}
-    kept = {"value": 0.954, "low": 0.9, "high": 1.02}
-    card = model_card(manifest, {**evaluation, "teacher": teacher, "retention": kept}, "MIT")
+def test_figures_have_their_interval_and_songs(manifest: dict[str, Any], evaluation: Evaluation) -> None:
+    assert evaluation.test is not None
+    words = str(evaluation.test.ccc["mean"])
+    teacher = TeacherEvaluation(test=evaluation.test, parameters=85_800_000, spec=ModelSpec(architecture="vit"))
+    card = model_card(manifest, replace(evaluation, teacher=teacher, retention=Interval(0.954, 0.9, 1.02)), "MIT")
     assert "On 20 songs (test songs, read once):" in card
     assert "On 12 songs (validation songs" in card
     assert ["mean", words] == [cell for row in rows(card) if row[0] == "mean" for cell in row[:2]][:2]
@@ -122,20 +122,26 @@ def test_figures_have_their_interval_and_songs(manifest: dict[str, Any], evaluat
     assert "what listeners said of a song" in card
 
 
-def test_generated_songs_are_said_to_be_generated(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
+def test_generated_songs_are_said_to_be_generated(manifest: dict[str, Any], evaluation: Evaluation) -> None:
     manifest["provenance"]["data"]["labels"] = "generated"
     card = model_card(manifest, evaluation, "MIT")
     assert "**Its songs are generated.**" in card
     assert card.count("generated music with generated labels") == 2
     assert "listeners" not in card
     manifest["provenance"]["data"]["labels"] = "rated"
-    teacher = {"data": {"labels": "generated"}}
-    assert "which had learnt from generated music" in model_card(manifest, {"teacher": teacher}, "MIT")
+    assert evaluation.test is not None
+    teacher = TeacherEvaluation(
+        test=evaluation.test,
+        parameters=1,
+        spec=ModelSpec(architecture="vit"),
+        data=DataOrigin(labels="generated", source="music", fingerprint="f8" * 32),
+    )
+    assert "which had learnt from generated music" in model_card(manifest, Evaluation(teacher=teacher), "MIT")
 
 
 def test_what_nobody_measured_is_said_in_words(manifest: dict[str, Any]) -> None:
     manifest.update(provenance={}, versions={})
-    card = model_card(manifest, {}, "unknown")
+    card = model_card(manifest, Evaluation(), "unknown")
     for words in (
         "Licence: unknown.",
         "Nobody says who labelled its songs",
@@ -149,25 +155,37 @@ def test_what_nobody_measured_is_said_in_words(manifest: dict[str, Any]) -> None
     assert parts(card)[0]["license"] == "unknown"
 
 
-def test_what_is_undefined_is_said_in_words(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
-    flat = json.loads(json.dumps(evaluation["test"]))
-    flat["metrics"]["mean"]["ccc"] = NOTHING
-    nan = float("nan")
-    flat["metrics"]["valence"] = {"ccc": {"value": nan, "low": 0.0, "high": 1.0}, "mae": nan}
-    share = {"share": nan, "low": 0.2, "high": 0.9}
-    flat["coverage"] = {"asked": 0.9, "n": 20, "valence": share, "arousal": {**share, "share": 0.85}}
-    manifest["spec"]["uncertainty"] = {"coverage": 0.9, "half_width": [0.4, 0.5], "songs": 12}
-    manifest["provenance"]["recipe"] = {"rate": nan}
-    card = model_card(manifest, {"test": flat, "retention": NOTHING, "teacher": {"test": flat}}, "MIT")
+def test_what_is_undefined_is_said_in_words(manifest: dict[str, Any], evaluation: Evaluation) -> None:
+    assert evaluation.test is not None
+    metrics = evaluation.test.metrics
+    flat = replace(
+        evaluation.test,
+        metrics=replace(
+            metrics,
+            valence=replace(metrics.valence, ccc=UNDEFINED, mae=None),
+            mean=replace(metrics.mean, ccc=UNDEFINED),
+        ),
+    )
+    manifest["provenance"]["recipe"] = {"rate": float("nan")}
+    teacher = TeacherEvaluation(test=flat, parameters=1, spec=ModelSpec(architecture="vit"))
+    card = model_card(manifest, Evaluation(test=flat, retention=UNDEFINED, teacher=teacher), "MIT")
     assert ["valence", "undefined", "undefined"] in rows(card)
-    assert "these intervals held for valence undefined, arousal 85% [20%, 90%]" in card
     assert "what it keeps of that is undefined" in card
     assert not re.search(r"\bNaN\b|\bNone\b|\binf\b", card)
 
 
+def test_coverage_of_intervals_is_stated(manifest: dict[str, Any], evaluation: Evaluation) -> None:
+    assert evaluation.test is not None
+    output = OutputCoverage(share=0.85, low=0.2, high=0.9, half_width=0.4)
+    coverage = Coverage(target=0.9, n=20, valence=replace(output, share=0.8), arousal=output)
+    manifest["spec"]["uncertainty"] = {"coverage": 0.9, "half_width": [0.4, 0.5], "songs": 12}
+    card = model_card(manifest, replace(evaluation, test=replace(evaluation.test, coverage=coverage)), "MIT")
+    assert "these intervals held for valence 80% [20%, 90%], arousal 85% [20%, 90%]" in card
+
+
 def test_intervals_of_answers_are_stated(manifest: dict[str, Any]) -> None:
     manifest["spec"]["uncertainty"] = {"coverage": 0.9, "half_width": [0.41, 0.52], "songs": 12}
-    card = model_card(manifest, {}, "MIT").replace("\n", " ")
+    card = model_card(manifest, Evaluation(), "MIT").replace("\n", " ")
     assert "a probability of 90% the label of a song lies within 0.41 of `valence`, 0.52 of `arousal`" in card
     assert "12 validation songs" in card
 
@@ -175,7 +193,7 @@ def test_intervals_of_answers_are_stated(manifest: dict[str, Any]) -> None:
 NASTY = "x` | y | z\n---\n# [click](http://a) <img src=x>\x1b \x7f \u202e {{ 7 * 7 }}"
 
 
-def test_no_name_can_break_a_table_or_the_front_matter(manifest: dict[str, Any], evaluation: dict[str, Any]) -> None:
+def test_no_name_can_break_a_table_or_the_front_matter(manifest: dict[str, Any], evaluation: Evaluation) -> None:
     plain = model_card(manifest, evaluation, "MIT")
     manifest["files"][NASTY] = manifest["files"].pop("mobilevit-waveform-fp32.onnx")
     manifest["artifacts"][0].update(path=NASTY, precision=NASTY, format=NASTY)
@@ -183,8 +201,9 @@ def test_no_name_can_break_a_table_or_the_front_matter(manifest: dict[str, Any],
     manifest["provenance"]["data"].update(source=NASTY, fingerprint=NASTY)
     manifest["provenance"]["recipe"] = {NASTY: NASTY, "b": [NASTY]}
     manifest["failed"] = {NASTY: ""}
-    evaluation = {**evaluation, "teacher": {"spec": {"architecture": NASTY}}}
-    card = model_card(manifest, evaluation, "MIT")
+    assert evaluation.test is not None
+    teacher = TeacherEvaluation(test=evaluation.test, parameters=1, spec=ModelSpec(architecture=NASTY))
+    card = model_card(manifest, replace(evaluation, teacher=teacher), "MIT")
     front, rest = parts(card)
     assert any("click" in tag for tag in front["tags"])
     assert set(front) == set(parts(plain)[0])
@@ -206,7 +225,7 @@ def test_what_is_no_licence_identifier_is_refused(text: str, manifest: dict[str,
         licence_id(text)
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError):
-        model_card(manifest, {}, text)
+        model_card(manifest, Evaluation(), text)
 
 
 def test_licences_as_the_hub_has_them() -> None:
@@ -219,19 +238,10 @@ def test_licences_as_the_hub_has_them() -> None:
 
 def test_a_licence_that_looks_like_something_else_stays_a_word(manifest: dict[str, Any]) -> None:
     for licence in ("no", "1.0", "1e5"):
-        assert parts(model_card(manifest, {}, licence))[0]["license_name"] == licence
-
-
-@pytest.mark.parametrize(
-    "evaluation",
-    [{"test": [1]}, {"retention": "most"}, {"test": {"coverage": 1}}, {"teacher": {"test": {"n": 1}}}],
-)
-def test_a_damaged_evaluation_is_refused(evaluation: dict[str, Any], manifest: dict[str, Any]) -> None:
-    with pytest.raises(BundleError, match=r"evaluation\.json: what it says of \w+ is damaged"):
-        model_card(manifest, evaluation, "MIT")
+        assert parts(model_card(manifest, Evaluation(), licence))[0]["license_name"] == licence
 
 
 def test_a_spec_with_numbers_that_are_none_is_refused(manifest: dict[str, Any]) -> None:
     manifest["spec"]["audio"]["f_max"] = float("nan")
     with pytest.raises(InputError, match="NaN or infinite"):
-        model_card(manifest, {}, "MIT")
+        model_card(manifest, Evaluation(), "MIT")

@@ -1,6 +1,5 @@
 """What is new in a bundle is said, all of it, and nothing else."""
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +10,12 @@ import pytest
 from safetensors.numpy import load_file
 from support import MakeBundle, Sentio
 
-from sentio_mobile._internal.records import replace
+from sentio_mobile._internal.records import replace, to_plain, write_record
 from sentio_mobile.bundle.bundle import GOLDEN
 from sentio_mobile.bundle.golden import Golden
-from sentio_mobile.metrics.agreement import evaluate, paired_difference
+from sentio_mobile.metrics.agreement import paired_difference
+from sentio_mobile.metrics.bootstrap import UNDEFINED
+from sentio_mobile.metrics.evaluation import Evaluation, MeanMetrics, evaluate
 from sentio_mobile.spec import ModelSpec
 
 Diff = Callable[..., dict[str, Any]]
@@ -104,13 +105,13 @@ def test_numbers_that_json_does_not_know_are_words(make_bundle: MakeBundle, sent
     assert json.loads(sentio("diff", b, b, "--json").stdout)["same"]
 
 
-def test_figures_of_the_same_songs_are_compared_song_by_song(diff: Diff, evaluation: dict[str, Any]) -> None:
-    truth, before = (np.array(evaluation["test"][name], dtype=np.float32) for name in ("truth", "predicted"))
-    after = 0.9 * truth
-    better = evaluate(tuple(evaluation["test"]["songs"]), truth, after, seed=0)
+def test_figures_of_the_same_songs_are_compared_song_by_song(diff: Diff, evaluation: Evaluation) -> None:
+    test = evaluation.test
+    assert test is not None
+    better = evaluate(test.songs, test.labels, 0.9 * test.labels, seed=0)
 
     def edit(folder: Path, facts: dict[str, Any]) -> None:
-        (folder / "evaluation.json").write_text(json.dumps({**evaluation, "test": better}))
+        write_record(folder / "evaluation.json", replace(evaluation, test=better))
 
     found = diff(edit)
     assert changed(found) == ["files", "metrics"]
@@ -120,25 +121,27 @@ def test_figures_of_the_same_songs_are_compared_song_by_song(diff: Diff, evaluat
         ("test", "mean"),
     ]
     mean = found["metrics"][-1]
-    assert mean["before"] == pytest.approx(evaluation["test"]["metrics"]["mean"]["ccc"])
-    assert mean["after"] == pytest.approx(better["metrics"]["mean"]["ccc"])
-    wanted = paired_difference(truth, before, np.array(better["predicted"], dtype=np.float32), seed=0)["mean"]
-    assert mean["difference"] == pytest.approx(dataclasses.asdict(wanted))
+    assert mean["before"] == pytest.approx(to_plain(test.ccc["mean"]))
+    assert mean["after"] == pytest.approx(to_plain(better.ccc["mean"]))
+    wanted = paired_difference(test.labels, test.predictions, better.predictions, seed=0)["mean"]
+    assert mean["difference"] == pytest.approx(to_plain(wanted))
     assert mean["difference"]["low"] > 0
 
 
 def test_figures_of_other_songs_are_not_set_against_each_other(
-    make_bundle: MakeBundle, sentio: Sentio, evaluation: dict[str, Any]
+    make_bundle: MakeBundle, sentio: Sentio, evaluation: Evaluation
 ) -> None:
-    songs = {**evaluation["test"], "songs": [f"other-{i}" for i in range(20)], "n": 20}
-    songs["metrics"] = {**songs["metrics"], "mean": {"ccc": {"value": None, "low": None, "high": None}}}
+    test = evaluation.test
+    assert test is not None
+    undefined = replace(test.metrics, mean=MeanMetrics(ccc=UNDEFINED))
 
     def edit(folder: Path, facts: dict[str, Any]) -> None:
-        (folder / "evaluation.json").write_text(json.dumps({"test": songs}))
+        songs = tuple(f"other-{i}" for i in range(20))
+        write_record(folder / "evaluation.json", Evaluation(test=replace(test, metrics=undefined, songs=songs)))
 
     def relabelled(folder: Path, facts: dict[str, Any]) -> None:
-        test = {**evaluation["test"], "metrics": songs["metrics"], "truth": [[0.5, -0.5]] * 20}
-        (folder / "evaluation.json").write_text(json.dumps({**evaluation, "test": test}))
+        other = replace(test, metrics=undefined, truth=((0.5, -0.5),) * 20)
+        write_record(folder / "evaluation.json", replace(evaluation, test=other))
 
     a, b = make_bundle("a"), make_bundle("b", edit)
     (row,) = json.loads(sentio("diff", a, make_bundle("c", relabelled), "--json").stdout)["metrics"]
@@ -208,7 +211,7 @@ def test_bundles_that_are_damaged_are_bad_input(refused: Callable[..., str], mak
     a = make_bundle("a")
     for i, test in enumerate(({"metrics": 5}, [1], {"n": 1}, {"n": 3, "metrics": {}, "songs": ["x"]})):
         b = make_bundle(f"b{i}", broken(json.dumps({"test": test})))
-        refused("evaluation.json: what it says of test is damaged", "diff", a, b)
+        refused("evaluation.json: test", "diff", a, b)
     refused("is no bundle", "diff", a, a.parent)
     (a / GOLDEN).write_bytes(b"x")
     refused("SHA-256 differs", "diff", a, a)

@@ -215,7 +215,7 @@ def test_another_normalization_is_refused_or_converted(
     student = distill(foreign, data, recipe=recipe, out=tmp_path / "student", convert=True)
     assert student.spec.audio == data.audio
     ordinary = distill(teacher, data, recipe=recipe, out=tmp_path / "ordinary")
-    assert student.evaluation["teacher"]["test"]["predicted"] != ordinary.evaluation["teacher"]["test"]["predicted"]
+    assert student.evaluation.teacher.test.predicted != ordinary.evaluation.teacher.test.predicted
     lower = replace(teacher, spec=replace(teacher.spec, audio=AudioSpec(f_min=30.0)))
     with pytest.raises(DataError, match=r"which has f_min 30\.0 and not 20\.0$"):
         distill(lower, data, recipe=recipe, out=tmp_path / "lower", convert=True)
@@ -279,4 +279,4 @@ def test_averaged_weights_are_those_that_are_validated_and_kept(
     assert [row["val_ccc"] for row in averaged.history] != [row["val_ccc"] for row in plain.history]
     # The kept weights answer as the best epoch's validation said.
     best = max(row["val_ccc"] for row in averaged.history)
-    assert averaged.evaluation["val"]["metrics"]["mean"]["ccc"]["value"] == pytest.approx(best, abs=1e-4)
+    assert averaged.evaluation.val.ccc["mean"].value == pytest.approx(best, abs=1e-4)

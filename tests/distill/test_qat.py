@@ -39,7 +39,8 @@ def test_finetuning_brings_rounded_answers_back(
 ) -> None:
     was = copy.deepcopy(student.model).eval()
     made = finetune(student, data, recipe=recipe, out=tmp_path / "out")
-    before, after = (made.evaluation["rounding"][when] for when in ("before", "after"))
+    assert made.evaluation.quantization_error is not None
+    before, after = made.evaluation.quantization_error.before, made.evaluation.quantization_error.after
     assert after < 0.8 * before
     again = Checkpoint.load(tmp_path / "out")
     np.testing.assert_allclose(
@@ -48,8 +49,8 @@ def test_finetuning_brings_rounded_answers_back(
     moved = predict(again.model, again.spec, data, "val") - predict(was, again.spec, data, "val")
     assert 1e-4 < float(np.sqrt(np.mean(moved**2))) < before
     assert made.history[-1]["train_rounded"] < made.history[0]["train_rounded"]
-    assert made.evaluation["rounded"]["test"]["songs"] == made.evaluation["test"]["songs"]
-    assert made.evaluation["rounded"]["test"]["predicted"] != made.evaluation["test"]["predicted"]
+    assert made.evaluation.fake_quantized.songs == made.evaluation.test.songs
+    assert made.evaluation.fake_quantized.predicted != made.evaluation.test.predicted
     assert not (tmp_path / "out.training").exists()
 
 

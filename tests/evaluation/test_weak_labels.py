@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from sklearn.metrics import roc_auc_score
 
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile.cli import main
@@ -16,8 +15,7 @@ from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData, open_data
 from sentio_mobile.data.weak_labels import read_weak_labels
 from sentio_mobile.evaluation.evaluated_model import EvaluatedModel
-from sentio_mobile.evaluation.weak_labels import areas, areas_of_runs, evaluate_weak_labels
-from sentio_mobile.metrics.bootstrap import resample
+from sentio_mobile.evaluation.weak_labels import evaluate_weak_labels
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import AudioSpec
@@ -41,39 +39,6 @@ def csv(music: PreparedData, tmp_path: Path) -> Path:
     place = tmp_path / "sides.csv"
     place.write_text("\n".join(["song_id,v_high,a_high", *rows]) + "\n")
     return place
-
-
-def test_auc_is_the_share_of_ordered_pairs() -> None:
-    high = np.array([True, True, False, False])
-    answers = np.array([0.9, 0.1, 0.1, -0.5])
-    drawn = resample(4, 0)
-    assert areas(high, answers, drawn)[0] == pytest.approx(3.5 / 4)
-    assert areas(high, -answers, drawn)[0] == pytest.approx(0.5 / 4)
-    assert np.isnan(areas(np.ones(4, dtype=bool), answers, drawn)).all()
-
-
-def test_auc_agrees_with_scikit_learn() -> None:
-    random = np.random.default_rng(0)
-    high = random.random(50) > 0.4
-    answers = np.round(high + random.normal(size=50), 1)
-    drawn = resample(50, 0, resamples=5)
-    found = areas(high, answers, drawn)
-    for area, weights in zip(found, drawn.weights, strict=True):
-        assert area == pytest.approx(roc_auc_score(high, answers, sample_weight=weights))
-
-
-def test_auc_of_runs_ignores_unknown_labels() -> None:
-    random = np.random.default_rng(0)
-    sides = random.choice([-1.0, 0.0, 1.0], size=(60, 2))
-    runs = np.stack([sides + random.normal(size=sides.shape) for _ in range(3)])
-    drawn = resample(60, 0)
-    found = areas_of_runs(sides, runs, drawn)
-    known = sides[:, 0] != 0
-    each = [roc_auc_score(sides[known, 0] > 0, run[known, 0]) for run in runs]
-    assert found["valence"].value == pytest.approx(np.mean(each))
-    assert found["valence"].low > 0.5  # type: ignore[operator]
-    runs[:, ~known, 0] = 9
-    assert areas_of_runs(sides, runs, drawn)["valence"] == found["valence"]
 
 
 def test_evaluate_weak_labels_of_a_perfect_model(music: PreparedData, csv: Path) -> None:

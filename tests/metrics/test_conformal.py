@@ -36,7 +36,7 @@ def test_new_songs_are_covered_as_often_as_it_says(songs: int) -> None:
         known = uncertainty_of(np.zeros((songs, 2)), errors[:songs])
         assert known is not None
         found = coverage_on(known, np.zeros((200, 2)), errors[songs:])
-        shares.append([found[name]["share"] for name in ("valence", "arousal")])
+        shares.append([found.valence.share, found.arousal.share])
     # Lei et al. (2018), theorem 2.2: between the coverage and 1 / (n + 1) more, here with four standard errors.
     mean, slack = np.mean(shares, axis=0), 4 * np.std(shares) / np.sqrt(500)
     assert (mean > 0.9 - slack).all()
@@ -47,8 +47,8 @@ def test_coverage_counts_and_has_an_interval() -> None:
     truth = np.zeros((10, 2))
     predicted = np.stack([np.full(10, 0.1), np.linspace(0, 0.9, 10)], axis=1)
     found = coverage_on(Uncertainty(0.9, (0.05, 0.45), 30), truth, predicted)
-    assert (found["n"], found["valence"]["share"], found["arousal"]["share"]) == (10, 0.0, 0.5)
-    assert found["arousal"]["low"] < 0.5 < found["arousal"]["high"]
+    assert (found.n, found.valence.share, found.arousal.share) == (10, 0.0, 0.5)
+    assert found.arousal.low < 0.5 < found.arousal.high
 
 
 def test_a_spec_keeps_it_and_one_from_before_has_none() -> None:
@@ -69,9 +69,11 @@ def test_a_trained_teacher_says_how_far_it_may_be_off(
     assert known is not None
     assert known.songs == len(data.split("train"))
     assert 0 < known.half_width[0] <= 2
-    coverage = checkpoint.evaluation["test"]["coverage"]
-    assert coverage["n"] == len(data.split("test"))
-    assert coverage["valence"]["half_width"] == known.half_width[0]
+    assert checkpoint.evaluation.test is not None
+    coverage = checkpoint.evaluation.test.coverage
+    assert coverage is not None
+    assert coverage.n == len(data.split("test"))
+    assert coverage.valence.half_width == known.half_width[0]
 
 
 def test_intervals_of_an_answer_stay_on_the_scale() -> None:

@@ -1,9 +1,11 @@
+"""Comparisons of models, and tests of significance against scipy."""
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
 from sentio_mobile.metrics.bootstrap import resample
-from sentio_mobile.metrics.significance import compare_models, holm
+from sentio_mobile.metrics.significance import compare_models, holm, sign_test, wilson_interval
 
 RANDOM = np.random.default_rng(0)
 TRUTH = RANDOM.uniform(-0.9, 0.9, (120, 2)).astype(np.float32)
@@ -43,3 +45,20 @@ def test_holm_steps_down() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
     assert holm([]) == []
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials"), [(0, 1), (1, 1), (3, 10), (5, 10), (4, 9), (5, 9), (0, 40), (400, 1000), (48_000, 97_001)]
+)
+def test_sign_test_is_the_exact_binomial_test(successes: int, trials: int) -> None:
+    assert sign_test(successes, trials) == pytest.approx(binomtest(successes, trials).pvalue, rel=1e-9)
+
+
+def test_sign_test_without_trials_shows_nothing() -> None:
+    assert sign_test(0, 0) == 1
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (0, 30), (30, 30), (27, 30), (900, 1000)])
+def test_wilson_interval_is_scipys(successes: int, trials: int) -> None:
+    expected = binomtest(successes, trials).proportion_ci(0.95, "wilson")
+    assert wilson_interval(successes, trials) == pytest.approx((expected.low, expected.high), abs=1e-12)

@@ -63,19 +63,22 @@ def test_a_teacher_is_saved_with_its_history_and_its_test_songs(teacher: Path, d
     assert all(
         {"train_loss", "val_ccc", "val_ccc_valence", "val_ccc_arousal"} <= row.keys() for row in checkpoint.history
     )
-    test = checkpoint.evaluation["test"]
-    assert test["songs"] == list(data.splits["test"].song_ids)
-    assert checkpoint.data["labels"] == "generated"
+    test = checkpoint.evaluation.test
+    assert test is not None
+    assert test.songs == data.splits["test"].song_ids
+    assert checkpoint.data == data.origin
     answers = predict(checkpoint.model, checkpoint.spec, data, "test")
-    torch.testing.assert_close(torch.tensor(test["predicted"]), torch.from_numpy(answers), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        torch.from_numpy(test.predictions.astype(np.float32)), torch.from_numpy(answers), atol=1e-4, rtol=0
+    )
     assert not teacher.with_name("ckpt.training").exists()
 
 
 def test_the_saved_weights_are_those_of_the_best_epoch(teacher: Path) -> None:
     checkpoint = Checkpoint.load(teacher)
     best = max(row["val_ccc"] for row in checkpoint.history)
-    metrics = checkpoint.evaluation["val"]["metrics"]
-    assert metrics["mean"]["ccc"]["value"] == pytest.approx(best, abs=1e-4)
+    assert checkpoint.evaluation.val is not None
+    assert checkpoint.evaluation.val.ccc["mean"].value == pytest.approx(best, abs=1e-4)
 
 
 def test_a_run_that_was_stopped_goes_on_from_its_last_epoch(
@@ -115,9 +118,11 @@ def test_a_student_learns_from_its_teacher(
     hard = [row["train_hard"] for row in student.history]
     assert min(soft[4:]) < 0.7 * soft[0]
     assert hard[-1] < hard[0]
-    kept = student.evaluation["teacher"]["test"]["predicted"]
-    assert kept == Checkpoint.load(teacher).evaluation["test"]["predicted"]
-    assert set(student.evaluation["retention"]) == {"value", "low", "high"}
+    assert student.evaluation.teacher is not None
+    trained = Checkpoint.load(teacher).evaluation.test
+    assert trained is not None
+    assert student.evaluation.teacher.test.predicted == trained.predicted
+    assert student.evaluation.retention is not None
 
 
 def test_a_teacher_of_another_front_end_is_refused(

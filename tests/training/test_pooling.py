@@ -59,7 +59,7 @@ def test_a_songs_answer_is_the_mean_over_its_windows(checkpoint: Checkpoint, win
         wanted = checkpoint.model(to_input_batch(clips, checkpoint.spec)).view(len(test), 4, 2).mean(dim=1)
     found = predict(checkpoint.model, checkpoint.spec, windowed, "test")
     np.testing.assert_allclose(found, wanted.numpy(), atol=1e-6)
-    np.testing.assert_allclose(checkpoint.evaluation["test"]["predicted"], found, atol=1e-4)
+    np.testing.assert_allclose(checkpoint.evaluation.test.predictions, found, atol=1e-4)
     alone = predict(checkpoint.model, replace(checkpoint.spec, pooling=None), windowed, "test")
     assert np.abs(alone - found).max() > 1e-5
 

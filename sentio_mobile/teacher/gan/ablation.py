@@ -134,7 +134,8 @@ def ablate(
 
 
 def _mean_ccc(runs: list[Checkpoint], split: str) -> tuple[float, ...]:
-    return tuple(run.evaluation[split]["metrics"]["mean"]["ccc"]["value"] for run in runs)
+    found = [run.evaluation.test if split == "test" else run.evaluation.val for run in runs]
+    return tuple(one.ccc["mean"].value or 0.0 for one in found if one is not None)
 
 
 def arm_recipe(recipe: TeacherRecipe, arm: Arm, seed: int) -> TeacherRecipe:
@@ -210,4 +211,5 @@ class _Named:
 
 
 def _answers(run: Checkpoint) -> NDArray[np.float32]:
-    return np.array(run.evaluation["test"]["predicted"], dtype=np.float32)
+    assert run.evaluation.test is not None
+    return run.evaluation.test.predictions.astype(np.float32)

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from sentio_mobile.data.prepared import DataOrigin, PreparedData
+from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import TrainingError
-from sentio_mobile.spec import AudioSpec
+from sentio_mobile.spec import AudioSpec, DataOrigin
 from sentio_mobile.teacher.gan.classes import ClassSounds
 from sentio_mobile.teacher.gan.config import GanTraining
 from sentio_mobile.teacher.gan.vicinity import Exact, Near, vicinity_of

@@ -45,7 +45,7 @@ class GanCheckpoint:
     classes: tuple[str, ...]
     labels: NDArray[np.float32]
     recipe: dict[str, Any] = field(default_factory=dict)
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, float | None]] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import from_plain
 from sentio_mobile.data.gan_samples import SampleBatch, Sampling, write_gan_samples
-from sentio_mobile.data.prepared import DataOrigin
 from sentio_mobile.errors import CheckpointError, InputError
+from sentio_mobile.spec import DataOrigin
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
 from sentio_mobile.teacher.gan.vicinity import Near
 

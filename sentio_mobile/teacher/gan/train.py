@@ -20,7 +20,7 @@ from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint, build_gan
 from sentio_mobile.teacher.gan.config import GanRecipe
 from sentio_mobile.teacher.gan.losses import spread
 from sentio_mobile.teacher.gan.task import GanTask
-from sentio_mobile.training.callbacks import History, ShowProgress
+from sentio_mobile.training.callbacks import EpochHistory, ShowProgress
 from sentio_mobile.training.trainer import Hardware, run_training
 
 _MOST_CLIPS = 64
@@ -69,7 +69,7 @@ def train_gan(
     work = out.with_name(f"{out.name}.training")
     inputs = [to_plain(recipe), examples.audio.to_dict(), list(examples.classes), examples.origin.fingerprint]
     last = ModelCheckpoint(work, filename="epoch", save_last=True, enable_version_counter=False)
-    history = History()
+    history = EpochHistory()
     shown = ShowProgress(
         progress or NoProgress(), "training the GAN", "discriminator_accuracy", "discriminator {:.0%} right"
     )
@@ -125,7 +125,7 @@ def _fresh(examples: Examples, recipe: GanRecipe) -> tuple[Generator, Discrimina
         return build_gan(recipe.model, examples.audio, examples.classes)
 
 
-def _checkpoint(task: GanTask, examples: Examples, recipe: GanRecipe, history: History) -> GanCheckpoint:
+def _checkpoint(task: GanTask, examples: Examples, recipe: GanRecipe, history: EpochHistory) -> GanCheckpoint:
     average = task.average.module.cpu().requires_grad_(True).eval()
     assert isinstance(average, Generator)
     discriminator = task.discriminator.cpu().requires_grad_(True).eval()

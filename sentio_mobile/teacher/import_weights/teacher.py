@@ -72,7 +72,7 @@ def import_teacher(
         model = build(spec)
     model.load_state_dict(converted.tensors, strict=False)
     untrained = tuple(name for name in model.state_dict() if name not in converted.tensors)
-    recipe = {
+    recipe: dict[str, object] = {
         "imported": {
             "file": path.name,
             "sha256": sha256(path),

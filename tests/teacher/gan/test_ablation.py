@@ -64,7 +64,7 @@ def test_a_teacher_says_what_it_learnt_from(
     assert with_some.recipe["made_up"] == {"clips": 6, "fingerprint": made_up.fingerprint}
     assert without.recipe["made_up"] is None
     assert weights_digest(with_some.model) != weights_digest(without.model)
-    assert with_some.evaluation["test"]["songs"] == list(data.split("test").song_ids)
+    assert with_some.evaluation.test.songs == data.split("test").song_ids
 
 
 def test_clips_of_another_front_end_are_refused(

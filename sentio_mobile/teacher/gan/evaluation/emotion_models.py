@@ -160,8 +160,9 @@ def open_teacher_model(path: Path, data: PreparedData) -> TeacherEmotionModel:
     if checkpoint.spec.audio.log_mel != data.audio.log_mel:
         raise DataError(f"{path}: has another front end than {data.folder} was prepared with; give another teacher")
     require_capturable(checkpoint.model)
-    is_same_data = checkpoint.data.get("fingerprint") == data.sheet.fingerprint
-    source = str(checkpoint.data.get("source", "songs that its checkpoint does not name"))
+    origin = checkpoint.data
+    is_same_data = origin is not None and origin.fingerprint == data.sheet.fingerprint
+    source = "songs that its checkpoint does not name" if origin is None else origin.source
     trained_on = "the training songs of the same data" if is_same_data else source
     return TeacherEmotionModel(checkpoint=checkpoint, path=path, trained_on=trained_on)
 

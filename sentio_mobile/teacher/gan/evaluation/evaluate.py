@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from msgspec import Meta
 
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import Count, Record, Seed, Text
-from sentio_mobile.data.prepared import DataOrigin, PreparedData
+from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
-from sentio_mobile.metrics.agreement import evaluate
 from sentio_mobile.metrics.bootstrap import Interval
-from sentio_mobile.spec import OUTPUTS
+from sentio_mobile.metrics.evaluation import SplitEvaluation, evaluate
+from sentio_mobile.spec import OUTPUTS, DataOrigin
 from sentio_mobile.teacher.gan.evaluation.clips import Clips, real_clips, real_windows
 from sentio_mobile.teacher.gan.evaluation.embedding import KernelDistance, compare_kernels, fit_embedding
 from sentio_mobile.teacher.gan.evaluation.emotion_models import EmotionModel, fit_linear_model
@@ -42,13 +42,13 @@ class LabelConsistency(Record, frozen=True, kw_only=True):
 
     emotion_model: Text  # the model and what it was trained on
     state: Text  # what the embedding is computed from
-    samples: dict[str, Any]  # evaluation on the generated clips; its truth is the labels that they were generated for
-    real: dict[str, Any]  # evaluation on real songs that the model was not trained on
+    samples: SplitEvaluation  # evaluation on the generated clips; its truth is the labels that they were generated for
+    real: SplitEvaluation  # evaluation on real songs that the model was not trained on
     real_split: Text  # the split of those songs
 
     def interval(self, dimension: str, real: bool = False) -> Interval:
         """CCC of `valence`, `arousal` or their `mean`, with its bootstrap 95% interval."""
-        return Interval(**(self.real if real else self.samples)["metrics"][dimension]["ccc"])
+        return (self.real if real else self.samples).ccc[dimension]
 
 
 class GanEvaluation(Record, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ def write_gan_evaluation(path: Path, evaluation: GanEvaluation, generated: Clips
     """
     train, audio = real_clips(data, "train"), data.audio
     samples = evaluation.consistency.samples
-    labels, predictions = (np.array(samples[name]) for name in ("truth", "predicted"))
+    labels, predictions = samples.labels, samples.predictions
     view = {
         "evaluation": evaluation,
         "data_name": data.folder.resolve().name,

@@ -30,7 +30,7 @@ def test_teacher_model_predicts_as_its_checkpoint_does(
     predictions = model.predict(test, NoProgress())
     assert predictions.labels.shape == (len(test), 2)
     assert predictions.states.shape == (len(test), 32)
-    saved = Checkpoint.load(tmp_path / "ckpt").evaluation["test"]["predicted"]
+    saved = Checkpoint.load(tmp_path / "ckpt").evaluation.test.predictions
     np.testing.assert_allclose(predictions.labels, saved, atol=1e-3)
     found = evaluate_gan(
         generated_clips("songs", test_mels, test.labels), songs, emotion_model=model, seed=0, progress=NoProgress()
