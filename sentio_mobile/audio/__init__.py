@@ -1,1 +1,1 @@
-"""From an audio file to the picture that a model looks at."""
+"""The front end: from an audio file to the image that a model takes in."""

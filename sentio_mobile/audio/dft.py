@@ -1,8 +1,8 @@
-"""A windowed Fourier transform of real frames as three constant matrix products, for runtimes that have no FFT.
+"""A Fourier transform of real frames as three constant matrix products, for runtimes without an FFT.
 
-The first product contracts a frame's sixteenths, the second eighths of those, the third what is left (Cooley and Tukey
-1965): each one's outputs lie where the next one's inputs are, so that nothing is permuted between them. The twiddle
-factors stand in the matrices, and of every pair of conjugates only one is computed.
+The products are the stages of a mixed-radix transform (Cooley and Tukey 1965) of radix 16, radix 8 and the rest. The
+outputs of each stage lie where the next one expects its inputs, so that nothing is permuted in between. The matrices
+contain the twiddle factors. Of every pair of conjugate bins only one is computed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RADICES = (16, 8)
-"""Points of the first and the second product. Measured: the fastest of eight choices in two runtimes."""
+"""Radices of the first and the second product: the fastest of eight choices that were measured in two runtimes."""
 
 
 class Part(NamedTuple):
@@ -27,19 +27,19 @@ class Part(NamedTuple):
 
 
 Slot = tuple[Part, ...]
-"""What one product hands to the next together: the two parts of a bin, or two bins that are real."""
+"""Two numbers that one product passes to the next together: both parts of a bin, or two real bins."""
 
 
 @dataclass(frozen=True)
 class Transform:
-    """Matrices of a transform of `n_fft` points, and where its bins come out.
+    """The matrices of a transform of `n_fft` points, and the order of its bins.
 
     With radices P and Q, R = n_fft / (P Q), and samples in their natural order [P, Q, R, time]:
 
         first @ [P, Q R time] -> [P / 2, 2 Q, R time]; second @ that -> [P Q / 2, 2 R, time]; third @ that -> rows
 
-    The rows of `third` are first the real, then the imaginary parts of `bins`: the bins [P Q / 2, segments] that each
-    slot gives, such that column s has all bins from s P Q / 2 up to the next column's.
+    The rows of `third` are first the real and then the imaginary parts of `bins`. `bins` [P Q / 2, segments] holds the
+    bins of each slot: column s has the bins from s P Q / 2 to the first of the next column.
     """
 
     first: NDArray[np.float32]
@@ -49,10 +49,10 @@ class Transform:
 
 
 def transform(n_fft: int, bins: int) -> Transform:
-    """The matrices for bins 0 to `bins` - 1 of frames of `n_fft` real samples, a multiple of the radices' product."""
+    """Build the matrices for bins 0 to `bins` - 1 of frames of `n_fft` samples, a multiple of the radices' product."""
     order, whole = RADICES[0], RADICES[0] * RADICES[1]
     early, late = _slots(order), _slots(whole)
-    # A bin of the longer transform needs those of the shorter one that it is congruent to, up to the sign.
+    # A bin of the longer transform depends on the bins of the shorter one that it is congruent to, up to the sign.
     branches = [[slot for slot in late if _folded(slot[0].bin, order) in {part.bin for part in s}] for s in early]
     late = [slot for branch in branches for slot in branch]
     segments = -(-2 * bins // whole)
@@ -61,22 +61,22 @@ def transform(n_fft: int, bins: int) -> Transform:
     first = [_matrix((Part(0),), early, 1, order)]
     second = [_matrix(slot, branch, order, RADICES[1]) for slot, branch in zip(early, branches, strict=True)]
     third = [_matrix(slot, row, whole, n_fft // whole) for slot, row in zip(late, rows, strict=True)]
-    # Rows come as (bin, part); all real parts before all imaginary ones let one sum over an axis add their squares.
+    # Rows come as (bin, part). With all real parts first, one sum over an axis adds the squares of both parts.
     parted = np.stack(third).reshape(len(late), segments, 2, -1).swapaxes(1, 2).reshape(len(late), 2 * segments, -1)
     return Transform(first[0], np.stack(second), np.ascontiguousarray(parted), found)
 
 
 def band_groups(bank: NDArray[np.float32], segment: int) -> list[tuple[slice, slice]]:
-    """Bands whose highest bins lie in the same octave, and the segments of bins that such a group reads.
+    """Group the bands by the octave of their highest bin, and find the segments of bins that each group reads.
 
-    A triangular filter reads a few neighbouring bins: a product with the whole bank would be zeros for the most part.
+    A triangular filter reads a few neighbouring bins, so that a product with the whole bank would be mostly zeros.
 
     Args:
-        bank: filters [bands, bins], ordered by frequency.
-        segment: bins in a segment.
+        bank: Filters [bands, bins], ordered by frequency.
+        segment: Number of bins in a segment.
 
     Returns:
-        For each group its bands and its segments.
+        Bands and segments of each group.
     """
     touched = [np.flatnonzero(band) for band in bank]
     last = np.maximum.accumulate([bins[-1] // segment if len(bins) else 0 for bins in touched])
@@ -91,7 +91,7 @@ def band_groups(bank: NDArray[np.float32], segment: int) -> list[tuple[slice, sl
 
 
 def _slots(order: int) -> list[Slot]:
-    """The spectrum of `order` real samples: 0 and order / 2, both real, share a slot; conjugates are left out."""
+    """Slots of the spectrum of `order` real samples, without conjugates. Bins 0 and order / 2, both real, share one."""
     return [(Part(0), Part(order // 2)), *((Part(k), Part(k, True)) for k in range(1, order // 2))]
 
 
@@ -101,21 +101,21 @@ def _folded(k: int, order: int) -> int:
 
 
 def _bins_of(slot: Slot, order: int, segments: int) -> list[int]:
-    """The lowest bins that a slot of a transform of `order` points leads to, one for each segment of order / 2 bins."""
+    """The lowest bins that depend on a slot of a transform of `order` points, one per segment of order / 2 bins."""
     wanted = {part.bin for part in slot}
     return [k for k in range((segments + 1) * order // 2) if _folded(k, order) in wanted][:segments]
 
 
 def _matrix(source: Slot, targets: Sequence[Slot], order: int, points: int) -> NDArray[np.float32]:
-    """What each part of the targets takes from `source`: rows [2 targets], columns (part of the source, point)."""
-    rows = [[_weights(part, given, order, points) for given in source] for slot in targets for part in slot]
+    """Weights of the source's parts in the targets' parts: rows [2 targets], columns (part of the source, point)."""
+    rows = [[_weights(part, origin, order, points) for origin in source] for slot in targets for part in slot]
     return np.array(rows, dtype=np.float32).reshape(len(rows), -1)
 
 
 def _weights(target: Part, source: Part, order: int, points: int) -> NDArray[np.float64]:
     """One step of decimation in time: X[k] = sum over j of B_j[k mod order] exp(-2 pi i k j / (order points)).
 
-    B_j is the spectrum of `order` real samples, so that a bin's conjugate stands for the bin opposite.
+    B_j is the spectrum of `order` real samples, so that the conjugate of a bin is the opposite bin.
     """
     turn = np.exp(-2j * np.pi * target.bin * np.arange(points) / (order * points))
     unit = 1j if source.imaginary else 1.0

@@ -1,8 +1,8 @@
-"""The front end as a torch module that every converter takes, so that an application has none to get wrong.
+"""The front end as a torch module that every converter accepts, so that apps need none of their own.
 
-Only constant matrix products, reshapes, slices, concatenations, elementwise operations and reductions, in an order that
-was found by measuring: time is the last axis throughout, and in pieces that stay in a processor's cache; of the frames
-that a resize does not read only the power is computed, for the clip's loudest cell may be there.
+It consists of constant matrix products, reshapes, slices, concatenations, elementwise operations and reductions, in an
+order that was found by measuring. Time is always the last axis, in pieces that fit into a processor's cache. For frames
+that the resize does not read, only the power is computed, because the clip's loudest cell may be there.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
 FRAMES_AT_ONCE = 93
-"""Frames in a piece at most. Measured between 60 and 216; with the blocks they share with the next piece they are 96,
-three times the width of the kernels of two runtimes."""
+"""Largest number of frames in a piece, the fastest between 60 and 216. With the three blocks that are shared with the
+next piece they are 96, three times the width of the kernels of two runtimes."""
 
 OVERLAP = 4
-"""Hops in a frame."""
+"""Number of hops in a frame."""
 
 TIME_PARTS = 4
-"""Parts in which the picture is resized over time: a column depends on two frames, a whole matrix is zeros mostly."""
+"""Parts in which the image is resized over time. A column depends on two frames: one matrix would be mostly zeros."""
 
 
 class MelPower(nn.Module):
-    """A piece of a clip to the power in its mel bands, for `frames` frames.
+    """Mel power of a piece of a clip with `frames` frames.
 
-    Power is in units of a full-scale sine's in the loudest bin, which keeps squares in the range of 16-bit floats.
+    Power is relative to a full-scale sine in its loudest bin, which keeps squares in the range of 16-bit floats.
     """
 
     window: torch.Tensor
@@ -63,8 +63,8 @@ class MelPower(nn.Module):
 
     def forward(self, pcm: torch.Tensor) -> torch.Tensor:
         """[batch, (frames + 3) hop_length] -> [n_mels, batch, frames]."""
-        # No band touches bins 0 and 1, the only ones that a constant reaches through the window: without it, what is
-        # left of it by rounding does not drown quiet bins.
+        # A constant offset reaches only bins 0 and 1 through the window, and no band uses them. It is removed so that
+        # its rounding errors do not drown quiet bins.
         blocks = (pcm - pcm.mean(dim=1, keepdim=True)).reshape(-1, self.columns, self.hop).permute(2, 0, 1)
         spectrum = torch.matmul(self.first, self._framed(blocks).reshape(RADICES[0], -1))
         spectrum = torch.bmm(self.second, spectrum.reshape(RADICES[0] // 2, 2 * RADICES[1], -1))
@@ -78,28 +78,27 @@ class MelPower(nn.Module):
         return torch.cat(bands, dim=0).reshape(-1, pcm.shape[0], self.columns)[:, :, : self.frames]
 
     def _framed(self, blocks: torch.Tensor) -> torch.Tensor:
-        """Blocks [hop, batch, columns] to windowed frames [n_fft, batch columns]; the last three columns are no frames.
+        """Blocks [hop, batch, columns] to windowed frames [n_fft, batch columns]; the last three are not frames.
 
-        A frame is a block and the three after it. Read row after row, blocks that lack their last number and are
-        repeated start one block later with every repetition: a copy of long runs, where slices along time are short
-        ones.
+        A frame is a block and the three that follow. Blocks without their last number, repeated and read row by row,
+        start one block later with every repetition. This copies long runs, where slices along time would be short.
         """
         flat = blocks.reshape(-1)
         run = flat[:-1]
         return torch.cat([run, run, run, flat, self.spare]).reshape(len(self.window), -1) * self.window
 
     def banks(self) -> list[torch.Tensor]:
-        """The mel filters, in groups of bands."""
+        """The mel filters in groups of bands."""
         return [self.get_buffer(f"bank{i}") for i in range(len(self.groups))]
 
 
 class FrontEnd(nn.Module):
-    """PCM [batch, n_samples], full scale at -1 and 1, to a model's input [batch, 3, height, width].
+    """The front end: PCM [batch, n_samples], full scale at -1 and 1, to model inputs [batch, 3, height, width].
 
     Equal to `clip_to_input`, the reference in numpy. A clip without sound is `floor_db` everywhere.
 
     Raises:
-        InputError: the sizes of `spec` are not ones that can be computed in this way.
+        InputError: The sizes in `spec` cannot be computed in this way.
     """
 
     mirror_rows: torch.Tensor
@@ -115,7 +114,7 @@ class FrontEnd(nn.Module):
         pieces = -(-audio.n_frames // FRAMES_AT_ONCE)
         frames = -(-audio.n_frames // pieces)
         self.mel_power = MelPower(audio, frames)
-        # Every piece has the same size, so that one set of constants serves all: the last may repeat some frames.
+        # All pieces have the same size and share their constants. The last one may repeat some frames.
         self.starts = [min(i * frames, audio.n_frames - frames) for i in range(pieces)]
         self.side = audio.n_fft // 2
         _constant(self, "mirror_rows", np.eye(self.side // 32)[::-1])
@@ -144,28 +143,26 @@ class FrontEnd(nn.Module):
         powers = self._powers(pcm)
         loudest = _loudest(powers)
         read = [torch.matmul(powers[i], self.get_buffer(f"columns{i}")) for i in self.reading]
-        units = self._units(torch.cat(read, dim=2), loudest)
-        resized = [
-            torch.matmul(units[:, :, part], self.get_buffer(f"over_time{i}")) for i, part in enumerate(self.parts)
-        ]
-        picture = torch.matmul(self.over_frequency, torch.cat(resized, dim=2))
+        mel = self._normalized(torch.cat(read, dim=2), loudest)
+        resized = [torch.matmul(mel[:, :, part], self.get_buffer(f"over_time{i}")) for i, part in enumerate(self.parts)]
+        image = torch.matmul(self.over_frequency, torch.cat(resized, dim=2))
         if self.audio.normalization == "zscore":
-            # Resizing keeps constants: the statistics of all cells can be taken off after it.
-            units = self._units(self._joined(powers), loudest)
-            mean = units.mean(dim=(1, 2), keepdim=True)
-            variance = ((units - mean) * (units - mean)).mean(dim=(1, 2), keepdim=True)
-            picture = (picture - mean) / torch.sqrt(variance).clamp_min(float(MIN_SD))
-        picture = picture.reshape(-1, 1, *self.audio.image_size)
-        # Core ML's converter fails where a subtraction makes three channels of one.
-        return (torch.cat([picture, picture, picture], dim=1) - self.channel_mean) / self.channel_sd
+            # A resize keeps constants, so that the statistics of all cells can be applied after it.
+            mel = self._normalized(self._joined(powers), loudest)
+            mean = mel.mean(dim=(1, 2), keepdim=True)
+            variance = ((mel - mean) * (mel - mean)).mean(dim=(1, 2), keepdim=True)
+            image = (image - mean) / torch.sqrt(variance).clamp_min(float(MIN_SD))
+        image = image.reshape(-1, 1, *self.audio.image_size)
+        # Core ML's converter fails if a subtraction broadcasts one channel to three.
+        return (torch.cat([image, image, image], dim=1) - self.channel_mean) / self.channel_sd
 
     def log_mel(self, pcm: torch.Tensor) -> torch.Tensor:
-        """[batch, n_samples] -> levels in dB [batch, n_mels, n_frames], from `floor_db` to 0: the picture's source."""
+        """[batch, n_samples] -> levels in dB [batch, n_mels, n_frames], from `floor_db` to 0."""
         powers = self._powers(pcm)
-        return (self._units(self._joined(powers), _loudest(powers)) - 1) * -self.audio.floor_db
+        return (self._normalized(self._joined(powers), _loudest(powers)) - 1) * -self.audio.floor_db
 
     def _powers(self, pcm: torch.Tensor) -> list[torch.Tensor]:
-        """The mel power of each piece [n_mels, batch, frames]."""
+        """Mel power of each piece [n_mels, batch, frames]."""
         hop, samples = self.audio.hop_length, self.audio.n_samples
         before = self._mirrored(pcm[:, 1 : self.side + 1])
         after = self._mirrored(pcm[:, samples - self.side - 1 : samples - 1])
@@ -181,33 +178,33 @@ class FrontEnd(nn.Module):
         return powers
 
     def _mirrored(self, pcm: torch.Tensor) -> torch.Tensor:
-        """n_fft / 2 samples backwards, by permutation matrices: a reversal is not among every runtime's operations."""
+        """Reverse n_fft / 2 samples by permutation matrices, because some runtimes have no reversal."""
         rows = pcm.reshape(-1, self.side // 32, 32)
         return torch.matmul(torch.matmul(self.mirror_rows, rows), self.mirror).reshape(-1, self.side)
 
     def _joined(self, powers: list[torch.Tensor]) -> torch.Tensor:
-        """Pieces as one [n_mels, batch, n_frames]."""
+        """Join the pieces to [n_mels, batch, n_frames]."""
         *others, last = powers
         repeated = len(powers) * self.mel_power.frames - self.audio.n_frames
         return torch.cat([*others, last[:, :, repeated:] if repeated else last], dim=2)
 
-    def _units(self, power: torch.Tensor, loudest: torch.Tensor) -> torch.Tensor:
-        """Power [n_mels, batch, frames] in unit levels [batch, n_mels, frames]: 1 for `loudest`, 0 for the floor."""
+    def _normalized(self, power: torch.Tensor, loudest: torch.Tensor) -> torch.Tensor:
+        """Power [n_mels, batch, frames] to normalized log-mels [batch, n_mels, frames]: 1 is `loudest`, 0 the floor."""
         decibels = 10 / math.log(10)
-        # In the units of `MelPower`.
+        # Relative to the same level as the power of `MelPower`.
         silence = POWER_FLOOR * (OVERLAP / self.audio.n_fft) ** 2
         least = (loudest * 10 ** (self.audio.floor_db / 10)).clamp_min(silence)
         levels = torch.log(torch.maximum(power.transpose(0, 1), least)) - torch.log(loudest.clamp_min(silence))
-        # 1 above silence, 0 at it and below, without a comparison.
-        heard = ((loudest / silence - 1) * 1e8).clamp(0.0, 1.0)
-        return (levels * (decibels / -self.audio.floor_db) + 1) * heard
+        # 1 above silence, and 0 at and below it, without a comparison.
+        has_sound = ((loudest / silence - 1) * 1e8).clamp(0.0, 1.0)
+        return (levels * (decibels / -self.audio.floor_db) + 1) * has_sound
 
 
 def multiply_accumulates(spec: ModelSpec) -> dict[str, int]:
-    """Multiply-accumulates of each stage of the front end for one clip; an elementwise operation counts as one.
+    """Count the multiply-accumulates of each stage for one clip. An elementwise operation counts as one.
 
     Raises:
-        InputError: as `FrontEnd`.
+        InputError: The sizes in `spec` cannot be computed by `FrontEnd`.
     """
     front_end = FrontEnd(spec)
     mel = front_end.mel_power
@@ -230,12 +227,12 @@ def multiply_accumulates(spec: ModelSpec) -> dict[str, int]:
 
 
 def _loudest(powers: list[torch.Tensor]) -> torch.Tensor:
-    """Each clip's loudest cell [batch, 1, 1]."""
+    """Power of each clip's loudest cell [batch, 1, 1]."""
     return torch.cat([power.amax(dim=2) for power in powers], dim=0).amax(dim=0).reshape(-1, 1, 1)
 
 
 def _between(pcm: torch.Tensor, low: int, high: int) -> torch.Tensor:
-    """Samples `low` to `high`; without a slice where these are all, for Core ML's converter knows none such."""
+    """Samples `low` to `high`. There is no slice if these are all samples: Core ML's converter fails on it."""
     return pcm if high - low == pcm.shape[1] else pcm[:, low:high]
 
 

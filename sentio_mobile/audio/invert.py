@@ -1,8 +1,8 @@
-"""From a spectrogram back to sound, so that what a network made up can be listened to.
+"""From a log-mel back to sound, so that people can listen to generated spectrograms.
 
-Two things are lost on the way to a log-mel and must be guessed: how the power of a mel band was spread over its Fourier
-bins, and every phase. The spread is found so that the mel bank gives the band's power again; the phases so that
-neighbouring frames, which overlap, agree. What lay outside the bank's bands, above 8 kHz say, stays silent.
+A log-mel lacks two things, which must be estimated: the distribution of a mel band's power over its Fourier bins, and
+the phases. The distribution is chosen so that the mel bank gives the band's power again, and the phases so that
+overlapping frames agree. Frequencies outside the mel bands, such as those above 8 kHz, stay silent.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from sentio_mobile.errors import MissingExtraError
 from sentio_mobile.spec import AudioSpec
 
 PEAK_DB = -1.0
-"""Level of the loudest sample of what is written, re full scale: a little room, for players that resample."""
+"""Level of the loudest sample relative to full scale. Players that resample need this headroom."""
 
-SPREADS = 60
-"""Steps of `spread_bands`: on music they leave 0.03 dB between its bands and the ones that were asked for."""
+BAND_ITERATIONS = 60
+"""Iterations of `spread_bands`. On music they leave an error of 0.03 dB in the bands."""
 
-PHASES = 32
-"""Steps of Griffin and Lim; twice as many bring the log-mel 0.05 dB nearer."""
+PHASE_ITERATIONS = 32
+"""Iterations of Griffin and Lim's method. Twice as many lower the error of the log-mel by 0.05 dB."""
 
 _TINY = np.float32(1e-12)
 
 
-def mel_to_power(unit: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
-    """Unit levels of a log-mel in [0, 1] to mel power relative to the loudest cell; the floor means silence."""
-    levels = (np.clip(unit, 0, 1) - 1) * -spec.floor_db
-    return np.asarray(np.where(unit > 0, 10 ** (levels / 10), 0), dtype=np.float32)
+def mel_to_power(mel: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """Convert a normalized log-mel in [0, 1] to mel power relative to the loudest cell. The floor becomes silence."""
+    levels = (np.clip(mel, 0, 1) - 1) * -spec.floor_db
+    return np.asarray(np.where(mel > 0, 10 ** (levels / 10), 0), dtype=np.float32)
 
 
 def spread_bands(power: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
-    """A power spectrum that the mel bank turns into `power`, as nearly as one without negative power can.
+    """Find a non-negative power spectrum that the mel bank maps to `power`, as nearly as possible.
 
-    Multiplicative steps that lower the Kullback-Leibler divergence of the bands (Lee and Seung 2001, equation 5). It
-    weighs an error against the level that it is made at; least squares leave the quiet bands 2 to 4 dB off.
+    Multiplicative updates lower the Kullback-Leibler divergence of the bands (Lee and Seung 2001, equation 5). It
+    weighs errors relative to the level; least squares would leave errors of 2 to 4 dB in the quiet bands.
 
     Args:
-        power: mel power [spec.n_mels, frames], 0 or more.
-        spec: the front end that it follows.
+        power: Mel power [spec.n_mels, frames], 0 or more.
+        spec: Front end of the mel power.
 
     Returns:
-        Power [1 + n_fft / 2, frames].
+        Power spectrum [1 + n_fft / 2, frames].
     """
     bank, bins = mel_bank(spec)
     column = np.maximum(bank.sum(axis=0), _TINY)[:, None]
     spectrum = bank.T @ (power / np.maximum((bank @ bank.T).sum(axis=1), _TINY)[:, None])
-    for _ in range(SPREADS):
+    for _ in range(BAND_ITERATIONS):
         spectrum *= bank.T @ (power / np.maximum(bank @ spectrum, _TINY)) / column
     whole = np.zeros((1 + spec.n_fft // 2, power.shape[1]), dtype=np.float32)
     whole[:bins] = spectrum
@@ -60,15 +60,15 @@ def spread_bands(power: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.floa
 
 
 def to_pcm(power: NDArray[np.float32], spec: AudioSpec, seed: int) -> NDArray[np.float32]:
-    """A sound whose mel power is near `power`: phases by Griffin and Lim's fast method (Perraudin et al. 2013).
+    """Synthesize a sound with this mel power. Phases come from the fast Griffin-Lim method (Perraudin et al. 2013).
 
     Args:
-        power: mel power [spec.n_mels, frames], 0 or more.
-        spec: the front end that it follows.
-        seed: of the phases that it starts from.
+        power: Mel power [spec.n_mels, frames], 0 or more.
+        spec: Front end of the mel power.
+        seed: Random seed of the initial phases.
 
     Returns:
-        PCM [(frames - 1) * spec.hop_length], its loudest sample at `PEAK_DB`; zeros where `power` is zero everywhere.
+        PCM [(frames - 1) * spec.hop_length] with its loudest sample at `PEAK_DB`; zeros if `power` is zero everywhere.
 
     Raises:
         MissingExtraError: librosa is not installed.
@@ -83,7 +83,7 @@ def to_pcm(power: NDArray[np.float32], spec: AudioSpec, seed: int) -> NDArray[np
         return np.zeros(samples, dtype=np.float32)
     pcm = librosa.griffinlim(
         np.sqrt(spread_bands(power / loudest, spec)),
-        n_iter=PHASES,
+        n_iter=PHASE_ITERATIONS,
         hop_length=spec.hop_length,
         n_fft=spec.n_fft,
         length=samples,
@@ -98,7 +98,7 @@ def write_wav(path: Path, pcm: NDArray[np.float32], sample_rate: int) -> None:
     """Write a 16-bit mono wav file, all of it or nothing.
 
     Raises:
-        OutputError: it cannot be written there.
+        OutputError: The file cannot be written.
     """
     import soundfile
 

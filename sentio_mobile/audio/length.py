@@ -1,4 +1,4 @@
-"""What a file states of its own length: decoders correct it, or guess it, without a word, and a cut one looks whole."""
+"""The length that an audio file states. Decoders silently correct or guess it, so that a cut file looks whole."""
 
 from __future__ import annotations
 
@@ -7,54 +7,56 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 _PLACEHOLDERS = frozenset({0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000})
-"""Sizes that programs write into a chunk of which they do not know the end; those from `_UNKNOWN` on mean it, too."""
+"""Sizes that programs write into a chunk whose end they do not know. Sizes from `_UNKNOWN` on mean the same."""
 
 _UNKNOWN = 0xFFFFFF00
 
-_LONGEST = 40
-"""By how much the first mp3 frame can belie the rest: 320 kbit/s, where 8 follow."""
+_MAX_RATE_RATIO = 40
+"""Largest ratio of the first mp3 frame's bit rate to the others': 320 kbit/s, followed by 8."""
 
-_MP3_SLACK = 3 * 1441
-"""Bytes by which an mp3 may fall short of its header: three of the largest frames."""
+_MP3_MAX_MISSING = 3 * 1441
+"""Bytes that an mp3 may lack compared with its header: three of the largest frames."""
 
 _MP3_KBITS: tuple[tuple[int, ...], tuple[int, ...]] = (
     (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
 )
-"""Bit rates of layer III, ISO 13818-3 and ISO 11172-3."""
+"""Bit rates of layer III in kbit/s, ISO 13818-3 and ISO 11172-3."""
 
 _MP3_HZ: tuple[int, ...] = (44100, 48000, 32000)
 
-_MOST_CHUNKS = 1000
-"""Chunks to look through before giving up: a file of zeros would have one every eight bytes."""
+_MAX_CHUNKS = 1000
+"""Chunks that are searched before giving up. A file of zeros would have one every eight bytes."""
 
 _WINDOW = 1 << 16
-"""Bytes searched for the first mp3 frame, and for the last page of an ogg file, which has no more than 65,307."""
+"""Bytes that are searched for the first mp3 frame, and for the last page of an ogg file (at most 65,307 bytes)."""
 
 
 @dataclass(frozen=True)
 class Length:
-    """What the bytes of a file say, before any of them is decoded.
+    """The length of a file according to its bytes, before any is decoded.
 
     Attributes:
-        size: bytes that a decoder should take the file for.
-        cut: whether the bytes alone show that something is missing.
-        states: whether the decoder's count of frames, times `factor`, is what the file states. Otherwise it is a guess.
-        factor: what to multiply that count by: some decoders correct it to what is there.
+        size: Size in bytes that the decoder should be told.
+        is_cut: Whether the bytes alone show that something is missing.
+        is_stated: Whether the file states its length. Otherwise the decoder's count of frames is a guess.
+        factor: Factor from the decoder's count of frames to the stated one. Some decoders correct the count to what is
+            there.
     """
 
     size: int
-    cut: bool = False
-    states: bool = True
+    is_cut: bool = False
+    is_stated: bool = True
     factor: float = 1.0
 
 
 def length_of(file: BinaryIO) -> Length:
-    """Read what a file states of its length; leaves the file at its beginning.
+    """Read the length that a file states, and leave the file at its beginning.
 
-    wav, aiff: the size of the chunk with the samples. ogg: whether the last page says that it is the last. mp3: a
-    Xing, Info or VBRI header; without one the file states nothing, and what shows a cut is a last frame that is not
-    complete. flac, and all else: nothing here, the decoder's own count is the file's.
+    - wav, aiff: the size of the chunk with the samples.
+    - ogg: whether the last page is marked as the last.
+    - mp3: a Xing, Info or VBRI header. Without one, no length is stated, and an incomplete last frame shows a cut.
+    - flac and all others: nothing. The decoder's count is the stated one.
     """
     size = os.fstat(file.fileno()).st_size
     start = _after_id3(file)
@@ -65,7 +67,7 @@ def length_of(file: BinaryIO) -> Length:
         found = _chunks(file, size, b"SSND", "big")
     elif kind[:4] == b"OggS":
         ends = _ogg_ends(file, size)
-        found = Length(size, cut=not ends, states=ends)
+        found = Length(size, is_cut=not ends, is_stated=ends)
     else:
         found = _mp3(file, start, size)
     file.seek(0)
@@ -78,7 +80,7 @@ def _read(file: BinaryIO, at: int, count: int) -> bytes:
 
 
 def _after_id3(file: BinaryIO) -> int:
-    """Where the sound starts: behind an ID3v2 tag, whose size has seven bits a byte."""
+    """Offset of the sound, after an ID3v2 tag. The size of the tag has seven bits a byte."""
     head = _read(file, 0, 10)
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
@@ -87,9 +89,9 @@ def _after_id3(file: BinaryIO) -> int:
 
 
 def _chunks(file: BinaryIO, size: int, wanted: bytes, order: Literal["little", "big"]) -> Length:
-    """Walk chunks of four letters and a size until the one with the samples."""
+    """Find the chunk with the samples. A chunk begins with four letters and its size."""
     at, large = 12, 0
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         if len(head := _read(file, at, 8)) < 8:
             break
         stated = int.from_bytes(head[4:], order)
@@ -128,16 +130,16 @@ def _mp3(file: BinaryIO, start: int, size: int) -> Length:
             return _mp3_stated(start + first + stated, size) if flags & 2 else Length(size)
     if head[first + 36 : first + 40] == b"VBRI":
         return _mp3_stated(start + first + int.from_bytes(head[first + 46 : first + 50], "big"), size)
-    return Length(_LONGEST * size, cut=not _mp3_ends(file, size), states=False, factor=1 / _LONGEST)
+    return Length(_MAX_RATE_RATIO * size, is_cut=not _mp3_ends(file, size), is_stated=False, factor=1 / _MAX_RATE_RATIO)
 
 
 def _mp3_stated(stated: int, size: int) -> Length:
-    """A file as large as its header says. Some headers are a frame or so off: only much less than stated is a cut."""
-    return Length(stated, cut=size < stated - _MP3_SLACK)
+    """The length that the header states. Some headers are a frame or so off: only a much smaller file is cut."""
+    return Length(stated, is_cut=size < stated - _MP3_MAX_MISSING)
 
 
 def _mp3_ends(file: BinaryIO, size: int) -> bool:
-    """Whether the last frame is complete, or something else than a frame, a tag, follows the last one."""
+    """Whether the last frame is complete, or is followed by something else, such as a tag."""
     tail = _read(file, max(0, size - _WINDOW), _WINDOW)
     at = _first_frame(tail)
     while at is not None and at + 4 <= len(tail):
@@ -149,7 +151,7 @@ def _mp3_ends(file: BinaryIO, size: int) -> bool:
 
 
 def _first_frame(data: bytes) -> int | None:
-    """Where a frame starts that two more of its kind follow."""
+    """Offset of the first frame that two more of its kind follow."""
     at = data.find(b"\xff")
     while at >= 0:
         chain, here = 0, at
@@ -162,7 +164,7 @@ def _first_frame(data: bytes) -> int | None:
 
 
 def _frame_bytes(header: bytes) -> int | None:
-    """Bytes of a layer III frame with this header; None where it is no such header."""
+    """Size in bytes of a layer III frame with this header; None for anything else."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return None
     version, kbits, hz = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3

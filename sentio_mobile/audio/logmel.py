@@ -1,4 +1,4 @@
-"""The reference front end in numpy: every other implementation, in whatever language, is measured against this one."""
+"""The log-mel of the reference front end in numpy, which every other implementation is measured against."""
 
 from __future__ import annotations
 
@@ -10,52 +10,58 @@ from numpy.typing import NDArray
 from sentio_mobile.spec import AudioSpec
 
 MIN_SD = np.float32(1e-6)
-"""Standard deviation of unit levels under which a clip counts as flat."""
+"""Smallest standard deviation of a normalized log-mel that zscore divides by."""
 
 FRONT_END_VERSION = 1
-"""Counts up whenever `log_mel` or what comes before it gives other levels: what was stored by another is not read."""
+"""Version of the front end up to `log_mel`. It counts up with every change of its values, and stores of another version
+are not read."""
 
-_AT_ONCE = 32
-"""Frames that are transformed together: few enough to stay in a processor's cache."""
+_BATCH = 32
+"""Frames that are transformed together. So many fit into a processor's cache."""
 
 POWER_FLOOR = 1e-10
-"""Power under which a cell counts as silent, as in librosa's `power_to_db`."""
+"""Power below which a cell counts as silent, as in librosa's `power_to_db`."""
 
 
 def log_mel(pcm: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
-    """Log-mel spectrogram in dB relative to the clip's loudest cell.
+    """Compute the log-mel spectrogram in dB relative to the clip's loudest cell.
 
-    The short-time Fourier transform is centred with reflect padding and a periodic Hann window; the mel bands are
-    Slaney's (area-normalized). Equal to librosa 0.11 within 1e-3 dB. A clip without sound is `floor_db` everywhere,
-    where librosa would call every cell the loudest, 0 dB.
+    The short-time Fourier transform is centred, with reflect padding and a periodic Hann window. The mel bands are
+    Slaney's (area-normalized). Equal to librosa 0.11 within 1e-3 dB, except for a clip without sound: it is `floor_db`
+    everywhere, and 0 dB everywhere in librosa.
 
     Args:
-        pcm: one clip [spec.n_samples].
-        spec: the front end.
+        pcm: PCM of one clip [spec.n_samples].
+        spec: Front end.
 
     Returns:
-        Levels [spec.n_mels, spec.n_frames] in [spec.floor_db, 0].
+        Levels in dB [spec.n_mels, spec.n_frames], in [spec.floor_db, 0].
     """
     padded = np.pad(pcm, spec.n_fft // 2, mode="reflect")
     return power_to_db(mel_power(padded, spec), spec)
 
 
 def mel_power(samples: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
-    """Mel power of every whole frame in [samples], the first of which starts at sample 0: [spec.n_mels, frames].
+    """Compute the mel power of every whole frame, without padding.
 
-    Nothing is padded: a frame is centred on the middle of its `n_fft` samples.
+    Args:
+        samples: PCM [samples]. The first frame starts at sample 0.
+        spec: Front end.
+
+    Returns:
+        Power [spec.n_mels, frames].
     """
     frames = np.lib.stride_tricks.sliding_window_view(samples, spec.n_fft)[:: spec.hop_length]
     bank, bins = mel_bank(spec)
     power = np.empty((len(frames), bins), dtype=np.float32)
-    for at in range(0, len(frames), _AT_ONCE):
-        spectrum = np.fft.rfft(frames[at : at + _AT_ONCE] * hann(spec.n_fft), axis=1)[:, :bins]
-        np.add(spectrum.real**2, spectrum.imag**2, out=power[at : at + _AT_ONCE])
+    for at in range(0, len(frames), _BATCH):
+        spectrum = np.fft.rfft(frames[at : at + _BATCH] * hann(spec.n_fft), axis=1)[:, :bins]
+        np.add(spectrum.real**2, spectrum.imag**2, out=power[at : at + _BATCH])
     return (bank @ power.T).astype(np.float32, copy=False)
 
 
 def power_to_db(power: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
-    """Mel power of one clip to dB relative to its loudest cell, in [spec.floor_db, 0]."""
+    """Convert the mel power of one clip to dB relative to its loudest cell, in [spec.floor_db, 0]."""
     loudest = power.max()
     if loudest <= POWER_FLOOR:
         return np.full(power.shape, spec.floor_db, dtype=np.float32)
@@ -64,29 +70,30 @@ def power_to_db(power: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float
 
 
 def normalize_log_mel(levels: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
-    """Levels in dB, from `floor_db` to 0, as [0, 1]: what stores keep and augmentation works on."""
+    """Map levels in dB from [floor_db, 0] to [0, 1]: the normalized log-mel that stores hold and models train on."""
     return (levels - np.float32(spec.floor_db)) / np.float32(-spec.floor_db)
 
 
-def apply_normalization(unit: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
-    """Unit levels to what the model was trained on: `db80` leaves them, `zscore` gives mean 0 and deviation 1.
+def apply_normalization(mel: NDArray[np.float32], spec: AudioSpec) -> NDArray[np.float32]:
+    """Apply the model's normalization to a normalized log-mel with values in [0, 1].
 
-    A clip whose cells are all alike has no standard deviation; `zscore` gives 0 everywhere for it.
+    `db80` leaves it as it is. `zscore` gives the clip mean 0 and standard deviation 1, and 0 everywhere if all its
+    cells are equal.
     """
     if spec.normalization == "db80":
-        return unit
-    return (unit - unit.mean()) / max(unit.std(), MIN_SD)
+        return mel
+    return (mel - mel.mean()) / max(mel.std(), MIN_SD)
 
 
 @lru_cache(maxsize=4)
 def hann(n: int) -> NDArray[np.float32]:
-    """The periodic Hann window [n]: 0 at its start, 1 in its middle."""
+    """The periodic Hann window [n]: 0 at its start and 1 in its middle."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
 
 
 @lru_cache(maxsize=4)
 def mel_bank(spec: AudioSpec) -> tuple[NDArray[np.float32], int]:
-    """Triangular filters [n_mels, bins], and how many Fourier bins from 0 Hz they touch."""
+    """Triangular mel filters [n_mels, bins], and the number of Fourier bins from 0 Hz on that they use."""
     edges = _mel_to_hz(np.linspace(_hz_to_mel(spec.f_min), _hz_to_mel(spec.f_max), spec.n_mels + 2))
     bins = int(np.floor(spec.f_max * spec.n_fft / spec.sample_rate)) + 1
     hz = np.arange(bins) * spec.sample_rate / spec.n_fft

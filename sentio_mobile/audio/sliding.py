@@ -1,7 +1,7 @@
-"""Windows of a clip's length, one every so often over a song of any length, each as if it had been cut out.
+"""Sliding windows of a clip's length over a song of any length, with the log-mel of each.
 
-Neighbouring windows share almost all of their Fourier transforms. Those are made once; only the frames at a window's
-own ends, which see its reflected edges, are made for each window.
+Neighbouring windows share almost all of their Fourier transforms, which are computed once. Only the frames at the ends
+of a window, which depend on its reflected edges, are computed for each window.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Window:
     """A clip of a song.
 
     Attributes:
-        start: its first sample in the song, a multiple of the hop.
-        valid_samples: how many of its samples come from the song; the rest fills up a song shorter than a clip.
-        pcm: [n_samples].
+        start: First sample in the song, a multiple of the hop.
+        valid_samples: Number of samples from the song. The rest fills up a song that is shorter than a clip.
+        pcm: PCM [n_samples].
     """
 
     start: int
@@ -36,22 +36,20 @@ class Window:
 
 
 def check_every(every: float, spec: AudioSpec) -> None:
-    """Make sure that windows can follow each other at this distance in seconds.
+    """Check the distance of two windows in seconds.
 
     Raises:
-        InputError: it is not a number, or smaller than the distance of two frames.
+        InputError: It is not a number, or smaller than the distance of two frames.
     """
     hop = spec.hop_length / spec.sample_rate
     if not math.isfinite(every) or every < hop:
-        raise InputError(
-            f"every {every:g} s is no distance of windows; give {math.ceil(1000 * hop) / 1000:g} s or more"
-        )
+        raise InputError(f"windows cannot be {every:g} s apart; give {math.ceil(1000 * hop) / 1000:g} s or more")
 
 
 def count_windows(samples: int, spec: AudioSpec, every: float) -> int:
-    """How many windows `windows` gives for a song of so many samples."""
+    """Number of windows that `windows` yields for a song of so many samples."""
     last = max(0, samples - spec.n_samples)
-    # Rounding down lets a window in that would end less than a hop too late.
+    # Starts are rounded down, so that a window may fit whose unrounded end is up to a hop too late.
     count = int((last + spec.hop_length) / (every * spec.sample_rate)) + 2
     while count > 1 and _start(count - 1, every, spec) > last:
         count -= 1
@@ -59,16 +57,16 @@ def count_windows(samples: int, spec: AudioSpec, every: float) -> int:
 
 
 def windows(blocks: Iterator[NDArray[np.float32]], spec: AudioSpec, every: float) -> Iterator[Window]:
-    """Whole windows of a song, in the memory of one or two.
+    """Yield the windows of a song, in the memory of one or two of them.
 
-    A window starts at each multiple of `every`, rounded down to the hop; the rounding does not add up. The last one is
-    the last that lies wholly within the song: what comes after it, less than `every`, is not heard. A song shorter than
-    a clip gives one window, filled up as `spec.short_clip` says.
+    A window starts at each multiple of `every`, rounded down to the hop; rounding errors do not add up. All windows lie
+    within the song, so that less than `every` is left out at its end. A song shorter than a clip gives one window,
+    which is filled up as `spec.short_clip` says.
 
     Args:
-        blocks: consecutive PCM [samples] at the spec's rate.
-        spec: the clip's length and the hop.
-        every: seconds from one start to the next.
+        blocks: Consecutive blocks of PCM [samples] at the spec's sample rate.
+        spec: Length of a clip, and the hop.
+        every: Seconds from one start to the next.
 
     Raises:
         InputError: `every` is not a number, or smaller than a hop.
@@ -78,10 +76,10 @@ def windows(blocks: Iterator[NDArray[np.float32]], spec: AudioSpec, every: float
 
 
 def _windows(blocks: Iterator[NDArray[np.float32]], spec: AudioSpec, every: float) -> Iterator[Window]:
-    held, base = np.zeros(0, dtype=np.float32), 0
+    buffer, base = np.zeros(0, dtype=np.float32), 0
     for start in (_start(k, every, spec) for k in itertools.count()):
-        parts = [held[start - base :]]
-        end = base + len(held)
+        parts = [buffer[start - base :]]
+        end = base + len(buffer)
         base = min(start, end)
         while end < start + spec.n_samples:
             block = next(blocks, None)
@@ -90,20 +88,20 @@ def _windows(blocks: Iterator[NDArray[np.float32]], spec: AudioSpec, every: floa
             parts.append(block[max(0, start - end) :])
             end += len(block)
             base = min(start, end)
-        held = np.concatenate(parts)
+        buffer = np.concatenate(parts)
         if end < start + spec.n_samples:
-            if start == 0 and len(held):
-                yield Window(0, len(held), fit_length(held, spec))
+            if start == 0 and len(buffer):
+                yield Window(0, len(buffer), fit_length(buffer, spec))
             return
-        yield Window(start, spec.n_samples, held[: spec.n_samples])
+        yield Window(start, spec.n_samples, buffer[: spec.n_samples])
 
 
 def with_mels(clips: Iterator[Window], spec: AudioSpec) -> Iterator[tuple[Window, NDArray[np.float32]]]:
-    """Each window with its log-mel in unit levels [n_mels, n_frames]: what `clip_to_mel` gives for its PCM.
+    """Yield each window with its normalized log-mel [n_mels, n_frames], which equals `clip_to_mel` of its PCM.
 
     Args:
-        clips: windows whose starts ascend, as `windows` gives them.
-        spec: the front end.
+        clips: Windows with ascending starts, as `windows` yields them.
+        spec: Front end.
     """
     half, hop = spec.n_fft // 2, spec.hop_length
     left = -(-half // hop)
@@ -112,23 +110,22 @@ def with_mels(clips: Iterator[Window], spec: AudioSpec) -> Iterator[tuple[Window
     if inner < 1:
         yield from ((clip, normalize_log_mel(log_mel(clip.pcm, spec), spec)) for clip in clips)
         return
-    held, at = np.zeros((spec.n_mels, 0), dtype=np.float32), 0
+    shared, position = np.zeros((spec.n_mels, 0), dtype=np.float32), 0
     for clip in clips:
-        now = clip.start // hop
-        kept = held[:, now - at :]
-        first, last = left + kept.shape[1], left + inner - 1
+        shared = shared[:, clip.start // hop - position :]
+        position = clip.start // hop
+        first, last = left + shared.shape[1], left + inner - 1
         if first <= last:
             new = mel_power(clip.pcm[first * hop - half : last * hop + half], spec)
-            kept = np.concatenate([kept, new], axis=1)
-        held, at = kept, now
+            shared = np.concatenate([shared, new], axis=1)
         before = np.concatenate([clip.pcm[half:0:-1], clip.pcm[: (left - 1) * hop + half]])
         tail = clip.pcm[(left + inner) * hop - half :]
         after = np.concatenate([tail, clip.pcm[-2 : -half - 2 : -1]])
-        power = np.concatenate([mel_power(before, spec), held, mel_power(after, spec)[:, :right]], axis=1)
+        power = np.concatenate([mel_power(before, spec), shared, mel_power(after, spec)[:, :right]], axis=1)
         yield clip, normalize_log_mel(power_to_db(power, spec), spec)
 
 
 def _start(k: int, every: float, spec: AudioSpec) -> int:
     """First sample of window `k`."""
-    # A little more, lest a whole number of hops that came out as 43.999 loses one.
+    # A whole number of hops may come out as 43.999 and must not lose one.
     return int(k * every * spec.sample_rate / spec.hop_length + 1e-6) * spec.hop_length

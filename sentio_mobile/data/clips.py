@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.files import sha256
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_mel
-from sentio_mobile.audio.stream import estimated_seconds, stream
+from sentio_mobile.audio.open_file import estimated_seconds
+from sentio_mobile.audio.stream import stream
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.journal import Clip, FileState, Index
 from sentio_mobile.errors import AudioError

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_input, mel_to_input
+from sentio_mobile.audio.open_file import estimated_seconds
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
-from sentio_mobile.audio.stream import check_pcm, estimated_seconds, stream
+from sentio_mobile.audio.stream import check_pcm, stream
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
 from sentio_mobile.bundle.parity import Parity, compare_outputs
 from sentio_mobile.bundle.targets import load_targets

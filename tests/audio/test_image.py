@@ -1,4 +1,4 @@
-"""The picture that a model looks at: numpy and torch agree, and both agree with torch's own resize."""
+"""The image that a model takes in: numpy and torch agree, and both agree with torch's own resize."""
 
 import numpy as np
 import torch
@@ -23,9 +23,9 @@ def test_numpy_and_torch_give_torchs_bilinear_resize() -> None:
 
 def test_zscore_in_torch_is_that_of_numpy() -> None:
     spec = ModelSpec(architecture="vit", audio=AudioSpec(normalization="zscore"))
-    units = np.random.default_rng(0).random((2, 128, 1292), dtype=np.float32) ** 2
-    units[1] = 0.25
-    batch = to_input_batch(torch.from_numpy(units), spec)
-    for unit, given in zip(units, batch, strict=True):
-        wanted = to_input(resize_to_image(apply_normalization(unit, spec.audio), (224, 224)), spec)[0]
+    mels = np.random.default_rng(0).random((2, 128, 1292), dtype=np.float32) ** 2
+    mels[1] = 0.25
+    batch = to_input_batch(torch.from_numpy(mels), spec)
+    for mel, given in zip(mels, batch, strict=True):
+        wanted = to_input(resize_to_image(apply_normalization(mel, spec.audio), (224, 224)), spec)[0]
         np.testing.assert_allclose(given.numpy(), wanted, atol=1e-4)

@@ -44,11 +44,11 @@ def blocks(pcm: NDArray[np.float32], size: int) -> list[NDArray[np.float32]]:
 def test_levels_are_those_of_the_clip_cut_out(song: NDArray[np.float32], spec: AudioSpec, every: float) -> None:
     found = list(with_mels(windows(iter(blocks(song[: 80 * 22050], 16_001)), spec, every), spec))
     assert len(found) > 1
-    for window, unit in found[:: max(1, len(found) // 25)]:
+    for window, mel in found[:: max(1, len(found) // 25)]:
         clip = song[window.start : window.start + spec.n_samples]
         np.testing.assert_array_equal(window.pcm, clip)
         assert window.valid_samples == spec.n_samples
-        np.testing.assert_allclose(unit, clip_to_mel(clip, spec), atol=1e-6)
+        np.testing.assert_allclose(mel, clip_to_mel(clip, spec), atol=1e-6)
 
 
 @pytest.mark.parametrize("every", [0.5, 1.0, 3.7, 50.0])
@@ -89,9 +89,9 @@ def test_a_song_shorter_than_a_window_is_filled_up(song: NDArray[np.float32], sh
 
 def test_silence_between_the_music_is_the_floor(song: NDArray[np.float32]) -> None:
     pcm = np.concatenate([song[: 5 * 22050], np.zeros(5 * 22050, dtype=np.float32)])
-    units = [unit for _, unit in with_mels(windows(iter([pcm]), SHORT, 0.5), SHORT)]
-    assert units[0].max() == 1
-    assert (units[-1] == 0).all()
+    mels = [mel for _, mel in with_mels(windows(iter([pcm]), SHORT, 0.5), SHORT)]
+    assert mels[0].max() == 1
+    assert (mels[-1] == 0).all()
 
 
 @pytest.mark.parametrize("every", [0.0, -1.0, 0.01, float("nan"), float("inf")])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sentio_mobile.audio.stream import BLOCK, check_pcm, estimated_seconds, stream
+from sentio_mobile.audio.open_file import estimated_seconds
+from sentio_mobile.audio.stream import BLOCK, check_pcm, stream
 from sentio_mobile.errors import AudioError
 
 

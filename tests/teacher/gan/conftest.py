@@ -15,7 +15,7 @@ from sentio_mobile.teacher.gan.train import train_gan
 def tiny_gan() -> GanRecipe:
     """Networks of few weights, and a schedule of few steps."""
     model = GanSettings(noise=8, condition_widths=(8,), seed_width=2, widths=(8, 8, 8, 8))
-    return GanRecipe(GanTraining(epochs=3, steps=3, batch_size=4), model)
+    return GanRecipe(training=GanTraining(epochs=3, steps=3, batch_size=4), model=model)
 
 
 @pytest.fixture(scope="session")
