@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sentio_mobile.api.inputs import StrPath, to_bundle, to_data
+from sentio_mobile.api.inputs import to_bundle, to_data
 from sentio_mobile.formats.registry import DEFAULT_FORMAT, MAIN_FORMATS
 from sentio_mobile.spec import FORMS, Form, Precision
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sentio_mobile.packaging.project import PackagedProject
 
 
-def load(bundle: StrPath, *, format: str = DEFAULT_FORMAT, form: Form | None = None, threads: int = 1) -> Predictor:
+def load(bundle: str | Path, *, format: str = DEFAULT_FORMAT, form: Form | None = None, threads: int = 1) -> Predictor:
     """Load a model from a bundle, to predict the emotion of music.
 
     Example:
@@ -53,13 +53,13 @@ def load(bundle: StrPath, *, format: str = DEFAULT_FORMAT, form: Form | None = N
 
 
 def export(
-    checkpoint: StrPath,
+    checkpoint: str | Path,
     *,
-    out: StrPath,
+    out: str | Path,
     formats: Sequence[str] = MAIN_FORMATS,
     forms: Sequence[Form] = FORMS,
     precisions: Sequence[Precision] = ("fp32",),
-    data: StrPath | PreparedData | None = None,
+    data: str | Path | PreparedData | None = None,
     name: str = "emotion",
     release: str = "1",
     licence: str = "unknown",
@@ -139,9 +139,9 @@ def export(
 
 
 def verify(
-    bundle: StrPath | Bundle,
+    bundle: str | Path | Bundle,
     *,
-    data: StrPath | PreparedData | None = None,
+    data: str | Path | PreparedData | None = None,
     threads: int = 1,
     arm64: bool = False,
     progress: Progress | None = None,
@@ -179,9 +179,9 @@ def verify(
 
 
 def benchmark(
-    bundle: StrPath | Bundle,
+    bundle: str | Path | Bundle,
     *,
-    out: StrPath,
+    out: str | Path,
     threads: int | None = None,
     runs: int | None = None,
     progress: Progress | None = None,
@@ -216,10 +216,10 @@ def benchmark(
 
 
 def package(
-    bundle: StrPath | Bundle,
+    bundle: str | Path | Bundle,
     *,
     platform: Literal["android", "ios", "web"],
-    out: StrPath,
+    out: str | Path,
     app_id: str = "org.sentiomobile.demo",
     app_name: str = "Sentio",
     formats: Sequence[str] = (),
@@ -233,7 +233,9 @@ def package(
         ```python
         import sentio_mobile
 
-        project = sentio_mobile.package("bundle", platform="android", out="moods", app_id="org.example.moods")
+        project = sentio_mobile.package(
+            "bundle", platform="android", out="moods", app_id="org.example.moods"
+        )
         print(project.next_steps)
         ```
 

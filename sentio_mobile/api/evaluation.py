@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sentio_mobile._internal.progress import NoProgress
-from sentio_mobile.api.inputs import StrPath, to_data, to_weak_labels
+from sentio_mobile.api.inputs import to_data, to_weak_labels
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    models: Mapping[str, StrPath] | Sequence[StrPath | tuple[str | None, StrPath]],
+    models: Mapping[str, str | Path] | Sequence[str | Path | tuple[str | None, str | Path]],
     *,
-    data: StrPath | PreparedData,
-    out: StrPath | None = None,
-    music: StrPath | None = None,
+    data: str | Path | PreparedData,
+    out: str | Path | None = None,
+    music: str | Path | None = None,
     baselines: bool = False,
-    others: Mapping[str, StrPath | tuple[StrPath, StrPath]] | None = None,
+    others: Mapping[str, str | Path | tuple[str | Path, str | Path]] | None = None,
     format: str | None = None,
     split: Literal["test", "val"] = "test",
     over: Literal["songs", "groups"] = "songs",
     tolerance: float = 0.2,
     seed: int = 0,
     skip: Sequence[Literal["robustness", "latency"]] = (),
-    gan_samples: StrPath | None = None,
-    weak_labels: Sequence[tuple[StrPath, StrPath]] = (),
+    gan_samples: str | Path | None = None,
+    weak_labels: Sequence[tuple[str | Path, str | Path]] = (),
     progress: Progress | None = None,
 ) -> EvaluationRun:
     """Evaluate checkpoints and bundles on the same songs, and compare any two of them.
@@ -40,7 +40,8 @@ def evaluate(
         ```python
         import sentio_mobile
 
-        run = sentio_mobile.evaluate({"student": "student-ckpt", "teacher": "teacher-ckpt"}, data="prepared")
+        models = {"student": "student-ckpt", "teacher": "teacher-ckpt"}
+        run = sentio_mobile.evaluate(models, data="prepared")
         for model in run.models:
             print(model.name, model.metrics["mean"]["ccc"])
         ```
@@ -116,11 +117,11 @@ def evaluate(
     return run
 
 
-def _with_name(model: StrPath | tuple[str | None, StrPath]) -> tuple[str | None, StrPath]:
+def _with_name(model: str | Path | tuple[str | None, str | Path]) -> tuple[str | None, str | Path]:
     return model if isinstance(model, tuple) else (None, model)
 
 
-def _with_music(place: StrPath | tuple[StrPath, StrPath]) -> tuple[PreparedData, Path | None]:
+def _with_music(place: str | Path | tuple[str | Path, str | Path]) -> tuple[PreparedData, Path | None]:
     if isinstance(place, tuple):
         prepared, music = place
         return to_data(prepared), Path(music)

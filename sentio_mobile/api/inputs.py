@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sentio_mobile.bundle.bundle import Bundle
@@ -12,32 +12,29 @@ if TYPE_CHECKING:
     from sentio_mobile.data.weak_labels import WeakLabels
     from sentio_mobile.models.checkpoint import Checkpoint
 
-StrPath: TypeAlias = str | Path
-"""A path, as text or as a `pathlib.Path`."""
 
-
-def to_data(data: StrPath | PreparedData) -> PreparedData:
+def to_data(data: str | Path | PreparedData) -> PreparedData:
     """A prepared folder, opened unless it is open already."""
     from sentio_mobile.data.prepared import open_data
 
     return open_data(Path(data)) if isinstance(data, str | Path) else data
 
 
-def to_bundle(bundle: StrPath | Bundle) -> Bundle:
+def to_bundle(bundle: str | Path | Bundle) -> Bundle:
     """A bundle, opened and checked unless it is open already."""
     from sentio_mobile.bundle.bundle import open_bundle
 
     return open_bundle(Path(bundle)) if isinstance(bundle, str | Path) else bundle
 
 
-def to_checkpoint(checkpoint: StrPath | Checkpoint) -> Checkpoint:
+def to_checkpoint(checkpoint: str | Path | Checkpoint) -> Checkpoint:
     """A checkpoint, loaded unless it is loaded already. Imports torch."""
     from sentio_mobile.models.checkpoint import Checkpoint
 
     return Checkpoint.load(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
 
 
-def to_weak_labels(pairs: Iterable[tuple[StrPath, StrPath]]) -> list[tuple[PreparedData, WeakLabels]]:
+def to_weak_labels(pairs: Iterable[tuple[str | Path, str | Path]]) -> list[tuple[PreparedData, WeakLabels]]:
     """Prepared folders with the CSV files of their weak labels, opened."""
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.weak_labels import read_weak_labels

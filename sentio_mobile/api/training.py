@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sentio_mobile.api.inputs import StrPath, to_checkpoint, to_data, to_weak_labels
+from sentio_mobile.api.inputs import to_checkpoint, to_data, to_weak_labels
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    source: StrPath,
+    source: str | Path,
     *,
-    out: StrPath,
+    out: str | Path,
     scale: Literal["1-9", "-1-1"] = "1-9",
     labels: Literal["static", "dynamic"] = "static",
     window: Literal["start", "middle"] = "start",
     windows: int = 1,
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
     seed: int = 0,
-    splits: StrPath | None = None,
+    splits: str | Path | None = None,
     recipe: str | TeacherRecipe | None = None,
-    store: StrPath | None = None,
+    store: str | Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> PreparedData:
@@ -94,13 +94,13 @@ def prepare(
 
 def train_teacher(
     *,
-    data: StrPath | PreparedData,
-    out: StrPath,
+    data: str | Path | PreparedData,
+    out: str | Path,
     recipe: str | TeacherRecipe = "vit_small",
-    start: StrPath | Checkpoint | None = None,
+    start: str | Path | Checkpoint | None = None,
     weights: str | None = None,
-    gan_samples: StrPath | None = None,
-    weak_labels: Sequence[tuple[StrPath, StrPath]] = (),
+    gan_samples: str | Path | None = None,
+    weak_labels: Sequence[tuple[str | Path, str | Path]] = (),
     devices: int = 1,
     nodes: int = 1,
     strategy: str = "auto",
@@ -184,15 +184,15 @@ def train_teacher(
 
 def distill(
     *,
-    teacher: StrPath | Checkpoint,
-    data: StrPath | PreparedData,
-    out: StrPath,
+    teacher: str | Path | Checkpoint,
+    data: str | Path | PreparedData,
+    out: str | Path,
     recipe: str | DistillRecipe = "mobilevit",
-    unlabelled: Sequence[StrPath] = (),
-    gan_samples: Sequence[StrPath] = (),
-    pseudo_labels: StrPath | None = None,
-    weak_labels: Sequence[tuple[StrPath, StrPath]] = (),
-    cache: StrPath | None = None,
+    unlabelled: Sequence[str | Path] = (),
+    gan_samples: Sequence[str | Path] = (),
+    pseudo_labels: str | Path | None = None,
+    weak_labels: Sequence[tuple[str | Path, str | Path]] = (),
+    cache: str | Path | None = None,
     convert: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -206,7 +206,9 @@ def distill(
         ```python
         import sentio_mobile
 
-        student = sentio_mobile.distill(teacher="teacher-ckpt", data="prepared", recipe="mobilevit", out="student-ckpt")
+        student = sentio_mobile.distill(
+            teacher="teacher-ckpt", data="prepared", recipe="mobilevit", out="student-ckpt"
+        )
         ```
 
     Args:
