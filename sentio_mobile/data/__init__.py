@@ -1,1 +1,1 @@
-"""From labelled music on disk to arrays that a model can learn from."""
+"""Data: from labelled music on disk to arrays for training and evaluation."""

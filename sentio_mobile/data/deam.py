@@ -20,9 +20,6 @@ LABELS = Path("DEAM_Annotations/annotations/annotations averaged per song/song_l
 TABLES = ("static_annotations_averaged_songs_1_2000.csv", "static_annotations_averaged_songs_2000_2058.csv")
 DYNAMIC = "dynamic (per second annotations)"
 DYNAMIC_TABLES = ("valence.csv", "arousal.csv")
-GENERATED_NOTE = "generated.json"
-"""File in the root folder of generated music that says so."""
-
 MAX_DEPTH = 7
 """Levels below the root that are searched for DEAM's folders."""
 MAX_FOLDERS = 5000

@@ -13,9 +13,12 @@ from msgspec import Meta
 from sentio_mobile._internal.records import Name, Record, Seed, from_plain, read_plain
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.config import DataRecipe
-from sentio_mobile.data.deam import GENERATED_NOTE, find_deam, read_deam
+from sentio_mobile.data.deam import find_deam, read_deam
 from sentio_mobile.data.songs import Labels, Layout, Scale, Song, numbered_rows, read_label, require_printable
 from sentio_mobile.errors import LabelError
+
+GENERATED_NOTE = "generated.json"
+"""File in the root folder of generated music that says so."""
 
 LABEL_COLUMNS: tuple[str, str] = ("valence_mean", "arousal_mean")
 

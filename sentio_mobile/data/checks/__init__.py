@@ -1,1 +1,1 @@
-"""What is in a prepared folder, and whether anything in it would spoil a result."""
+"""Checks of a prepared data folder."""

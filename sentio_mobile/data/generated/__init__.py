@@ -1,7 +1,7 @@
-"""Music generated from a seed: a data set that needs no download, with labels that are known because they came first.
+"""Generated music: a data set without a download, composed by rules from a seed and from valence-arousal labels.
 
-The labels are intentions, not what listeners said. Figures measured on this music say that the machinery works; they
-say nothing about real songs.
+The labels are intentions, not the ratings of listeners. Figures measured on this music show that the program works.
+They say nothing about real songs.
 """
 
 from sentio_mobile.data.generated.emotion import Cues, Nuisance, Song, draw_songs

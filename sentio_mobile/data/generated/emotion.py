@@ -1,9 +1,9 @@
-"""From a point on the valence-arousal plane to the musical cues that listeners hear there.
+"""From a point on the valence-arousal plane to musical cues.
 
-Each cue leans on the two dimensions as the literature has it, and then strays by a noise of its own: performers use the
-cues redundantly, and no one of them settles what a listener hears (the lens model of Juslin & Laukka 2003). Directions
-are taken from the papers below; the sizes of the leanings are ours, chosen so that a small model can learn the task and
-no single feature gives it away.
+Each cue depends linearly on both dimensions, as the literature reports, plus noise of its own: performers use cues
+redundantly, and no single cue determines what a listener perceives (the lens model of Juslin & Laukka 2003). Signs of
+the weights come from the papers below. Their sizes are our choice: a small model can learn the task, and no single
+feature solves it.
 
 - Gabrielsson, A. & Lindström, E. (2010). The role of structure in the musical expression of emotions. In Juslin &
   Sloboda (eds.), Handbook of Music and Emotion: tempo, mode, loudness, pitch level, consonance, rhythm, articulation,
@@ -15,12 +15,12 @@ no single feature gives it away.
   primary musical cues. Frontiers in Psychology 4:487: mode, tempo, register, dynamics, articulation, timbre. The cues
   work mostly additively and linearly, which is why a weighted sum is enough here.
 - Ilie, G. & Thompson, W. F. (2006). A comparison of acoustic cues in music and speech for three dimensions of affect.
-  Music Perception 23(4): intensity and rate raise energy; loud music is heard as less pleasant than soft music.
+  Music Perception 23(4): intensity and rate raise energy; loud music is perceived as less pleasant than soft music.
 - Schubert, E. (2004). Modeling perceived emotion with continuous musical features. Music Perception 21(4): loudness and
   tempo carry arousal.
 
-Percussion, lightness of the accompaniment and purity of tone are our own stand-ins, for energy, pitch level and the
-roughness that consonance lacks.
+Percussion, lightness of the accompaniment and purity of tone are our own substitutes for energy, pitch level and
+roughness.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ VOICES: tuple[Voice, ...] = get_args(Voice)
 
 @dataclass(frozen=True, kw_only=True)
 class Cues:
-    """What the emotion decides, noise included: each cue in [0, 1], and 0.5 where the emotion is neutral."""
+    """Musical cues of an emotion, noise included. Each is in [0, 1], and 0.5 on average for a neutral emotion."""
 
     tempo: float
     """Slow to fast."""
     density: float
-    """Few to many notes a beat."""
+    """Few to many notes per beat."""
     level: float
-    """Soft to loud playing: heard as distance from the noise floor, as brightness, and as drive."""
+    """Soft to loud playing: audible as distance from the noise floor, brightness and saturation."""
     brightness: float
     """Dull to bright spectra."""
     attack: float
-    """Swelling to percussive note onsets."""
+    """Slow to percussive note onsets."""
     percussion: float
     """No drums to busy drums."""
     accent: float
     """Even to strongly accented beats."""
     staccato: float
-    """Notes that overlap to notes that are cut short."""
+    """Overlapping to short notes."""
     major: float
     """Minor and diminished to major chords."""
     register: float
@@ -74,41 +74,47 @@ class Cues:
 
     @property
     def tempo_bpm(self) -> float:
-        """Beats a minute, from 52 to 176."""
+        """Beats per minute, from 52 to 176."""
         return 52.0 * (176.0 / 52.0) ** self.tempo
 
 
 @dataclass(frozen=True)
-class Tendency:
-    """How a cue leans: its change for a unit of valence and of arousal, and the sd of its own noise."""
+class CueWeights:
+    """Dependence of a cue on the emotion.
+
+    Attributes:
+        valence: Weight of valence.
+        arousal: Weight of arousal.
+        noise_sd: Standard deviation of the cue's own noise.
+    """
 
     valence: float
     arousal: float
-    spread: float
+    noise_sd: float
 
 
-TENDENCIES: Mapping[str, Tendency] = {
-    "tempo": Tendency(0.20, 1.00, 0.50),
-    "density": Tendency(0.05, 1.00, 0.35),
-    "level": Tendency(-0.10, 1.00, 0.40),
-    "brightness": Tendency(0.05, 1.00, 0.60),
-    "attack": Tendency(0.00, 1.00, 0.40),
-    "percussion": Tendency(0.00, 1.00, 0.40),
-    "accent": Tendency(0.00, 1.00, 0.40),
-    "staccato": Tendency(0.60, 0.45, 0.60),
-    "major": Tendency(1.00, 0.00, 0.50),
-    "register": Tendency(1.00, 0.10, 0.50),
-    "lightness": Tendency(1.00, 0.00, 0.50),
-    "consonance": Tendency(0.95, -0.10, 0.55),
-    "purity": Tendency(0.95, -0.20, 0.55),
-    "regularity": Tendency(0.80, 0.00, 0.60),
-    "contour": Tendency(0.50, 0.30, 0.60),
+CUE_WEIGHTS: Mapping[str, CueWeights] = {
+    "tempo": CueWeights(0.20, 1.00, 0.50),
+    "density": CueWeights(0.05, 1.00, 0.35),
+    "level": CueWeights(-0.10, 1.00, 0.40),
+    "brightness": CueWeights(0.05, 1.00, 0.60),
+    "attack": CueWeights(0.00, 1.00, 0.40),
+    "percussion": CueWeights(0.00, 1.00, 0.40),
+    "accent": CueWeights(0.00, 1.00, 0.40),
+    "staccato": CueWeights(0.60, 0.45, 0.60),
+    "major": CueWeights(1.00, 0.00, 0.50),
+    "register": CueWeights(1.00, 0.10, 0.50),
+    "lightness": CueWeights(1.00, 0.00, 0.50),
+    "consonance": CueWeights(0.95, -0.10, 0.55),
+    "purity": CueWeights(0.95, -0.20, 0.55),
+    "regularity": CueWeights(0.80, 0.00, 0.60),
+    "contour": CueWeights(0.50, 0.30, 0.60),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Nuisance:
-    """What varies from song to song and says nothing about the emotion."""
+    """Properties that vary from song to song independently of the emotion."""
 
     key: int
     """Semitones above C, 0 to 11."""
@@ -117,27 +123,27 @@ class Nuisance:
     chord_voice: Voice
     bass_voice: Voice
     pattern: Literal["block", "arpeggio", "pulse"]
-    """How the accompaniment plays its chords."""
+    """Playing style of the accompaniment."""
     melody_db: float
     chord_db: float
     bass_db: float
     drum_db: float
-    """Levels of the four parts in the mix, decibels around 0."""
+    """Levels of the four parts in the mix, in dB around 0."""
     tilt_db: float
-    """Slope of the equalizer, decibels an octave around 1 kHz."""
+    """Slope of the equalizer in dB per octave, around 1 kHz."""
     noise_db: float
-    """Background noise re a full-scale mix, decibels."""
+    """Background noise relative to a full-scale mix, in dB."""
     noise_tilt_db: float
-    """Slope of the background noise's spectrum, decibels an octave."""
+    """Slope of the background noise's spectrum, in dB per octave."""
     room: float
     """Amount of echo, 0 to 1."""
     gain_db: float
-    """Peak of the mastered clip re full scale, decibels."""
+    """Peak of the mastered clip relative to full scale, in dB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Song:
-    """One song that has been decided upon but not yet composed: its labels and all that its notes follow from."""
+    """One song before composition: its labels, and everything that its notes and sound follow from."""
 
     seed: int
     index: int
@@ -148,15 +154,20 @@ class Song:
     nuisance: Nuisance
 
     def generator(self, stage: int) -> np.random.Generator:
-        """A stream of chance that belongs to this song and this stage of its making."""
+        """Return the random number generator of one stage of this song's production."""
         return np.random.default_rng([self.seed, self.index, stage])
 
 
 def draw_songs(n: int, seed: int) -> list[Song]:
-    """Decide on `n` songs whose emotions cover the square [-1, 1]^2 evenly.
+    """Draw `n` songs whose emotions cover the square [-1, 1]^2 evenly.
 
-    Song i depends on `seed` and i alone, never on `n`. Emotions follow the additive recurrence on the plastic number
-    (Roberts 2018, the R2 sequence), shifted by the seed: even coverage for every n, which independent draws lack.
+    Song i depends only on `seed` and i, never on `n`. Emotions follow the additive recurrence on the plastic number
+    (Roberts 2018, the R2 sequence), shifted by the seed. It covers the square evenly for every n; independent draws
+    would not.
+
+    Args:
+        n: Number of songs.
+        seed: Random seed.
 
     Raises:
         InputError: `n` or `seed` is negative.
@@ -172,7 +183,7 @@ _STRIDE = np.array([1.0 / _PLASTIC, 1.0 / _PLASTIC**2])
 
 def _draw(seed: int, index: int) -> Song:
     shift = np.random.default_rng([seed]).random(2)
-    # Rounded as the labels are written (two decimals on the 1-9 scale), so that file and song agree exactly.
+    # Labels are written with two decimals on the 1-9 scale. Rounded here, song and file agree exactly.
     plane = np.round(((shift + index * _STRIDE) % 1.0) * 8.0 + 1.0, 2)
     valence, arousal = (float(x) for x in (plane - 5.0) / 4.0)
     rng = np.random.default_rng([seed, index])
@@ -187,11 +198,11 @@ def _draw(seed: int, index: int) -> Song:
 
 
 def _draw_cues(valence: float, arousal: float, rng: np.random.Generator) -> Cues:
-    def cue(tendency: Tendency) -> float:
-        lean = tendency.valence * valence + tendency.arousal * arousal + tendency.spread * rng.standard_normal()
-        return float(0.5 + 0.5 * np.tanh(0.9 * lean))
+    def cue(weights: CueWeights) -> float:
+        value = weights.valence * valence + weights.arousal * arousal + weights.noise_sd * rng.standard_normal()
+        return float(0.5 + 0.5 * np.tanh(0.9 * value))
 
-    return Cues(**{name: cue(tendency) for name, tendency in TENDENCIES.items()})
+    return Cues(**{name: cue(weights) for name, weights in CUE_WEIGHTS.items()})
 
 
 def _draw_nuisance(rng: np.random.Generator) -> Nuisance:

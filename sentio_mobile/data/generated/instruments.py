@@ -1,6 +1,6 @@
-"""How a note sounds: band-limited wave tables under an envelope, and three drums.
+"""The sound of notes: band-limited wave tables with an envelope, and three drums.
 
-A note is rendered once for its (part, pitch, duration) and used wherever the score repeats it.
+A note is rendered once for its part, pitch and duration, and reused wherever the score repeats it.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ Wave: TypeAlias = npt.NDArray[np.float32]
 TABLE_SIZE = 4096
 PERIOD = 1 << 32
 TABLE_SHIFT = np.uint32(20)
-"""A phase counts 2^32 to the period, and its upper 12 bits are the place in the table."""
+"""A period has 2^32 phase steps. The upper 12 bits of a phase are the index into the table."""
 
 MAX_HARMONICS = 96
 
 
 @dataclass(frozen=True, kw_only=True)
 class Character:
-    """What tells one family of instruments from another, before the song's cues bend it."""
+    """The sound of a family of instruments, before the song's cues modify it."""
 
     slope: float
     """Harmonic k has amplitude k ** -slope."""
     even: float
-    """Strength of the even harmonics, 0 to 1."""
+    """Strength of the even harmonics, from 0 to 1."""
     attack: float
-    """Seconds to full level, for the sharpest attack and before the cue lengthens it."""
+    """Seconds to full level, for the sharpest attack; the cue lengthens it."""
     decay: float
-    """Seconds in which the level falls to 37 % of its start, on the way to `sustain`."""
+    """Time constant in seconds of the level's fall to `sustain`."""
     sustain: float
-    """Level that a held note keeps, 0 to 1."""
+    """Level of a held note, from 0 to 1."""
     vibrato: float
-    """Depth of vibrato, semitones."""
+    """Depth of vibrato in semitones."""
     breath: float
-    """Noise that comes with every tone, re its level."""
+    """Noise with every tone, relative to its level."""
 
 
 CHARACTERS: Mapping[Voice, Character] = {
@@ -57,23 +57,23 @@ CHARACTERS: Mapping[Voice, Character] = {
 
 @dataclass(frozen=True)
 class Tone:
-    """The equalizer: a slope around 1 kHz, as the mastering of the song has it."""
+    """The equalizer of a song: a slope around 1 kHz."""
 
     tilt_db: float
 
     def gain(self, hertz: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """Amplitude factor at each frequency; levels off below 40 Hz."""
+        """Amplitude factor at each frequency, constant below 40 Hz."""
         octaves = np.log2(np.maximum(hertz, 40.0) / 1000.0)
         return np.asarray(10.0 ** (self.tilt_db * octaves / 20.0))
 
 
 class Instrument:
-    """One pitched voice of one song. Renders notes and remembers them."""
+    """One pitched voice of one song. It renders notes and caches them."""
 
     def __init__(self, voice: Voice, cues: Cues, *, tone: Tone, rng: np.random.Generator, sample_rate: int) -> None:
         self._character = CHARACTERS[voice]
         self._cues, self._tone, self._sample_rate = cues, tone, sample_rate
-        # The timbre of every instrument strays a little from its family.
+        # The timbre of every instrument differs slightly from its family.
         harmonics = np.arange(1, MAX_HARMONICS + 1)
         slope = self._character.slope + 1.6 * (0.5 - cues.brightness) + 0.7 * (0.5 - cues.level) + rng.normal(0.0, 0.15)
         even = np.where(harmonics % 2 == 0, self._character.even, 1.0)
@@ -88,9 +88,9 @@ class Instrument:
         self._notes: dict[tuple[int, int], Wave] = {}
 
     def note(self, pitch: int, duration: float) -> Wave:
-        """Samples of one note at about unit level, its release included.
+        """Return the samples of one note at about unit level, release included.
 
-        Durations are rounded to 1/50 s, so that most notes are found among those already rendered.
+        Durations are rounded to 1/50 s, so that most notes are in the cache.
         """
         steps = max(2, round(duration * 50.0))
         wave = self._notes.get((pitch, steps))
@@ -119,12 +119,12 @@ class Instrument:
         return wave
 
     def _phase(self, hertz: float, n: int) -> npt.NDArray[np.uint32]:
-        """Phase of each of `n` samples. Whole numbers that wrap around stay exact however long the note is."""
+        """Phase of each of `n` samples. Integers that wrap around stay exact for notes of any length."""
         step = np.uint32(round(hertz * PERIOD / self._sample_rate))
         return np.arange(n, dtype=np.uint32) * step
 
     def _envelopes(self, duration: float) -> tuple[Wave, Wave]:
-        """Level over time of the whole tone, and of the brightness that fades after its onset."""
+        """Level over time of the whole tone, and of its brightness, which fades after the onset."""
         rate, character = self._sample_rate, self._character
         attack = character.attack + 0.20 * (1.0 - self._cues.attack) ** 1.5
         release = 0.04 + 0.20 * (1.0 - self._cues.staccato)
@@ -138,15 +138,15 @@ class Instrument:
         return level.astype(np.float32), shimmer.astype(np.float32)
 
     def _table(self, pitch: int) -> tuple[Wave, Wave]:
-        """One period of the tone's lower harmonics, and one of its upper ones."""
+        """One period of all harmonics of the tone, and one of the upper harmonics."""
         tables = self._tables.get(pitch)
         if tables is None:
             hertz = 440.0 * 2.0 ** ((pitch - 69) / 12.0) * np.arange(1, MAX_HARMONICS + 1)
-            kept = np.where(hertz < 0.45 * self._sample_rate, self._amplitudes * self._tone.gain(hertz), 0.0)
-            # Equal power for every pitch: otherwise the register would be the loudness.
-            kept /= np.sqrt(np.sum(kept**2)) + 1e-9
-            upper = kept * np.minimum(np.arange(MAX_HARMONICS) / 4.0, 1.0)
-            tables = self._tables[pitch] = (self._period(kept), self._period(upper))
+            audible = np.where(hertz < 0.45 * self._sample_rate, self._amplitudes * self._tone.gain(hertz), 0.0)
+            # All pitches have the same power. Otherwise loudness would depend on the register.
+            audible /= np.sqrt(np.sum(audible**2)) + 1e-9
+            upper = audible * np.minimum(np.arange(MAX_HARMONICS) / 4.0, 1.0)
+            tables = self._tables[pitch] = (self._period(audible), self._period(upper))
         return tables
 
     def _period(self, amplitudes: npt.NDArray[np.float64]) -> Wave:
@@ -156,7 +156,7 @@ class Instrument:
 
 
 def drum_kit(cues: Cues, tone: Tone, rng: np.random.Generator, sample_rate: int) -> dict[str, Wave]:
-    """The three drums, one hit each: `kick`, `snare` and `hat`, at about unit level."""
+    """Render one hit of each drum, `kick`, `snare` and `hat`, at about unit level."""
     time = np.arange(int(0.3 * sample_rate)) / sample_rate
     noise = rng.standard_normal((2, len(time)))
     low, sweep = rng.uniform(42.0, 60.0), rng.uniform(60.0, 160.0)
@@ -174,7 +174,7 @@ def drum_kit(cues: Cues, tone: Tone, rng: np.random.Generator, sample_rate: int)
 
 
 def background(tilt_db: float, rng: np.random.Generator, n: int, sample_rate: int) -> Wave:
-    """`n` samples of noise at unit RMS whose spectrum falls by `tilt_db` an octave (a few seconds of it, repeated)."""
+    """Render `n` samples of noise at unit RMS with a spectral slope in dB per octave (a few seconds, repeated)."""
     period = 1 << 17
     hertz = np.fft.rfftfreq(period, 1.0 / sample_rate)
     spectrum = np.fft.rfft(rng.standard_normal(period, dtype=np.float32)) * Tone(tilt_db).gain(hertz)

@@ -1,4 +1,4 @@
-"""From a song to its samples: every note put in its place, then room, noise and mastering."""
+"""Rendering: from a song's notes to its samples, with echo, background noise and mastering."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ SECONDS = 30.0
 
 
 def render(song: Song, sample_rate: int = 22050) -> Wave:
-    """The whole of `song` as mono PCM: float32 [30 s x sample_rate] in [-1, 1], never silent.
+    """Render a song as mono PCM. The same song always gives the same samples.
 
-    `sample_rate` is in hertz. The same song gives the same samples.
+    Args:
+        song: The song.
+        sample_rate: Sample rate in Hz.
+
+    Returns:
+        PCM [30 s x sample_rate] in [-1, 1], never silent.
     """
     n = round(SECONDS * sample_rate)
     cues, nuisance, rng = song.cues, song.nuisance, song.generator(2)
@@ -37,7 +42,7 @@ def render(song: Song, sample_rate: int = 22050) -> Wave:
     _echo(mix, nuisance.room, rng, sample_rate)
 
     mix /= np.abs(mix).max() + 1e-9
-    # A spectrogram re its own maximum has no loudness; what soft playing leaves there is a noise floor that comes near.
+    # A spectrogram relative to its own maximum has no loudness. What it shows of soft playing is a nearer noise floor.
     floor_db = nuisance.noise_db + 24.0 * (0.5 - cues.level)
     mix += np.float32(_amplitude(floor_db)) * background(nuisance.noise_tilt_db, rng, n, sample_rate)
     drive = 0.3 + 2.2 * cues.level**2
@@ -48,7 +53,7 @@ def render(song: Song, sample_rate: int = 22050) -> Wave:
 
 
 def _echo(mix: Wave, room: float, rng: np.random.Generator, sample_rate: int) -> None:
-    """Add a few reflections in place, each of the mix and of the reflections before it."""
+    """Add a few reflections in place. Each reflects the mix and the reflections before it."""
     for delay in rng.uniform(0.02, 0.12, 5):
         shift = int(delay * sample_rate)
         mix[shift:] += mix[:-shift] * np.float32(0.3 * room)

@@ -1,7 +1,6 @@
-"""From a song's cues to its notes: chords, accompaniment, melody, bass and drums as timed events.
+"""Composition: from a song's cues to the notes of chords, accompaniment, melody, bass and drums.
 
-Nothing here knows how a note sounds. Times are seconds, pitches are MIDI numbers (69 is A4, 440 Hz), velocities scale
-the amplitude.
+Times are in seconds. Pitches are MIDI numbers (69 is A4, 440 Hz). Velocities scale the amplitude.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
 MINOR_SCALE = (0, 2, 3, 5, 7, 8, 10)
 MAJOR_PROGRESSIONS = ((0, 4, 5, 3), (0, 3, 4, 0), (0, 5, 3, 4), (3, 4, 0, 0), (0, 0, 3, 4), (0, 3, 0, 4))
 MINOR_PROGRESSIONS = ((0, 5, 6, 0), (0, 3, 4, 0), (0, 1, 4, 0), (0, 3, 0, 4), (5, 3, 1, 0), (0, 6, 5, 4))
-"""Scale degrees (0 is the tonic) of four bars. Several minor ones pass through the diminished second degree."""
+"""Scale degrees of four bars; 0 is the tonic. Several minor progressions contain the diminished second degree."""
 
 SEMITONE_CLASHES = (1, -1, 6)
-"""Intervals that make a chord rough: the two minor seconds and the tritone."""
+"""Intervals in semitones that make a chord rough: the minor seconds and the tritone."""
 
 
 class Note(NamedTuple):
@@ -36,7 +35,7 @@ class Note(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One bar: when it starts, and the pitches of its chord within the octave above the key note."""
+    """One bar: its start, and the pitches of its chord and its scale in semitones above the key note."""
 
     start: float
     chord: tuple[int, ...]
@@ -44,7 +43,7 @@ class Bar(NamedTuple):
 
 
 def compose(song: Song, seconds: float = 30.0) -> list[Note]:
-    """Write the notes of `song`, all of which start within `seconds`. The same song always gives the same notes."""
+    """Compose the notes of a song that start within `seconds`. The same song always gives the same notes."""
     rng = song.generator(1)
     beat = 60.0 / song.cues.tempo_bpm
     bars = list(_bars(song, rng, beat, seconds))
@@ -54,10 +53,10 @@ def compose(song: Song, seconds: float = 30.0) -> list[Note]:
         *_bass(song, rng, bars, beat),
         *_drums(song, rng, bars, beat),
     ]
-    # Loose playing: every onset strays by its own few hundredths of a second.
+    # In loose playing, onsets deviate by a few hundredths of a second.
     looseness = 0.075 * (1.0 - song.cues.regularity) ** 1.5
-    strays = rng.normal(0.0, looseness, len(notes))
-    played = [note._replace(start=max(0.0, note.start + stray)) for note, stray in zip(notes, strays, strict=True)]
+    offsets = rng.normal(0.0, looseness, len(notes))
+    played = [note._replace(start=max(0.0, note.start + offset)) for note, offset in zip(notes, offsets, strict=True)]
     return [note for note in played if note.start < seconds]
 
 
@@ -67,7 +66,7 @@ def _bars(song: Song, rng: np.random.Generator, beat: float, seconds: float) -> 
     progressions = MAJOR_PROGRESSIONS if home_is_major else MINOR_PROGRESSIONS
     progression = progressions[rng.integers(len(progressions))]
     for number in range(int(np.ceil(seconds / length))):
-        # Now and then a bar borrows its chord from the other mode, so that mode is a matter of degree.
+        # Some bars borrow their chord from the other mode, so that mode varies continuously.
         borrowed = rng.random() < 0.35 * (1.0 - abs(2.0 * majorness - 1.0))
         scale = MAJOR_SCALE if home_is_major != borrowed else MINOR_SCALE
         degree = progression[number % 4]
@@ -76,7 +75,7 @@ def _bars(song: Song, rng: np.random.Generator, beat: float, seconds: float) -> 
 
 
 def _rhythm(song: Song, rng: np.random.Generator, slots: int, share: float) -> list[int]:
-    """Which of a bar's `slots` are played: about `share` of them, strong ones first where the playing is regular."""
+    """Choose about a `share` of a bar's `slots` to play. Regular playing prefers the strong ones."""
     weight = np.array([1.0 if slot % 4 == 0 else 0.6 if slot % 2 == 0 else 0.2 for slot in range(slots)])
     order = song.cues.regularity * weight + (1.2 - song.cues.regularity) * rng.random(slots)
     count = max(1, round(share * slots))
@@ -99,7 +98,7 @@ def _melody(song: Song, rng: np.random.Generator, bars: list[Bar], beat: float) 
         tones = _ladder(song.nuisance.key, bar.scale)
         strong = _ladder(song.nuisance.key, bar.chord)
         for slot, after in zip(rhythm, [*rhythm[1:], slots], strict=True):
-            # Phrases of two bars drift through the contour; the walk is pulled back to the line they draw.
+            # Phrases of two bars follow the contour. The random walk of pitches is pulled towards its line.
             progress = (number % 2 + slot / slots) / 2.0 - 0.5
             pitch += 0.4 * (centre + rise * progress - pitch) + rng.normal(0.0, 2.5)
             ladder = strong if slot % 4 == 0 else tones
@@ -131,7 +130,7 @@ def _accompaniment(song: Song, rng: np.random.Generator, bars: list[Bar], beat: 
 
 
 def _steps(pattern: str, beats: int, busy: int) -> Iterator[tuple[int, float, float]]:
-    """Order, start and length in beats of what an accompaniment plays in a bar."""
+    """Number, start and length in beats of each step of an accompaniment in a bar."""
     count = {"block": busy, "arpeggio": beats * busy, "pulse": beats * max(1, busy // 2)}[pattern]
     for step in range(count):
         yield step, step * beats / count, beats / count
@@ -172,6 +171,6 @@ def _drums(song: Song, rng: np.random.Generator, bars: list[Bar], beat: float) -
 
 
 def _ladder(key: int, degrees: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Every MIDI pitch from 0 to about 127 whose pitch class is among `degrees` above the key."""
+    """All MIDI pitches from 0 to about 127 whose distance from the key note is one of `degrees`, in octaves."""
     classes = sorted({(key + degree) % 12 for degree in degrees})
     return (np.arange(0, 128, 12)[:, None] + np.array(classes)[None, :]).ravel()

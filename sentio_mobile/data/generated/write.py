@@ -1,9 +1,8 @@
-"""Generated songs on disk in DEAM's own layout, so that they come in by the door that real data uses."""
+"""Writing of generated songs in DEAM's layout, so that they are read like real data."""
 
 from __future__ import annotations
 
 import io
-import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,19 +13,21 @@ import soundfile
 
 from sentio_mobile._internal.files import new_folder
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import write_record
 from sentio_mobile.data import deam
 from sentio_mobile.data.generated.emotion import Song, draw_songs
 from sentio_mobile.data.generated.mixing import render
+from sentio_mobile.data.sources import GENERATED_NOTE, GeneratedNote
 from sentio_mobile.errors import InputError, OutputError
 
 GENERATOR_VERSION = 1
-"""Counts up whenever the same seed would give other songs or other labels."""
+"""Version of the generator. It counts up whenever the same seed gives other songs or labels."""
 
 SAMPLE_RATE = 22050
 AUDIO_FORMATS: tuple[str, ...] = ("mp3", "flac", "ogg", "wav")
 
 
-# DEAM's headers to the letter: the spaces after the commas belong to the names, and one name has a space inside.
+# These are DEAM's headers exactly: with spaces after the commas, and one inside a name.
 FIRST_HEADER = "song_id, valence_mean, valence_std, arousal_mean, arousal_std"
 SECOND_HEADER = (
     "song_id, valence_mean, valence_std, valence_ max_mean, valence_max_std, valence_min_mean, valence_min_std,"
@@ -38,16 +39,23 @@ FIRST_ID, LAST_OF_FIRST, LAST_OF_SECOND = 2, 2000, 2058
 def write_deam(
     out: Path, songs: int, *, seed: int, audio_format: str = "mp3", progress: Progress | None = None
 ) -> None:
-    """Generate `songs` songs from `seed` and write them under `out` as DEAM is laid out, 30 s mono at 22,050 Hz each.
+    """Generate songs and write them in DEAM's layout, 30 s mono at 22,050 Hz each.
 
-    Labels are on DEAM's 1-9 scale. The last few songs take ids from 2001 on and stand in DEAM's second file, whose
-    columns differ. `generated.json` at the root says that the labels are generated. All is written beside `out` and
-    moved in at the end: a killed run leaves nothing there (a hidden folder may stay beside it).
+    Labels are on DEAM's 1-9 scale. The last few songs have ids from 2001 on and stand in DEAM's second table, which has
+    other columns. `generated.json` in the root folder says that the labels are generated. Everything is written beside
+    `out` and moved in at the end: a killed run leaves `out` as it was (a hidden folder may stay beside it).
+
+    Args:
+        out: Folder to write. It must be missing or empty.
+        songs: Number of songs.
+        seed: Random seed.
+        audio_format: Format of the audio files, one of `AUDIO_FORMATS`.
+        progress: Progress bar, advanced song by song.
 
     Raises:
-        InputError: `songs` is below 1, `seed` is negative, or `audio_format` is not one of `AUDIO_FORMATS`,
-            or is one that the installed libsndfile cannot write.
-        OutputError: `out` is something other than a folder that is missing or empty, or it cannot be written.
+        InputError: `songs` is below 1, `seed` is negative, or `audio_format` is unknown, or the installed libsndfile
+            cannot write it.
+        OutputError: `out` is not a missing or empty folder, or cannot be written.
     """
     if songs < 1:
         raise InputError(f"a data set needs at least one song, got {songs}")
@@ -59,14 +67,14 @@ def write_deam(
     try:
         with new_folder(out) as folder:
             _write_labels(folder, drawn)
-            about = {
-                "labels": "generated",
-                "generator": "sentio_mobile.data.generated",
-                "version": GENERATOR_VERSION,
-                "seed": seed,
-                "songs": songs,
-            }
-            (folder / deam.GENERATED_NOTE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            note = GeneratedNote(
+                labels="generated",
+                generator="sentio_mobile.data.generated",
+                version=GENERATOR_VERSION,
+                seed=seed,
+                songs=songs,
+            )
+            write_record(folder / GENERATED_NOTE, note)
             _write_audio(folder / deam.AUDIO, drawn, audio_format, progress or NoProgress())
     except OSError as error:
         raise OutputError(
@@ -75,7 +83,7 @@ def write_deam(
 
 
 def song_ids(songs: int) -> list[int]:
-    """The id of each song in order: from 2, as DEAM's, and from 2001 for the last 3 % (at least 3 of 6 or more)."""
+    """Song ids in order: from 2 on, as in DEAM, and from 2001 on for the last 3% (at least 3 of 6 songs or more)."""
     second = min(LAST_OF_SECOND - LAST_OF_FIRST, max(min(3, songs // 2), round(0.03 * songs)))
     first = min(songs - second, LAST_OF_FIRST - FIRST_ID + 1)
     return [*range(FIRST_ID, FIRST_ID + first), *range(LAST_OF_FIRST + 1, LAST_OF_FIRST + 1 + songs - first)]
@@ -87,21 +95,21 @@ def _write_audio(folder: Path, songs: Sequence[Song], audio_format: str, progres
     def write(song_id: int, song: Song) -> None:
         (folder / f"{song_id}.{audio_format}").write_bytes(_encode(song, audio_format))
 
-    # Threads, not processes: most of the time goes into encoding and numpy, which let go of the interpreter, and a
-    # script that calls this needs no __main__ guard.
+    # Threads are enough: encoding and numpy, which take most of the time, release the interpreter lock. And a script
+    # that calls this function needs no __main__ guard.
     progress.start("generating songs", len(songs))
     pool = ThreadPoolExecutor(os.cpu_count() or 1)
     try:
         for _ in pool.map(write, song_ids(len(songs)), songs):
             progress.advance()
     finally:
-        # Whatever stopped the loop, the songs still waiting are not begun.
+        # After an error, songs that wait are not started.
         pool.shutdown(cancel_futures=True)
         progress.finish()
 
 
 def _encode(song: Song, audio_format: str) -> bytes:
-    # Into memory first: a full disk then shows as an OSError, which the encoder would swallow.
+    # The encoder would swallow the error of a full disk, so it writes to memory.
     stream = io.BytesIO()
     soundfile.write(stream, render(song, SAMPLE_RATE), SAMPLE_RATE, format=audio_format.upper())
     return stream.getvalue()
@@ -120,9 +128,14 @@ def _write_labels(folder: Path, songs: Sequence[Song]) -> None:
 
 
 def _rating(value: float, rng: np.random.Generator, extremes: bool) -> list[float]:
-    """Mean and sd of imagined raters on the 1-9 scale, two decimals; with `extremes`, those of the song's peaks too.
+    """Mean and standard deviation of simulated raters on the 1-9 scale, with two decimals.
 
-    The sd is drawn around the 1.5 of DEAM's raters and is smaller near the ends of the scale, where they have to agree.
+    The standard deviation is drawn around the 1.5 of DEAM's raters. It is smaller near the ends of the scale.
+
+    Args:
+        value: Label in [-1, 1].
+        rng: Random number generator.
+        extremes: Whether to add the mean and standard deviation of the song's highest and lowest moments.
     """
 
     def sd(mean: float) -> float:
