@@ -51,7 +51,7 @@ def test_evaluate_gan_reports_consistency_beside_that_of_real_songs(
         assert samples.high is not None
         assert samples.low < real.value < samples.high
     assert held_out.consistency.real_split == "train"
-    assert set(held_out.consistency.real["songs"]) == set(songs.split("train").song_ids)
+    assert set(held_out.consistency.real.songs) == set(songs.split("train").song_ids)
 
 
 @pytest.mark.parametrize("change", ["noise", "shift"])
