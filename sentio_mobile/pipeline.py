@@ -19,7 +19,6 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from sentio_mobile import __version__
-from sentio_mobile._internal.files import read_json
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import NonNegative, Record, Sha256, read_record, replace, to_plain, write_record
 from sentio_mobile.audio.logmel import FRONT_END_VERSION
@@ -32,9 +31,9 @@ from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.data.songs import Song
 from sentio_mobile.data.sources import read_source
 from sentio_mobile.distill.distill import distill
-from sentio_mobile.errors import CheckpointError, DataError, OutputError
+from sentio_mobile.errors import DataError, OutputError
 from sentio_mobile.export.build import build_bundle
-from sentio_mobile.models.checkpoint import SHEET, Checkpoint
+from sentio_mobile.models.checkpoint import Checkpoint, read_sheet
 from sentio_mobile.recipes import GENERATED, RunRecipe
 from sentio_mobile.teacher.train import train_teacher
 
@@ -110,7 +109,7 @@ class Pipeline:
         """Hash of the weights that the teacher is initialized from."""
         if self.start is None:
             return None
-        return str(read_json(self.start / SHEET, CheckpointError).get("weights_sha256"))
+        return read_sheet(self.start).weights_sha256
 
     def _stage(self, name: StageName, inputs: Sequence[object], work: Callable[[], None]) -> str:
         """Call `work` unless the stage is done. Returns the key of the stage's inputs."""

@@ -1,40 +1,61 @@
-"""What an artifact's precision cost, as its manifest says: read strictly, for a stranger may have written it."""
+"""What an artifact's precision cost, as its bundle's manifest states it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
+from sentio_mobile._internal.records import Record, from_plain
+from sentio_mobile.bundle.accuracy import Accuracy
+from sentio_mobile.bundle.parity import Parity
 from sentio_mobile.errors import BundleError
-from sentio_mobile.metrics.bootstrap import UNDEFINED, Interval
+from sentio_mobile.metrics.bootstrap import Interval
 
-_KINDS = {"val": "validation song", "test": "test song"}
+R = TypeVar("R", bound=Record)
+
+_SONGS = {"val": "validation song", "test": "test song"}
 
 _LOSS_DIGITS = 3
-"""A loss that matters is of a hundredth."""
+"""Digits of a loss of CCC after the point: losses of a hundredth matter."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class PrecisionCost:
-    """How one artifact answered when its bundle was made. None is what nobody measured.
+    """Parity and accuracy of one artifact when its bundle was exported. None is what was not measured."""
 
-    Attributes:
-        max_diff: the largest difference from PyTorch on the golden vectors.
-        psnr: peak signal-to-noise ratio in dB; None, too, where there was no noise at all.
-        songs: on how many songs the CCC was measured; 0 where it was not.
-        kind: what they are called, such as `validation song`.
-        ccc: mean CCC on them.
-        loss: by how much that of 32 bits is higher.
-    """
+    parity: Parity | None
+    accuracy: Accuracy | None
 
-    max_diff: float | None
-    psnr: float | None
-    songs: int
-    kind: str
-    ccc: Interval | None
-    loss: Interval | None
+    @property
+    def songs(self) -> int:
+        """Number of songs that the CCC was measured on; 0 where it was not measured."""
+        return 0 if self.accuracy is None else self.accuracy.songs
+
+    @property
+    def kind(self) -> str:
+        """What these songs are called, such as `validation song`."""
+        return "song" if self.accuracy is None else _SONGS[self.accuracy.split]
+
+    @property
+    def ccc(self) -> Interval | None:
+        """Mean CCC of the artifact."""
+        return None if self.accuracy is None else self.accuracy.ccc["mean"]
+
+    @property
+    def loss(self) -> Interval | None:
+        """Mean CCC of fp32 minus that of the artifact."""
+        return None if self.accuracy is None else self.accuracy.loss["mean"]
+
+    @property
+    def max_diff(self) -> float | None:
+        """Largest difference from PyTorch on the golden vectors."""
+        return None if self.parity is None else self.parity.max_diff
+
+    @property
+    def psnr(self) -> float | None:
+        """Peak signal-to-noise ratio in dB; None, too, where there is no noise at all."""
+        return None if self.parity is None else self.parity.psnr
 
     @property
     def difference_words(self) -> str:
@@ -57,26 +78,13 @@ class PrecisionCost:
         return "not measured" if self.loss is None else self.loss.words(_LOSS_DIGITS)
 
 
-def cost_of(entry: Mapping[str, Any]) -> PrecisionCost:
-    """What an artifact's entry in a manifest says; older ones, and those of other makers, may say nothing.
+def cost_of(entry: Mapping[str, object]) -> PrecisionCost:
+    """The cost in an artifact's entry of a manifest, which may lack both of its parts.
 
     Raises:
-        BundleError: it is not what an entry must be.
+        BundleError: A part is damaged.
     """
-    try:
-        parity, accuracy = (_table(entry.get(name) or {}) for name in ("parity", "accuracy"))
-        return PrecisionCost(
-            max_diff=_finite(parity.get("max_diff")),
-            psnr=_finite(parity.get("psnr")),
-            songs=int(accuracy["songs"]) if accuracy else 0,
-            kind=_KINDS.get(accuracy.get("split", ""), "song"),
-            ccc=_interval(accuracy["ccc"]["mean"]) if accuracy else None,
-            loss=_interval(accuracy["loss"]["mean"]) if accuracy else None,
-        )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BundleError(
-            f"manifest.json: what it says of an artifact's answers is damaged ({error!r}); export again"
-        ) from error
+    return PrecisionCost(_part(Parity, entry, "parity"), _part(Accuracy, entry, "accuracy"))
 
 
 def psnr_words(psnr: float | None) -> str:
@@ -84,17 +92,6 @@ def psnr_words(psnr: float | None) -> str:
     return "no noise" if psnr is None else f"{psnr:.0f} dB"
 
 
-def _interval(value: object) -> Interval:
-    low, figure, high = (_finite(_table(value)[name]) for name in ("low", "value", "high"))
-    # A figure without its interval is not one that this project states.
-    return UNDEFINED if figure is None or low is None or high is None else Interval(figure, low, high)
-
-
-def _finite(value: Any) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"a table is wanted, not {value!r:.40}")
-    return value
+def _part(kind: type[R], entry: Mapping[str, object], name: str) -> R | None:
+    value = entry.get(name)
+    return None if value is None else from_plain(kind, value, f"manifest.json: {name} of an artifact", BundleError)

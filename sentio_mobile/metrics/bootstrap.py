@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import Finite, Record
+from sentio_mobile.errors import RecordError
 from sentio_mobile.spec import OUTPUTS
 
 RESAMPLES = 2000
@@ -28,6 +29,11 @@ class Interval(Record, frozen=True):
     value: Finite | None  # the figure itself
     low: Finite | None  # lower end of the interval
     high: Finite | None  # upper end of the interval
+
+    def check(self) -> None:
+        """A figure is stated with its interval, or not at all."""
+        if len({self.value is None, self.low is None, self.high is None}) > 1:
+            raise RecordError("value, low and high must all be numbers, or all be null")
 
     def __str__(self) -> str:
         return self.words(2)

@@ -89,10 +89,15 @@ def test_report_shows_the_cost_of_quantization(bundle: Bundle, saying: Callable[
     assert re.search(r"1\d\d dB pass", text), "PSNR stands beside the difference"
     entries = [dict(entry) for entry in bundle.manifest["artifacts"]]
     entries[1]["accuracy"] = {
+        "format": "coreml",
+        "form": "spectrogram",
+        "precision": "int8",
         "split": "val",
         "songs": 16,
-        "ccc": {"mean": {"value": 0.51, "low": 0.4, "high": 0.6}},
-        "loss": {"mean": {"value": 0.0041, "low": -0.002, "high": 0.0102}},
+        "ccc": {name: {"value": 0.51, "low": 0.4, "high": 0.6} for name in ("valence", "arousal", "mean")},
+        "loss": {name: {"value": 0.0041, "low": -0.002, "high": 0.0102} for name in ("valence", "arousal", "mean")},
+        "max_loss": 0.02,
+        "verdict": "pass",
     }
     refused = {"onnx waveform int8": "loses 0.034 of mean CCC"}
     provenance = {"keep_float": ["blocks.0.up"]}
@@ -104,7 +109,7 @@ def test_report_shows_the_cost_of_quantization(bundle: Bundle, saying: Callable[
     assert "refused loses 0.034 of mean CCC" in text
     assert "Layers kept in floating point blocks.0.up" in text
     entries[1]["accuracy"] = {"songs": 16}
-    with pytest.raises(BundleError, match="artifact's answers is damaged"):
+    with pytest.raises(BundleError, match="accuracy of an artifact lacks the key"):
         write(saying(manifest={"artifacts": entries}))
 
 

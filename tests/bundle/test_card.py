@@ -80,12 +80,26 @@ def test_what_fewer_bits_cost_stands_beside_each_artifact(manifest: dict[str, An
     card = model_card(manifest, Evaluation(), "MIT")
     assert ["`coreml`", "`int8`", "`spectrogram`", *["not run"] * 2, *["not measured"] * 2] in rows(card)
     assert "No songs were given to measure CCC on" in card
-    rounded["parity"] = {"verdict": "pass", "max_diff": 0.0123, "psnr": 38.4}
+    rounded["parity"] = {
+        "format": "coreml",
+        "form": "spectrogram",
+        "precision": "int8",
+        "processor": "this machine",
+        "verdict": "pass",
+        "tolerance": 0.05,
+        "max_diff": 0.0123,
+        "psnr": 38.4,
+    }
     rounded["accuracy"] = {
+        "format": "coreml",
+        "form": "spectrogram",
+        "precision": "int8",
         "split": "val",
         "songs": 12,
-        "ccc": {"mean": {"value": 0.51, "low": 0.4, "high": 0.6}},
-        "loss": {"mean": {"value": 0.0041, "low": -0.002, "high": 0.0102}},
+        "ccc": {name: {"value": 0.51, "low": 0.4, "high": 0.6} for name in ("valence", "arousal", "mean")},
+        "loss": {name: {"value": 0.0041, "low": -0.002, "high": 0.0102} for name in ("valence", "arousal", "mean")},
+        "max_loss": 0.02,
+        "verdict": "pass",
     }
     manifest["provenance"]["keep_float"] = ["blocks.0.up", "output"]
     manifest["refused"] = {"onnx waveform int8": "flat", "coreml spectrogram int8": "worse"}
@@ -101,7 +115,7 @@ def test_what_fewer_bits_cost_stands_beside_each_artifact(manifest: dict[str, An
 @pytest.mark.parametrize("entry", [{"parity": 3}, {"accuracy": {"songs": 3}}, {"parity": {"psnr": "loud"}}])
 def test_damaged_costs_are_refused(entry: dict[str, Any], manifest: dict[str, Any]) -> None:
     manifest["artifacts"][0].update(entry)
-    with pytest.raises(BundleError, match=r"manifest\.json: what it says of an artifact's answers is damaged"):
+    with pytest.raises(BundleError, match=r"manifest\.json: (parity|accuracy) of an artifact"):
         model_card(manifest, Evaluation(), "MIT")
 
 
