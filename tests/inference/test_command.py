@@ -38,17 +38,17 @@ def test_a_table_with_the_song_its_values_and_the_scale(bundle: Path, medley: Pa
     assert header.split() == ["from", "to", "valence", "arousal", "feeling", "song"]
     assert row.endswith(str(medley))
     assert row.split()[:2] == ["0:00", "0:30"]
-    answer = json.loads(predict(bundle, medley, "--json").stdout)[0]
-    assert row.split()[2:4] == [f"{answer['valence']:+.2f}", f"{answer['arousal']:+.2f}"]
+    prediction = json.loads(predict(bundle, medley, "--json").stdout)[0]
+    assert row.split()[2:4] == [f"{prediction['valence']:+.2f}", f"{prediction['arousal']:+.2f}"]
 
 
 def test_folders_are_searched_in_order_and_hidden_files_passed_over(bundle: Path, library: Path) -> None:
     result = predict(bundle, library, library / "a.ogg", library / "b" / ".5.wav", "--json")
     assert result.exit_code == 0, result.output
     names = ["a.ogg", "b/10.wav", "b/2.flac", "b/.5.wav"]
-    answers = json.loads(result.stdout)
-    assert [answer["song"] for answer in answers] == [str(library / name) for name in names]
-    assert {(answer["start"], answer["end"], answer["time"]) for answer in answers} == {(0, 10, 5)}
+    predictions = json.loads(result.stdout)
+    assert [prediction["song"] for prediction in predictions] == [str(library / name) for name in names]
+    assert {(prediction["start"], prediction["end"], prediction["time"]) for prediction in predictions} == {(0, 10, 5)}
 
 
 def test_a_bad_file_costs_itself_and_the_status_says_so(bundle: Path, library: Path) -> None:
@@ -68,7 +68,7 @@ def test_nothing_but_bad_files_is_an_error(bundle: Path, tmp_path: Path) -> None
     (tmp_path / "void").mkdir()
     refused(predict(bundle, tmp_path / "void"), "void", "has no song in it", ".mp3")
     result = predict(bundle, "none.mp3", "nil.wav")
-    refused(result, "no song could be answered")
+    refused(result, "no song could be predicted")
     assert "none.mp3: no such" in result.stderr
     assert "nil.wav: no such" in result.stderr
 
@@ -78,7 +78,7 @@ def test_a_trajectory_is_written_with_times_in_seconds(bundle: Path, medley: Pat
     out = tmp_path / "new" / f"song.{suffix}"
     result = predict(bundle, medley, "--every", "10", "--out", out)
     assert result.exit_code == 0, result.output
-    assert result.stdout.strip() == f"{out}: 5 answers"
+    assert result.stdout.strip() == f"{out}: 5 predictions"
     shown = json.loads(predict(bundle, medley, "--every", "10", "--json").stdout)
     if suffix == "json":
         assert json.loads(out.read_text()) == shown
@@ -88,23 +88,23 @@ def test_a_trajectory_is_written_with_times_in_seconds(bundle: Path, medley: Pat
     bounds = ["valence_low", "valence_high", "arousal_low", "arousal_high", "coverage"]
     assert list(rows[0]) == ["song", "start", "end", "time", "valence", "arousal", *bounds, "quadrant", "scale"]
     assert {row["scale"] for row in rows} == {"-1 to 1"}
-    for k, (row, answer) in enumerate(zip(rows, shown, strict=True)):
+    for k, (row, prediction) in enumerate(zip(rows, shown, strict=True)):
         assert row["song"] == str(medley)
         assert abs(float(row["start"]) - 10 * k) < 0.024
         assert abs(float(row["time"]) - 10 * k - 15) < 0.024
         assert abs(float(row["end"]) - float(row["start"]) - 30) < 1e-5
-        assert float(row["valence"]) == answer["valence"]
-        assert float(row["arousal"]) == answer["arousal"]
+        assert float(row["valence"]) == prediction["valence"]
+        assert float(row["arousal"]) == prediction["arousal"]
 
 
 def test_an_older_file_gives_way_and_a_failed_run_leaves_it(bundle: Path, medley: Path, tmp_path: Path) -> None:
-    out = tmp_path / "answers.csv"
+    out = tmp_path / "predictions.csv"
     out.write_text("old")
     refused(predict(bundle, "none.mp3", "--out", out), "no such")
     assert out.read_text() == "old"
     assert predict(bundle, medley, "--out", out).exit_code == 0
     assert out.read_text().startswith("song,")
-    assert [path.name for path in tmp_path.iterdir()] == ["answers.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.csv"]
 
 
 def picture(path: Path) -> NDArray[np.float32]:
@@ -150,7 +150,7 @@ def test_wrong_options_are_one_line_before_any_work(bundle: Path, medley: Path, 
     for every in ("0", "-1", "nan", "inf", "0.01"):
         refused(predict(bundle, medley, "--every", every), "every", "give 0.024 s or more")
     assert predict(bundle, medley, "--every", "often").exit_code == 2
-    refused(predict(bundle, medley, "--out", "answers.xls"), "answers.xls", ".csv, .json")
+    refused(predict(bundle, medley, "--out", "predictions.xls"), "predictions.xls", ".csv, .json")
     refused(predict(bundle, medley, "--plot", "song.bmp"), "song.bmp", ".png, .svg")
     refused(predict(bundle, medley, "--out", tmp_path / "folder.csv" / "x" / ".." / ".."), "unknown file type")
     (tmp_path / "folder.csv").mkdir()
@@ -163,9 +163,9 @@ def test_wrong_options_are_one_line_before_any_work(bundle: Path, medley: Path, 
 
 
 def test_forms_agree_on_the_terminal(bundle: Path, medley: Path) -> None:
-    answers = [
+    predictions = [
         json.loads(predict(bundle, medley, "--form", f, "--json").stdout)[0] for f in ("spectrogram", "waveform")
     ]
-    assert abs(answers[0]["valence"] - answers[1]["valence"]) < 1e-3
-    assert abs(answers[0]["arousal"] - answers[1]["arousal"]) < 1e-3
+    assert abs(predictions[0]["valence"] - predictions[1]["valence"]) < 1e-3
+    assert abs(predictions[0]["arousal"] - predictions[1]["arousal"]) < 1e-3
     assert predict(bundle, medley, "--form", "picture").exit_code == 2

@@ -161,7 +161,7 @@ def test_explain_invalid_arguments_are_refused_in_one_line(checkpoint: Path, son
     assert "cannot start at -1.0 s" in refused(checkpoint, song, "--out", out, "--start", "-1")
     assert "cannot start at nan s" in refused(checkpoint, song, "--out", out, "--start", "nan")
     assert "shorter, start earlier" in refused(checkpoint, song, "--out", out, "--start", "99")
-    assert "no known format" in refused(checkpoint, song, "--out", tmp_path / "out.gif")
+    assert "unknown file type" in refused(checkpoint, song, "--out", tmp_path / "out.gif")
     assert "is no checkpoint" in refused(tmp_path, song, "--out", out)
     assert "no such audio file" in refused(checkpoint, tmp_path / "none.mp3", "--out", out)
     with pytest.raises(InputError, match="no block is chosen"):
