@@ -25,8 +25,8 @@ S = TypeVar("S", TeacherRecipe, DistillRecipe)
 GENERATED = "generated"
 """The source of a run that generates its own music."""
 
-DEFAULT_TEACHER = "vit"
-"""The architecture of a teacher whose recipe names none."""
+DEFAULT_ARCHITECTURES: Mapping[str, str] = {"teacher": "vit", "distill": "mobilevit"}
+"""The architecture of a teacher or a student whose recipe names none."""
 
 RENAMED: Mapping[str, str] = {"training.sides": "training.weak_labels", "synthetic": "gan_samples"}
 """Keys of older recipes, and what they are called now."""
@@ -57,8 +57,8 @@ def load_recipe(kind: type[R], name: str, stage: str) -> R:
     """
     path = _find(name, stage)
     table = _read(path)
-    if issubclass(kind, TeacherRecipe):
-        _fill_architecture(table)
+    if issubclass(kind, TeacherRecipe | DistillRecipe):
+        _fill_architecture(table, "teacher" if issubclass(kind, TeacherRecipe) else "distill")
     return from_plain(kind, table, str(path), RecipeError)
 
 
@@ -82,7 +82,7 @@ def load_run_recipe(name: str, source: Path | None = None) -> RunRecipe:
     for stage in ("teacher", "distill"):
         if isinstance(table.get(stage), str):
             table[stage] = _read(_find(table[stage], stage))
-    _fill_architecture(table.get("teacher"))
+        _fill_architecture(table.get(stage), stage)
     recipe = from_plain(RunRecipe, table, str(path), RecipeError)
     if recipe.source == GENERATED:
         return recipe
@@ -142,7 +142,7 @@ def _has(table: object, keys: list[str]) -> bool:
     return True
 
 
-def _fill_architecture(table: object) -> None:
-    """A teacher's recipe without an architecture describes a vit."""
+def _fill_architecture(table: object, stage: str) -> None:
+    """Name the default architecture in a recipe that names none."""
     if isinstance(table, dict) and isinstance(table.get("model"), dict):
-        table["model"].setdefault("architecture", DEFAULT_TEACHER)
+        table["model"].setdefault("architecture", DEFAULT_ARCHITECTURES[stage])

@@ -91,6 +91,7 @@ def test_every_function_is_a_command() -> None:
     assert set(FUNCTIONS) <= commands
 
 
+@pytest.mark.slow
 def test_whole_way_from_music_to_an_app(
     deam: Path, tiny_teacher: TeacherRecipe, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from sentio_mobile._internal.records import Record
 from sentio_mobile.errors import RecordError
-from sentio_mobile.models.config import MobileViTSettings
+from sentio_mobile.models.config import CustomSettings, MobileViTSettings
 from sentio_mobile.spec import ImageSide
 from sentio_mobile.training.config import TrainingSettings
 
@@ -69,7 +69,7 @@ class AttentionSettings(Record, frozen=True, kw_only=True):
 class DistillRecipe(Record, frozen=True, kw_only=True):
     """A student and how it is distilled from its teacher."""
 
-    model: MobileViTSettings  # the student's widths
+    model: MobileViTSettings | CustomSettings  # the student; a recipe without `architecture` describes a mobilevit
     training: TrainingSettings  # how it is trained
     response: ResponseSettings = ResponseSettings()  # what it learns from labels and from the teacher's predictions
     features: FeatureSettings = FeatureSettings()  # what it learns from the teacher's tokens
@@ -81,7 +81,9 @@ class DistillRecipe(Record, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """The stem must be able to halve the image, and blocks that learn must be there."""
-        if self.image_size is not None and any(side % self.model.stride for side in self.image_size):
+        if not isinstance(self.model, MobileViTSettings) or self.image_size is None:
+            return
+        if any(side % self.model.stride for side in self.image_size):
             raise RecordError(
                 f"image_size must be two multiples of {self.model.stride}, the stride of the stem, "
                 f"not {list(self.image_size)}"

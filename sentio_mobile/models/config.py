@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Record
+from sentio_mobile._internal.records import Name, Record, Text
 from sentio_mobile.errors import RecordError
 
 Width = Annotated[int, Meta(ge=1, le=8192)]
@@ -121,6 +122,19 @@ class MobileViTSettings(Record, frozen=True, kw_only=True, tag_field="architectu
     def check(self) -> None:
         """The network must fit into memory."""
         _check_transformer(self.layers, self.width, self.heads * self.head_width, self.mlp_width)
+
+
+class CustomSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="custom"):
+    """A student of another package, which it registers as an entry point of the group `sentio_mobile.students`."""
+
+    name: Name  # the entry point's name
+    # the student's own settings, which its package checks
+    options: Annotated[dict[Name, bool | int | float | Text], Meta(max_length=60)] = msgspec.field(default_factory=dict)
+
+    def check(self) -> None:
+        """A spec has the options beside the name and the architecture."""
+        if taken := {"name", "architecture"} & self.options.keys():
+            raise RecordError(f"options must not have a key {min(taken)!r}; choose another")
 
 
 class GanSettings(Record, frozen=True, kw_only=True):
