@@ -90,7 +90,7 @@ def _model(result: ModelEvaluation, model: EvaluatedModel, run: EvaluationRun) -
         result.metrics,
         songs=run.songs,
         truth=np.array(run.truth),
-        predicted=np.array(result.predicted),
+        predicted=np.clip(result.predicted, -1, 1),
         bootstrap=run.bootstrap,
     )
     curves = learning_curves(model.history)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,9 +15,9 @@ from sentio_mobile.evaluation.calibration import Calibration
 from sentio_mobile.evaluation.robustness import PerturbationResult
 from sentio_mobile.evaluation.slices import Slice
 from sentio_mobile.evaluation.weak_labels import WeakLabelResult
-from sentio_mobile.evaluation.worst_songs import Value, WorstSongs
+from sentio_mobile.evaluation.worst_songs import WorstSongs
 from sentio_mobile.metrics.bootstrap import Interval, Metric
-from sentio_mobile.metrics.evaluation import Bootstrap
+from sentio_mobile.metrics.evaluation import Bootstrap, Emotion
 from sentio_mobile.metrics.significance import ModelComparison
 from sentio_mobile.spec import DataOrigin
 
@@ -30,24 +29,21 @@ SplitName = Literal["test", "val"]
 Over = Literal["songs", "groups"]
 
 
-@dataclass(frozen=True)
-class Published:
-    """R2 of valence and arousal that others have published on DEAM.
+class Published(Record, frozen=True, kw_only=True):
+    """Figures that others have published on DEAM."""
 
-    Attributes:
-        name: Name of the model.
-        r2: R2 of valence and of arousal.
-        remark: Where the figures come from.
-    """
-
-    name: str
-    r2: tuple[float, float]
-    remark: str
+    name: Name  # name of the model
+    r2: tuple[Finite, Finite]  # coefficient of determination of valence and of arousal
+    remark: Text  # where the figures come from
 
 
 PUBLISHED_ON_DEAM: tuple[Published, ...] = (
-    Published("Music2Emo", (0.51, 0.60), "as published, on its own split of DEAM"),
-    Published("ceiling", (0.83, 0.86), "approximately what the raters' own disagreement leaves to be explained"),
+    Published(name="Music2Emo", r2=(0.51, 0.60), remark="as published, on its own split of DEAM"),
+    Published(
+        name="ceiling",
+        r2=(0.83, 0.86),
+        remark="approximately what the raters' own disagreement leaves to be explained",
+    ),
 )
 """Shown beside one's own figures for DEAM with people's labels, never instead of them."""
 
@@ -61,27 +57,21 @@ def published_for(data: PreparedData) -> tuple[Published, ...]:
 class ModelEvaluation(Record, frozen=True, kw_only=True):
     """One model on the evaluated songs."""
 
-    name: Name
-    # What the model is, in a few words.
-    kind: Text
-    # Number of trained parameters; None where that has no meaning.
-    parameters: Size | None
-    # Duration of the training in seconds; None where it was not recorded.
-    training_seconds: NonNegative | None
-    # Whether it was trained only for comparison.
-    is_baseline: bool
+    name: Name  # name for tables
+    kind: Text  # what the model is, in a few words
+    parameters: Size | None  # number of trained parameters; None where that has no meaning
+    training_seconds: NonNegative | None  # duration of the training in seconds; None where it was not recorded
+    is_baseline: bool  # whether it was trained only for comparison
     # Every metric, by valence, arousal and mean.
     metrics: Annotated[dict[str, dict[Metric, Interval]], Meta(max_length=3)]
-    slices: Annotated[tuple[Slice, ...], Meta(max_length=MAX_SONGS)]
-    worst_songs: WorstSongs
-    # Coverage of intervals from validation songs; None where those songs are evaluated.
-    calibration: Calibration | None
+    slices: Annotated[tuple[Slice, ...], Meta(max_length=MAX_SONGS)]  # agreement on parts of the songs
+    worst_songs: WorstSongs  # the songs with the largest errors
+    calibration: Calibration | None  # coverage of intervals from validation songs; None where those songs are evaluated
     # One result for each perturbation and other rendering; empty where it was not measured.
     robustness: Annotated[tuple[PerturbationResult, ...], Meta(max_length=1000)] = ()
     # One result for each set of weakly labelled music; empty where there was none.
     weak_labels: Annotated[tuple[WeakLabelResult, ...], Meta(max_length=1000)] = ()
-    # Time from PCM to the prediction; None where it was not measured.
-    latency: Latency | None = None
+    latency: Latency | None = None  # time from PCM to the prediction; None where it was not measured
     # Predictions of valence and arousal for each song.
     predicted: Annotated[tuple[tuple[Finite, Finite], ...], Meta(max_length=MAX_SONGS)]
 
@@ -89,23 +79,18 @@ class ModelEvaluation(Record, frozen=True, kw_only=True):
 class EvaluationRun(Record, frozen=True, kw_only=True):
     """Several models on the same songs."""
 
-    split: SplitName
-    bootstrap: Bootstrap
-    # Largest absolute error of a hit, in McNemar's test.
-    tolerance: Annotated[float, Meta(gt=0, le=2)]
-    # Origin and fingerprint of the songs.
-    data: DataOrigin
-    # What a reader must know to interpret the figures.
-    notes: Annotated[tuple[Text, ...], Meta(max_length=1000)]
-    models: Annotated[tuple[ModelEvaluation, ...], Meta(min_length=1, max_length=1000)]
-    # Every pair of models.
-    comparisons: Annotated[tuple[ModelComparison, ...], Meta(max_length=500_000)]
-    published: Annotated[tuple[Published, ...], Meta(max_length=100)]
-    songs: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MAX_SONGS)]
+    split: SplitName  # the evaluated split
+    bootstrap: Bootstrap  # how intervals were computed
+    tolerance: Annotated[float, Meta(gt=0, le=2)]  # largest absolute error of a hit, in McNemar's test
+    data: DataOrigin  # origin and fingerprint of the songs
+    notes: Annotated[tuple[Text, ...], Meta(max_length=1000)]  # what a reader must know to interpret the figures
+    models: Annotated[tuple[ModelEvaluation, ...], Meta(min_length=1, max_length=1000)]  # the models
+    comparisons: Annotated[tuple[ModelComparison, ...], Meta(max_length=500_000)]  # every pair of models
+    published: Annotated[tuple[Published, ...], Meta(max_length=100)]  # published figures for comparison
+    songs: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=MAX_SONGS)]  # song ids
     # Labels of valence and arousal for each song.
-    truth: Annotated[tuple[tuple[Value, Value], ...], Meta(min_length=1, max_length=MAX_SONGS)]
-    # Versions of the packages that were used.
-    versions: dict[Name, Name]
+    truth: Annotated[tuple[tuple[Emotion, Emotion], ...], Meta(min_length=1, max_length=MAX_SONGS)]
+    versions: dict[Name, Name]  # versions of the packages that were used
 
     def check(self) -> None:
         """Check that there are a label and a prediction for every song."""

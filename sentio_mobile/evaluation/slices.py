@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Count, Name, Record
+from sentio_mobile._internal.records import Count, Record, Text
 from sentio_mobile.evaluation.evaluated_model import Predictions
 from sentio_mobile.metrics.bootstrap import UNDEFINED, Interval, Resampling, by_dimension, interval_of, measure
 from sentio_mobile.spec import OUTPUTS
@@ -31,7 +31,7 @@ class Slice(Record, frozen=True, kw_only=True):
     """Agreement on some of the songs."""
 
     by: Criterion  # criterion of the slice
-    name: Name  # name of the group, quadrant or third
+    name: Text  # name of the group, quadrant or third
     songs: Count  # number of songs
     mae: ByDimension  # mean absolute error
     bias: ByDimension  # mean prediction minus mean label, of valence and arousal

@@ -9,10 +9,11 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Count, Finite, Name, NonNegative, Record, Share
+from sentio_mobile._internal.records import Count, Finite, Name, NonNegative, Record, Share, Text
 from sentio_mobile.data.clip_table import ClipRow
 from sentio_mobile.evaluation.evaluated_model import Predictions
 from sentio_mobile.evaluation.slices import QUADRANTS, quadrant_of
+from sentio_mobile.metrics.evaluation import Emotion
 from sentio_mobile.metrics.significance import holm
 
 MAX_LISTED = 10
@@ -23,16 +24,13 @@ SIGNIFICANCE = 0.05
 """Largest corrected p of a factor that is reported."""
 _PERMUTATIONS = 4000
 
-Value = Annotated[float, Meta(ge=-1, le=1)]
-"""Valence or arousal."""
-
 
 class WorstSong(Record, frozen=True, kw_only=True):
     """One song with a large error."""
 
-    song_id: Name  # id of the song
-    group: Annotated[str, Meta(max_length=255)]  # its group
-    truth: tuple[Value, Value]  # label: valence and arousal
+    song_id: Text  # id of the song
+    group: Text  # its group
+    truth: tuple[Emotion, Emotion]  # label: valence and arousal
     predicted: tuple[Finite, Finite]  # prediction: valence and arousal
     distance: NonNegative  # euclidean distance of prediction and label in the valence-arousal plane
 
