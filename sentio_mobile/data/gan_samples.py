@@ -33,6 +33,9 @@ SampleBatch = tuple[NDArray[np.floating], NDArray[np.float32], NDArray[np.float3
 """Normalized log-mels [n, n_mels, n_frames], labels [n, 2] and scores [n]."""
 
 
+Label = Annotated[float, Meta(ge=-1, le=1)]
+
+
 class Sampling(Record, frozen=True, kw_only=True):
     """How GAN samples were generated and selected."""
 
@@ -43,8 +46,7 @@ class Sampling(Record, frozen=True, kw_only=True):
     seed: Seed = 0  # random seed of labels and noise
     tried: Count = 1  # samples that were generated
     accepted: Share = 1.0  # share of them that was accepted
-    # mean valence and arousal asked for, before selection
-    mean_label: tuple[Annotated[float, Meta(ge=-2, le=2)], Annotated[float, Meta(ge=-2, le=2)]] | None = None
+    mean_label: tuple[Label, Label] | None = None  # mean valence and arousal asked for, before selection
 
 
 class GanSampleSheet(Record, frozen=True, kw_only=True):
@@ -149,6 +151,8 @@ def open_gan_samples(folder: Path) -> GanSamples:
             table = csv.reader(file)
             next(table)
             labels = np.array([(float(row[0]), float(row[1])) for row in table], dtype=np.float32).reshape(-1, 2)
+        if not (np.abs(labels) <= 1).all():
+            raise ValueError("a label is not a number in [-1, 1]")
         shape = (len(labels), sheet.audio.n_mels, sheet.audio.n_frames)
         mels = np.memmap(folder / MELS, dtype="<f2", mode="r", shape=shape)
     except (ValueError, IndexError, OSError, StopIteration, csv.Error) as error:

@@ -393,6 +393,20 @@ def test_songs_without_labels_are_one_split(tmp_path: Path) -> None:
         SongDataModule(data, TrainingSettings(epochs=1, batch_size=2, learning_rate=1e-3))
 
 
+def test_file_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    library(music, 40)
+    (music / "songs.csv").unlink()
+    (music / "1.wav").rename(music / os.fsdecode(b"\xff.wav"))
+    (music / os.fsdecode(b"\xfe.wav")).write_bytes(b"not audio")
+    skipped = prepare(music, tmp_path / "out", recipe=DataRecipe(), audio=SHORT)
+    assert len(skipped) == 1
+    data = open_data(tmp_path / "out")
+    assert r"\udcfe.wav: cannot be decoded" in data.sheet.skipped[0]
+    assert r"\udcff" in data.split("unlabelled").song_ids
+
+
 @pytest.mark.parametrize(
     ("seconds", "windows", "window", "starts"),
     [
