@@ -1,1 +1,1 @@
-"""The generative network: train it, keep it, judge it, and hear what it makes."""
+"""The conditional GAN of log-mels: training, sampling, evaluation, and turning samples into sound."""

@@ -1,6 +1,7 @@
-"""Does it help? The same teacher from real songs alone, with changed songs, with made-up ones, and with both.
+"""Whether GAN samples help: one teacher trained on real songs alone, with augmentation, with GAN samples, with both.
 
-All arms have the same songs, first weights, steps and seeds; validation and test songs are real and the same for all.
+All arms have the same songs, first weights, number of steps and seeds. Validation and test songs are real and the same
+for all.
 """
 
 from __future__ import annotations
@@ -9,105 +10,127 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import replace, to_plain
-from sentio_mobile.data.gan_samples import GanSamples
+from sentio_mobile._internal.records import Count, Name, Record, Seed, replace, to_plain
+from sentio_mobile.data.gan_samples import GanSamples, Sampling
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.metrics.agreement import mean_of_runs, paired_difference_of_runs
 from sentio_mobile.metrics.bootstrap import Interval
+from sentio_mobile.metrics.evaluation import SplitEvaluation
 from sentio_mobile.models.checkpoint import Checkpoint, package_versions, weights_digest
+from sentio_mobile.spec import DataOrigin
 from sentio_mobile.teacher.config import GanSampleSettings, TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.config import AugmentSettings
 
-UNCHANGED = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
-MIXUP = 0.2
-"""Strength of mixup, where a recipe has none of its own."""
+NO_AUGMENTATION = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
+DEFAULT_MIXUP = 0.2
+"""Strength of mixup if the recipe has none."""
 
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to train."""
-
-    name: str
-    is_augmented: bool
-    has_synthetic: bool
-
-
-ARMS = (
-    Arm("real songs only", is_augmented=False, has_synthetic=False),
-    Arm("+ SpecAugment and mixup", is_augmented=True, has_synthetic=False),
-    Arm("+ GAN", is_augmented=False, has_synthetic=True),
-    Arm("+ both", is_augmented=True, has_synthetic=True),
-)
+Dimension = Literal["valence", "arousal", "mean"]
+MeanCcc = Annotated[float, Meta(ge=-1, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What one arm came to.
+class Arm:
+    """One way to train.
 
     Attributes:
-        arm: its name.
-        agreement: CCC on test songs in the mean over seeds, by output and in the mean.
-        gain: the same less that of real songs only, paired; None for that arm itself.
-        by_seed: mean CCC of each run.
-        validation: mean CCC of each run on validation songs, at its best epoch.
+        name: What tables call it.
+        is_augmented: Whether training songs are augmented.
+        has_gan_samples: Whether GAN samples are mixed in.
     """
 
-    arm: str
-    agreement: dict[str, Interval]
-    gain: dict[str, Interval] | None
-    by_seed: tuple[float, ...]
-    validation: tuple[float, ...]
+    name: str
+    is_augmented: bool
+    has_gan_samples: bool
+
+
+ARMS = (
+    Arm(name="real songs only", is_augmented=False, has_gan_samples=False),
+    Arm(name="+ SpecAugment and mixup", is_augmented=True, has_gan_samples=False),
+    Arm(name="+ GAN", is_augmented=False, has_gan_samples=True),
+    Arm(name="+ both", is_augmented=True, has_gan_samples=True),
+)
+
+
+class ArmResult(Record, frozen=True, kw_only=True):
+    """The result of one arm."""
+
+    arm: Name  # name of the arm
+    ccc: dict[Dimension, Interval]  # CCC on test songs, averaged over seeds
+    gain: dict[Dimension, Interval] | None  # paired difference to real songs only; None for that arm itself
+    by_seed: tuple[MeanCcc | None, ...]  # mean CCC of each run on test songs
+    validation: tuple[MeanCcc | None, ...]  # mean CCC of each run on validation songs, at its best epoch
 
     @property
     def verdict(self) -> str:
         """The gain in the mean CCC, in words."""
         if self.gain is None:
-            return "what the others are compared with"
+            return "the reference"
         gain = self.gain["mean"]
         if gain.low is None or gain.high is None:
             return "undefined"
-        said = "a gain" if gain.low > 0 else "a loss" if gain.high < 0 else "no difference shown"
-        return f"{said}, {gain}"
+        words = "a gain" if gain.low > 0 else "a loss" if gain.high < 0 else "no difference shown"
+        return f"{words}, {gain}"
+
+
+class AblationSamples(Record, frozen=True, kw_only=True):
+    """The GAN samples of an ablation."""
+
+    n: Count  # number of samples
+    sampling: Sampling  # how they were generated
+
+
+class AblationRecord(Record, frozen=True, kw_only=True):
+    """ablation.json: the result of each arm, and everything that it was computed from."""
+
+    schema: Literal[2] = 2  # version of this record
+    arms: Annotated[tuple[ArmResult, ...], Meta(max_length=100)]  # result of each arm
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=1000)]  # seeds of the runs
+    songs: dict[Name, Count]  # number of songs of each split
+    data: DataOrigin  # origin of the songs
+    gan_samples: AblationSamples  # the samples that were mixed in
+    recipe: TeacherRecipe  # the teacher
+    versions: Annotated[dict[Name, Name], Meta(max_length=100)]  # packages that it was computed with
 
 
 def ablate(
     data: PreparedData,
-    synthetic: GanSamples,
+    gan_samples: GanSamples,
     *,
     recipe: TeacherRecipe,
     seeds: tuple[int, ...],
     work: Path,
     progress: Progress | None = None,
     start: Checkpoint | None = None,
-) -> tuple[Outcome, ...]:
-    """Train every arm with every seed, and compare them on the test songs.
+) -> AblationRecord:
+    """Train every arm with every seed, and compare the arms on the test songs.
 
-    A run that stands in `work` already is not made again: a killed ablation goes on where it was.
+    Runs that exist in `work` are not repeated, so that a killed ablation continues.
 
     Args:
-        data: real songs.
-        synthetic: made-up clips that a generator learnt from their training songs.
-        recipe: the teacher; its own augmentation is that of the arms that have one, with mixup.
-        seeds: of weights, order and draws.
-        work: folder of the runs' checkpoints, `<arm>-<seed>-<hash of all that it was made from>`.
-        progress: shown run by run.
-        start: a teacher to start from.
+        data: Real songs.
+        gan_samples: Samples of a GAN that was trained on their training songs.
+        recipe: The teacher. Arms with augmentation use the recipe's, with mixup.
+        seeds: Random seeds for weights, order and draws, one run each.
+        work: Folder of the runs' checkpoints, `<arm>-<seed>-<hash of everything that decides the result>`.
+        progress: Progress, run by run.
+        start: A teacher to start from.
 
     Raises:
-        SentioError: what `train_teacher` raises.
+        SentioError: As for `train_teacher`.
     """
     runs = [
         [
             _run(
                 data,
-                synthetic,
+                gan_samples,
                 recipe=recipe,
                 arm=arm,
                 seed=seed,
@@ -119,58 +142,42 @@ def ablate(
         ]
         for arm in ARMS
     ]
-    truth = data.split("test").labels
-    answers = [np.stack([_answers(run) for run in of_arm]) for of_arm in runs]
-    return tuple(
-        Outcome(
+    labels = data.split("test").labels
+    predictions = [np.stack([_predictions(run) for run in arm_runs]) for arm_runs in runs]
+    results = tuple(
+        ArmResult(
             arm=arm.name,
-            agreement=mean_of_runs(truth, answers[i], 0),
-            gain=paired_difference_of_runs(truth, answers[0], answers[i], 0) if i else None,
-            by_seed=_mean_ccc(runs[i], "test"),
-            validation=_mean_ccc(runs[i], "val"),
+            ccc=mean_of_runs(labels, predictions[i], 0),
+            gain=paired_difference_of_runs(labels, predictions[0], predictions[i], 0) if i else None,
+            by_seed=tuple(_evaluation(run, "test").ccc["mean"].value for run in runs[i]),
+            validation=tuple(_evaluation(run, "val").ccc["mean"].value for run in runs[i]),
         )
         for i, arm in enumerate(ARMS)
     )
-
-
-def _mean_ccc(runs: list[Checkpoint], split: str) -> tuple[float, ...]:
-    found = [run.evaluation.test if split == "test" else run.evaluation.val for run in runs]
-    return tuple(one.ccc["mean"].value or 0.0 for one in found if one is not None)
+    return AblationRecord(
+        arms=results,
+        seeds=seeds,
+        songs={name: len(split) for name, split in data.splits.items()},
+        data=data.origin,
+        gan_samples=AblationSamples(n=len(gan_samples), sampling=gan_samples.sheet.sampling),
+        recipe=recipe,
+        versions=package_versions(),
+    )
 
 
 def arm_recipe(recipe: TeacherRecipe, arm: Arm, seed: int) -> TeacherRecipe:
-    """What an arm trains with."""
+    """The recipe of one run."""
     own = recipe.training.augment
-    augment = replace(own, mixup=own.mixup or MIXUP) if arm.is_augmented else UNCHANGED
-    # An arm without made-up songs is the same for every way of mixing them in, and is trained once for all.
-    synthetic = recipe.gan_samples if arm.has_synthetic else GanSampleSettings()
+    augment = replace(own, mixup=own.mixup or DEFAULT_MIXUP) if arm.is_augmented else NO_AUGMENTATION
+    # An arm without GAN samples does not depend on how they would be mixed in, and is trained once for all ways.
+    gan_samples = recipe.gan_samples if arm.has_gan_samples else GanSampleSettings()
     training = replace(recipe.training, augment=augment, seed=seed)
-    return replace(recipe, training=training, gan_samples=synthetic)
-
-
-def record_of(
-    outcomes: tuple[Outcome, ...],
-    data: PreparedData,
-    *,
-    synthetic: GanSamples,
-    recipe: TeacherRecipe,
-    seeds: tuple[int, ...],
-) -> dict[str, Any]:
-    """Plain JSON values: what came out, and what it came from."""
-    return {
-        "outcomes": [{**to_plain(outcome), "verdict": outcome.verdict} for outcome in outcomes],
-        "seeds": list(seeds),
-        "songs": {name: len(split) for name, split in data.splits.items()},
-        "data": to_plain(data.origin),
-        "made_up": {"clips": len(synthetic), **to_plain(synthetic.sheet.sampling)},
-        "recipe": to_plain(recipe),
-        "versions": package_versions(),
-    }
+    return replace(recipe, training=training, gan_samples=gan_samples)
 
 
 def _run(
     data: PreparedData,
-    synthetic: GanSamples,
+    gan_samples: GanSamples,
     *,
     recipe: TeacherRecipe,
     arm: Arm,
@@ -179,23 +186,23 @@ def _run(
     progress: Progress,
     start: Checkpoint | None,
 ) -> Checkpoint:
-    made_up = synthetic if arm.has_synthetic else None
-    how = arm_recipe(recipe, arm, seed)
-    given = [
-        to_plain(how), data.sheet.fingerprint, made_up and made_up.fingerprint,
+    samples = gan_samples if arm.has_gan_samples else None
+    run_recipe = arm_recipe(recipe, arm, seed)
+    inputs = [
+        to_plain(run_recipe), data.sheet.fingerprint, samples and samples.fingerprint,
         None if start is None else weights_digest(start.model),
     ]  # fmt: skip
-    key = hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8]
+    key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:8]
     out = work / f"{arm.name.removeprefix('+ ').replace(' ', '-')}-{seed}-{key}"
     if out.exists():
         return Checkpoint.load(out)
-    named = _Named(progress, f"{arm.name}, seed {seed}")
-    return train_teacher(data, how, out=out, progress=named, start=start, synthetic=made_up)
+    run_progress = _RunProgress(progress, f"{arm.name}, seed {seed}")
+    return train_teacher(data, run_recipe, out=out, progress=run_progress, start=start, gan_samples=samples)
 
 
 @dataclass(frozen=True)
-class _Named:
-    """Says which run it is that goes on."""
+class _RunProgress:
+    """Progress that names the run."""
 
     progress: Progress
     name: str
@@ -210,6 +217,11 @@ class _Named:
         self.progress.finish()
 
 
-def _answers(run: Checkpoint) -> NDArray[np.float32]:
-    assert run.evaluation.test is not None
-    return run.evaluation.test.predictions.astype(np.float32)
+def _evaluation(run: Checkpoint, split: Literal["val", "test"]) -> SplitEvaluation:
+    evaluation = run.evaluation.test if split == "test" else run.evaluation.val
+    assert evaluation is not None, "train_teacher evaluates both splits"
+    return evaluation
+
+
+def _predictions(run: Checkpoint) -> NDArray[np.float32]:
+    return _evaluation(run, "test").predictions.astype(np.float32)

@@ -1,4 +1,4 @@
-"""The ablation as a picture: every arm's agreement, and its gain over real songs only, with intervals."""
+"""The chart of an ablation: CCC of every arm on the test songs, with intervals."""
 
 from __future__ import annotations
 
@@ -9,36 +9,35 @@ from matplotlib.axes import Axes
 from sentio_mobile._internal.charts import LIGHT
 from sentio_mobile._internal.picture import write_picture
 from sentio_mobile.metrics.bootstrap import Interval
-from sentio_mobile.spec import OUTPUTS
-from sentio_mobile.teacher.gan.ablation import Outcome
+from sentio_mobile.teacher.gan.ablation import AblationRecord, Dimension
 
-_STEP = 0.2
-"""Between the marks of one arm."""
+_OFFSET = 0.2
+"""Distance between the marks of one arm."""
+
+_COLOURS: dict[Dimension, str] = {"valence": LIGHT.first, "arousal": LIGHT.second, "mean": LIGHT.ink}
 
 
-def draw_ablation(place: Path, outcomes: tuple[Outcome, ...], songs: int) -> None:
+def draw_ablation(path: Path, record: AblationRecord) -> None:
     """Draw CCC on test songs by arm: valence, arousal and mean, with bootstrap intervals.
 
     Args:
-        place: a .png or .svg file.
-        outcomes: as `ablate` gives them.
-        songs: how many test songs there are.
+        path: The .png or .svg file.
+        record: The ablation.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: The file cannot be written.
     """
 
     def draw(axes: Axes) -> None:
-        colours = dict(zip((*OUTPUTS, "mean"), (LIGHT.first, LIGHT.second, LIGHT.ink), strict=True))
-        for offset, (name, colour) in zip((-_STEP, 0.0, _STEP), colours.items(), strict=True):
-            for row, outcome in enumerate(outcomes):
-                _mark(axes, outcome.agreement[name], y=row + offset, colour=colour, label=name if row == 0 else None)
-        axes.set_yticks(range(len(outcomes)), [outcome.arm for outcome in outcomes])
+        for offset, (name, colour) in zip((-_OFFSET, 0.0, _OFFSET), _COLOURS.items(), strict=True):
+            for row, result in enumerate(record.arms):
+                _mark(axes, result.ccc[name], y=row + offset, colour=colour, label=name if row == 0 else None)
+        axes.set_yticks(range(len(record.arms)), [result.arm for result in record.arms])
         axes.invert_yaxis()
-        axes.set_xlabel(f"CCC on {songs} real test songs, 95% interval over songs")
+        axes.set_xlabel(f"CCC on {record.songs['test']} real test songs, 95% interval over songs")
         axes.legend(loc="best", frameon=False)
 
-    write_picture(place, (8, 4), draw)
+    write_picture(path, (8, 4), draw)
 
 
 def _mark(axes: Axes, interval: Interval, *, y: float, colour: str, label: str | None) -> None:

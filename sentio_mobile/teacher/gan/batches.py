@@ -1,4 +1,4 @@
-"""What a GAN learns from, batch by batch. Draws hang on the seed and the place in the schedule alone."""
+"""Training clips of a GAN in batches. Draws depend on the seed, the epoch and the step alone."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from sentio_mobile.errors import TrainingError
 from sentio_mobile.spec import AudioSpec, DataOrigin
 from sentio_mobile.teacher.gan.classes import ClassSounds
 from sentio_mobile.teacher.gan.config import GanTraining
-from sentio_mobile.teacher.gan.vicinity import Exact, Near, vicinity_of
+from sentio_mobile.teacher.gan.vicinity import ExactLabels, VicinalLabels, vicinity_of
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Real clips in unit levels [batch, bands, frames], the labels that the discriminator is told, those asked for."""
+"""Normalized log-mels of real clips [batch, bands, frames], labels for the discriminator, labels for the generator."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Clips with labels as the networks read them.
+    """Training clips with labels.
 
     Attributes:
-        mels: unit levels [rows, bands, frames], in memory or on disk.
-        rows: of each clip in `mels` [n].
-        labels: valence and arousal [n, 2], or 1 at the class and 0 elsewhere [n, classes].
-        audio: the front end.
-        classes: their names; empty for valence and arousal.
-        origin: what a checkpoint must say about them, with a `fingerprint` that tells them from others.
+        mels: Normalized log-mels [rows, bands, frames] in [0, 1], in memory or on disk.
+        rows: Row of each clip in `mels` [n].
+        labels: Valence and arousal [n, 2], or one-hot classes [n, classes].
+        audio: Front end.
+        classes: Names of the classes; empty for valence and arousal.
+        origin: Origin of the clips, for checkpoints.
     """
 
     mels: NDArray[np.floating]
@@ -45,11 +45,11 @@ class Examples:
         return len(self.rows)
 
 
-def songs(data: PreparedData) -> Examples:
-    """Every window of every training song.
+def song_examples(data: PreparedData) -> Examples:
+    """Every window of every training song, with its valence and arousal.
 
     Raises:
-        DataError: the songs have no labels.
+        DataError: The songs have no labels.
     """
     train = data.split("train")
     rows, first = np.unique(train.windows.reshape(-1), return_index=True)
@@ -57,22 +57,20 @@ def songs(data: PreparedData) -> Examples:
     return Examples(mels=data.mels, rows=rows, labels=labels, audio=data.audio, classes=(), origin=data.origin)
 
 
-def sounds(found: ClassSounds) -> Examples:
+def class_examples(sounds: ClassSounds) -> Examples:
     """Every sound of every class."""
-    labels = np.eye(len(found.names), dtype=np.float32)[found.labels]
-    origin = DataOrigin(labels="classes", source=str(found.paths[0].parents[1]), fingerprint=found.fingerprint)
     return Examples(
-        mels=found.mels,
-        rows=np.arange(len(found)),
-        labels=labels,
-        audio=found.audio,
-        classes=found.names,
-        origin=origin,
+        mels=sounds.mels,
+        rows=np.arange(len(sounds)),
+        labels=np.eye(len(sounds.names), dtype=np.float32)[sounds.labels],
+        audio=sounds.audio,
+        classes=sounds.names,
+        origin=DataOrigin(labels="classes", source=str(sounds.paths[0].parents[1]), fingerprint=sounds.fingerprint),
     )
 
 
-class Batches(Dataset[Batch]):
-    """Batches, each told by its epoch and step."""
+class GanDataset(Dataset[Batch]):
+    """Batches by epoch and step."""
 
     def __init__(self, examples: Examples, settings: GanTraining) -> None:
         self.examples, self.settings = examples, settings
@@ -80,24 +78,25 @@ class Batches(Dataset[Batch]):
             raise TrainingError(
                 f"{len(examples)} training clips do not fill a batch of {settings.batch_size}; lower batch_size"
             )
-        self.vicinity: Exact | Near = (
-            Exact(examples.labels) if examples.classes else vicinity_of(settings.vicinity, examples.labels)
+        self.vicinity: ExactLabels | VicinalLabels = (
+            ExactLabels(examples.labels) if examples.classes else vicinity_of(settings.vicinity, examples.labels)
         )
 
-    def __getitem__(self, place: tuple[int, int]) -> Batch:
-        drawn = self.vicinity.draw(self.settings.batch_size, np.random.default_rng((self.settings.seed, *place)))
-        mels = np.asarray(self.examples.mels[self.examples.rows[drawn.songs]], dtype=np.float32)
-        return torch.from_numpy(mels), torch.from_numpy(drawn.labels), torch.from_numpy(drawn.asked)
+    def __getitem__(self, epoch_and_step: tuple[int, int]) -> Batch:
+        random = np.random.default_rng((self.settings.seed, *epoch_and_step))
+        drawn = self.vicinity.draw(self.settings.batch_size, random)
+        mels = np.asarray(self.examples.mels[self.examples.rows[drawn.clips]], dtype=np.float32)
+        return torch.from_numpy(mels), torch.from_numpy(drawn.labels), torch.from_numpy(drawn.generator_labels)
 
 
 class StepSampler(Sampler[tuple[int, int]]):
-    """The steps of one epoch."""
+    """Epoch and number of each step of an epoch."""
 
     def __init__(self, steps: int) -> None:
         self.steps, self.epoch = steps, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning says which epoch begins."""
+        """Called by Lightning when an epoch begins."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -107,10 +106,10 @@ class StepSampler(Sampler[tuple[int, int]]):
         return ((self.epoch, step) for step in range(self.steps))
 
 
-def loader(examples: Examples, settings: GanTraining) -> DataLoader[Batch]:
-    """The batches of one epoch after the other.
+def gan_loader(examples: Examples, settings: GanTraining) -> DataLoader[Batch]:
+    """The loader of training batches.
 
     Raises:
-        TrainingError: there are fewer clips than a batch holds.
+        TrainingError: There are fewer clips than a batch holds.
     """
-    return DataLoader(Batches(examples, settings), batch_size=None, sampler=StepSampler(settings.steps))
+    return DataLoader(GanDataset(examples, settings), batch_size=None, sampler=StepSampler(settings.steps))

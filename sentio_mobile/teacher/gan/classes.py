@@ -1,7 +1,7 @@
-"""Folders of labelled sounds, a folder a class, as the class-conditional GAN learns them.
+"""Folders of labelled sounds, one folder per class, for the class-conditional GAN.
 
-Songs are judged in decibels; barks and bells are short, loud and then silent, and in decibels most of such a clip is
-the noise under it. log1p of the mel power gives the quiet cells no room: near silence it is linear, and a decay ends.
+Songs are represented in decibels. Barks and bells are short and loud with silence after them; in decibels, most of such
+a clip is background noise. log1p of the mel power is linear near silence, so that quiet cells stay near 0.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from sentio_mobile.audio.logmel import POWER_FLOOR, mel_power
 from sentio_mobile.errors import DataError
 from sentio_mobile.spec import AudioSpec
 
-FEWEST = 2
-"""Files that a class needs: of one alone, a network learns the file."""
+MIN_SOUNDS = 2
+"""Fewest files of a class: from a single one, a network learns that file."""
 
 HOP, FRAMES = 256, 512
 CLASS_AUDIO = AudioSpec(seconds=(FRAMES - 1) * HOP / 22050, n_fft=1024, hop_length=HOP)
-"""22,050 Hz, 5.93 s, frames of 1,024 samples each 256: 128 mel bands by 512 frames."""
+"""22,050 Hz, 5.93 s, frames of 1,024 samples every 256 samples: 128 mel bands by 512 frames."""
 
 GAIN = 1e4
-"""How far the loudest cell stands above the power at which log1p bends from linear to logarithmic: 40 dB."""
+"""Ratio of the loudest cell to the power at which log1p turns from linear to logarithmic: 40 dB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +36,11 @@ class ClassSounds:
     """Labelled sounds.
 
     Attributes:
-        names: of the classes, in alphabetical order.
-        labels: index of each sound's class [n].
-        mels: scaled log1p mels [n, n_mels, n_frames] in [0, 1], see `to_log1p`.
-        paths: the file of each sound.
-        audio: the front end.
+        names: Names of the classes, in alphabetical order.
+        labels: Index of each sound's class [n].
+        mels: Scaled log1p mels [n, n_mels, n_frames] in [0, 1], see `to_log1p`.
+        paths: File of each sound.
+        audio: Front end.
     """
 
     names: tuple[str, ...]
@@ -54,22 +54,22 @@ class ClassSounds:
 
     @property
     def fingerprint(self) -> str:
-        """Tells these sounds from any others."""
+        """Hash of the class names, labels and sounds."""
         return hashlib.sha256(json.dumps(self.names).encode() + self.labels.tobytes() + self.mels.tobytes()).hexdigest()
 
 
 def read_classes(folder: Path, progress: Progress | None = None) -> ClassSounds:
-    """Read FOLDER/<class>/*.wav and other audio; what is hidden or is no audio by its ending is passed over.
+    """Read FOLDER/<class>/*.wav and other audio. Hidden files and files without an audio suffix are skipped.
 
-    Of each file the first `CLASS_AUDIO.seconds` are taken; a shorter one is filled up with silence.
+    The first `CLASS_AUDIO.seconds` of each file are read; a shorter file is padded with silence.
 
     Args:
-        folder: its folders are the classes; files beside them are no sounds of any class.
-        progress: shown file by file.
+        folder: Folder with one folder per class. Files beside those folders are ignored.
+        progress: Progress, file by file.
 
     Raises:
-        DataError: it is no folder, has fewer than two classes, or a class has fewer than `FEWEST` sounds.
-        AudioError: a file cannot be decoded.
+        DataError: The folder is missing, has fewer than two classes, or a class has fewer than `MIN_SOUNDS` sounds.
+        AudioError: A file cannot be decoded.
     """
     progress = progress or NoProgress()
     files = _files(folder)
@@ -92,12 +92,12 @@ def class_mel(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def to_log1p(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mel power to [0, 1]: log(1 + GAIN * power / loudest cell) / log(1 + GAIN).
+    """Scale mel power to [0, 1]: log(1 + GAIN * power / loudest cell) / log(1 + GAIN).
 
-    Relative to the clip's loudest cell, so that how loud it was recorded is left out. A silent clip is 0 everywhere.
+    The scale is relative to the clip's loudest cell, so that recording levels do not matter. A silent clip is all 0.
 
     Args:
-        power: mel power of one clip [n_mels, frames], 0 or more.
+        power: Mel power of one clip [n_mels, frames], 0 or more.
     """
     loudest = power.max()
     if loudest <= POWER_FLOOR:
@@ -106,14 +106,14 @@ def to_log1p(power: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def from_log1p(mel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What `to_log1p` was given, relative to its loudest cell: mel power [n_mels, frames] in [0, 1]."""
+    """Invert `to_log1p`: mel power [n_mels, frames] in [0, 1], relative to the loudest cell."""
     return np.asarray(np.expm1(np.clip(mel, 0, 1) * np.log1p(np.float32(GAIN))) / np.float32(GAIN), dtype=np.float32)
 
 
 def _files(folder: Path) -> dict[str, list[Path]]:
-    """The audio files of each class, by its name."""
+    """The audio files of each class, by class name."""
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give one whose folders are named after their sounds, like dog/")
+        raise DataError(f"{folder}: no such folder; give one with a folder for each class, such as dog/ and cat/")
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
     if len(classes) < 2:
         what = f"has only one class folder, {classes[0].name}" if classes else "has no class folders"
@@ -124,8 +124,10 @@ def _files(folder: Path) -> dict[str, list[Path]]:
         )
         for place in classes
     }
-    for name, found in files.items():
-        if len(found) < FEWEST:
-            what = f"holds one sound, {found[0].name}" if found else "holds no audio file"
-            raise DataError(f"{folder / name}: {what}; a class needs at least {FEWEST}: add some, or remove the folder")
+    for name, paths in files.items():
+        if len(paths) < MIN_SOUNDS:
+            what = f"holds one sound, {paths[0].name}" if paths else "holds no audio file"
+            raise DataError(
+                f"{folder / name}: {what}; a class needs at least {MIN_SOUNDS}: add some, or remove the folder"
+            )
     return files

@@ -1,4 +1,4 @@
-"""One sample to look at and to listen to."""
+"""Render one GAN sample as a spectrogram and as sound."""
 
 from __future__ import annotations
 
@@ -13,54 +13,53 @@ from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.gan.classes import from_log1p
 
 
-class Generator(Protocol):
-    """What makes spectrograms: of labels in the plane, or of classes."""
+class SampleGenerator(Protocol):
+    """A generator of log-mels, for valence and arousal or for classes."""
 
     @property
     def audio(self) -> AudioSpec:
-        """The front end that its spectrograms follow."""
+        """Front end of its log-mels."""
         ...
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of its classes; empty where it is asked for valence and arousal."""
+        """Names of its classes; empty for valence and arousal."""
         ...
 
     def sample(self, labels: NDArray[np.generic], seed: int, batch: int = 16) -> NDArray[np.float32]:
-        """Levels in [0, 1] [n, n_mels, n_frames] for labels [n, 2] in [-1, 1], or for indices of classes [n]."""
+        """Log-mels [n, n_mels, n_frames] in [0, 1] for labels [n, 2] in [-1, 1], or for indices of classes [n]."""
         ...
 
 
 def label_of(
     classes: tuple[str, ...], valence: float | None, arousal: float | None, name: str | None
 ) -> NDArray[np.generic]:
-    """What a generator is to be asked for: [1, 2] valence and arousal, or [1] the index of a class.
+    """Make the label for one sample: valence and arousal [1, 2], or the index of a class [1].
 
     Args:
-        classes: of the generator; empty where it is asked for valence and arousal.
-        valence: in [-1, 1].
-        arousal: in [-1, 1].
-        name: of a class.
+        classes: Classes of the generator; empty for valence and arousal.
+        valence: Valence in [-1, 1].
+        arousal: Arousal in [-1, 1].
+        name: Name of a class.
 
     Raises:
-        InputError: the generator is of the other kind, has no such class, or a value is missing or off the scale.
+        InputError: The generator is of the other kind or lacks the class, or a value is missing or out of range.
     """
     known = ", ".join(classes)
     if classes:
         if valence is not None or arousal is not None:
-            raise InputError(f"this network was trained on classes, not on valence and arousal; give --class ({known})")
+            raise InputError(f"this GAN was trained on classes, not on valence and arousal; give --class ({known})")
         if name is None:
-            raise InputError(f"say what to make: --class and one of {known}")
+            raise InputError(f"the class is missing; give --class and one of {known}")
         if name not in classes:
             raise InputError(f"there is no class {name!r}; known: {known}")
         return np.array([classes.index(name)], dtype=np.int64)
     if name is not None:
-        raise InputError(
-            "this network was trained on valence and arousal, not on classes; give --valence and --arousal"
-        )
+        raise InputError("this GAN was trained on valence and arousal, not on classes; give --valence and --arousal")
     if valence is None or arousal is None:
-        missing = " and ".join(f"--{x}" for x, value in (("valence", valence), ("arousal", arousal)) if value is None)
-        raise InputError(f"say what to make: {missing} missing, from -1 to 1")
+        options = (("valence", valence), ("arousal", arousal))
+        missing = " and ".join(f"--{option}" for option, value in options if value is None)
+        raise InputError(f"give {missing}, from -1 to 1")
     for dimension, value in (("valence", valence), ("arousal", arousal)):
         if not -1 <= value <= 1:
             raise InputError(f"--{dimension} must be from -1 to 1, not {value:g}")
@@ -68,17 +67,17 @@ def label_of(
 
 
 def render(
-    generator: Generator, label: NDArray[np.generic], seed: int
+    generator: SampleGenerator, label: NDArray[np.generic], seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Make one sample, and the sound of it.
+    """Generate one sample and its sound.
 
     Args:
-        generator: what makes it.
-        label: what it is asked for, as `label_of` gives it.
-        seed: of the sample, and of the phases of its sound.
+        generator: The generator.
+        label: The label, from `label_of`.
+        seed: Random seed for the sample and for the phases of its sound.
 
     Returns:
-        The spectrogram in [0, 1] [n_mels, n_frames], and PCM [samples].
+        The log-mel in [0, 1] [n_mels, n_frames], and PCM [samples].
 
     Raises:
         MissingExtraError: librosa is not installed.

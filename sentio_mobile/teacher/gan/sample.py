@@ -1,4 +1,4 @@
-"""Made-up songs for a teacher to learn from."""
+"""Write GAN samples for a teacher's training."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import from_plain
 from sentio_mobile.data.gan_samples import SampleBatch, Sampling, write_gan_samples
-from sentio_mobile.errors import CheckpointError, InputError
-from sentio_mobile.spec import DataOrigin
+from sentio_mobile.errors import InputError
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
-from sentio_mobile.teacher.gan.vicinity import Near
+from sentio_mobile.teacher.gan.vicinity import VicinalLabels
 
-Labels = Literal["density", "uniform"]
+LabelDistribution = Literal["density", "uniform"]
 
-_AT_ONCE = 16
-_MOST_TRIES = 30
-"""Candidates for each sample that is asked for, on the average, before the filter is called too strict."""
+_BATCH = 16
+_MAX_TRIES = 30
+"""Mean number of candidates for each accepted sample above which the filter counts as too strict."""
 
 
 def write_samples(
@@ -30,43 +28,42 @@ def write_samples(
     *,
     n: int,
     out: Path,
-    labels: Labels = "density",
+    labels: LabelDistribution = "density",
     threshold: float = 0.3,
     seed: int = 0,
     progress: Progress | None = None,
     overwrite: bool = False,
 ) -> Sampling:
-    """Make samples, drop those that the discriminator does not believe, and write the others as a folder.
+    """Generate samples, reject those with a low discriminator score, and write the others as a folder.
 
     Args:
-        gan: what makes them.
-        name: what the folder calls it.
-        n: how many are kept.
-        out: the folder to write, see `sentio_mobile.data.gan_samples`.
-        labels: `uniform` over the square, or of the `density` of the songs that it learnt from.
-        threshold: the least score that is kept, from 0 (all) to 1.
-        seed: of labels and noise.
-        progress: shown sample by sample.
-        overwrite: an existing `out` gives way.
+        gan: The GAN.
+        name: What the folder calls the GAN.
+        n: Number of samples to write.
+        out: Folder to write, see `sentio_mobile.data.gan_samples`.
+        labels: Distribution of labels: `uniform` over the square, or the `density` of the GAN's training songs.
+        threshold: Lowest accepted score, from 0 (accepts all) to 1.
+        seed: Random seed for labels and noise.
+        progress: Progress, sample by sample.
+        overwrite: Whether an existing `out` gives way.
 
     Returns:
-        How they were generated, as the folder states it.
+        How the samples were generated.
 
     Raises:
-        InputError: it was trained on classes, or the discriminator believes hardly any.
+        InputError: The GAN was trained on classes, or hardly any sample is accepted.
         OutputError: `out` cannot be written.
     """
     if gan.classes:
-        raise InputError(f"{name}: was trained on classes; songs to learn from have valence and arousal")
-    origin = from_plain(DataOrigin, gan.data, f"{name}: data", CheckpointError)
-    asked: list[NDArray[np.float32]] = []
+        raise InputError(f"{name}: was trained on classes; a teacher's songs need valence and arousal")
+    drawn: list[NDArray[np.float32]] = []
 
     def sampling() -> Sampling:
-        valence, arousal = np.concatenate(asked).mean(axis=0).round(4).tolist()
-        tried = sum(map(len, asked))
+        valence, arousal = np.concatenate(drawn).mean(axis=0).round(4).tolist()
+        tried = sum(map(len, drawn))
         return Sampling(
             generator=name,
-            trained_on=origin,
+            trained_on=gan.data,
             labels=labels,
             threshold=threshold,
             seed=seed,
@@ -75,53 +72,56 @@ def write_samples(
             mean_label=(valence, arousal),
         )
 
-    batches = _batches(
-        gan, n, labels=labels, threshold=threshold, seed=seed, progress=progress or NoProgress(), asked=asked
+    batches = _accepted_batches(
+        gan, n, labels=labels, threshold=threshold, seed=seed, progress=progress or NoProgress(), drawn=drawn
     )
     return write_gan_samples(out, gan.audio, batches=batches, sampling=sampling, overwrite=overwrite).sampling
 
 
-def _batches(
+def _accepted_batches(
     gan: GanCheckpoint,
     n: int,
     *,
-    labels: Labels,
+    labels: LabelDistribution,
     threshold: float,
     seed: int,
     progress: Progress,
-    asked: list[NDArray[np.float32]],
+    drawn: list[NDArray[np.float32]],
 ) -> Iterator[SampleBatch]:
+    """Accepted samples batch by batch. The labels of all candidates are appended to `drawn`."""
     random = np.random.default_rng(seed)
-    progress.start("making samples", n)
-    kept = tried = 0
-    while kept < n:
-        if tried >= _MOST_TRIES * n:
+    progress.start("generating samples", n)
+    accepted = tried = 0
+    while accepted < n:
+        if tried >= _MAX_TRIES * n:
             progress.finish()
             raise InputError(
-                f"the discriminator gave {threshold:g} or more to {kept} of {tried} samples only; lower --filter, or "
-                "train the GAN longer"
+                f"only {accepted} of {tried} samples have a discriminator score of {threshold:g} or more; lower "
+                "--filter, or train the GAN longer"
             )
-        wanted = draw_labels(labels, gan.labels, _AT_ONCE, random)
-        mels = gan.sample(wanted, int(random.integers(2**31)), _AT_ONCE)
-        scores = gan.scores(mels, wanted)
-        tried += len(wanted)
-        asked.append(wanted)
-        good = np.flatnonzero(scores >= threshold)[: n - kept]
-        kept += len(good)
-        progress.advance(len(good), note=f"{kept / tried:.0%} kept")
-        yield mels[good], wanted[good], scores[good]
+        batch_labels = draw_labels(labels, gan.labels, _BATCH, random)
+        mels = gan.sample(batch_labels, int(random.integers(2**31)), _BATCH)
+        scores = gan.scores(mels, batch_labels)
+        tried += len(batch_labels)
+        drawn.append(batch_labels)
+        good = np.flatnonzero(scores >= threshold)[: n - accepted]
+        accepted += len(good)
+        progress.advance(len(good), note=f"{accepted / tried:.0%} accepted")
+        yield mels[good], batch_labels[good], scores[good]
     progress.finish()
 
 
-def draw_labels(kind: Labels, known: NDArray[np.float32], n: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Labels to make samples for [n, 2].
+def draw_labels(
+    distribution: LabelDistribution, known: NDArray[np.float32], n: int, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw labels for samples [n, 2].
 
     Args:
-        kind: `uniform` over the square, or `density`: those of songs, each moved a little (a kernel estimate).
-        known: valence and arousal of songs [m, 2].
-        n: how many.
-        random: what is drawn depends on this alone.
+        distribution: `uniform` over the square, or `density`: labels of songs, each moved a little (a kernel estimate).
+        known: Valence and arousal of songs [m, 2].
+        n: Number of labels.
+        random: Source of randomness.
     """
-    if kind == "uniform":
+    if distribution == "uniform":
         return random.uniform(-1, 1, (n, 2)).astype(np.float32)
-    return Near(known, is_soft=True).about(n, random)
+    return VicinalLabels(known, is_soft=True).draw_labels(n, random)

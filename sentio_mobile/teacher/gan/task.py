@@ -1,4 +1,4 @@
-"""Generator and discriminator against each other, as Lightning wants them."""
+"""The Lightning module that trains generator and discriminator against each other."""
 
 from __future__ import annotations
 
@@ -13,54 +13,55 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sentio_mobile.errors import LossError
 from sentio_mobile.models.cgan import Discriminator, Generator
-from sentio_mobile.teacher.gan.balance import Balance, Watch
+from sentio_mobile.teacher.gan.augment import DiscriminatorAugmentation
+from sentio_mobile.teacher.gan.balance import CollapseGuard, UpdateBalance
 from sentio_mobile.teacher.gan.batches import Batch
-from sentio_mobile.teacher.gan.config import GanTraining
-from sentio_mobile.teacher.gan.diffaugment import diffaugment
-from sentio_mobile.teacher.gan.losses import loss_of, sameness, spread
+from sentio_mobile.teacher.gan.config import GanRecipe
+from sentio_mobile.teacher.gan.losses import adversarial_loss, diversity_loss, mean_distance
 
-_ALIKE_CLIPS = 8
+_DIVERSITY_SAMPLES = 8
 """Samples of one label that diversity is measured on."""
 
 
 class GanTask(lightning.LightningModule):
-    """One batch a step, of which each network learns when its turn is.
+    """Each step has one batch, from which each network learns in its turn.
 
     Args:
-        generator: made anew.
-        discriminator: made anew.
-        settings: the schedule.
-        noise: numbers that a sample is made from.
-        real_spread: mean distance between real clips, see `spread`.
-        label: that diversity is measured at [numbers].
+        generator: A new generator.
+        discriminator: A new discriminator.
+        recipe: Widths of the networks and the schedule.
+        real_distance: Mean distance between real clips, see `mean_distance`.
+        label: The label that diversity is measured at [1, numbers].
 
     Attributes:
-        average: the generator with the running average of its weights; the one that is kept.
-        fault: why training collapsed, or None.
+        average: The generator with the running average of its weights, which is the one that is saved.
+        fault: Why training collapsed, or None.
     """
 
     def __init__(
         self,
         generator: Generator,
         discriminator: Discriminator,
-        settings: GanTraining,
-        noise: int,
-        real_spread: float,
+        *,
+        recipe: GanRecipe,
+        real_distance: float,
         label: torch.Tensor,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.generator, self.discriminator, self.settings, self.noise = generator, discriminator, settings, noise
+        settings = recipe.training
+        self.generator, self.discriminator = generator, discriminator
+        self.settings, self.noise = settings, recipe.model.noise
         average = get_ema_multi_avg_fn(settings.ema)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(generator, multi_avg_fn=average)
         self.average.requires_grad_(False)
-        self.loss, self.real_spread = loss_of(settings), real_spread
-        self.balance, self.watch = Balance(settings.accuracy), Watch(settings)
+        self.loss, self.real_distance = adversarial_loss(settings), real_distance
+        self.balance, self.guard = UpdateBalance(settings.accuracy), CollapseGuard(settings)
         self.fault: str | None = None
         self.register_buffer("label", label, persistent=False)
 
     def configure_optimizers(self) -> Any:
-        """Adam for each."""
+        """Adam for each network."""
         betas = (0.5, 0.999)
         return [
             torch.optim.Adam(self.discriminator.parameters(), lr=self.settings.discriminator_rate, betas=betas),
@@ -68,51 +69,51 @@ class GanTask(lightning.LightningModule):
         ]
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
-        """One batch for those whose turn it is. Draws hang on the place in the schedule: a resumed run repeats them."""
-        place = np.random.SeedSequence((self.settings.seed, self.current_epoch, batch_index))
-        torch.manual_seed(int(place.generate_state(1)[0]))
-        units, labels, asked = batch
-        disturbed = _Disturbed(self.settings, self.current_epoch + batch_index / self.settings.steps)
-        discriminate, generate = self.balance.turns()
+        """Update the networks whose turn it is. Draws depend on epoch and step alone: a resumed run repeats them."""
+        sequence = np.random.SeedSequence((self.settings.seed, self.current_epoch, batch_index))
+        torch.manual_seed(int(sequence.generate_state(1)[0]))
+        mels, labels, generator_labels = batch
+        augment = DiscriminatorAugmentation(self.settings, self.current_epoch + batch_index / self.settings.steps)
+        update_discriminator, update_generator = self.balance.updates()
         discriminator_optimizer, generator_optimizer = cast(list[Any], self.optimizers())
-        noise = torch.randn(len(units), self.noise, device=units.device)
-        with torch.set_grad_enabled(generate):
-            made = self.generator(noise, asked)
-        self.discriminator.requires_grad_(discriminate)
-        with torch.set_grad_enabled(discriminate):
-            real_logits = self.discriminator(disturbed(2 * units - 1), labels)
-        if discriminate:
-            made_logits = self.discriminator(disturbed(made.detach()), labels)
-            loss = self.loss.discriminator(real_logits, made_logits)
+        noise = torch.randn(len(mels), self.noise, device=mels.device)
+        with torch.set_grad_enabled(update_generator):
+            generated = self.generator(noise, generator_labels)
+        self.discriminator.requires_grad_(update_discriminator)
+        with torch.set_grad_enabled(update_discriminator):
+            real_logits = self.discriminator(augment(2 * mels - 1), labels)
+        if update_discriminator:
+            generated_logits = self.discriminator(augment(generated.detach()), labels)
+            loss = self.loss.discriminator(real_logits, generated_logits)
             self._update("discriminator", self.discriminator, discriminator_optimizer, loss, batch_index)
-        if generate:
+        if update_generator:
             self.discriminator.requires_grad_(False)
-            made_logits = self.discriminator(disturbed(made), labels)
-            loss = self.loss.generator(made_logits)
+            generated_logits = self.discriminator(augment(generated), labels)
+            loss = self.loss.generator(generated_logits)
             if self.settings.diversity:
-                loss = loss + self.settings.diversity * sameness(made, 2 * units - 1)
+                loss = loss + self.settings.diversity * diversity_loss(generated, 2 * mels - 1)
             self._update("generator", self.generator, generator_optimizer, loss, batch_index)
             self.average.update_parameters(self.generator)
         for name, value in (
-            ("discriminator", self.loss.discriminator(real_logits, made_logits)),
-            ("generator", self.loss.generator(made_logits)),
+            ("discriminator", self.loss.discriminator(real_logits, generated_logits)),
+            ("generator", self.loss.generator(generated_logits)),
         ):
-            self.log(f"{name}_loss", value.detach(), on_step=False, on_epoch=True, batch_size=len(units))
-        self.balance.advance(float(((real_logits > 0).float().mean() + (made_logits <= 0).float().mean()) / 2))
+            self.log(f"{name}_loss", value.detach(), on_step=False, on_epoch=True, batch_size=len(mels))
+        self.balance.advance(float(((real_logits > 0).float().mean() + (generated_logits <= 0).float().mean()) / 2))
         if batch_index + 1 == self.settings.steps:
-            self._take_stock()
+            self._finish_epoch()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Balance and watch travel with the weights."""
-        checkpoint["balance"], checkpoint["watch"] = self.balance.state(), self.watch.state()
+        """Save the balance and the guard with the weights."""
+        checkpoint["balance"], checkpoint["guard"] = self.balance.state(), self.guard.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Those of the run that is resumed."""
+        """Restore the balance and the guard of the resumed run."""
         self.balance.restore(checkpoint["balance"])
-        self.watch.restore(checkpoint["watch"])
+        self.guard.restore(checkpoint["guard"])
 
-    def _take_stock(self) -> None:
-        """Log how the epoch's end stands, and stop where it is hopeless."""
+    def _finish_epoch(self) -> None:
+        """Log the state at the end of an epoch, and stop if training has collapsed."""
         accuracy, diversity = self.balance.accuracy, self._diversity()
         assert accuracy is not None
         for name, value in (
@@ -121,7 +122,7 @@ class GanTask(lightning.LightningModule):
             ("diversity", diversity),
         ):
             self.log(name, value, on_step=False, on_epoch=True, batch_size=1)
-        self.fault = self.watch.after_epoch(accuracy, diversity)
+        self.fault = self.guard.after_epoch(accuracy, diversity)
         if self.fault:
             self.trainer.should_stop = True
 
@@ -139,23 +140,9 @@ class GanTask(lightning.LightningModule):
     @torch.no_grad()
     def _diversity(self) -> float:
         noise = torch.from_numpy(
-            np.random.default_rng(self.settings.seed).standard_normal((_ALIKE_CLIPS, self.noise), dtype=np.float32)
+            np.random.default_rng(self.settings.seed).standard_normal(
+                (_DIVERSITY_SAMPLES, self.noise), dtype=np.float32
+            )
         ).to(self.device)
-        made = self.average(noise, self.label.expand(_ALIKE_CLIPS, -1))  # type: ignore[operator]
-        return float(spread((made + 1) / 2)) / self.real_spread
-
-
-class _Disturbed:
-    """What is done to clips, real and made-up, before the discriminator sees them.
-
-    Instance noise (Sønderby et al. 2017, section 3.3) fades linearly; `diffaugment` stays.
-    """
-
-    def __init__(self, settings: GanTraining, epoch: float) -> None:
-        self.strength = settings.diffaugment
-        until = settings.noise_until * settings.epochs
-        self.noise = settings.instance_noise * max(0.0, 1 - epoch / until) if until else 0.0
-
-    def __call__(self, levels: torch.Tensor) -> torch.Tensor:
-        levels = diffaugment(levels, self.strength)
-        return levels + self.noise * torch.randn_like(levels) if self.noise else levels
+        samples = self.average(noise, self.label.expand(_DIVERSITY_SAMPLES, -1))  # type: ignore[operator]
+        return float(mean_distance((samples + 1) / 2)) / self.real_distance
