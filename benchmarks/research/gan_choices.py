@@ -4,9 +4,10 @@
     [--epochs 16]
 
 Trains one GAN for each choice, all with the same clips, steps and seed, into OUT/<choice>; those that are there already
-are not trained again, and a killed one goes on. Each, and the untrained networks, are judged by the training songs and
-by a listener that learnt from the validation songs; test songs are not read. OUT/choices.json has the judgements, and
-OUT/<choice>.html shows real and made-up clips, OUT/<choice>.png made-up ones alone: real songs are not ours to pass on.
+are not trained again, and a killed one continues. Each GAN, and the untrained networks, are evaluated against the
+training songs, with an emotion model fitted on the validation songs; test songs are not read. OUT/choices.json has the
+evaluations. OUT/<choice>.html shows real and generated clips; OUT/<choice>.png shows generated ones alone, because the
+real songs may not be passed on.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from sentio_mobile.data.prepared import open_data
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.models.checkpoint import package_versions
 from sentio_mobile.recipes import load_recipe
-from sentio_mobile.teacher.gan.batches import songs
+from sentio_mobile.teacher.gan.batches import song_examples
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
 from sentio_mobile.teacher.gan.config import STAGE, GanRecipe
 from sentio_mobile.teacher.gan.evaluation.clips import open_samples
@@ -50,7 +51,7 @@ OF_CLIPS = ("songs", "truth", "predicted", "distances", "unseen_distances", "sim
 
 
 def main() -> None:
-    """Train, judge, and write choices.json."""
+    """Train, evaluate, and write choices.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, required=True)
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--choices", type=lambda text: text.split(","), default=list(CHOICES))
     arguments = parser.parse_args()
     data = open_data(arguments.data)
-    examples = songs(data)
+    examples = song_examples(data)
     recipe = load_recipe(GanRecipe, arguments.recipe, STAGE)
     if arguments.epochs:
         recipe = changed(recipe, {"epochs": arguments.epochs})
@@ -76,20 +77,20 @@ def main() -> None:
             except TrainingError as error:
                 print(f"{choice}: {error}", flush=True)
             print(f"{choice}: {time.monotonic() - began:.0f} s", flush=True)
-    judgements = {}
+    evaluations = {}
     for place in sorted(path.parent for path in arguments.out.glob("*/gan.json")):
         generated = open_samples(place, data, n=SAMPLES, seed=SEED, progress=NoProgress())
         found = evaluate_gan(generated, data, emotion_model=None, seed=SEED, progress=NoProgress())
         draw_corners(arguments.out / f"{place.name}.png", GanCheckpoint.load(place))
         write_gan_evaluation(arguments.out / f"{place.name}.html", found, generated, data)
-        judgements[place.name] = {**without_clips(to_plain(found)), "history": GanCheckpoint.load(place).history}
+        evaluations[place.name] = {**without_clips(to_plain(found)), "history": GanCheckpoint.load(place).history}
         print(place.name, f"{found.score.total:.0f}", *(str(found.consistency.interval(x, real=False)) for x in
               ("valence", "arousal")), f"diversity {found.diversity.overall:.2f}", flush=True)  # fmt: skip
     record = {
         "recipe": to_plain(recipe),
         "choices": CHOICES,
         "clips": len(examples),
-        "judgements": judgements,
+        "evaluations": evaluations,
         "machine": to_plain(describe_machine()),
         "versions": package_versions(),
     }
@@ -99,9 +100,9 @@ def main() -> None:
 def draw_corners(place: Path, gan: GanCheckpoint) -> None:
     """Two samples for each corner of the plane."""
     labels = [(v, a) for a in (0.6, -0.6) for v in (-0.6, 0.6)]
-    made = gan.sample(np.repeat(np.array(labels, dtype=np.float32), 2, axis=0), SEED)
+    samples = gan.sample(np.repeat(np.array(labels, dtype=np.float32), 2, axis=0), SEED)
     figure = Figure(figsize=(11, 5), dpi=90, layout="constrained")
-    for i, (axes, mel) in enumerate(zip(figure.subplots(2, 4).flat, made, strict=True)):
+    for i, (axes, mel) in enumerate(zip(figure.subplots(2, 4).flat, samples, strict=True)):
         draw_spectrogram(axes, mel, gan.audio)
         valence, arousal = labels[i // 2]
         axes.set_title(f"valence {valence:+.1f}, arousal {arousal:+.1f}", fontsize=9)
@@ -109,7 +110,7 @@ def draw_corners(place: Path, gan: GanCheckpoint) -> None:
 
 
 def without_clips(values: dict[str, Any]) -> dict[str, Any]:
-    """A judgement without what it says of single clips: songs and their labels are not ours to pass on."""
+    """An evaluation without what it says of single clips: songs and their labels may not be passed on."""
     kept = {name: value for name, value in values.items() if not (name in OF_CLIPS and isinstance(value, list))}
     return {name: without_clips(value) if isinstance(value, dict) else value for name, value in kept.items()}
 

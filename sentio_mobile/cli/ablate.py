@@ -19,7 +19,7 @@ from sentio_mobile.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from sentio_mobile.teacher.gan.ablation import Outcome
+    from sentio_mobile.teacher.gan.ablation import AblationRecord
 
 
 @click.command(
@@ -56,9 +56,8 @@ def ablate(
     first weights, in the same number of steps. Writes ablation.json and ablation.png to --out. The runs are kept in
     OUT.runs, so that an ablation that was stopped continues.
     """
-    import json
-
-    from sentio_mobile._internal.files import new_folder, require_free, write_json
+    from sentio_mobile._internal.files import new_folder, require_free
+    from sentio_mobile._internal.records import json_bytes, write_record
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
@@ -74,12 +73,11 @@ def ablate(
     songs, samples = open_data(data_folder), open_gan_samples(gan_samples)
     from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.teacher.gan.ablation import ablate as compare
-    from sentio_mobile.teacher.gan.ablation import record_of
     from sentio_mobile.teacher.gan.ablation_chart import draw_ablation
 
     first = Checkpoint.load(start) if start else None
     with ProgressBars() as progress:
-        outcomes = compare(
+        record = compare(
             songs,
             samples,
             recipe=settings,
@@ -88,29 +86,28 @@ def ablate(
             progress=progress,
             start=first,
         )
-    record = record_of(outcomes, songs, synthetic=samples, recipe=settings, seeds=chosen)
     with new_folder(out, force) as part:
-        write_json(part / "ablation.json", record)
-        draw_ablation(part / "ablation.png", outcomes, len(songs.split("test")))
+        write_record(part / "ablation.json", record)
+        draw_ablation(part / "ablation.png", record)
     if as_json:
-        click.echo(json.dumps(record, indent=2))
+        click.echo(json_bytes(record).decode().rstrip())
         return
-    _show(outcomes, len(songs.split("test")), len(chosen))
+    _show(record)
     console.print(f"Chart and figures: {out}", soft_wrap=True)
 
 
-def _show(outcomes: tuple[Outcome, ...], songs: int, seeds: int) -> None:
+def _show(record: AblationRecord) -> None:
     from rich.table import Table
 
     from sentio_mobile.spec import OUTPUTS
 
+    songs, seeds = record.songs["test"], len(record.seeds)
     console.print(f"CCC on {songs} real test songs, mean of {seeds} seeds (95% interval over songs)")
     table = Table("trained on", *OUTPUTS, "mean", "gain in the mean")
-    for outcome in outcomes:
-        cells = [str(outcome.agreement[name]) for name in (*OUTPUTS, "mean")]
-        cells.append("" if outcome.gain is None else str(outcome.gain["mean"]))
-        table.add_row(outcome.arm, *(cell.replace("[", r"\[") for cell in cells))
+    for result in record.arms:
+        cells = [str(interval) for interval in result.ccc.values()]
+        cells.append("" if result.gain is None else str(result.gain["mean"]))
+        table.add_row(result.arm, *(cell.replace("[", r"\[") for cell in cells))
     console.print(table)
-    for outcome in outcomes[1:]:
-        assert outcome.gain is not None
-        console.print(f"{outcome.arm.removeprefix('+ ')}: {outcome.verdict}", soft_wrap=True)
+    for result in record.arms[1:]:
+        console.print(f"{result.arm.removeprefix('+ ')}: {result.verdict}", soft_wrap=True)

@@ -82,16 +82,16 @@ def train(
             from sentio_mobile.teacher.gan.classes import read_classes
 
             found = read_classes(data_folder, progress)
-            from sentio_mobile.teacher.gan.batches import sounds
+            from sentio_mobile.teacher.gan.batches import class_examples
 
-            examples = sounds(found)
+            examples = class_examples(found)
         else:
             from sentio_mobile.data.prepared import open_data
 
             prepared = open_data(data_folder)
-            from sentio_mobile.teacher.gan.batches import songs
+            from sentio_mobile.teacher.gan.batches import song_examples
 
-            examples = songs(prepared)
+            examples = song_examples(prepared)
         from sentio_mobile.teacher.gan.train import train_gan
 
         checkpoint = train_gan(examples, settings, out=out, progress=progress, overwrite=force, accelerator=accelerator)

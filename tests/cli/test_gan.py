@@ -88,9 +88,9 @@ def test_from_songs_to_samples_and_whether_they_help(data: PreparedData, tmp_pat
     assert run.returncode == 0, run.stderr
     assert "real songs only" in run.stdout
     record = json.loads((tmp_path / "ab" / "ablation.json").read_text())
-    assert [outcome["arm"] for outcome in record["outcomes"]][2:] == ["+ GAN", "+ both"]
+    assert [result["arm"] for result in record["arms"]][2:] == ["+ GAN", "+ both"]
     assert (tmp_path / "ab" / "ablation.png").read_bytes().startswith(b"\x89PNG")
-    assert record["made_up"]["clips"] == 12
+    assert record["gan_samples"]["n"] == 12
 
 
 def test_what_is_no_gan_and_no_recipe_is_refused(data: PreparedData, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import Count, Name, Record, Seed, replace, to_plain
 from sentio_mobile.data.gan_samples import GanSamples, Sampling
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.metrics.agreement import mean_of_runs, paired_difference_of_runs
 from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.metrics.evaluation import SplitEvaluation
 from sentio_mobile.models.checkpoint import Checkpoint, package_versions, weights_digest
@@ -32,7 +33,9 @@ NO_AUGMENTATION = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
 DEFAULT_MIXUP = 0.2
 """Strength of mixup if the recipe has none."""
 
-Dimension = Literal["valence", "arousal", "mean"]
+Intervals = Annotated[dict[Name, Interval], Meta(max_length=3)]
+"""Intervals of valence, arousal and their mean, by name."""
+
 MeanCcc = Annotated[float, Meta(ge=-1, le=1)]
 
 
@@ -63,8 +66,8 @@ class ArmResult(Record, frozen=True, kw_only=True):
     """The result of one arm."""
 
     arm: Name  # name of the arm
-    ccc: dict[Dimension, Interval]  # CCC on test songs, averaged over seeds
-    gain: dict[Dimension, Interval] | None  # paired difference to real songs only; None for that arm itself
+    ccc: Intervals  # CCC on test songs, averaged over seeds
+    gain: Intervals | None  # paired difference to real songs only; None for that arm itself
     by_seed: tuple[MeanCcc | None, ...]  # mean CCC of each run on test songs
     validation: tuple[MeanCcc | None, ...]  # mean CCC of each run on validation songs, at its best epoch
 
@@ -197,7 +200,7 @@ def _run(
     if out.exists():
         return Checkpoint.load(out)
     run_progress = _RunProgress(progress, f"{arm.name}, seed {seed}")
-    return train_teacher(data, run_recipe, out=out, progress=run_progress, start=start, gan_samples=samples)
+    return train_teacher(data, run_recipe, out=out, progress=run_progress, start=start, synthetic=samples)
 
 
 @dataclass(frozen=True)

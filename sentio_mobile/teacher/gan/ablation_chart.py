@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from sentio_mobile._internal.charts import LIGHT
 from sentio_mobile._internal.picture import write_picture
 from sentio_mobile.metrics.bootstrap import Interval
-from sentio_mobile.teacher.gan.ablation import AblationRecord, Dimension
+from sentio_mobile.teacher.gan.ablation import AblationRecord
 
 _OFFSET = 0.2
 """Distance between the marks of one arm."""
 
-_COLOURS: dict[Dimension, str] = {"valence": LIGHT.first, "arousal": LIGHT.second, "mean": LIGHT.ink}
+_COLOURS = {"valence": LIGHT.first, "arousal": LIGHT.second, "mean": LIGHT.ink}
 
 
 def draw_ablation(path: Path, record: AblationRecord) -> None:

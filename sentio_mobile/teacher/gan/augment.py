@@ -2,8 +2,8 @@
 
 DiffAugment (Zhao et al. 2020): a discriminator soon memorizes a hundred songs, and takes longer if they change each
 time. The changes are differentiable and applied to generated clips too, so that the generator does not learn to
-generate changed clips. Cutout, the paper's third change, is left out: a hole in a spectrogram is a rest, and a generator
-learned to make rests.
+generate changed clips. Cutout, the paper's third change, is left out: a hole in a spectrogram is a rest, and a
+generator learned to make rests.
 
 Instance noise (Sønderby et al. 2017, section 3.3) is added as well. It fades linearly; DiffAugment stays.
 """

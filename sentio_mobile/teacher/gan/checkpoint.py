@@ -188,6 +188,8 @@ class GanCheckpoint:
 
 def _count_weights(network: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
+
+
 def build_gan(settings: GanSettings, audio: AudioSpec, classes: tuple[str, ...]) -> tuple[Generator, Discriminator]:
     """Both networks, freshly initialized.
 

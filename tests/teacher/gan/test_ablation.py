@@ -1,6 +1,5 @@
-"""Made-up clips in a teacher's training, and whether they help."""
+"""GAN samples in a teacher's training, and the ablation that measures whether they help."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,9 @@ SPECIAL = 0.123
 
 
 @pytest.fixture(scope="module")
-def made_up(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> GanSamples:
-    """Clips of one level each, all with one label that no song has."""
-    place = tmp_path_factory.mktemp("made") / "made"
+def samples(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> GanSamples:
+    """Samples of one constant level, all with a label that no song has."""
+    place = tmp_path_factory.mktemp("samples") / "samples"
     mels = np.full((6, data.audio.n_mels, data.audio.n_frames), 0.5, dtype=np.float32)
     labels = np.full((6, 2), SPECIAL, dtype=np.float32)
     write_gan_samples(
@@ -37,51 +36,51 @@ def made_up(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> Gan
     return open_gan_samples(place)
 
 
-def taken(data: PreparedData, recipe: TeacherRecipe, mixture: GanMixture | None, epoch: int) -> float:
-    """The share of turns that made-up clips take."""
+def share_of_samples(data: PreparedData, recipe: TeacherRecipe, mixture: GanMixture | None, epoch: int) -> float:
+    """The share of training examples that are GAN samples."""
     clips = TrainingClips(data, recipe.training, ExtraData(mixture))
     turns = [clips[(epoch, song)] for song in range(len(clips)) for _ in range(1)]
     return float(np.mean([bool(np.allclose(clip.labels, SPECIAL)) for clip in turns]))
 
 
-def test_made_up_clips_take_their_share_of_turns_and_then_leave(
-    data: PreparedData, tiny_teacher: TeacherRecipe, made_up: GanSamples
+def test_gan_mixture_takes_its_share_and_ends(
+    data: PreparedData, tiny_teacher: TeacherRecipe, samples: GanSamples
 ) -> None:
-    mixture = GanMixture(made_up, share=0.5, epochs=10)
-    shares = [taken(data, tiny_teacher, mixture, epoch) for epoch in range(12)]
+    mixture = GanMixture(samples, share=0.5, epochs=10)
+    shares = [share_of_samples(data, tiny_teacher, mixture, epoch) for epoch in range(12)]
     assert 0.4 < np.mean(shares[:10]) < 0.6
     assert shares[10:] == [0, 0]
-    assert taken(data, tiny_teacher, GanMixture(made_up, share=1.0, epochs=1), 0) == 1
-    assert taken(data, tiny_teacher, None, 0) == 0
+    assert share_of_samples(data, tiny_teacher, GanMixture(samples, share=1.0, epochs=1), 0) == 1
+    assert share_of_samples(data, tiny_teacher, None, 0) == 0
 
 
-def test_a_teacher_says_what_it_learnt_from(
-    data: PreparedData, tiny_teacher: TeacherRecipe, made_up: GanSamples, tmp_path: Path
+def test_train_teacher_records_its_gan_samples(
+    data: PreparedData, tiny_teacher: TeacherRecipe, samples: GanSamples, tmp_path: Path
 ) -> None:
     short = replace(tiny_teacher, training=replace(tiny_teacher.training, epochs=1))
-    with_some = train_teacher(data, short, out=tmp_path / "with", synthetic=made_up)
+    with_some = train_teacher(data, short, out=tmp_path / "with", synthetic=samples)
     without = train_teacher(data, short, out=tmp_path / "without")
-    assert with_some.recipe["made_up"] == {"clips": 6, "fingerprint": made_up.fingerprint}
+    assert with_some.recipe["made_up"] == {"clips": 6, "fingerprint": samples.fingerprint}
     assert without.recipe["made_up"] is None
     assert weights_digest(with_some.model) != weights_digest(without.model)
     assert with_some.evaluation.test.songs == data.split("test").song_ids
 
 
-def test_clips_of_another_front_end_are_refused(
-    data: PreparedData, tiny_teacher: TeacherRecipe, made_up: GanSamples, tmp_path: Path
+def test_train_teacher_samples_of_another_front_end_are_refused(
+    data: PreparedData, tiny_teacher: TeacherRecipe, samples: GanSamples, tmp_path: Path
 ) -> None:
-    other = replace(made_up, sheet=replace(made_up.sheet, audio=replace(data.audio, f_max=7000.0)))
+    other = replace(samples, sheet=replace(samples.sheet, audio=replace(data.audio, f_max=7000.0)))
     with pytest.raises(DataError, match="follows another front end"):
         train_teacher(data, tiny_teacher, out=tmp_path / "out", synthetic=other)
 
 
 @pytest.mark.parametrize("values", [{"share": 0.0}, {"until": 1.5}])
-def test_shares_beyond_their_range_are_refused(values: dict[str, float]) -> None:
+def test_gan_sample_settings_out_of_range_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(RecordError, match="must be a number above 0 and up to 1"):
         GanSampleSettings(**values)
 
 
-def test_arms_differ_in_what_they_are_named_after_alone(tiny_teacher: TeacherRecipe) -> None:
+def test_arm_recipe_differs_in_what_the_arm_is_named_after(tiny_teacher: TeacherRecipe) -> None:
     recipes = [arm_recipe(tiny_teacher, arm, 5) for arm in ARMS]
     plain = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
     assert [recipe.training.augment == plain for recipe in recipes] == [True, False, True, False]
@@ -92,8 +91,8 @@ def test_arms_differ_in_what_they_are_named_after_alone(tiny_teacher: TeacherRec
     assert [arm_recipe(mixed, arm, 5) == arm_recipe(tiny_teacher, arm, 5) for arm in ARMS] == [True, True, False, False]
 
 
-class Starts(NoProgress):
-    """Counts the pieces of work."""
+class RecordSteps(NoProgress):
+    """Records the names of the steps."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -103,21 +102,21 @@ class Starts(NoProgress):
 
 
 @pytest.mark.slow
-def test_an_ablation_compares_every_arm_with_real_songs_and_is_not_made_twice(
-    data: PreparedData, tiny_teacher: TeacherRecipe, made_up: GanSamples, tmp_path: Path
+def test_ablate_compares_every_arm_and_is_not_repeated(
+    data: PreparedData, tiny_teacher: TeacherRecipe, samples: GanSamples, tmp_path: Path
 ) -> None:
     short = replace(tiny_teacher, training=replace(tiny_teacher.training, epochs=1))
-    first, again = Starts(), Starts()
-    outcomes = ablate(data, made_up, recipe=short, seeds=(0, 1), work=tmp_path / "runs", progress=first)
-    assert [outcome.arm for outcome in outcomes] == [arm.name for arm in ARMS]
+    first, again = RecordSteps(), RecordSteps()
+    record = ablate(data, samples, recipe=short, seeds=(0, 1), work=tmp_path / "runs", progress=first)
+    assert [result.arm for result in record.arms] == [arm.name for arm in ARMS]
     assert len([name for name in first.names if "seed" in name]) == 8
-    assert outcomes[0].gain is None
-    for outcome in outcomes:
-        np.testing.assert_allclose(outcome.agreement["mean"].value, np.mean(outcome.by_seed), atol=2e-3)
-        if outcome.gain is not None:
-            difference = np.mean(outcome.by_seed) - np.mean(outcomes[0].by_seed)
-            np.testing.assert_allclose(outcome.gain["mean"].value, difference, atol=2e-3)
-    assert ablate(data, made_up, recipe=short, seeds=(0, 1), work=tmp_path / "runs", progress=again) == outcomes
+    assert record.arms[0].gain is None
+    for result in record.arms:
+        np.testing.assert_allclose(result.ccc["mean"].value, np.mean(result.by_seed), atol=2e-3)
+        if result.gain is not None:
+            difference = np.mean(result.by_seed) - np.mean(record.arms[0].by_seed)
+            np.testing.assert_allclose(result.gain["mean"].value, difference, atol=2e-3)
+    assert ablate(data, samples, recipe=short, seeds=(0, 1), work=tmp_path / "runs", progress=again) == record
     assert again.names == []
     changed = replace(short, training=replace(short.training, learning_rate=1e-4))
-    assert json.dumps(ablate(data, made_up, recipe=changed, seeds=(0,), work=tmp_path / "runs")[0].by_seed)
+    assert len(ablate(data, samples, recipe=changed, seeds=(0,), work=tmp_path / "runs").arms[0].by_seed) == 1

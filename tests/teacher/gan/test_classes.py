@@ -1,4 +1,4 @@
-"""Folders of labelled sounds, read from files on disk."""
+"""Folders of labelled sounds."""
 
 import io
 from pathlib import Path
@@ -31,7 +31,7 @@ def sounds(tmp_path: Path) -> Path:
     return root
 
 
-class Heard(NoProgress):
+class CountProgress(NoProgress):
     def __init__(self) -> None:
         self.total = self.done = 0
 
@@ -42,16 +42,16 @@ class Heard(NoProgress):
         self.done += n
 
 
-def test_a_folder_is_a_class_and_its_files_are_its_sounds(sounds: Path) -> None:
+def test_read_classes_folders_are_classes(sounds: Path) -> None:
     (sounds / "high" / "notes.txt").write_text("not a sound")
     (sounds / ".hidden").mkdir()
     (sounds / "low" / "._0.wav").write_bytes(b"a Mac's shadow")
-    heard = Heard()
-    found = read_classes(sounds, heard)
+    progress = CountProgress()
+    found = read_classes(sounds, progress)
     assert found.names == ("high", "low")
     assert found.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert [path.name for path in found.paths] == ["0.flac", "1.flac", "2.flac", "0.wav", "1.wav", "2.wav"]
-    assert heard.total == heard.done == len(found) == 6
+    assert progress.total == progress.done == len(found) == 6
     assert found.mels.shape == (6, 128, 512)
     assert found.mels.dtype == np.float32
     assert found.mels.min() == 0.0
@@ -60,34 +60,34 @@ def test_a_folder_is_a_class_and_its_files_are_its_sounds(sounds: Path) -> None:
     assert loudest[:3].min() > loudest[3:].max() + 20
 
 
-def test_short_sounds_end_in_silence_and_long_ones_are_cut(sounds: Path) -> None:
+def test_read_classes_pads_short_sounds_and_cuts_long_ones(sounds: Path) -> None:
     found = read_classes(sounds)
     ends = round(1.1 * CLASS_AUDIO.sample_rate / CLASS_AUDIO.hop_length)
     assert found.mels[0, :, ends:].max() < 1e-4 < found.mels[0, :, : ends - 20].max(axis=0).min()
     assert found.mels[2].max(axis=0).min() > 0.5
 
 
-def test_the_scale_can_be_undone() -> None:
+def test_from_log1p_inverts_to_log1p() -> None:
     rng = np.random.default_rng(0)
     pcm = (rng.normal(size=CLASS_AUDIO.n_samples) * np.linspace(1, 0, CLASS_AUDIO.n_samples)).astype(np.float32)
     power = mel_power(np.pad(fit_length(pcm, CLASS_AUDIO), CLASS_AUDIO.n_fft // 2, mode="reflect"), CLASS_AUDIO)
     np.testing.assert_allclose(from_log1p(to_log1p(power)), power / power.max(), rtol=1e-3, atol=1e-8)
 
 
-def test_loudness_is_left_out_and_silence_is_defined() -> None:
+def test_class_mel_ignores_loudness_and_accepts_silence() -> None:
     pcm = tone(500)
     np.testing.assert_allclose(class_mel(pcm), class_mel(0.1 * pcm), atol=1e-4)
     assert not class_mel(np.zeros(100, np.float32)).any()
 
 
-def test_a_class_with_one_sound_is_refused_by_name(sounds: Path) -> None:
+def test_read_classes_single_sound_is_refused_by_name(sounds: Path) -> None:
     for i in (1, 2):
         (sounds / "low" / f"{i}.wav").unlink()
     with pytest.raises(DataError, match=r"low: holds one sound, 0\.wav; a class needs at least 2"):
         read_classes(sounds)
 
 
-def test_a_class_without_sounds_is_refused_by_name(sounds: Path) -> None:
+def test_read_classes_empty_class_is_refused_by_name(sounds: Path) -> None:
     (sounds / "empty").mkdir()
     with pytest.raises(DataError, match="empty: holds no audio file"):
         read_classes(sounds)
@@ -96,13 +96,13 @@ def test_a_class_without_sounds_is_refused_by_name(sounds: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "fault"), [("missing", "no such folder"), ("sounds/high", "no class folders"), ("one", "only one class")]
 )
-def test_a_folder_that_holds_no_classes_is_refused(sounds: Path, place: str, fault: str) -> None:
+def test_read_classes_without_classes_is_refused(sounds: Path, place: str, fault: str) -> None:
     (sounds.parent / "one" / "dog").mkdir(parents=True)
     with pytest.raises(DataError, match=fault):
         read_classes(sounds.parent / place)
 
 
-def test_a_file_that_is_no_audio_is_named(sounds: Path) -> None:
+def test_read_classes_damaged_audio_is_named(sounds: Path) -> None:
     whole = io.BytesIO()
     soundfile.write(whole, tone(300, 4), RATE, format="WAV")
     (sounds / "low" / "1.wav").write_bytes(whole.getvalue()[:5000])

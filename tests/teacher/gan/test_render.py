@@ -1,4 +1,4 @@
-"""A sample as sound, of generators of both kinds whose samples are known."""
+"""Samples as sound, from generators of both kinds whose samples are known."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ def tone(hz: float, audio: AudioSpec) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Tones:
-    """Makes the spectrogram of a tone: higher with arousal, or one for each class."""
+    """Generates the log-mel of a tone: higher with arousal, or one for each class."""
 
     classes: tuple[str, ...] = ()
 
@@ -43,7 +43,7 @@ def pitch(pcm: NDArray[np.float32]) -> float:
 
 
 @pytest.mark.parametrize("arousal", [-0.5, 0.7])
-def test_a_label_in_the_plane_becomes_sound(arousal: float) -> None:
+def test_render_valence_and_arousal(arousal: float) -> None:
     mel, pcm = render(Tones(), label_of((), 0.2, arousal, None), seed=0)
     assert mel.shape == (SHORT.n_mels, SHORT.n_frames)
     assert abs(len(pcm) - SHORT.n_samples) < SHORT.hop_length
@@ -51,7 +51,7 @@ def test_a_label_in_the_plane_becomes_sound(arousal: float) -> None:
 
 
 @pytest.mark.parametrize(("name", "hz"), [("cat", 300), ("dog", 600)])
-def test_a_class_becomes_sound(name: str, hz: float) -> None:
+def test_render_class(name: str, hz: float) -> None:
     generator = Tones(("cat", "dog"))
     mel, pcm = render(generator, label_of(generator.classes, None, None, name), seed=0)
     assert mel.shape == (CLASS_AUDIO.n_mels, CLASS_AUDIO.n_frames)
@@ -62,16 +62,16 @@ def test_a_class_becomes_sound(name: str, hz: float) -> None:
     ("classes", "valence", "arousal", "name", "fault"),
     [
         ((), None, None, "dog", "trained on valence and arousal, not on classes"),
-        ((), 0.5, None, None, "--arousal missing"),
-        ((), None, None, None, "--valence and --arousal missing"),
+        ((), 0.5, None, None, "give --arousal, from"),
+        ((), None, None, None, "give --valence and --arousal, from"),
         ((), 1.5, 0.0, None, "--valence must be from -1 to 1, not 1.5"),
         ((), 0.0, float("nan"), None, "--arousal must be from -1 to 1, not nan"),
         (("cat", "dog"), 0.5, 0.5, None, r"trained on classes, .* give --class \(cat, dog\)"),
         (("cat", "dog"), None, None, "cow", "there is no class 'cow'; known: cat, dog"),
-        (("cat", "dog"), None, None, None, "--class and one of cat, dog"),
+        (("cat", "dog"), None, None, None, "give --class and one of cat, dog"),
     ],
 )
-def test_what_a_generator_cannot_be_asked_for_is_refused(
+def test_label_of_wrong_request_is_refused(
     classes: tuple[str, ...], valence: float | None, arousal: float | None, name: str | None, fault: str
 ) -> None:
     with pytest.raises(InputError, match=fault):

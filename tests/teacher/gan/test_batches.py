@@ -1,4 +1,4 @@
-"""The class-conditional GAN: sounds in folders, asked for by name."""
+"""The class-conditional GAN, from folders of sounds to a rendered class."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import soundfile
 
 from sentio_mobile._internal.records import replace
 from sentio_mobile.errors import InputError
-from sentio_mobile.teacher.gan.batches import sounds
+from sentio_mobile.teacher.gan.batches import class_examples
 from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
 from sentio_mobile.teacher.gan.classes import CLASS_AUDIO, read_classes
 from sentio_mobile.teacher.gan.config import GanRecipe
@@ -31,8 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_a_class_can_be_asked_for(folder: Path, tiny_gan: GanRecipe, tmp_path: Path) -> None:
-    examples = sounds(read_classes(folder))
+def test_class_gan_generates_and_renders_a_class(folder: Path, tiny_gan: GanRecipe, tmp_path: Path) -> None:
+    examples = class_examples(read_classes(folder))
     assert examples.mels.shape[1:] == (128, 512)
     assert examples.labels.tolist() == [[1, 0]] * 4 + [[0, 1]] * 4
     recipe = replace(tiny_gan, training=replace(tiny_gan.training, epochs=1))
@@ -46,5 +46,5 @@ def test_a_class_can_be_asked_for(folder: Path, tiny_gan: GanRecipe, tmp_path: P
     np.testing.assert_allclose(mel, drum[0], atol=1e-5)
     assert abs(len(pcm) - CLASS_AUDIO.n_samples) < CLASS_AUDIO.hop_length
     assert np.isfinite(pcm).all()
-    with pytest.raises(InputError, match="trained on classes; songs to learn from have valence and arousal"):
-        write_samples(checkpoint, "gan", n=4, out=tmp_path / "made")
+    with pytest.raises(InputError, match="trained on classes; a teacher's songs need valence and arousal"):
+        write_samples(checkpoint, "gan", n=4, out=tmp_path / "samples")
