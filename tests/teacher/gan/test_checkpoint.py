@@ -38,7 +38,7 @@ def test_gan_checkpoint_samples_depend_on_the_seed_not_on_the_batch(gan: Path) -
         (lambda folder: _edit(folder, 9, "recipe", "model", "depth"), "has no key 'depth'"),
         (
             lambda folder: _edit(folder, [["a", 1]], "labels"),
-            r"gan.json.labels\[0\]\[0\] must be a number from -1 to 1",
+            r"gan.json: labels\[0\]\[0\] must be a number from -1 to 1",
         ),
     ],
 )
