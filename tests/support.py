@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from click.testing import Result
+
+from sentio_mobile._internal.records import to_plain
+from sentio_mobile.bundle.manifest import MANIFEST, SCHEMA, hash_files
+from sentio_mobile.spec import ModelSpec
 
 MakeBundle = Callable[..., Path]
 Sentio = Callable[..., Result]
@@ -16,3 +22,27 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Every file of a folder: its mode and content."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): (path.stat().st_mode, path.read_bytes()) for path in files}
+
+
+def artifact_entry(format_name: str, form: str, precision: str, path: str) -> dict[str, Any]:
+    """A manifest's entry of an artifact that was not run."""
+    names = {"format": format_name, "form": form, "precision": precision}
+    parity = {**names, "processor": "this machine", "verdict": "not run", "tolerance": 1e-4, "reason": "no runtime"}
+    return {**names, "path": path, "varies": None, "parity": parity, "accuracy": None}
+
+
+def manifest_facts(spec: ModelSpec, artifacts: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    """A manifest without its files, as plain values; keywords replace its fields."""
+    provenance = {"checkpoint_sha256": "1b" * 32, "recipe": {}, "data": None, "calibration": None, "keep_float": []}
+    return {
+        **{"schema": SCHEMA, "name": "emotion", "release": "1", "licence": "CC-BY-4.0", "spec": spec.to_dict()},
+        **{"parameters": 69_138, "artifacts": artifacts, "failed": {}, "refused": {}, "files": {}},
+        **{"provenance": provenance, "versions": {"python": "3.11.7"}},
+        **changes,
+    }
+
+
+def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
+    """Write a bundle's manifest with the hashes of the files that are there."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    (folder / MANIFEST).write_text(json.dumps({**facts, "files": to_plain(hash_files(folder))}, indent=2))

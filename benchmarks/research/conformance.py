@@ -55,14 +55,14 @@ def main() -> None:
         "golden_spread": found["spread"],
         "vectors": found["vectors"],
         "rows": rows,
-        "failed": bundle.manifest["failed"],
-        "refused": bundle.manifest["refused"],
-        "parameters": bundle.manifest["parameters"],
-        "provenance": bundle.manifest["provenance"],
+        "failed": bundle.manifest.failed,
+        "refused": bundle.manifest.refused,
+        "parameters": bundle.manifest.parameters,
+        "provenance": to_plain(bundle.manifest.provenance),
         "threads": 1,
         "runs": arguments.runs,
         "machine": to_plain(describe_machine()),
-        "versions": bundle.manifest["versions"],
+        "versions": bundle.manifest.versions,
     }
     write_json(arguments.out, record)
     table = as_table(rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,9 @@ from sentio_mobile._internal.pages import write_page
 from sentio_mobile.benchmarks import charts
 from sentio_mobile.benchmarks.formatting import DESKTOP, megabytes, milliseconds, share, times
 from sentio_mobile.benchmarks.results import Benchmark
-from sentio_mobile.benchmarks.summary import data_origin, failed_conversions, refused_artifacts, summarize
-from sentio_mobile.bundle.costs import PrecisionCost, cost_of, psnr_words
+from sentio_mobile.benchmarks.summary import summarize
+from sentio_mobile.bundle.accuracy import Accuracy
+from sentio_mobile.bundle.manifest import flatten
 from sentio_mobile.formats.coreml_base import CoreMLFormat
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.metrics.evaluation import Evaluation, SplitEvaluation, learning_curves
@@ -42,7 +42,7 @@ def write_report(path: Path, bundle: Bundle, verification: Verification, benchma
         BundleError: The bundle's evaluation is damaged.
         OutputError: `path` cannot be written.
     """
-    filters = {"ms": milliseconds, "mb": megabytes, "share": share, "times": times, "psnr": psnr_words}
+    filters = {"ms": milliseconds, "mb": megabytes, "share": share, "times": times}
     write_page(path, Path(__file__).with_name("report.html.j2"), _view(bundle, verification, benchmark), filters)
 
 
@@ -59,8 +59,8 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "worst": _worst(evaluation.test) if evaluation.test else [],
         "artifacts": _artifacts(verification, benchmark),
         "costs": _costs(bundle),
-        "failed": failed_conversions(bundle),
-        "refused": refused_artifacts(bundle),
+        "failed": bundle.manifest.failed,
+        "refused": bundle.manifest.refused,
         "verification": verification,
         "benchmark": benchmark,
         "machine": benchmark.machine,
@@ -71,10 +71,10 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         ),
         "architecture": bundle.spec.architecture,
         "seconds": bundle.spec.audio.seconds,
-        "parameters": bundle.manifest.get("parameters"),
+        "parameters": bundle.manifest.parameters,
         "provenance": _provenance(bundle),
         "recipe": _recipe(bundle),
-        "versions": _mapping(bundle.manifest.get("versions")),
+        "versions": bundle.manifest.versions,
     }
 
 
@@ -112,38 +112,29 @@ def _artifacts(verification: Verification, benchmark: Benchmark) -> list[dict[st
     ]
 
 
-def _costs(bundle: Bundle) -> list[tuple[str, PrecisionCost]]:
-    """Cost of each artifact's precision, measured on songs when the bundle was exported, with the artifact's label."""
-    costs = [
-        (artifact.label, cost_of(entry))
-        for artifact, entry in zip(bundle.artifacts, bundle.manifest["artifacts"], strict=True)
-    ]
-    return [(label, cost) for label, cost in costs if cost.songs]
+def _costs(bundle: Bundle) -> list[Accuracy]:
+    """Cost of each artifact's precision, if it was measured on songs when the bundle was exported."""
+    return [entry.accuracy for entry in bundle.manifest.artifacts if entry.accuracy]
 
 
 def _provenance(bundle: Bundle) -> dict[str, str]:
     """Where the model came from: descriptions with their values."""
-    origin = data_origin(bundle)
-    recipe = _mapping(_mapping(bundle.manifest.get("provenance")).get("recipe"))
-    songs = ", ".join(f"{n} {split}" for split, n in _mapping(origin.get("songs")).items())
+    provenance = bundle.manifest.provenance
+    origin = provenance.data
     facts = {
-        "checkpoint (SHA-256 of its weights)": _mapping(bundle.manifest.get("provenance")).get("checkpoint_sha256"),
-        "data source": origin.get("source"),
-        "data fingerprint": origin.get("fingerprint"),
-        "labels": origin.get("labels"),
-        "songs": songs,
-        "split seed": origin.get("split_seed"),
-        "training seed": _mapping(recipe.get("training")).get("seed"),
+        "checkpoint (SHA-256 of its weights)": provenance.checkpoint_sha256,
+        "data source": origin and origin.source,
+        "data fingerprint": origin and origin.fingerprint,
+        "labels": origin and origin.labels,
+        "songs": origin and ", ".join(f"{n} {split}" for split, n in origin.songs.items()),
+        "split seed": None if origin is None else origin.split_seed,
+        "training seed": flatten(provenance.recipe).get("training.seed"),
     }
-    if keep_float := _mapping(bundle.manifest.get("provenance")).get("keep_float"):
-        facts["layers kept in floating point"] = ", ".join(map(str, keep_float))
+    if provenance.keep_float:
+        facts["layers kept in floating point"] = ", ".join(provenance.keep_float)
     return {name: "not recorded" if value in (None, "") else str(value) for name, value in facts.items()}
 
 
 def _recipe(bundle: Bundle) -> str:
-    recipe = _mapping(_mapping(bundle.manifest.get("provenance")).get("recipe"))
+    recipe = bundle.manifest.provenance.recipe
     return json.dumps(recipe, indent=2) if recipe else ""
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

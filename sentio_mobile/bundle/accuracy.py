@@ -55,6 +55,11 @@ class Accuracy(Record, frozen=True, kw_only=True):
         """The artifact's name in tables and messages, as `Artifact.label`."""
         return f"{self.format} {self.form} {self.precision}"
 
+    @property
+    def song_kind(self) -> str:
+        """What a song of the split is called, such as `validation song`."""
+        return {"val": "validation song", "test": "test song"}[self.split]
+
 
 def predict_split(
     run: Callable[[Outputs], Outputs],

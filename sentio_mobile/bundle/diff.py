@@ -1,154 +1,156 @@
-"""What differs between two bundles, for whoever gives out the second in place of the first."""
+"""The differences between two bundles, for whoever releases the second one after the first."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta, field
 
+from sentio_mobile._internal.records import Count, Finite, Name, NonNegative, Record, Size, Text, to_plain
+from sentio_mobile.bundle.accuracy import Split
 from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, Bundle
-from sentio_mobile.bundle.flatten import flatten
+from sentio_mobile.bundle.manifest import flatten
 from sentio_mobile.metrics.agreement import paired_difference
 from sentio_mobile.metrics.bootstrap import DIMENSIONS, Interval
 from sentio_mobile.metrics.evaluation import SplitEvaluation
 
-SPLITS = ("val", "test")
+SPLITS: tuple[Split, ...] = ("val", "test")
 
 
-@dataclass(frozen=True)
-class Change:
-    """A field that is not the same in both bundles. None stands for null, and for a field that is not there."""
+class Change(Record, frozen=True, kw_only=True):
+    """A field that differs. Null stands for null, and for a field that is missing."""
 
-    name: str
-    before: Any
-    after: Any
+    # The field's dotted name.
+    name: Annotated[str, Meta(max_length=65_536)]
+    before: object
+    after: object
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileChange:
-    """An artifact or another file that is not the same in both: bytes on disk, and how many percent it grew."""
+class FileChange(Record, frozen=True, kw_only=True):
+    """An artifact, or another file, that differs."""
 
-    name: str
+    # The artifact's label, or the file's path.
+    name: Text
     change: Literal["added", "removed", "changed"]
-    before: int | None
-    after: int | None
-    percent: float | None
+    # Bytes on disk; null where it is missing.
+    before: Size | None
+    after: Size | None
+    # Growth in percent; null where there is nothing to compare.
+    percent: Finite | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """CCC that is not the same in both, and on how many songs each was measured.
+class Agreement(Record, frozen=True, kw_only=True):
+    """A CCC that differs."""
 
-    `difference` is after less before, by a paired bootstrap; None where the songs or their labels are not the same, so
-    that the two figures say nothing of each other.
-    """
-
-    split: str
-    dimension: str
+    split: Split
+    # valence, arousal, or the mean of both.
+    dimension: Name
     before: Interval | None
     after: Interval | None
-    songs_before: int | None
-    songs_after: int | None
+    # Number of songs that each was measured on.
+    songs_before: Count | None
+    songs_after: Count | None
+    # After minus before, by a paired bootstrap; null unless the songs and their labels are the same.
     difference: Interval | None
 
 
-@dataclass(frozen=True)
-class Movement:
-    """How far the golden outputs moved, by output: the largest absolute difference, None where one is no number.
+class GoldenChange(Record, frozen=True, kw_only=True):
+    """How much the golden outputs changed."""
 
-    `largest` is empty, and `reason` says why, where the two bundles were not asked the same.
-    """
+    # Number of vectors; 0 if they cannot be compared.
+    vectors: Size = 0
+    # Largest absolute difference of each output; null where one is not a number.
+    largest: dict[Name, NonNegative | None] = field(default_factory=dict)
+    # Why they cannot be compared; empty if they can.
+    reason: Text = ""
 
-    vectors: int
-    largest: Mapping[str, float | None]
-    reason: str = ""
 
+class BundleDiff(Record, frozen=True, kw_only=True):
+    """All differences between two bundles; what `bundle diff --json` prints."""
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """All that differs. `files` are those that belong to no artifact; `other` is what else the manifests say."""
-
+    # Whether there are none.
+    same: bool
     spec: tuple[Change, ...]
     artifacts: tuple[FileChange, ...]
+    # Files that belong to no artifact.
     files: tuple[FileChange, ...]
     metrics: tuple[Agreement, ...]
     provenance: tuple[Change, ...]
+    # All other fields of the manifests.
     other: tuple[Change, ...]
-    golden: Movement
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing differs."""
-        return not (self.spec or self.artifacts or self.files or self.metrics or self.provenance or self.other)
+    golden: GoldenChange
 
 
-def compare(before: Bundle, after: Bundle) -> Difference:
+def compare(before: Bundle, after: Bundle) -> BundleDiff:
     """Compare two bundles.
 
     Raises:
-        BundleError: an evaluation or golden vectors are damaged.
+        BundleError: An evaluation or golden vectors are damaged.
     """
     artifacts, files = zip(_contents(before), _contents(after), strict=True)
-    provenance, other = zip(_facts(before), _facts(after), strict=True)
-    return Difference(
-        spec=_changes(flatten(before.spec.to_dict()), flatten(after.spec.to_dict())),
-        artifacts=_file_changes(*artifacts),
-        files=_file_changes(*files),
-        metrics=tuple(row for split in SPLITS for row in _agreements(split, before, after)),
-        provenance=_changes(*provenance),
-        other=_changes(*other),
-        golden=_movement(before, after),
+    provenance, other = zip(_fields(before), _fields(after), strict=True)
+    spec = _changes(flatten(before.spec.to_dict()), flatten(after.spec.to_dict()))
+    artifact_changes, file_changes = _file_changes(*artifacts), _file_changes(*files)
+    metrics = tuple(row for split in SPLITS for row in _agreements(split, before, after))
+    provenance_changes, other_changes = _changes(*provenance), _changes(*other)
+    sections = (spec, artifact_changes, file_changes, metrics, provenance_changes, other_changes)
+    return BundleDiff(
+        same=not any(sections),
+        spec=spec,
+        artifacts=artifact_changes,
+        files=file_changes,
+        metrics=metrics,
+        provenance=provenance_changes,
+        other=other_changes,
+        golden=_golden_change(before, after),
     )
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def _changes(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[Change, ...]:
     names = dict.fromkeys([*before, *after])
-    pairs = [Change(name, before.get(name), after.get(name)) for name in names]
+    pairs = [Change(name=name, before=before.get(name), after=after.get(name)) for name in names]
     return tuple(pair for pair in pairs if pair.before != pair.after)
 
 
-def _facts(bundle: Bundle) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Where the model comes from, and whatever else its manifest says."""
-    apart = ("spec", "artifacts", "files", "provenance", "versions")
-    provenance, versions = (bundle.manifest.get(name) for name in ("provenance", "versions"))
+def _fields(bundle: Bundle) -> tuple[dict[str, object], dict[str, object]]:
+    """The provenance and the other fields of a manifest, but for those that have a section of their own."""
+    plain = to_plain(bundle.manifest)
     # `recipe.training.epochs` reads better than `provenance.recipe.training.epochs`.
-    origin = provenance if isinstance(provenance, Mapping) else {"provenance": provenance}
-    rest = {name: value for name, value in bundle.manifest.items() if name not in apart}
-    return flatten({**origin, "versions": versions}), flatten(rest)
+    provenance = {**plain.pop("provenance"), "versions": plain.pop("versions")}
+    return flatten(provenance), flatten(
+        {name: value for name, value in plain.items() if name not in ("spec", "artifacts", "files")}
+    )
 
 
 @dataclass(frozen=True)
 class _Content:
-    """Hash by name of the files that make up one thing, and their bytes on disk."""
+    """The hashes of the files of one thing, by name, and their bytes on disk."""
 
     hashes: Mapping[str, str]
     size: int
 
 
 def _contents(bundle: Bundle) -> tuple[dict[str, _Content], dict[str, _Content]]:
-    """What each artifact is made of, by its label, and all other files."""
-    hashes = {name: str(entry["sha256"]) for name, entry in bundle.manifest["files"].items()}
+    """The artifacts by label, and all other files by path."""
+    manifest = bundle.manifest
     artifacts: dict[str, list[str]] = {}
-    for artifact in bundle.artifacts:
-        path = artifact.path.relative_to(bundle.folder).as_posix()
-        own = [name for name in hashes if name == path or name.startswith(f"{path}/")]
-        artifacts.setdefault(artifact.label, []).extend(own)
+    for artifact in manifest.artifacts:
+        artifacts.setdefault(artifact.label, []).extend(manifest.files_of(artifact))
     taken = {name for names in artifacts.values() for name in names}
 
     def content(names: list[str]) -> _Content:
-        return _Content({name: hashes[name] for name in names}, sum(_size(bundle.folder / name) for name in names))
+        entries = {name: manifest.files[name] for name in names}
+        return _Content(
+            {name: entry.sha256 for name, entry in entries.items()}, sum(entry.bytes for entry in entries.values())
+        )
 
     return (
         {label: content(names) for label, names in artifacts.items()},
-        {name: content([name]) for name in hashes if name not in taken},
+        {name: content([name]) for name in manifest.files if name not in taken},
     )
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size
 
 
 def _file_changes(before: Mapping[str, _Content], after: Mapping[str, _Content]) -> tuple[FileChange, ...]:
@@ -165,37 +167,37 @@ def _file_changes(before: Mapping[str, _Content], after: Mapping[str, _Content])
     return tuple(found)
 
 
-def _agreements(split: str, before: Bundle, after: Bundle) -> list[Agreement]:
-    old, new = _figures(before, split), _figures(after, split)
+def _agreements(split: Split, before: Bundle, after: Bundle) -> list[Agreement]:
+    old, new = _scores(before, split), _scores(after, split)
     differences = _paired(old, new)
     rows = []
-    for name in DIMENSIONS:
-        was, now = (None if figures is None else figures.ccc[name] for figures in (old, new))
-        songs, songs_now = (None if figures is None else figures.n for figures in (old, new))
-        if (was, songs) != (now, songs_now):
+    for dimension in DIMENSIONS:
+        old_ccc, new_ccc = (None if scores is None else scores.ccc[dimension] for scores in (old, new))
+        old_songs, new_songs = (None if scores is None else scores.n for scores in (old, new))
+        if (old_ccc, old_songs) != (new_ccc, new_songs):
             rows.append(
                 Agreement(
                     split=split,
-                    dimension=name,
-                    before=was,
-                    after=now,
-                    songs_before=songs,
-                    songs_after=songs_now,
-                    difference=differences.get(name),
+                    dimension=dimension,
+                    before=old_ccc,
+                    after=new_ccc,
+                    songs_before=old_songs,
+                    songs_after=new_songs,
+                    difference=differences.get(dimension),
                 )
             )
     return rows
 
 
-def _figures(bundle: Bundle, split: str) -> SplitEvaluation | None:
-    if EVALUATION not in bundle.manifest["files"]:
+def _scores(bundle: Bundle, split: Split) -> SplitEvaluation | None:
+    if EVALUATION not in bundle.manifest.files:
         return None
     evaluation = bundle.evaluation()
     return evaluation.test if split == "test" else evaluation.val
 
 
 def _paired(old: SplitEvaluation | None, new: SplitEvaluation | None) -> dict[str, Interval]:
-    """The second's CCC less the first's, where both answered for the same songs with the same labels."""
+    """CCC of the second minus that of the first, if both predicted the same songs with the same labels."""
     if (
         old is None
         or new is None
@@ -207,17 +209,17 @@ def _paired(old: SplitEvaluation | None, new: SplitEvaluation | None) -> dict[st
     return paired_difference(old.labels, old.predictions, new.predictions, seed=old.bootstrap.seed)
 
 
-def _movement(before: Bundle, after: Bundle) -> Movement:
-    if not all(GOLDEN in bundle.manifest["files"] for bundle in (before, after)):
-        return Movement(0, {}, "one of the two has no golden vectors")
+def _golden_change(before: Bundle, after: Bundle) -> GoldenChange:
+    if not all(GOLDEN in bundle.manifest.files for bundle in (before, after)):
+        return GoldenChange(reason="one of the bundles has no golden vectors")
     old, new = before.golden(), after.golden()
-    if before.spec.outputs != after.spec.outputs:
-        return Movement(0, {}, "the two answer other questions")
-    heard = [(spec.audio.sample_rate, spec.audio.n_samples) for spec in (before.spec, after.spec)]
+    audio = [(spec.audio.sample_rate, spec.audio.n_samples) for spec in (before.spec, after.spec)]
     same = all(np.array_equal(getattr(old, name), getattr(new, name)) for name in ("excerpt", "length"))
-    if heard[0] != heard[1] or not same:
-        return Movement(0, {}, "the golden sounds are not the same ones")
+    if audio[0] != audio[1] or not same:
+        return GoldenChange(reason="the golden sounds differ")
     with np.errstate(invalid="ignore"):
-        moved = np.abs(new.output.astype(np.float64) - old.output).max(axis=0, initial=0.0)
-    named = zip(before.spec.outputs, moved, strict=True)
-    return Movement(len(old.output), {name: float(far) if np.isfinite(far) else None for name, far in named})
+        largest = np.abs(new.output.astype(np.float64) - old.output).max(axis=0, initial=0.0)
+    outputs = zip(before.spec.outputs, largest, strict=True)
+    return GoldenChange(
+        vectors=len(old.output), largest={name: float(x) if np.isfinite(x) else None for name, x in outputs}
+    )

@@ -1,39 +1,48 @@
-"""MODEL_CARD.md: what a model is, how right it is and on which songs, and what it is not for.
+"""MODEL_CARD.md: what a model is, how accurate it is and on which songs, and what it is not for.
 
-Its front matter is the Hugging Face Hub's. Names in it may come from strangers: they are shown as code, in which
-Markdown and YAML have no say, and what no code can hold is written as an escape.
+Its front matter is that of the Hugging Face Hub. Names in it may come from strangers: they are shown as inline code,
+which Markdown and YAML do not interpret, and characters that inline code cannot hold are escaped.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sentio_mobile.bundle.costs import cost_of
-from sentio_mobile.bundle.flatten import flatten
-from sentio_mobile.bundle.licence import UNKNOWN, hub_fields, licence_id
-from sentio_mobile.errors import InputError
-from sentio_mobile.metrics.evaluation import Coverage, Evaluation, SplitEvaluation, TeacherEvaluation
-from sentio_mobile.spec import FORMS, OUTPUTS, ModelSpec
-
-CARD = "MODEL_CARD.md"
+from sentio_mobile.bundle.manifest import UNKNOWN, ArtifactEntry, Manifest, flatten
+from sentio_mobile.metrics.evaluation import Evaluation, SplitEvaluation
+from sentio_mobile.spec import FORMS, OUTPUTS
 
 _TEMPLATE = Path(__file__).with_name("model_card.md.j2")
-_LONGEST = 160
+_MAX_CODE_LENGTH = 160
+
+_PRECISIONS = {
+    "fp32": "32-bit floating point",
+    "fp16": "16-bit weights",
+    "int8-dynamic": "8-bit weights; activations are rounded to 8 bits by their range at run time",
+    "int8": "8-bit weights; activations are rounded by ranges measured on songs, where the runtime is faster for it",
+    "int8-full": "integers only: 8 bits, input and output included, with their scale in the file, and 16-bit sums",
+}
+
+_HUB_LICENCES = frozenset(
+    {
+        *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "isc", "zlib", "unlicense", "bsl-1.0", "artistic-2.0"),
+        *("mpl-2.0", "epl-2.0", "gpl-2.0", "gpl-3.0", "lgpl-2.1", "lgpl-3.0", "agpl-3.0", "osl-3.0", "afl-3.0"),
+        *("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nd-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"),
+        *("cc-by-nc-nd-4.0", "cc-by-3.0", "cc-by-sa-3.0", "cc-by-nc-3.0", "cc-by-nc-sa-3.0", "cc-by-nc-nd-3.0"),
+        *("cdla-permissive-2.0", "cdla-sharing-1.0", "openrail", UNKNOWN, "other"),
+    }
+)
+"""Identifiers that the Hugging Face Hub knows; under any other it wants `other` with a name."""
 
 
-def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, licence: str = UNKNOWN) -> str:
-    """The card of a bundle, as Markdown.
+def model_card(manifest: Manifest, evaluation: Evaluation) -> str:
+    """Write the card of a bundle, as Markdown.
 
     Args:
-        manifest: the bundle's, or what will be: the card reads `files`, and need not be one of them.
-        evaluation: the bundle's; may be empty.
-        licence: an SPDX identifier.
-
-    Raises:
-        InputError: the licence, the spec or the evaluation is not what it must be.
+        manifest: The bundle's manifest. The card shows its `files`, and need not be one of them.
+        evaluation: The bundle's evaluation, which may be empty.
     """
     import jinja2
 
@@ -44,117 +53,67 @@ def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, licence: str
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(code=_code, yaml=_yaml, count=_count, size=_size)
-    return environment.get_template(_TEMPLATE.name).render(_view(manifest, evaluation, licence_id(licence)))
+    environment.filters.update(code=_code, yaml=_yaml, count=_count, size=_size, flatten=flatten)
+    return environment.get_template(_TEMPLATE.name).render(_view(manifest, evaluation))
 
 
-def _view(manifest: Mapping[str, Any], evaluation: Evaluation, licence: str) -> dict[str, Any]:
-    spec = _spec(manifest["spec"])
-    provenance = _table(manifest.get("provenance"))
-    artifacts = [_artifact(entry, manifest["files"]) for entry in manifest["artifacts"]]
-    fed = [form for form in FORMS if form in {artifact["form"] for artifact in artifacts}]
-    labels = {f"{one['format']} {one['form']} {one['precision']}" for one in artifacts}
+def hub_licence(licence: str) -> dict[str, str]:
+    """The licence as the front matter of a card on the Hugging Face Hub."""
+    lower = licence.lower()
+    return {"license": lower} if lower in _HUB_LICENCES else {"license": "other", "license_name": licence}
+
+
+def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
+    """The variables of the template."""
+    artifacts = manifest.artifacts
+    labels = [artifact.label for artifact in artifacts]
+    forms = [form for form in FORMS if form in {artifact.form for artifact in artifacts}]
+    origin, teacher = manifest.provenance.data, evaluation.teacher
+    coverage = evaluation.test.coverage if evaluation.test else None
     return {
-        "hub": hub_fields(licence),
-        "licence": None if licence.lower() == UNKNOWN else licence,
-        "tags": sorted({"music", "emotion", "valence-arousal", *(artifact["format"] for artifact in artifacts)}),
-        "spec": spec,
-        "inputs": [spec.in_form(form) for form in fed],
-        "parameters": _whole(manifest.get("parameters")),
-        "artifacts": artifacts,
-        "precisions": {name: _PRECISIONS[name] for name in _PRECISIONS if name in {a["precision"] for a in artifacts}},
-        "keep_float": [str(layer) for layer in provenance.get("keep_float") or ()],
-        "failed": list(_table(manifest.get("failed"))),
-        "refused": [label for label in _table(manifest.get("refused")) if label not in labels],
-        "kept": [label for label in _table(manifest.get("refused")) if label in labels],
-        "judged": [artifact["cost"] for artifact in artifacts if artifact["cost"].songs],
-        "splits": [(_SPLITS["test"], evaluation.test), (_SPLITS["val"], evaluation.val)],
+        "manifest": manifest,
+        "spec": manifest.spec,
+        "hub": hub_licence(manifest.licence),
+        "licence": None if manifest.licence.lower() == UNKNOWN else manifest.licence,
+        "tags": sorted({"music", "emotion", "valence-arousal", *(artifact.format for artifact in artifacts)}),
+        "inputs": [manifest.spec.in_form(form) for form in forms],
+        "files": [_file(manifest, artifact) for artifact in artifacts],
+        "precisions": {
+            name: words for name, words in _PRECISIONS.items() if name in {artifact.precision for artifact in artifacts}
+        },
+        "refused": [label for label in manifest.refused if label not in labels],
+        "included_although_refused": [label for label in manifest.refused if label in labels],
+        "accuracy": next((artifact.accuracy for artifact in artifacts if artifact.accuracy), None),
+        "splits": [
+            ("test songs, evaluated once", evaluation.test),
+            ("validation songs, which chose the epoch", evaluation.val),
+        ],
         "measured": _measured,
         "retention": evaluation.retention,
-        "teacher": _teacher(evaluation.teacher) if evaluation.teacher else None,
-        "coverage": _shares(evaluation.test.coverage) if evaluation.test and evaluation.test.coverage else [],
-        "origin": _origin(provenance),
-        "checkpoint": str(provenance.get("checkpoint_sha256") or ""),
-        "recipe": flatten(_table(provenance.get("recipe"))),
-        "versions": flatten(_table(manifest.get("versions"))),
+        "teacher": teacher,
+        "teacher_labels": teacher.data.labels if teacher and teacher.data else None,
+        "coverage": [f"{name} {c.share:.0%} [{c.low:.0%}, {c.high:.0%}]" for name, c in coverage.outputs.items()]
+        if coverage
+        else [],
+        "origin": origin,
+        "labels": origin.labels if origin and origin.labels in ("rated", "generated") else None,
     }
 
 
-_PRECISIONS = {
-    "fp32": "32-bit floats",
-    "fp16": "weights of 16 bits",
-    "int8-dynamic": "weights of 8 bits; activations are rounded to 8 bits by what they hold at that moment",
-    "int8": "weights of 8 bits; activations are rounded by ranges measured on songs, where the runtime gains by it",
-    "int8-full": "integers throughout: 8 bits, input and output included, with their scale in the file; 16 for sums",
-}
-
-_SPLITS = {"test": "test songs, read once", "val": "validation songs, which chose the epoch"}
-
-
-def _artifact(entry: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    path = str(entry["path"])
-    own = {name: file for name, file in files.items() if name == path or name.startswith(f"{path}/")}
+def _file(manifest: Manifest, artifact: ArtifactEntry) -> dict[str, Any]:
+    """An artifact, the hashes of its files, and their size together."""
+    files = manifest.files_of(artifact)
     return {
-        **{name: str(entry[name]) for name in ("format", "precision", "form")},
-        "path": path,
-        "bytes": sum(int(file["bytes"]) for file in own.values()),
-        "hashes": {name: str(file["sha256"]) for name, file in own.items()},
-        "cost": cost_of(entry),
+        "artifact": artifact,
+        "hashes": {name: entry.sha256 for name, entry in files.items()},
+        "bytes": sum(entry.bytes for entry in files.values()),
     }
 
 
-def _measured(figures: SplitEvaluation) -> list[tuple[str, str, str]]:
-    """A row for each of valence, arousal and their mean: CCC with its interval, and the mean absolute error."""
-    errors = {name: _decimal(figures.mae.get(name)) for name in OUTPUTS}
-    return [(name, str(ccc), errors.get(name, "")) for name, ccc in figures.ccc.items()]
-
-
-def _decimal(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}"
-
-
-def _origin(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of the songs; None for what is not."""
-    data = _table(provenance.get("data"))
-    songs = {name: _whole(n) for name, n in _table(data.get("songs")).items()}
-    return {
-        "labels": data["labels"] if data.get("labels") in ("rated", "generated") else None,
-        "source": str(data["source"]) if data.get("source") else None,
-        "fingerprint": str(data["fingerprint"]) if data.get("fingerprint") else None,
-        "songs": {name: songs.get(name) for name in ("train", "val", "test")},
-        "seed": _whole(data.get("split_seed")),
-        "known": bool(data),
-    }
-
-
-def _teacher(teacher: TeacherEvaluation) -> dict[str, Any]:
-    return {
-        "architecture": teacher.spec.architecture,
-        "parameters": teacher.parameters,
-        "test": teacher.test,
-        "labels": None if teacher.data is None else teacher.data.labels,
-    }
-
-
-def _shares(coverage: Coverage) -> list[str]:
-    """Shares of songs in words, each with its interval."""
-    return [f"{name} {c.share:.0%} [{c.low:.0%}, {c.high:.0%}]" for name, c in coverage.outputs.items()]
-
-
-def _spec(values: Mapping[str, Any]) -> ModelSpec:
-    try:
-        json.dumps(values, allow_nan=False)
-    except ValueError as error:
-        raise InputError("the spec has numbers that are NaN or infinite; train again") from error
-    return ModelSpec.from_dict(values)
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _measured(scores: SplitEvaluation) -> list[tuple[str, str, str]]:
+    """A row for valence, arousal and their mean: CCC with its interval, and the mean absolute error."""
+    errors = {name: "undefined" if scores.mae[name] is None else f"{scores.mae[name]:.2f}" for name in OUTPUTS}
+    return [(name, str(ccc), errors.get(name, "")) for name, ccc in scores.ccc.items()]
 
 
 def _count(n: int, thing: str) -> str:
@@ -166,9 +125,9 @@ def _size(n: int) -> str:
 
 
 def _code(value: object) -> str:
-    """A value as inline code, also within a table: what would end either, and what cannot be seen, is escaped."""
+    """A value as inline code, also within a table: characters that would end either, or are invisible, are escaped."""
     text = value if isinstance(value, str) else json.dumps(value)
-    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    text = text if len(text) <= _MAX_CODE_LENGTH else f"{text[: _MAX_CODE_LENGTH - 3]}..."
     plain = "".join(c if c.isprintable() and c not in "`|" else _escaped(c) for c in text).strip()
     return f"`{plain or ' '}`"
 
@@ -179,5 +138,5 @@ def _escaped(character: str) -> str:
 
 
 def _yaml(text: str) -> str:
-    """A string that YAML reads as the string it is, whatever it looks like."""
+    """A string that YAML reads as a string, whatever it looks like."""
     return json.dumps(text if text.isprintable() else ascii(text), ensure_ascii=False)

@@ -53,6 +53,18 @@ class Parity(Record, frozen=True, kw_only=True):
         """The artifact's name in tables and messages, as `Artifact.label`."""
         return f"{self.format} {self.form} {self.precision}"
 
+    @property
+    def max_diff_text(self) -> str:
+        """The largest difference, for tables."""
+        return "not run" if self.max_diff is None else f"{self.max_diff:.1e}"
+
+    @property
+    def psnr_text(self) -> str:
+        """The signal-to-noise ratio, for tables."""
+        if self.max_diff is None:
+            return "not run"
+        return "no noise" if self.psnr is None else f"{self.psnr:.0f} dB"
+
 
 def measure_parity(
     artifact: Artifact, golden: Golden, *, spec: ModelSpec, targets: Targets, threads: int = 1

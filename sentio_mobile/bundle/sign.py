@@ -7,7 +7,6 @@ bytes, so that an app or OpenSSL can check it without parsing JSON.
 from __future__ import annotations
 
 import base64
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,8 +14,9 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from sentio_mobile._internal.records import Count, Record, Sha256, from_plain, read_plain, shown, write_record
-from sentio_mobile.bundle.bundle import MANIFEST, Bundle, open_bundle
+from sentio_mobile.bundle.bundle import Bundle, open_with_manifest
 from sentio_mobile.bundle.keys import fingerprint, read_private_key, read_public_key
+from sentio_mobile.bundle.manifest import MANIFEST, read_manifest_bytes
 from sentio_mobile.errors import BundleError, CheckFailedError
 
 SIGNATURE = "manifest.sig.json"
@@ -63,7 +63,7 @@ def sign(folder: Path, key: Path) -> str:
         OutputError: The signature cannot be written.
     """
     private = read_private_key(key)
-    content = _manifest_bytes(folder)
+    content = read_manifest_bytes(folder)
     _open_signed(folder, content)
     digest = fingerprint(private.public_key())
     text = base64.b64encode(private.sign(content)).decode()
@@ -86,7 +86,7 @@ def check(folder: Path, key: Path) -> SignatureCheck:
     from cryptography.exceptions import InvalidSignature
 
     public = read_public_key(key)
-    digest, content = fingerprint(public), _manifest_bytes(folder)
+    digest, content = fingerprint(public), read_manifest_bytes(folder)
     signature, claimed = _read_signature(folder / SIGNATURE)
     if claimed != digest:
         raise CheckFailedError(
@@ -101,12 +101,12 @@ def check(folder: Path, key: Path) -> SignatureCheck:
             "do not use the bundle"
         ) from error
     bundle = _open_signed(folder, content)
-    return SignatureCheck(public_key_sha256=digest, files=len(bundle.manifest["files"]))
+    return SignatureCheck(public_key_sha256=digest, files=len(bundle.manifest.files))
 
 
 def unlisted(bundle: Bundle) -> list[str]:
     """List files in a bundle's folder that its manifest has no hash for, sorted. A linked folder counts as one file."""
-    known = {MANIFEST, SIGNATURE, *bundle.manifest["files"]}
+    known = {MANIFEST, SIGNATURE, *bundle.manifest.files}
     found = []
     for above, folders, files in os.walk(bundle.folder, onerror=_refuse_unreadable):
         linked = [name for name in folders if (Path(above) / name).is_symlink()]
@@ -120,24 +120,11 @@ def _refuse_unreadable(error: OSError) -> None:
 
 def _open_signed(folder: Path, content: bytes) -> Bundle:
     """Open the bundle whose manifest has this content, and make sure that it has no other files."""
-    bundle = open_bundle(folder)
-    # Opening reads the file again: the manifest that was verified must be the one that is used.
-    if json.loads(content) != bundle.manifest:
-        raise BundleError(f"{folder / MANIFEST}: was changed while it was being checked; do not use the bundle")
+    bundle = open_with_manifest(folder, content)
     if extra := unlisted(bundle):
         named = ", ".join(map(repr, extra[:5])) + (f" and {len(extra) - 5} more" if len(extra) > 5 else "")
         raise CheckFailedError(f"{folder}: has files that its manifest does not list: {named}; remove them")
     return bundle
-
-
-def _manifest_bytes(folder: Path) -> bytes:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise BundleError(f"{folder}: is no bundle (no {MANIFEST}); make one with `sentio-mobile export`")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _read_signature(path: Path) -> tuple[bytes, str]:

@@ -11,7 +11,7 @@ import rich_click as click
 from sentio_mobile.cli.options import PATH, Group, console, json_option
 
 if TYPE_CHECKING:
-    from sentio_mobile.bundle.diff import Agreement, Change, Difference, FileChange
+    from sentio_mobile.bundle.diff import Agreement, BundleDiff, Change, FileChange
 
 _MAX_SHOWN = 70
 """Characters of a value that a table shows; JSON has all of them."""
@@ -77,20 +77,18 @@ def check(folder: Path, key_file: Path, as_json: bool) -> None:
 @json_option
 def diff(before: Path, after: Path, as_json: bool) -> None:
     """Show how bundle B differs from bundle A, released before it. The exit status is 0 either way."""
-    import json
-
-    from sentio_mobile._internal.records import to_plain
+    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.bundle.diff import compare
 
     found = compare(open_bundle(before), open_bundle(after))
     if as_json:
-        click.echo(json.dumps({"same": found.same, **to_plain(found)}, indent=2, allow_nan=False))
+        click.echo(json_bytes(found), nl=False)
     else:
         _show(found, before, after)
 
 
-def _show(found: Difference, before: Path, after: Path) -> None:
+def _show(found: BundleDiff, before: Path, after: Path) -> None:
     if found.same:
         console.print(f"{before} and {after} do not differ.", markup=False, soft_wrap=True)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -139,7 +139,7 @@ def export(
             overwrite=force,
             progress=progress,
         )
-    failed, refused = (cast(dict[str, str], bundle.manifest[what]) for what in ("failed", "refused"))
+    failed, refused = bundle.manifest.failed, bundle.manifest.refused
     for what, reasons in (("failed", failed), ("refused", refused)):
         for reason in reasons.values():
             stderr.print(f"[red]{what}:[/]", end=" ")

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import from_plain
 from sentio_mobile.audio.image import clip_to_mel, mel_to_input
-from sentio_mobile.bundle.bundle import MANIFEST, Bundle, open_bundle
+from sentio_mobile.bundle.bundle import Bundle, open_bundle
+from sentio_mobile.bundle.manifest import MANIFEST
 from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.formats.base import require_packages
 from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
@@ -158,9 +158,6 @@ def _from_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedMo
     def predict_log_mels(log_mels: NDArray[np.float32]) -> Predictions:
         return predict_inputs(np.concatenate([mel_to_input(log_mel, spec) for log_mel in log_mels]))
 
-    provenance = bundle.manifest.get("provenance")
-    origin = provenance.get("data") if isinstance(provenance, dict) else None
-    training_data = from_plain(DataOrigin, origin, str(bundle.folder / MANIFEST), BundleError) if origin else None
     history = bundle.evaluation().history
     return EvaluatedModel(
         name=name,
@@ -171,10 +168,10 @@ def _from_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedMo
         else lambda clips: predict_log_mels(_log_mels(clips, spec.audio)),
         predict_log_mels=None if form == "waveform" else predict_log_mels,
         pooling=spec.pooling,
-        parameters=bundle.manifest.get("parameters"),
+        parameters=bundle.manifest.parameters,
         training_seconds=training_seconds(history),
         history=history,
-        training_data=training_data,
+        training_data=bundle.manifest.provenance.data,
         uncertainty=spec.uncertainty,
     )
 

@@ -7,15 +7,14 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sentio_mobile._internal.files import new_folder, sha256, write_json, write_text
+from sentio_mobile._internal.files import new_folder, sha256, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import replace, to_plain, write_record
-from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
+from sentio_mobile._internal.records import replace, write_record
+from sentio_mobile.bundle.bundle import CARD, EVALUATION, GOLDEN
 from sentio_mobile.bundle.golden import make_golden
-from sentio_mobile.bundle.licence import licence_id
-from sentio_mobile.bundle.model_card import CARD, model_card
+from sentio_mobile.bundle.manifest import MANIFEST, ArtifactEntry, Manifest, Provenance, check_licence, hash_files
+from sentio_mobile.bundle.model_card import model_card
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import ConversionError, InputError, PrecisionError
 from sentio_mobile.export.config import ExportRecipe
@@ -73,7 +72,7 @@ def build_bundle(
         OutputError: `out` cannot be written.
     """
     progress = progress or NoProgress()
-    licence_id(recipe.licence)
+    check_licence(recipe.licence)
     jobs = list(_jobs(recipe, data is not None))
     for job in jobs:
         require_packages(format_ := get_format(job.format), format_.converters)
@@ -100,7 +99,6 @@ def build_bundle(
         )
         if not artifacts:
             raise ConversionError("no format could be converted; " + "; ".join(failed.values()))
-        parameters = sum(p.numel() for p in loaded.model.parameters())
         results = run_gates(
             artifacts, loaded, golden=golden, data=data, progress=progress, keep_float=recipe.keep_float
         )
@@ -114,30 +112,28 @@ def build_bundle(
             _remove([a for a in artifacts if a.label in refused])
         if not results:
             raise PrecisionError("every artifact was refused; " + "; ".join(refused.values()))
-        manifest = {
-            "schema": SCHEMA,
-            "name": recipe.name,
-            "release": recipe.release,
-            "licence": recipe.licence,
-            "spec": loaded.spec.to_dict(),
-            "parameters": parameters,
-            "artifacts": [_entry(result, part) for result in results],
-            "failed": failed,
-            "refused": refused,
-            "files": _files(part),
-            "provenance": {
-                "checkpoint_sha256": sha256(checkpoint / WEIGHTS),
-                "recipe": loaded.recipe,
-                "data": to_plain(loaded.data),
-                "calibration": None if calibration is None else to_plain(calibration.origin),
-                "keep_float": list(recipe.keep_float),
-            },
-            "versions": package_versions(),
-        }
-        write_text(part / CARD, model_card(manifest, evaluation, recipe.licence))
+        manifest = Manifest(
+            name=recipe.name,
+            release=recipe.release,
+            licence=recipe.licence,
+            spec=loaded.spec,
+            parameters=sum(p.numel() for p in loaded.model.parameters()),
+            artifacts=tuple(_entry(result, part) for result in results),
+            failed=failed,
+            refused=refused,
+            files=hash_files(part),
+            provenance=Provenance(
+                checkpoint_sha256=sha256(checkpoint / WEIGHTS),
+                recipe=loaded.recipe,
+                data=loaded.data,
+                calibration=None if calibration is None else calibration.origin,
+                keep_float=recipe.keep_float,
+            ),
+            versions=package_versions(),
+        )
+        write_text(part / CARD, model_card(manifest, evaluation))
         # The card has the hashes of the other files, and is hashed after them.
-        manifest["files"] = _files(part)
-        write_json(part / MANIFEST, manifest)
+        write_record(part / MANIFEST, replace(manifest, files=hash_files(part)))
     return BuildResult(failed, refused)
 
 
@@ -223,23 +219,18 @@ def _convert_all(
     return [artifact for _, result in results for artifact in result.artifacts], failed
 
 
-def _entry(result: GateResult, part: Path) -> dict[str, Any]:
+def _entry(result: GateResult, part: Path) -> ArtifactEntry:
     """The manifest's entry of an artifact."""
-    a = result.artifact
-    return {
-        "format": a.format,
-        "precision": a.precision,
-        "form": a.form,
-        "path": a.path.relative_to(part).as_posix(),
-        "varies": get_format(a.format).varies,
-        "parity": to_plain(result.parity),
-        "accuracy": None if result.accuracy is None else to_plain(result.accuracy),
-    }
-
-
-def _files(part: Path) -> dict[str, dict[str, Any]]:
-    files = sorted(file for file in part.rglob("*") if file.is_file())
-    return {file.relative_to(part).as_posix(): {"sha256": sha256(file), "bytes": file.stat().st_size} for file in files}
+    artifact = result.artifact
+    return ArtifactEntry(
+        format=artifact.format,
+        precision=artifact.precision,
+        form=artifact.form,
+        path=artifact.path.relative_to(part).as_posix(),
+        varies=get_format(artifact.format).varies,
+        parity=result.parity,
+        accuracy=result.accuracy,
+    )
 
 
 def _remove(artifacts: list[Artifact]) -> None:

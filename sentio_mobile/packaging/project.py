@@ -14,10 +14,10 @@ from sentio_mobile._internal.files import new_folder, write_text
 from sentio_mobile._internal.records import Name, Record, Text
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.bundle import Bundle
-from sentio_mobile.bundle.licence import UNKNOWN
+from sentio_mobile.bundle.manifest import UNKNOWN, Licence
 from sentio_mobile.errors import InputError, OutputError
 from sentio_mobile.packaging.platforms import App, Platform
-from sentio_mobile.packaging.select_artifacts import one_line, refusals, select_artifacts
+from sentio_mobile.packaging.select_artifacts import refusals, select_artifacts
 from sentio_mobile.packaging.sizes import Sizes, measure
 from sentio_mobile.packaging.source_files import source_files
 from sentio_mobile.packaging.trim_bundle import trim_bundle
@@ -53,8 +53,8 @@ class PackagedProject(Record, frozen=True, kw_only=True):
     name: Name
     # The artifacts, in the order in which the app tries them.
     artifacts: tuple[PackagedArtifact, ...]
-    # The model's licence, an SPDX identifier or `unknown`; that of the SDK stands in the project's LICENSE.
-    licence: Text
+    # The model's licence; that of the SDK stands in the project's LICENSE.
+    licence: Licence
     sizes: Sizes = field(name="bytes")
     # What whoever publishes the app should know, one line each.
     notes: tuple[Text, ...]
@@ -109,7 +109,7 @@ def package(
             why = f"{error.strerror} ({error.filename})" if isinstance(error, OSError) else str(error)
             raise OutputError(f"cannot write {out}: {why}; nothing was left") from error
         sizes = measure(folder, platform, bundle, artifacts)
-    licence = one_line(bundle.manifest.get("licence", UNKNOWN))
+    licence = bundle.manifest.licence
     return PackagedProject(
         platform=platform.name,
         out=str(out),

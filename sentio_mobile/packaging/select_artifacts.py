@@ -79,8 +79,7 @@ def _missing(bundle: Bundle, name: str, form: Form, precision: Precision | None)
 
 def refusals(bundle: Bundle) -> dict[str, str]:
     """The reason, on one line, for each artifact that failed a check of the export, by label."""
-    refused = bundle.manifest.get("refused")
-    return {label: one_line(why) for label, why in refused.items()} if isinstance(refused, dict) else {}
+    return {label: one_line(why) for label, why in bundle.manifest.refused.items()}
 
 
 def one_line(text: object) -> str:

@@ -166,9 +166,9 @@ def measured(bundle: Bundle) -> Benchmark:
 def saying(bundle: Bundle, tmp_path: Path) -> Callable[..., Bundle]:
     """The bundle with another evaluation, or with other manifest keys, in a folder of its own."""
 
-    def change(evaluation: dict[str, Any] | None = None, manifest: dict[str, Any] | None = None) -> Bundle:
+    def change(evaluation: dict[str, Any] | None = None, **manifest: object) -> Bundle:
         whole = read_json(bundle.folder / EVALUATION, BundleError) if evaluation is None else evaluation
         write_json(tmp_path / EVALUATION, whole)
-        return replace(bundle, folder=tmp_path, manifest={**bundle.manifest, **(manifest or {})})
+        return replace(bundle, folder=tmp_path, manifest=replace(bundle.manifest, **manifest))
 
     return change

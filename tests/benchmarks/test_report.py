@@ -10,9 +10,11 @@ from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.report import write_report
 from sentio_mobile.benchmarks.results import Benchmark
 from sentio_mobile.benchmarks.summary import summarize
+from sentio_mobile.bundle.accuracy import Accuracy
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.verify import Verification
 from sentio_mobile.errors import BundleError
+from sentio_mobile.metrics.bootstrap import DIMENSIONS, Interval
 
 Write = Callable[[Bundle], str]
 
@@ -87,30 +89,28 @@ def test_report_shows_the_cost_of_quantization(bundle: Bundle, saying: Callable[
     text = words(write(bundle))
     assert "The cost of quantization in CCC is not known" in text
     assert re.search(r"1\d\d dB pass", text), "PSNR stands beside the difference"
-    entries = [dict(entry) for entry in bundle.manifest["artifacts"]]
-    entries[1]["accuracy"] = {
-        "format": "coreml",
-        "form": "spectrogram",
-        "precision": "int8",
-        "split": "val",
-        "songs": 16,
-        "ccc": {name: {"value": 0.51, "low": 0.4, "high": 0.6} for name in ("valence", "arousal", "mean")},
-        "loss": {name: {"value": 0.0041, "low": -0.002, "high": 0.0102} for name in ("valence", "arousal", "mean")},
-        "max_loss": 0.02,
-        "verdict": "pass",
-    }
+    first, second = bundle.manifest.artifacts
+    accuracy = Accuracy(
+        format=second.format,
+        form=second.form,
+        precision=second.precision,
+        split="val",
+        songs=16,
+        ccc=dict.fromkeys(DIMENSIONS, Interval(0.51, 0.4, 0.6)),
+        loss=dict.fromkeys(DIMENSIONS, Interval(0.0041, -0.002, 0.0102)),
+        max_loss=0.01,
+        verdict="pass",
+    )
     refused = {"onnx waveform int8": "loses 0.034 of mean CCC"}
-    provenance = {"keep_float": ["blocks.0.up"]}
-    changed = saying(manifest={"artifacts": entries, "refused": refused, "provenance": provenance})
+    provenance = replace(bundle.manifest.provenance, keep_float=("blocks.0.up",))
+    artifacts = (first, replace(second, accuracy=accuracy))
+    changed = saying(artifacts=artifacts, refused=refused, provenance=provenance)
     text = words(write(changed))
     assert "mean CCC on 16 validation songs" in text
     assert "onnx spectrogram fp32 0.51 [0.40, 0.60] 0.004 [-0.002, 0.010]" in text
     assert "1 model file was refused because of the cost of quantization: onnx waveform int8" in text
     assert "refused loses 0.034 of mean CCC" in text
     assert "Layers kept in floating point blocks.0.up" in text
-    entries[1]["accuracy"] = {"songs": 16}
-    with pytest.raises(BundleError, match="accuracy of an artifact lacks the key"):
-        write(saying(manifest={"artifacts": entries}))
 
 
 def test_report_of_generated_music_says_so(bundle: Bundle, write: Write) -> None:
@@ -119,9 +119,11 @@ def test_report_of_generated_music_says_so(bundle: Bundle, write: Write) -> None
     assert "nothing about human listeners" in text
 
 
-def test_report_of_rated_songs_names_their_source(saying: Callable[..., Bundle], write: Write) -> None:
-    origin = {"provenance": {"data": {"labels": "rated", "source": "DEAM"}}}
-    text = words(write(saying(manifest=origin)))
+def test_report_of_rated_songs_names_their_source(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
+    provenance = bundle.manifest.provenance
+    assert provenance.data is not None
+    origin = replace(provenance, data=replace(provenance.data, labels="rated", source="DEAM"))
+    text = words(write(saying(provenance=origin)))
     assert "The songs and their ratings by listeners come from DEAM" in text
     assert "generated" not in text
 
@@ -146,8 +148,10 @@ def test_report_is_accessible(bundle: Bundle, write: Write) -> None:
     assert all("scope" in attributes for tag, attributes in found.tags if tag == "th")
 
 
-def test_report_without_evaluation_says_what_is_not_known(saying: Callable[..., Bundle], write: Write) -> None:
-    page = write(saying({}, {"provenance": {}, "versions": {}}))
+def test_report_without_evaluation_says_what_is_not_known(
+    bundle: Bundle, saying: Callable[..., Bundle], write: Write
+) -> None:
+    page = write(saying({}, provenance=replace(bundle.manifest.provenance, data=None, recipe={}), versions={}))
     text = words(page)
     assert "<img" not in page
     assert "The checkpoint came without an evaluation" in text
@@ -203,7 +207,7 @@ def test_report_of_undefined_figures(bundle: Bundle, saying: Callable[..., Bundl
 def test_report_names_failures(
     bundle: Bundle, saying: Callable[..., Bundle], verification: Verification, measured: Benchmark, tmp_path: Path
 ) -> None:
-    broken = saying(manifest={"failed": {"tflite": "no end after 600 s"}})
+    broken = saying(failed={"tflite": "no end after 600 s"})
     wrong = replace(verification.results[1], verdict="fail", reason="differs from PyTorch by 3.1e-02")
     found = replace(verification, results=(verification.results[0], wrong), passed=False)
     *others, last = (replace(gate, verdict="pass") for gate in measured.gates)

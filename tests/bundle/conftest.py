@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from support import MakeBundle, Sentio
+from support import MakeBundle, Sentio, artifact_entry, manifest_facts, write_manifest
 
-from sentio_mobile._internal.files import sha256, write_json
 from sentio_mobile._internal.records import write_record
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, MANIFEST, SCHEMA
+from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.metrics.evaluation import Evaluation, evaluate
 from sentio_mobile.spec import AudioSpec, ModelSpec
@@ -31,7 +30,7 @@ Edit = Callable[[Path, dict[str, Any]], None]
 
 @pytest.fixture(scope="session")
 def evaluation() -> Evaluation:
-    """Answers that are near the labels, for 12 validation and 20 test songs."""
+    """Predictions close to the labels, for 12 validation and 20 test songs."""
     random = np.random.default_rng(5)
     found = {}
     for split, n in (("val", 12), ("test", 20)):
@@ -43,29 +42,23 @@ def evaluation() -> Evaluation:
 
 @pytest.fixture
 def facts() -> dict[str, Any]:
-    """What a manifest says, all but the files and their hashes."""
-    return {
-        "schema": SCHEMA,
-        "spec": SPEC.to_dict(),
-        "parameters": 69_138,
-        "artifacts": [
-            {"format": name, "precision": precision, "form": form, "path": path}
-            for path, (name, precision, form) in ARTIFACTS.items()
-        ],
-        "failed": {},
-        "provenance": {
-            "checkpoint_sha256": "1b" * 32,
-            "recipe": {"training": {"epochs": 40, "learning_rate": 0.003}},
-            "data": {
-                "labels": "rated",
-                "source": "DEAM",
-                "fingerprint": "f8" * 32,
-                "songs": {"train": 168, "val": 12, "test": 20},
-                "split_seed": 0,
-            },
+    """A manifest as plain values, without its files."""
+    entries = [artifact_entry(name, form, precision, path) for path, (name, precision, form) in ARTIFACTS.items()]
+    provenance = {
+        "checkpoint_sha256": "1b" * 32,
+        "recipe": {"training": {"epochs": 40, "learning_rate": 0.003}},
+        "data": {
+            "labels": "rated",
+            "source": "DEAM",
+            "fingerprint": "f8" * 32,
+            "songs": {"train": 168, "val": 12, "test": 20},
+            "split_seed": 0,
         },
-        "versions": {"python": "3.11.7", "torch": "2.14.1"},
+        "calibration": None,
+        "keep_float": [],
     }
+    versions = {"python": "3.11.7", "torch": "2.14.1"}
+    return manifest_facts(SPEC, entries, licence="MIT", provenance=provenance, versions=versions)
 
 
 @pytest.fixture
@@ -84,12 +77,7 @@ def make_bundle(tmp_path: Path, facts: dict[str, Any], evaluation: Evaluation) -
         Golden(**vectors, length=sounds["length"], output=sounds["output"]).save(folder / GOLDEN)
         write_record(folder / EVALUATION, evaluation)
         edit(folder, stated)
-        stated["files"] = {
-            file.relative_to(folder).as_posix(): {"sha256": sha256(file), "bytes": file.stat().st_size}
-            for file in sorted(folder.rglob("*"))
-            if file.is_file()
-        }
-        write_json(folder / MANIFEST, stated)
+        write_manifest(folder, stated)
         return folder
 
     return make

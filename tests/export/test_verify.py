@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support import artifact_entry, write_manifest
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.records import replace
@@ -44,10 +45,7 @@ def copy(made: Path, tmp_path: Path) -> Path:
 
 def rehash(folder: Path) -> None:
     """What somebody would do who changes a file and wants the hashes to agree."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    for name, entry in manifest["files"].items():
-        entry["sha256"] = sha256(folder / name)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, json.loads((folder / "manifest.json").read_text()))
 
 
 def changed(checkpoint: Path, out: Path, scale: float, swap: bool) -> Path:
@@ -104,12 +102,8 @@ def test_a_front_end_that_is_a_little_off_is_found(checkpoint: Path, copy: Path)
             made = write_artifact(
                 torchscript, torchscript.convert(Waveform(loaded.model, heard), spec), spec=spec, folder=copy
             )
-        manifest["artifacts"] = [
-            {"format": "torchscript", "precision": "fp32", "form": "waveform", "path": made.path.name}
-        ]
-        manifest["files"][made.path.name] = {"sha256": "", "bytes": made.path.stat().st_size}
-        (copy / "manifest.json").write_text(json.dumps(manifest))
-        rehash(copy)
+        manifest["artifacts"] = [artifact_entry("torchscript", "waveform", "fp32", made.path.name)]
+        write_manifest(copy, manifest)
         found = verify(open_bundle(copy))
         assert [(result.form, result.verdict) for result in found.results] == [("waveform", verdict)]
 
@@ -134,14 +128,13 @@ def test_tampering_is_refused_before_anything_is_read(copy: Path, tmp_path: Path
 
     (tmp_path / "secret").write_text("x")
     entry = {"sha256": sha256(tmp_path / "secret"), "bytes": 1}
-    refused({"files": {"../secret": entry}}, "outside the bundle")
+    refused({"files": {"../secret": entry}}, "no path inside the bundle")
     refused({"files": {"gone.onnx": entry}}, "is missing")
     refused({"schema": 99}, "upgrade")
     refused({"spec": {}}, "is damaged")
-    foreign = [{"format": "torchscript", "precision": "fp32", "form": "midi", "path": "x"}]
-    refused({"artifacts": foreign}, "form 'midi' is not known")
-    stray = [{"format": "torchscript", "precision": "fp32", "form": "spectrogram", "path": "../secret"}]
-    refused({"artifacts": stray}, "has no hash")
+    refused({"artifacts": [artifact_entry("torchscript", "midi", "fp32", "x")]}, "form must be .* not 'midi'")
+    refused({"artifacts": [artifact_entry("torchscript", "spectrogram", "fp32", "../secret")]}, "no path inside")
+    refused({"artifacts": [artifact_entry("torchscript", "spectrogram", "fp32", "stray")]}, "has no hash")
     (copy / "manifest.json").write_text("[]")
     with pytest.raises(BundleError, match="no JSON object"):
         open_bundle(copy)
@@ -163,7 +156,7 @@ def test_a_conversion_that_fails_costs_itself_alone(
     assert list(failed) == ["onnx spectrogram fp32"]
     opened = open_bundle(tmp_path / "bundle")
     assert [artifact.format for artifact in opened.artifacts] == ["torchscript"]
-    assert opened.manifest["failed"] == failed
+    assert opened.manifest.failed == failed
     with pytest.raises(ConversionError, match="no format could be converted"):
         build_bundle(checkpoint, replace(PICTURES, formats=("onnx",)), out=tmp_path / "none")
     assert not (tmp_path / "none").exists()

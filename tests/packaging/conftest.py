@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import MakeBundle
+from support import MakeBundle, artifact_entry, manifest_facts, write_manifest
 
-from sentio_mobile._internal.files import sha256, write_json, write_text
-from sentio_mobile.bundle.bundle import GOLDEN, MANIFEST
+from sentio_mobile._internal.files import write_json, write_text
+from sentio_mobile.bundle.bundle import GOLDEN
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.spec import ModelSpec
 
@@ -63,13 +63,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         write_text(folder / "MODEL_CARD.md", "# A model\n")
         write_json(folder / "evaluation.json", {"songs": ["a song's name"]})
         _golden(spec).save(folder / GOLDEN)
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        hashes = {p.relative_to(folder).as_posix(): {"sha256": sha256(p), "bytes": p.stat().st_size} for p in files}
-        manifest = {
-            **{"schema": 2, "name": "emotion", "release": "1", "licence": "CC-BY-4.0", "spec": spec.to_dict()},
-            **{"artifacts": entries, "failed": {}, "refused": {}, "files": hashes},
-        }
-        write_json(folder / MANIFEST, {**manifest, **changes})
+        write_manifest(folder, manifest_facts(spec, entries, **changes))
         return folder
 
     return make
@@ -99,11 +93,11 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _artifact(folder: Path, name: str, form: str, precision: str) -> dict[str, str]:
+def _artifact(folder: Path, name: str, form: str, precision: str) -> dict[str, Any]:
     path = f"emotion-{form}-{precision}{SUFFIXES[name]}"
     content = f"{name} {form} {precision}".ljust(BITS[precision] + FRONT_END * (form == "waveform"))
     write_text(folder / path / "Data" / "weights.bin" if name == "coreml" else folder / path, content)
-    return {"format": name, "precision": precision, "form": form, "path": path}
+    return artifact_entry(name, form, precision, path)
 
 
 def _golden(spec: ModelSpec) -> Golden:

@@ -9,6 +9,7 @@ from support import MakeBundle, Refused, Sentio, tree
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile.bundle.bundle import open_bundle
+from sentio_mobile.bundle.manifest import TrimmedFrom
 from sentio_mobile.errors import InputError
 from sentio_mobile.packaging.platforms import ANDROID, IOS, PLATFORMS, WEB, App, Platform
 from sentio_mobile.packaging.project import package
@@ -30,10 +31,10 @@ def test_a_project_has_its_sources_the_licence_and_this_model(
     assert files["LICENSE"][1] == (projects / "LICENSE").read_bytes()
     built = ("build", ".gradle", "local.properties", "xcuserdata", "node_modules", "dist")
     assert not [name for name in files if any(part in built for part in name.split("/"))]
-    carried = open_bundle(tmp_path / "out" / platform.model)
-    assert carried.manifest["carried_from"] == {"manifest_sha256": sha256(bundle / "manifest.json")}
-    assert [artifact.label for artifact in carried.artifacts] == [artifact.label for artifact in made.artifacts]
-    kept, whole = carried.golden(), open_bundle(bundle).golden()
+    trimmed = open_bundle(tmp_path / "out" / platform.model)
+    assert trimmed.manifest.trimmed_from == TrimmedFrom(manifest_sha256=sha256(bundle / "manifest.json"))
+    assert [artifact.label for artifact in trimmed.artifacts] == [artifact.label for artifact in made.artifacts]
+    kept, whole = trimmed.golden(), open_bundle(bundle).golden()
     assert len(kept.output) == 4
     assert (kept.length == [*whole.length[:3], whole.length[-1]]).all()
     sources = {name for name in tree(projects / platform.name) if not any(part in built for part in name.split("/"))}
@@ -167,15 +168,16 @@ def test_a_licence_that_nobody_stated_is_told(
 
 
 def test_a_manifests_words_cannot_steer_the_terminal(
-    make_bundle: MakeBundle, projects: Path, sentio: Sentio, tmp_path: Path
+    make_bundle: MakeBundle, projects: Path, sentio: Sentio, refused: Refused, tmp_path: Path
 ) -> None:
     why = {"onnx waveform fp32": "[bold]no\x1b[2J\nworse"}
-    hostile = make_bundle([("onnx", "waveform", "fp32")], licence="[red]MIT\x1b[2J\n", refused=why)
+    hostile = make_bundle([("onnx", "waveform", "fp32")], refused=why)
     result = sentio("package", "web", hostile, "--out", tmp_path / "out", "--precision", "fp32")
     assert result.exit_code == 0
     assert "\x1b" not in result.output
-    assert r"[red]MIT\x1b[2J\n" in result.stdout
     assert r"[bold]no\x1b[2J\nworse" in result.stderr
+    hostile = make_bundle([("onnx", "waveform", "fp32")], "other", licence="[red]MIT\x1b[2J\n")
+    assert "\x1b" not in refused("licence must be", "package", "web", hostile, "--out", tmp_path / "other-out")
 
 
 def test_an_artifact_that_export_refused_is_told(

@@ -51,8 +51,8 @@ def test_a_changed_file_is_refused_also_one_that_is_not_carried(
 def test_a_bundle_of_a_newer_schema_is_refused(
     make_bundle: MakeBundle, projects: Path, refused: Refused, nothing_written: Callable[[], None], tmp_path: Path
 ) -> None:
-    newer = make_bundle([("onnx", "waveform", "fp32")], schema=3)
-    refused("manifest schema 3", "package", "web", newer, "--out", tmp_path / "out")
+    newer = make_bundle([("onnx", "waveform", "fp32")], schema=4)
+    refused("manifest schema 4", "package", "web", newer, "--out", tmp_path / "out")
     nothing_written()
 
 
@@ -139,7 +139,7 @@ def test_names_that_lead_out_of_the_project_are_refused(
     manifest["files"][inside] = manifest["files"]["emotion-waveform-fp32.onnx"]
     manifest["artifacts"][0]["path"] = inside
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    refused("is no plain name", "package", "web", folder, "--out", tmp_path / "out")
+    refused("no path inside the bundle", "package", "web", folder, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -280,5 +280,5 @@ def test_it_serves_until_it_is_told_to_end_and_leaves_nothing(
         process.send_signal(how)
         rest, faults = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert (faults, rest.splitlines()[-1]) == ("", "Ended.")
+    assert (faults, rest.splitlines()[-1]) == ("", "Stopped.")
     assert list((tmp_path / "temporary").iterdir()) == []

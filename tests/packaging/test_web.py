@@ -61,7 +61,7 @@ def test_the_settings_are_those_that_package_rewrites() -> None:
 def test_the_model_folder_is_a_bundle_that_a_browser_runs() -> None:
     bundle = open_bundle(MODEL)
     assert bundle.artifact("onnx", "waveform").path.is_file()
-    listed = {MANIFEST, *bundle.manifest["files"]}
+    listed = {MANIFEST, *bundle.manifest.files}
     assert {path.relative_to(MODEL).as_posix() for path in MODEL.rglob("*") if path.is_file()} == listed
     assert bundle.golden().output.std(axis=0).min() > 0.3
 
@@ -80,7 +80,7 @@ def test_the_model_answers_its_golden_vectors_here_too() -> None:
 
 
 def test_no_source_names_the_models_files() -> None:
-    names = [path for path in open_bundle(MODEL).manifest["files"] if "." in path]
+    names = [path for path in open_bundle(MODEL).manifest.files if "." in path]
     names = [name for name in names if name != "golden.safetensors"]
     sources = [*SOURCES, *(WEB / "tests").rglob("*.ts"), WEB / "index.html", WEB / "vite.config.ts"]
     artifacts = [name for name in names if name.endswith(".onnx")]

@@ -1,9 +1,9 @@
 import Foundation
 
-/// What a model folder says of itself: `manifest.json`, schema 2.
+/// What a model folder says of itself: `manifest.json`, schema 3.
 public struct Manifest: Decodable, Equatable, Sendable {
     /// The schema that this version reads.
-    public static let schema = 2
+    public static let schema = 3
     static let fileName = "manifest.json"
 
     /// One exported model: a file or, for Core ML packages, a folder.

@@ -28,13 +28,13 @@ final class ModelFolderTests: XCTestCase {
 
     func testANewerSchema() async throws {
         // A newer manifest may look quite different; it is its schema that counts.
-        let error = await fault(try Support.folder(changes: ["schema": 3, "spec": "elsewhere"]))
+        let error = await fault(try Support.folder(changes: ["schema": 4, "spec": "elsewhere"]))
         guard case .newerSchema(let text)? = error else { return XCTFail("\(String(describing: error))") }
         XCTAssertTrue(text.contains("update the app"), text)
     }
 
     func testAnOlderSchema() async throws {
-        let error = await fault(try Support.folder(changes: ["schema": 1]))
+        let error = await fault(try Support.folder(changes: ["schema": 2]))
         guard case .damaged? = error else { return XCTFail("\(String(describing: error))") }
     }
 
@@ -81,7 +81,7 @@ final class ModelFolderTests: XCTestCase {
 
     func testDamagedManifests() async throws {
         let url = try Support.folder()
-        for text in ["", "{", "[]", "{\"schema\": \"2\"}", "{\"schema\": 2}", "{\"schema\": 2, \"spec\": {}}"] {
+        for text in ["", "{", "[]", "{\"schema\": \"3\"}", "{\"schema\": 3}", "{\"schema\": 3, \"spec\": {}}"] {
             try Data(text.utf8).write(to: url.appendingPathComponent("manifest.json"))
             let error = await fault(url)
             guard case .damaged? = error else { return XCTFail("\(text): \(String(describing: error))") }

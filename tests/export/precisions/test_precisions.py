@@ -78,22 +78,24 @@ def test_what_a_format_promises_is_made_or_said_to_have_failed(bundle: Bundle) -
         for name in {artifact.format for artifact in bundle.artifacts}
         for precision in get_format(name).precisions_of("spectrogram")
     }
-    assert bundle.manifest["failed"] == {}
+    assert bundle.manifest.failed == {}
     assert {artifact.label for artifact in bundle.artifacts} == promised
     assert len(promised) > len(format_names())
 
 
 def test_the_manifest_says_of_each_artifact_why_it_was_refused_or_that_it_was_not(bundle: Bundle) -> None:
-    refused = bundle.manifest["refused"]
-    for entry in bundle.manifest["artifacts"]:
-        label = f"{entry['format']} spectrogram {entry['precision']}"
-        reason = entry["parity"]["reason"] or entry["accuracy"]["reason"]
+    refused = bundle.manifest.refused
+    for entry in bundle.manifest.artifacts:
+        label, accuracy = entry.label, entry.accuracy
+        reason = entry.parity.reason or (accuracy.reason if accuracy else "")
         assert refused.get(label) == (f"{label} is refused: {reason}" if reason else None)
-        if not entry["parity"]["reason"]:
-            lost, most = entry["accuracy"]["loss"]["mean"]["value"], load_targets().loss[entry["precision"]]
-            assert (lost <= most) == (entry["accuracy"]["verdict"] == "pass"), label
+        if not entry.parity.reason:
+            assert accuracy is not None
+            loss = accuracy.loss["mean"].value
+            assert loss is not None
+            assert (loss <= load_targets().loss[entry.precision]) == (accuracy.verdict == "pass"), label
     assert not [label for label in refused if not label.split()[-1].startswith("int8")]
-    assert "MODEL_CARD.md" in bundle.manifest["files"]
+    assert "MODEL_CARD.md" in bundle.manifest.files
 
 
 def test_answers_are_pytorchs_but_for_the_precision(found: Verification) -> None:
@@ -265,5 +267,5 @@ def test_the_same_conversion_is_written_as_the_same_bytes(
 
 
 def test_the_manifest_says_whose_bytes_vary(bundle: Bundle) -> None:
-    varying = {entry["format"] for entry in bundle.manifest["artifacts"] if entry["varies"]}
+    varying = {entry.format for entry in bundle.manifest.artifacts if entry.varies}
     assert varying == {"ort"} & {artifact.format for artifact in bundle.artifacts}

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
+from support import write_manifest
 
-from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.accuracy import measure_accuracy, predict_split
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
+from sentio_mobile.bundle.manifest import ArtifactEntry
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.cli import main
@@ -53,16 +54,13 @@ UNTOUCHED: dict[tuple[str, Precision], tuple[str, str]] = {
 
 def rehash(folder: Path) -> Bundle:
     """What somebody would do who changes a file and wants the hashes to agree."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    for name, entry in manifest["files"].items():
-        entry["sha256"] = sha256(folder / name)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, json.loads((folder / "manifest.json").read_text()))
     return open_bundle(folder)
 
 
-def entries(bundle: Bundle) -> dict[str, dict[str, Any]]:
-    """What the manifest says of each artifact."""
-    return {a.label: entry for a, entry in zip(bundle.artifacts, bundle.manifest["artifacts"], strict=True)}
+def entries(bundle: Bundle) -> dict[str, ArtifactEntry]:
+    """The manifest's entry of each artifact."""
+    return {entry.label: entry for entry in bundle.manifest.artifacts}
 
 
 def sentio(*arguments: object) -> Result:
@@ -119,7 +117,7 @@ def test_ranges_of_other_sounds_are_found(
     (judged,) = run_gates([artifact], swapped.loaded, golden=swapped.golden, data=None, progress=NoProgress())
     assert judged.refusal == judged.parity.reason
     assert judged.refusal.startswith("differs from PyTorch by ")
-    assert judged.parity.max_diff > 2 * entries(bundle)[artifact.label]["parity"]["max_diff"]
+    assert judged.parity.max_diff > 2 * entries(bundle)[artifact.label].parity.max_diff
 
 
 def test_a_wrong_front_end_costs_the_artifact_that_has_it_and_no_other(
@@ -253,8 +251,8 @@ def test_a_weight_of_another_size_is_refused_by_its_hash_and_found_by_its_answer
         rehash(copy)
     found = {result.label: result for result in verify(open_bundle(copy)).results}
     for label, entry in entries(bundle).items():
-        before, after = entry["parity"], to_plain(found[label])
-        assert (before["verdict"], after["verdict"]) == ("pass", "fail") if label in spoilt else before == after
+        before, after = entry.parity, found[label]
+        assert (before.verdict, after.verdict) == ("pass", "fail") if label in spoilt else before == after
 
 
 def remove(place: Path) -> None:
@@ -287,11 +285,11 @@ def test_a_refused_artifact_costs_status_3_and_is_left_out_unless_it_is_forced(
     assert "refused: onnx spectrogram int8 is refused: differs from PyTorch by " in result.stderr
     assert "Refused artifacts are in the bundle" in result.stderr
     forced = open_bundle(tmp_path / "forced")
-    assert {label: entry["parity"]["verdict"] for label, entry in entries(forced).items()} == {
+    assert {label: entry.parity.verdict for label, entry in entries(forced).items()} == {
         "onnx spectrogram fp32": "pass",
         "onnx spectrogram int8": "fail",
     }
-    assert list(forced.manifest["refused"]) == ["onnx spectrogram int8"]
+    assert list(forced.manifest.refused) == ["onnx spectrogram int8"]
     assert not verify(forced).passed
 
     def convert(checkpoint: Path, job: ConversionJob, *, folder: Path, **_: object) -> ConversionResult:
@@ -305,7 +303,7 @@ def test_a_refused_artifact_costs_status_3_and_is_left_out_unless_it_is_forced(
     assert "left out; --force keeps them" in result.stderr
     assert list(entries(made := open_bundle(tmp_path / "bundle"))) == ["onnx spectrogram fp32"]
     assert not list((tmp_path / "bundle").glob("*int8*"))
-    assert made.manifest["refused"] == forced.manifest["refused"]
+    assert made.manifest.refused == forced.manifest.refused
     assert verify(made).passed
     result = sentio("export", *wanted, "--precision", "int8", "--out", tmp_path / "none")
     assert result.exit_code == 3

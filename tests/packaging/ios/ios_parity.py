@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256, write_json
 from sentio_mobile._internal.records import replace, to_plain
+from sentio_mobile.bundle.manifest import SCHEMA
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.predictor import Predictor
 from sentio_mobile.spec import AudioSpec, ModelSpec, Uncertainty
@@ -60,7 +61,7 @@ def lay_out(folder: Path, inside: str) -> None:
         sound(case).tofile(place / "pcm.raw")
         artifact = {"format": "fake", "precision": "fp32", "form": "waveform", "path": "model.fake", "parity": None}
         manifest = {
-            "schema": 2,
+            "schema": SCHEMA,
             **{"name": "none", "release": "1", "licence": "none", "spec": case.spec.to_dict()},
             **{"artifacts": [artifact], "files": {"model.fake": {"sha256": sha256(place / "model.fake"), "bytes": 4}}},
         }

@@ -7,7 +7,7 @@
 import { Damaged, NewerSchema, NoArtifact } from "./errors.ts";
 
 /** The schema of manifests that this SDK reads. */
-export const SCHEMA = 2;
+export const SCHEMA = 3;
 
 /** Name of the manifest in a model folder. */
 export const MANIFEST = "manifest.json";

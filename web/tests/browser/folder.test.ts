@@ -41,8 +41,8 @@ const faults: [what: string, falsified: Falsified, said: RegExp][] = [
   ],
   [
     "a manifest of a newer schema",
-    { "sentio/manifest.json": changed((m) => (m.schema = 3)) },
-    /manifest\.json: has schema 3, this app reads 2; update the app/,
+    { "sentio/manifest.json": changed((m) => (m.schema = 4)) },
+    /manifest\.json: has schema 4, this app reads 3; update the app/,
   ],
   ["a model file that is missing", { [`sentio/${ARTIFACT}`]: null }, /\.onnx: is missing from the model folder \(status 404\)/],
   ["a model folder that is missing", { "sentio/manifest.json": null }, /manifest\.json: is missing from the model folder/],

@@ -114,7 +114,7 @@ test("errors have their types, and a closed model says so", { skip: noBrowser },
     return [
       await said(() => SentioModel.open("nowhere")),
       await said(() => SentioModel.open(folder("{"))),
-      await said(() => SentioModel.open(folder(text.replace('"schema": 2', '"schema": 9')))),
+      await said(() => SentioModel.open(folder(text.replace('"schema": 3', '"schema": 9')))),
       await said(() => SentioModel.open(folder(text.replace('"form": "waveform"', '"form": "spectrogram"')))),
       await said(() => SentioModel.open(folder(text, "another model"))),
       await said(() => SentioModel.open("sentio", { signal: AbortSignal.abort() })),

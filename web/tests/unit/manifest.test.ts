@@ -63,10 +63,10 @@ test("uncertainty and pooling are read", () => {
 
 test("a newer schema is told apart from a damaged one", () => {
   assert.throws(
-    () => parseManifest(changed((m) => (m.schema = 3))),
-    (error) => error instanceof NewerSchema && /schema 3.*update the app/.test(error.message),
+    () => parseManifest(changed((m) => (m.schema = 4))),
+    (error) => error instanceof NewerSchema && /schema 4.*update the app/.test(error.message),
   );
-  assert.throws(() => parseManifest(changed((m) => (m.schema = 1))), Damaged);
+  assert.throws(() => parseManifest(changed((m) => (m.schema = 2))), Damaged);
   assert.throws(() => parseManifest(changed((m) => delete m.schema)), Damaged);
 });
 

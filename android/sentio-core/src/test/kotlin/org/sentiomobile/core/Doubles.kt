@@ -44,7 +44,7 @@ internal fun manifestOf(
     shortClip: String = "silence",
     uncertainty: Map<String, Any>? = null,
     pooling: String? = null,
-    schema: Int = 2,
+    schema: Int = 3,
 ): Map<String, Any?> = linkedMapOf(
     "schema" to schema,
     "name" to "emotion",

@@ -29,7 +29,7 @@ public data class Manifest(
 
     internal companion object {
         const val FILE = "manifest.json"
-        const val SCHEMA = 2
+        const val SCHEMA = 3
 
         /**
          * Read a manifest.
