@@ -52,7 +52,7 @@ def train_baselines(
         progress.advance()
     progress.finish()
     models = (_mean_label(data), *regressors, _train_crnn(data, work, seed, progress))
-    return [replace(model, training_data=to_plain(data.origin), is_baseline=True) for model in models]
+    return [replace(model, training_data=data.origin, is_baseline=True) for model in models]
 
 
 def _mean_label(data: PreparedData) -> EvaluatedModel:

@@ -42,7 +42,7 @@ def constant(name: str, data: PreparedData, values: tuple[float, float] = (0.2, 
         audio=data.audio,
         predict_clips=answer,
         predict_log_mels=answer,
-        training_data=to_plain(data.origin),
+        training_data=data.origin,
     )
 
 
