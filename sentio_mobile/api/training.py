@@ -11,7 +11,6 @@ from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
-    from sentio_mobile.data.gan_samples import GanSamples
     from sentio_mobile.data.prepared import PreparedData
     from sentio_mobile.distill.config import DistillRecipe
     from sentio_mobile.models.checkpoint import Checkpoint
@@ -234,7 +233,7 @@ def distill(
     Raises:
         RecipeError: There is no such recipe, a setting is wrong, or it names a block that a model does not have.
         DataError: Music was prepared for another front end than the teacher's, or holds validation or test songs.
-        TrainingError: Too few songs, a loss that is not finite, or a loss term that teaches nothing.
+        TrainingError: Too few songs, a loss that is not finite, or a loss term that has no effect.
         OutputError: `out` exists, or cannot be written.
     """
     from sentio_mobile._internal.files import require_free
@@ -248,24 +247,23 @@ def distill(
         raise InputError("pseudo-labels are for music without labels: give its prepared folder as unlabelled, too")
     settings = load_recipe(DistillRecipe, recipe, "distill") if isinstance(recipe, str) else recipe
     songs = to_data(data)
-    extra: list[PreparedData | GanSamples] = [to_data(folder) for folder in unlabelled]
-    extra += [open_gan_samples(Path(folder)) for folder in gan_samples]
-    weakly_labelled = to_weak_labels(weak_labels)
+    music = tuple(to_data(folder) for folder in unlabelled)
+    samples = tuple(open_gan_samples(Path(folder)) for folder in gan_samples)
+    weakly_labelled = tuple(to_weak_labels(weak_labels))
     predictions = None if pseudo_labels is None else read_pseudo_labels(Path(pseudo_labels))
     loaded = to_checkpoint(teacher)
     # Lightning takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.distill.distill import distill as distill_student
+    from sentio_mobile.training.sources import ExtraData
 
     return distill_student(
         loaded,
         songs,
         recipe=settings,
         out=Path(out),
-        progress=progress,
-        overwrite=overwrite,
-        extra=extra,
+        extra=ExtraData(unlabelled=music, gan_samples=samples, pseudo_labels=predictions, weak_labels=weakly_labelled),
         cache=None if cache is None else Path(cache),
         convert=convert,
-        answers=predictions,
-        sides=weakly_labelled,
+        overwrite=overwrite,
+        progress=progress,
     )

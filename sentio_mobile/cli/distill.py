@@ -121,8 +121,8 @@ def distill(
 
 def _terms_off(recipe: Mapping[str, object]) -> list[str]:
     """Loss terms that the recipe asked for and the teacher could not give."""
-    plan = recipe.get("plan")
-    return list(map(str, plan["off"])) if isinstance(plan, dict) else []
+    mapping = recipe.get("layer_mapping")
+    return list(map(str, mapping["unavailable"])) if isinstance(mapping, dict) else []
 
 
 def _finetune(
@@ -137,22 +137,31 @@ def _finetune(
     from sentio_mobile._internal.files import require_free
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import show_evaluation
-    from sentio_mobile.data.gan_samples import GanSamples, open_gan_samples
-    from sentio_mobile.data.prepared import PreparedData, open_data
+    from sentio_mobile.data.gan_samples import open_gan_samples
+    from sentio_mobile.data.prepared import open_data
     from sentio_mobile.distill.config import QatRecipe
     from sentio_mobile.recipes import load_recipe
 
     require_free(out, force)
     settings = load_recipe(QatRecipe, recipe, "distill/qat")
     songs = open_data(data_folder)
-    extra: list[PreparedData | GanSamples] = [open_data(folder) for folder in unlabelled]
-    extra += [open_gan_samples(folder) for folder in gan_samples]
+    music = tuple(open_data(folder) for folder in unlabelled)
+    samples = tuple(open_gan_samples(folder) for folder in gan_samples)
     from sentio_mobile.distill.qat import finetune
     from sentio_mobile.models.checkpoint import Checkpoint
+    from sentio_mobile.training.sources import ExtraData
 
     loaded = Checkpoint.load(student)
     with ProgressBars() as progress:
-        finetuned = finetune(loaded, songs, recipe=settings, out=out, progress=progress, overwrite=force, extra=extra)
+        finetuned = finetune(
+            loaded,
+            songs,
+            recipe=settings,
+            out=out,
+            extra=ExtraData(unlabelled=music, gan_samples=samples),
+            overwrite=force,
+            progress=progress,
+        )
     evaluation = finetuned.evaluation
     show_evaluation("before", evaluation.teacher.test if evaluation.teacher else None)
     show_evaluation("after, fp32", evaluation.test)

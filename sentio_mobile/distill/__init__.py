@@ -1,1 +1,1 @@
-"""Passing on what a teacher knows to a student that fits a phone."""
+"""Knowledge distillation: training a student that fits a phone from a teacher's predictions, features and attention."""

@@ -1,34 +1,29 @@
-"""Teach a student what a teacher knows. The teacher is a checkpoint; how it came to be is no matter here."""
+"""Distill a teacher, given as a checkpoint, into a student."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import lightning
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import replace as replace_fields
-from sentio_mobile._internal.records import to_plain
-from sentio_mobile.data.gan_samples import GanSamples
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.data.pseudo_labels import PseudoLabels
-from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.layer_mapping import map_layers
 from sentio_mobile.distill.objective import Distillation
-from sentio_mobile.distill.student_evaluation import evaluate_student
-from sentio_mobile.distill.teacher_outputs import cached_outputs, fill_cache, online_teacher
+from sentio_mobile.distill.teacher_outputs import TeacherOutputs, cached_outputs, fill_cache, online_teacher
 from sentio_mobile.errors import DataError
+from sentio_mobile.metrics.agreement import retention
 from sentio_mobile.metrics.conformal import with_uncertainty
+from sentio_mobile.metrics.evaluation import Evaluation, TeacherEvaluation, evaluate
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.datamodule import TrainingClips
-from sentio_mobile.training.extra_data import extra_sources, weakly_labelled_sources
-from sentio_mobile.training.fit import fit
-from sentio_mobile.training.sources import ExtraData
+from sentio_mobile.training.fit import fit, predict
+from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
 
 
 def distill(
@@ -37,60 +32,63 @@ def distill(
     *,
     recipe: DistillRecipe,
     out: Path,
-    progress: Progress | None = None,
-    overwrite: bool = False,
-    extra: Sequence[PreparedData | GanSamples] = (),
+    extra: ExtraData = NO_EXTRA_DATA,
     cache: Path | None = None,
     convert: bool = False,
-    answers: PseudoLabels | None = None,
-    sides: Sequence[tuple[PreparedData, WeakLabels]] = (),
+    overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> Checkpoint:
     """Distill, keep the best epoch by validation CCC, compare with the teacher on the test songs, and save.
 
-    A run that was killed goes on from its last epoch when it is started again with the same recipe, data and `out`.
+    An interrupted run continues after its last epoch when it is started again with the same recipe, data and `out`.
 
     Args:
-        teacher: the teacher's checkpoint.
-        data: prepared songs.
-        recipe: the student, its schedule, and the shares of the loss.
-        out: the checkpoint folder to write.
-        progress: shown step by step.
-        overwrite: an existing `out` gives way.
-        extra: music without labels, and made-up clips: the student learns from what the teacher says of them.
-        cache: folder where the teacher's signals are kept for other runs; by default they are deleted in the end.
-        convert: whether the teacher may hear the songs through a normalization or a picture of its own.
-        answers: what another teacher, which need be no network, says of the music without labels; the student takes
-            that for labels.
-        sides: music without labels of which is known on which side of neutral it is.
+        teacher: The teacher.
+        data: Prepared songs.
+        recipe: The student, the training schedule, and the weights of the loss terms.
+        out: The checkpoint folder to write.
+        extra: Music without labels and GAN samples, for which the student learns the teacher's predictions;
+            pseudo-labels for that music; and music with weak labels.
+        cache: Folder where the teacher's outputs are kept for other runs. They are deleted by default.
+        convert: Whether the teacher may use its own normalization and image size.
+        overwrite: Whether an existing `out` is replaced.
+        progress: Told of each step.
+
+    Returns:
+        The student's checkpoint, with its evaluation, the teacher's, and the retention.
 
     Raises:
-        DataError: songs or extra clips were prepared for another front end than the teacher's, or extra music holds
+        DataError: Songs or extra data were prepared for another front end than the teacher's, or extra music contains
             validation or test songs.
-        RecipeError: the recipe names a block that student or teacher does not have.
-        TrainingError: too few songs, a loss that is not finite, or a term of it that teaches nothing.
+        RecipeError: The recipe names a block that the student or the teacher does not have.
+        TrainingError: There are too few songs, the loss is not finite, or one of its terms has no effect.
         OutputError: `out` or the cache cannot be written.
     """
     _require_same_front_end(teacher.spec.audio, data, convert)
-    shown = progress or NoProgress()
-    audio = replace_fields(data.audio, image_size=recipe.image_size or data.audio.image_size)
+    progress = progress or NoProgress()
+    audio = replace(data.audio, image_size=recipe.image_size or data.audio.image_size)
     spec = spec_of(recipe.model, audio)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)
     teacher.model.eval()
-    plan = map_layers(teacher.model, model, recipe.features, recipe.attention)
-    extras = ExtraData(
-        material=(*extra_sources(data, extra, answers), *weakly_labelled_sources(data, sides)), views=recipe.views
-    )
-    kept = cache or out.with_name(f"{out.name}.signals")
-    source = online_teacher(teacher, plan.signals, plan.grid)
+    mapping = map_layers(teacher.model, model, features=recipe.features, attention=recipe.attention)
+    sources = TrainingSources(extra=extra.sources(data), views=recipe.views)
+    cache_folder = cache or out.with_name(f"{out.name}.teacher-outputs")
+    outputs: TeacherOutputs = online_teacher(teacher, mapping)
     if recipe.views:
-        clips = TrainingClips(data, recipe.training, extras)
-        signals = fill_cache(teacher, clips, names=plan.signals, grid=plan.grid, folder=kept, progress=shown)
-        extras, source = replace_fields(extras, signals=signals), cached_outputs
-    # Again, for loaders draw too: projections start alike, whether the teacher was asked now, before, or not yet.
+        clips = TrainingClips(data, recipe.training, sources)
+        filled = fill_cache(teacher, clips, mapping=mapping, folder=cache_folder, progress=progress)
+        sources, outputs = replace(sources, teacher_outputs=filled), cached_outputs
+    # Data loaders draw random numbers. Seeding again makes the projections independent of whether the cache was filled.
     lightning.seed_everything(recipe.training.seed, verbose=False)
     objective = Distillation(
-        plan, model, teacher.model, recipe, source, weights_digest(teacher.model), extras.has_sides
+        mapping,
+        student=model,
+        teacher=teacher.model,
+        recipe=recipe,
+        outputs=outputs,
+        teacher_digest=weights_digest(teacher.model),
+        has_weak_labels=sources.has_weak_labels,
     )
     work = out.with_name(f"{out.name}.training")
     history = fit(
@@ -100,34 +98,62 @@ def distill(
         settings=recipe.training,
         objective=objective,
         work=work,
-        progress=shown,
+        progress=progress,
         what="distilling the student",
-        extras=extras,
+        sources=sources,
     )
-    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), teacher, data, recipe.training.seed)
+    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), teacher, data=data, seed=recipe.training.seed)
     spec, evaluation = with_uncertainty(spec, evaluation)
-    made_by = {**to_plain(recipe), "plan": to_plain(plan), "extra_clips": [len(songs) for songs in extras.material]}
-    made_by["answers"] = None if answers is None else answers.digest
+    details = {
+        **to_plain(recipe),
+        "layer_mapping": to_plain(mapping),
+        "extra_clips": [len(source) for source in sources.extra],
+        "pseudo_labels": None if extra.pseudo_labels is None else extra.pseudo_labels.digest,
+    }
     checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=to_plain(data.origin)
+        model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin
     )
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)
     if recipe.views and cache is None:
-        shutil.rmtree(kept)
+        shutil.rmtree(cache_folder)
     return checkpoint
 
 
-def _require_same_front_end(audio: AudioSpec, data: PreparedData, convert: bool) -> None:
-    ours, theirs = data.audio.to_dict(), audio.to_dict()
-    differing = [name for name in ours if ours[name] != theirs[name]]
+def evaluate_student(student: Checkpoint, teacher: Checkpoint, *, data: PreparedData, seed: int) -> Evaluation:
+    """Evaluate a student on validation and test songs, and its teacher on the test songs.
+
+    Args:
+        student: The student.
+        teacher: Its teacher.
+        data: Prepared songs.
+        seed: Random seed for the bootstrap.
+    """
+    val, test = data.split("val"), data.split("test")
+    student_test = predict(student.model, student.spec, data, "test")
+    teacher_test = predict(teacher.model.cpu(), teacher.spec, data, "test")
+    return Evaluation(
+        val=evaluate(val.song_ids, val.labels, predict(student.model, student.spec, data, "val"), seed),
+        test=evaluate(test.song_ids, test.labels, student_test, seed),
+        retention=retention(test.labels, student_test, teacher_test, seed),
+        teacher=TeacherEvaluation(
+            test=evaluate(test.song_ids, test.labels, teacher_test, seed),
+            spec=teacher.spec,
+            parameters=sum(p.numel() for p in teacher.model.parameters()),
+            history=teacher.history,
+            data=teacher.data,
+        ),
+    )
+
+
+def _require_same_front_end(teacher_audio: AudioSpec, data: PreparedData, convert: bool) -> None:
+    prepared, teacher = data.audio.to_dict(), teacher_audio.to_dict()
+    differing = [name for name in prepared if prepared[name] != teacher[name]]
     if not differing:
         return
-    words = "; ".join(f"{name} {theirs[name]} and not {ours[name]}" for name in differing)
-    if audio.log_mel != data.audio.log_mel:
-        raise DataError(f"{data.folder}: was prepared for another front end than the teacher's, which has {words}")
+    differences = "; ".join(f"{name} {teacher[name]} and not {prepared[name]}" for name in differing)
+    message = f"{data.folder}: was prepared for another front end than the teacher's, which has {differences}"
+    if teacher_audio.log_mel != data.audio.log_mel:
+        raise DataError(message)
     if not convert:
-        raise DataError(
-            f"{data.folder}: was prepared for another front end than the teacher's, which has {words}; --convert gives "
-            "the teacher its own, and the student that of the data"
-        )
+        raise DataError(f"{message}; --convert gives the teacher its own, and the student that of the data")

@@ -1,4 +1,4 @@
-"""The terms of the distillation loss, each for one batch, each 0 where student and teacher agree."""
+"""Loss terms of distillation for one batch. Each is 0 where student and teacher agree."""
 
 from __future__ import annotations
 
@@ -7,75 +7,95 @@ from typing import Literal
 import torch
 from torch.nn.functional import kl_div, layer_norm, mse_loss
 
-_MOST = 1 - 1e-5
-"""Answers are kept inside this before their tanh is undone; float32 has no finite inverse of 1."""
+_MAX_PREDICTION = 1 - 1e-5
+"""Predictions are clipped to this before the inverse of tanh, which is infinite at 1."""
 
 
-def tempered(answers: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Answers as they would be at another temperature: T tanh(z / T), z being what the last tanh was given.
+def tempered(predictions: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Predictions at another temperature: T tanh(z / T), where z is the input of the network's last tanh.
 
-    Hinton, Vinyals & Dean (2015) divide logits by T before their softmax. Dividing a regression's answers by T would
-    change nothing: with the factor T^2 of their section 2, T falls out of a squared error. What corresponds is to
-    divide what goes into the tanh. At T = 1 these are the answers. As T grows they become z itself, as in their
-    section 2.1 distillation becomes the matching of logits: differences between strong emotions, which the tanh presses
-    together and whose gradients it takes away, count like those between mild ones. The factor T keeps the slope at 0,
-    and takes the place of their T^2.
+    Hinton, Vinyals & Dean (2015) divide logits by T before the softmax. Dividing the predictions of a regression by T
+    would change nothing: with the factor T^2 of their section 2, T cancels out of a squared error. The counterpart for
+    a regression is to divide the input of the tanh. At T = 1 this gives the predictions. As T grows, it approaches z,
+    just as distillation approaches the matching of logits in their section 2.1: differences between strong emotions,
+    which the tanh compresses and whose gradients it diminishes, count as much as those between mild ones. The factor T
+    keeps the slope at 0, and replaces their T^2.
 
     Args:
-        answers: in [-1, 1], of any shape.
-        temperature: 1 or more.
+        predictions: Predictions in [-1, 1], of any shape.
+        temperature: T, 1 or more.
     """
     if temperature == 1:
-        return answers
-    return temperature * torch.tanh(torch.atanh(answers.clamp(-_MOST, _MOST)) / temperature)
+        return predictions
+    logits = torch.atanh(predictions.clamp(-_MAX_PREDICTION, _MAX_PREDICTION))
+    return temperature * torch.tanh(logits / temperature)
 
 
-def feature_loss(projected: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
-    """Mean squared error to the teacher's tokens, each standardized over its width.
+def feature_loss(projected: torch.Tensor, teacher_features: torch.Tensor) -> torch.Tensor:
+    """Mean squared error to the teacher's standardized tokens.
 
-    Without standardization a few large channels of a transformer are all that counts (Wei et al. 2022, section 3,
+    Without standardization, a few large channels of a transformer would dominate the loss (Wei et al. 2022, section 3,
     "feature whitening").
 
     Args:
-        projected: the student's tokens in the teacher's width [batch, tokens, width].
-        taught: `standardized` tokens of the teacher [batch, tokens, width].
+        projected: The student's tokens, projected to the teacher's width [batch, tokens, width].
+        teacher_features: The teacher's tokens, `standardized` [batch, tokens, width].
     """
-    return mse_loss(projected, taught)
+    return mse_loss(projected, teacher_features)
 
 
 def standardized(features: torch.Tensor) -> torch.Tensor:
-    """Each token [..., width] with mean 0 and variance 1 over its width."""
+    """Scale each token [..., width] to mean 0 and variance 1 over its width."""
     return layer_norm(features, features.shape[-1:])
 
 
-def attention_loss(attention: torch.Tensor, taught: torch.Tensor, kind: Literal["kl", "mse"]) -> torch.Tensor:
-    """How far each token's distribution over tokens is from the teacher's, in the mean over tokens.
+def attention_loss(
+    attention: torch.Tensor, teacher_attention: torch.Tensor, kind: Literal["kl", "mse"]
+) -> torch.Tensor:
+    """Distance between the attention distributions of student and teacher, averaged over tokens.
 
-    Squares are summed over the tokens that are looked at, not averaged: their mean is of the order of one over the
-    square of the number of tokens, too small to teach anything.
+    Squared errors are summed over the attended tokens and not averaged: their mean is of the order of one over the
+    squared number of tokens, which is too small to have an effect.
 
     Args:
-        attention: the student's [batch, tokens, tokens]; rows sum to 1.
-        taught: the teacher's, between the same tokens.
-        kind: `kl`, the divergence of the student's from the teacher's in nats, or `mse`.
+        attention: The student's attention [batch, tokens, tokens]; rows sum to 1.
+        teacher_attention: The teacher's attention between the same tokens.
+        kind: `kl` for the Kullback-Leibler divergence from the student's to the teacher's distribution in nats, or
+            `mse` for squared errors.
     """
     if kind == "mse":
-        return (attention - taught).square().sum(dim=-1).mean()
+        return (attention - teacher_attention).square().sum(dim=-1).mean()
     rows = attention.shape[0] * attention.shape[1]
-    return kl_div(attention.clamp_min(1e-8).log(), taught, reduction="sum") / rows
+    return kl_div(attention.clamp_min(1e-8).log(), teacher_attention, reduction="sum") / rows
 
 
-def gather_attention(attention: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
-    """Attention [batch, all, all] between the tokens in `places` [batch, tokens] alone; rows sum to 1 again."""
-    if places is None:
+def gather_attention(attention: torch.Tensor, indices: torch.Tensor | None) -> torch.Tensor:
+    """Restrict attention to some tokens, and normalize its rows to a sum of 1 again.
+
+    Args:
+        attention: Attention [batch, all tokens, all tokens].
+        indices: Indices of the tokens [batch, tokens]; None for all tokens.
+
+    Returns:
+        Attention [batch, tokens, tokens].
+    """
+    if indices is None:
         return attention
-    rows = attention.gather(1, places[:, :, None].expand(-1, -1, attention.shape[2]))
-    kept = rows.gather(2, places[:, None, :].expand(-1, places.shape[1], -1))
-    return kept / kept.sum(dim=-1, keepdim=True).clamp_min(1e-8)
+    rows = attention.gather(1, indices[:, :, None].expand(-1, -1, attention.shape[2]))
+    selected = rows.gather(2, indices[:, None, :].expand(-1, indices.shape[1], -1))
+    return selected / selected.sum(dim=-1, keepdim=True).clamp_min(1e-8)
 
 
-def gather_tokens(features: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
-    """Features [batch, all, width] of the tokens in `places` [batch, tokens]."""
-    if places is None:
+def gather_tokens(features: torch.Tensor, indices: torch.Tensor | None) -> torch.Tensor:
+    """Select some tokens.
+
+    Args:
+        features: Tokens [batch, all tokens, width].
+        indices: Indices of the tokens [batch, tokens]; None for all tokens.
+
+    Returns:
+        Tokens [batch, tokens, width].
+    """
+    if indices is None:
         return features
-    return features.gather(1, places[:, :, None].expand(-1, -1, features.shape[2]))
+    return features.gather(1, indices[:, :, None].expand(-1, -1, features.shape[2]))

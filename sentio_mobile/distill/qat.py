@@ -1,27 +1,27 @@
-"""Quantization-aware finetuning: a student learns to answer in 8 bits as it does in 32.
+"""Quantization-aware training: finetuning a student so that it predicts in int8 what it predicted in fp32.
 
-It is its own teacher: no label is needed, and music without any helps.
+This is self-distillation. The student is its own teacher, so no labels are needed, and music without labels helps.
 """
 
 from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import lightning
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.nn.functional import mse_loss
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import replace as replace_fields
-from sentio_mobile._internal.records import to_plain
-from sentio_mobile.data.gan_samples import GanSamples
+from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.distill.config import QatRecipe
-from sentio_mobile.distill.self_distillation import SelfDistillation
-from sentio_mobile.distill.student_evaluation import evaluate_student
+from sentio_mobile.distill.distill import evaluate_student
 from sentio_mobile.errors import CheckpointError, DataError
 from sentio_mobile.metrics.conformal import with_uncertainty
 from sentio_mobile.metrics.evaluation import QuantizationError, evaluate
@@ -30,9 +30,36 @@ from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import settings_of
 from sentio_mobile.quantization.fake_quant import fake_quantize, observing_ranges
-from sentio_mobile.training.extra_data import extra_sources
+from sentio_mobile.training.datamodule import Batch
 from sentio_mobile.training.fit import fit, predict
-from sentio_mobile.training.sources import ExtraData
+from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
+
+
+class SelfDistillation:
+    """Squared error to the predictions of the original student, with fake quantization (`int8`) and without (`fp32`).
+
+    Without the second term the weights would be right only when rounded, and other precisions would lose accuracy.
+
+    Args:
+        folded: The network without fake quantization; it shares its weights with the one that is trained.
+        original: The student before finetuning, in evaluation mode; it is not changed.
+        recipe: The weight of the second term.
+    """
+
+    def __init__(self, folded: nn.Module, original: nn.Module, recipe: QatRecipe) -> None:
+        self._folded, self._original = folded, original
+        weights = {"int8": 1.0, "fp32": recipe.whole}
+        self.weights: Mapping[str, float] = {name: weight for name, weight in weights.items() if weight > 0}
+        self.signature = f"self-distillation {self.weights} of {weights_digest(original)}"
+
+    def __call__(self, model: nn.Module, images: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
+        """Compute the terms for images [batch, 3, height, width]. Labels are not used."""
+        with torch.no_grad():
+            target = self._original.to(images.device)(images)
+        terms = {"int8": mse_loss(model(images), target)}
+        if "fp32" in self.weights:
+            terms["fp32"] = mse_loss(self._folded(images), target)
+        return {"loss": torch.stack([weight * terms[name] for name, weight in self.weights.items()]).sum(), **terms}
 
 
 def finetune(
@@ -41,90 +68,87 @@ def finetune(
     *,
     recipe: QatRecipe,
     out: Path,
-    progress: Progress | None = None,
+    extra: ExtraData = NO_EXTRA_DATA,
     overwrite: bool = False,
-    extra: Sequence[PreparedData | GanSamples] = (),
+    progress: Progress | None = None,
 ) -> Checkpoint:
-    """Finetune a student with every number of it rounded, and save it; it is exported like any other.
+    """Finetune a student with fake quantization and save it. It is exported like any other student.
 
-    Ranges are measured on the training songs first. A run that was killed goes on from its last epoch.
+    Activation ranges are measured on the training songs first. The epoch that is kept is the one with the best CCC, on
+    validation songs, between the predictions with fake quantization and those of the original student. Labels are used
+    only for the evaluation at the end. An interrupted run continues after its last epoch.
 
     Args:
-        student: with batch normalization and ReLU.
-        data: songs; the epoch that is kept is the one whose rounded answers for the validation songs have the best CCC
-            with the student's own. Labels are not read but in the end, for the evaluation.
-        recipe: the schedule.
-        out: the checkpoint folder to write.
-        progress: shown step by step.
-        overwrite: an existing `out` gives way.
-        extra: more music to answer as before.
+        student: A student with batch normalization and ReLU.
+        data: Prepared songs.
+        recipe: The training schedule.
+        out: The checkpoint folder to write.
+        extra: More music, for which the student also learns its original predictions.
+        overwrite: Whether an existing `out` is replaced.
+        progress: Told of each step.
 
     Returns:
-        The checkpoint. Its evaluation compares it, in 32 bits, with the student that it was; `rounding` has the root
-        mean square by which answers in 8 bits differ from that student's in 32, on validation songs, before and after,
-        and `fake_quantize` the metrics of the answers in 8 bits.
+        The finetuned student. In its evaluation, `teacher` is the original student, `fake_quantized` holds the metrics
+        with fake quantization, and `quantization_error` compares the two on validation songs.
 
     Raises:
-        CheckpointError: it is no such student.
-        DataError: songs were prepared for another front end, or extra music holds validation or test songs.
-        TrainingError: too few songs, or a loss that is not finite.
+        CheckpointError: The checkpoint is not such a student.
+        DataError: Songs were prepared for another front end, or extra music contains validation or test songs.
+        TrainingError: There are too few songs, or the loss is not finite.
         OutputError: `out` cannot be written.
     """
-    settings = _settings_of(student)
+    settings = _student_settings(student)
     if data.audio != student.spec.audio:
         raise DataError(
             f"{data.folder}: was prepared for another front end than the student's; prepare the songs for it"
         )
-    shown, spec = progress or NoProgress(), student.spec
+    progress, spec = progress or NoProgress(), student.spec
     lightning.seed_everything(recipe.training.seed, verbose=False)
-    was = copy.deepcopy(student.model).eval()
-    taught = predict(was, spec, data, "val")
-    network, plain = fake_quantize(was)
+    original = copy.deepcopy(student.model).eval()
+    val_target = predict(original, spec, data, "val")
+    network, folded = fake_quantize(original)
     with observing_ranges(network):
         predict(network.eval(), spec, data, "train")
-    before = _distance(predict(network, spec, data, "val"), taught)
-    chosen_by = _with_answers(data, taught)
-    work, objective = out.with_name(f"{out.name}.training"), SelfDistillation(plain, was, recipe)
-    extras = ExtraData(material=extra_sources(data, extra))
+    error_before = _rms_difference(predict(network, spec, data, "val"), val_target)
+    work = out.with_name(f"{out.name}.training")
     history = fit(
         network.train(),
         spec,
-        data=chosen_by,
+        data=_with_val_labels(data, val_target),
         settings=recipe.training,
-        objective=objective,
+        objective=SelfDistillation(folded, original, recipe),
         work=work,
-        progress=shown,
-        what="finetuning in 8 bits",
-        extras=extras,
+        progress=progress,
+        what="finetuning with fake quantization",
+        sources=TrainingSources(extra=extra.sources(data)),
     )
     model = copy.deepcopy(student.model)
-    unfold_norms(model, plain)
+    unfold_norms(model, folded)
     model.requires_grad_(True).eval()
-    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), student, data, recipe.training.seed)
-    test = data.split("test")
-    answers = predict(network, spec, data, "test")
-    after = _distance(predict(network, spec, data, "val"), taught)
-    evaluation = replace_fields(
+    seed, test = recipe.training.seed, data.split("test")
+    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), student, data=data, seed=seed)
+    error_after = _rms_difference(predict(network, spec, data, "val"), val_target)
+    evaluation = replace(
         evaluation,
-        fake_quantized=evaluate(test.song_ids, test.labels, answers, recipe.training.seed),
-        quantization_error=QuantizationError(before=before, after=after),
+        fake_quantized=evaluate(test.song_ids, test.labels, predict(network, spec, data, "test"), seed),
+        quantization_error=QuantizationError(before=error_before, after=error_after),
     )
     spec, evaluation = with_uncertainty(spec, evaluation)
-    made_by = {
+    details = {
         **to_plain(recipe),
         "model": to_plain(settings),
         "finetuned": student.recipe,
-        "from_weights": weights_digest(was),
+        "from_weights": weights_digest(original),
     }
     checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=to_plain(data.origin)
+        model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin
     )
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)
     return checkpoint
 
 
-def _settings_of(student: Checkpoint) -> MobileViTSettings:
+def _student_settings(student: Checkpoint) -> MobileViTSettings:
     settings = settings_of(student.spec)
     if not isinstance(settings, MobileViTSettings):
         raise CheckpointError(f"--qat finetunes a student, and this checkpoint is a {student.spec.architecture}")
@@ -136,11 +160,11 @@ def _settings_of(student: Checkpoint) -> MobileViTSettings:
     return settings
 
 
-def _with_answers(data: PreparedData, answers: NDArray[np.float32]) -> PreparedData:
-    """The songs, those of validation labelled by what was answered for them before."""
-    val = replace_fields(data.split("val"), labels=answers)
-    return replace_fields(data, splits={**data.splits, "val": val})
+def _with_val_labels(data: PreparedData, labels: NDArray[np.float32]) -> PreparedData:
+    """The same data with other labels [songs, 2] for the validation songs."""
+    val = replace(data.split("val"), labels=labels)
+    return replace(data, splits={**data.splits, "val": val})
 
 
-def _distance(answers: NDArray[np.float32], others: NDArray[np.float32]) -> float:
-    return float(np.sqrt(np.mean(np.square(answers - others))))
+def _rms_difference(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(a - b))))

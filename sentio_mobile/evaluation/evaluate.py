@@ -37,7 +37,7 @@ from sentio_mobile.metrics.evaluation import Bootstrap
 from sentio_mobile.metrics.significance import compare_models
 from sentio_mobile.models.checkpoint import package_versions
 from sentio_mobile.spec import OUTPUTS
-from sentio_mobile.training.datamodule import FEWEST
+from sentio_mobile.training.datamodule import MIN_SONGS
 
 Part = Literal["robustness", "latency"]
 
@@ -110,9 +110,9 @@ def evaluate_models(
     """
     progress = progress or NoProgress()
     split = data.split(options.split)
-    if len(split) < FEWEST:
+    if len(split) < MIN_SONGS:
         raise DataError(
-            f"{data.folder} has {len(split)} {options.split} songs, and a CCC needs at least {FEWEST}; prepare with "
+            f"{data.folder} has {len(split)} {options.split} songs, and a CCC needs at least {MIN_SONGS}; prepare with "
             "other --fractions"
         )
     music = options.music

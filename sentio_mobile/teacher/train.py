@@ -25,10 +25,9 @@ from sentio_mobile.models.registry import build, settings_of, spec_of
 from sentio_mobile.models.vit import ViT
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.teacher.config import TeacherRecipe
-from sentio_mobile.training.extra_data import weakly_labelled_sources
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.objectives import Supervised
-from sentio_mobile.training.sources import ExtraData, GanMixture
+from sentio_mobile.training.sources import ExtraData, GanMixture, TrainingSources
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
 
 
@@ -90,16 +89,16 @@ def train_teacher(
     if backbone is not None:
         _load_backbone(model, backbone)
         first_weights = weights_digest(model)
-    extras = ExtraData(
-        mixture=None if synthetic is None else _mixture(synthetic, data, recipe),
-        material=weakly_labelled_sources(data, sides),
+    sources = TrainingSources(
+        extra=ExtraData(weak_labels=tuple(sides)).sources(data),
+        gan_mixture=None if synthetic is None else _mixture(synthetic, data, recipe),
     )
     work = out.with_name(f"{out.name}.training")
     objective = Supervised(
-        recipe.training.ccc_share, first_weights, recipe.training.weak_labels if extras.has_sides else None
+        recipe.training.ccc_share, first_weights, recipe.training.weak_labels if sources.has_weak_labels else None
     )
     made_by = {**to_plain(recipe), "first_weights": first_weights, "made_up": _made_up(synthetic)}
-    made_by["sides"] = [{"songs": len(songs), "fingerprint": songs.fingerprint} for songs in extras.material]
+    made_by["weak_labels"] = [{"songs": len(songs), "fingerprint": songs.fingerprint} for songs in sources.extra]
     try:
         history = fit(
             model,
@@ -111,7 +110,7 @@ def train_teacher(
             progress=progress or NoProgress(),
             what="training the teacher",
             hardware=hardware,
-            extras=extras,
+            sources=sources,
         )
     except LossError as error:
         if not error.history:
@@ -150,7 +149,11 @@ def _mixture(synthetic: GanSamples, data: PreparedData, recipe: TeacherRecipe) -
             f"{synthetic.folder}: follows another front end than {data.folder} was prepared with; make clips "
             "with a GAN that learnt from these songs"
         )
-    return GanMixture(synthetic, recipe.gan_samples.share, round(recipe.gan_samples.until * recipe.training.epochs))
+    return GanMixture(
+        samples=synthetic,
+        share=recipe.gan_samples.share,
+        epochs=round(recipe.gan_samples.until * recipe.training.epochs),
+    )
 
 
 def _made_up(synthetic: GanSamples | None) -> dict[str, Any] | None:

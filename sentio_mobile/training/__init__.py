@@ -1,1 +1,1 @@
-"""The one way in which every model here is trained, measured and saved."""
+"""The one trainer that every network here uses: data, augmentation, objectives, and the training loop."""

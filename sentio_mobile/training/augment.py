@@ -1,7 +1,7 @@
-"""Changes to training clips that leave their emotion as it is, or mix it as they mix the sound.
+"""Augmentation of training clips: rotation in time, equalizer, gain drift and SpecAugment's masks.
 
-They work on log-mels in unit levels, before a model's own normalization. A constant gain is not among them: the front
-end takes it away, since levels are relative to the clip's maximum.
+It is applied to normalized log-mels, before a model's own normalization. A constant gain is not part of it: the front
+end removes it, because levels are relative to the loudest value of the clip.
 """
 
 from __future__ import annotations
@@ -17,58 +17,57 @@ from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.config import AugmentSettings
 
 _CURVE_POINTS = 6
-"""Points between which a random curve over bands or time is a straight line."""
+"""Number of random points of a curve over bands or time, which is linear between them."""
 
 
 def augment(
-    units: torch.Tensor, spec: AudioSpec, settings: AugmentSettings, random: np.random.Generator
+    log_mel: torch.Tensor, spec: AudioSpec, settings: AugmentSettings, random: np.random.Generator
 ) -> torch.Tensor:
-    """A turn around the time axis, an equalizer, a drifting gain and SpecAugment's masks, drawn anew for each clip.
+    """Rotate clips in time, change their levels over bands and time, and mask bands and frames.
 
-    A masked cell becomes 0, the floor. After equalizer and gain, levels are again relative to the clip's maximum.
+    Masked values become 0, the floor. After the equalizer and the gain drift, levels are made relative to the clip's
+    loudest value again.
 
     Args:
-        units: log-mels in unit levels [batch, bands, frames].
-        spec: their front end, which says how many decibels the unit is.
-        settings: how much of each.
-        random: what is drawn depends on this alone.
+        log_mel: Normalized log-mels [batch, n_mels, n_frames] in [0, 1]; not changed.
+        spec: Their front end, which defines the range in dB.
+        settings: Strength of each augmentation.
+        random: Random number generator; the result depends on nothing else.
 
     Returns:
-        The same shape, in [0, 1]; the input is left as it was.
+        Augmented log-mels of the same shape, in [0, 1].
     """
-    batch, bands, frames = units.shape
+    batch, bands, frames = log_mel.shape
     if settings.roll:
-        shift = _to(units, random.integers(frames, size=(batch, 1)))
-        index = (torch.arange(frames, device=units.device) + shift) % frames
-        units = units.gather(2, index[:, None, :].expand(-1, bands, -1))
+        shift = _to(log_mel, random.integers(frames, size=(batch, 1)))
+        index = (torch.arange(frames, device=log_mel.device) + shift) % frames
+        log_mel = log_mel.gather(2, index[:, None, :].expand(-1, bands, -1))
     if settings.equalizer_db or settings.gain_db:
-        change = _curve(units, bands, settings.equalizer_db, random)[:, :, None]
-        change = change + _curve(units, frames, settings.gain_db, random)[:, None, :]
-        # What lay under the floor is not known, so it stays there.
-        levels = torch.where(units > 0, units + change / -spec.floor_db, 0.0)
+        change = _curve(log_mel, bands, settings.equalizer_db, random)[:, :, None]
+        change = change + _curve(log_mel, frames, settings.gain_db, random)[:, None, :]
+        # Values at the floor stay there: how far below it they were is unknown.
+        levels = torch.where(log_mel > 0, log_mel + change / -spec.floor_db, 0.0)
         loudest = levels.amax(dim=(1, 2), keepdim=True)
-        units = torch.where((units > 0) & (loudest > 0), levels - loudest + 1, 0.0).clamp(0, 1)
-    hidden = _bands(units, bands, count=settings.frequency_masks, widest=settings.frequency_width, random=random)[
-        :, :, None
-    ]
-    hidden = (
-        hidden | _bands(units, frames, count=settings.time_masks, widest=settings.time_width, random=random)[:, None, :]
+        log_mel = torch.where((log_mel > 0) & (loudest > 0), levels - loudest + 1, 0.0).clamp(0, 1)
+    band_mask = _masks(
+        log_mel, bands, count=settings.frequency_masks, max_width=settings.frequency_width, random=random
     )
-    return units.masked_fill(hidden, 0.0)
+    frame_mask = _masks(log_mel, frames, count=settings.time_masks, max_width=settings.time_width, random=random)
+    return log_mel.masked_fill(band_mask[:, :, None] | frame_mask[:, None, :], 0.0)
 
 
-def _curve(like: torch.Tensor, length: int, largest: float, random: np.random.Generator) -> torch.Tensor:
-    """A curve of random height between -`largest` and `largest` for each clip [batch, length]."""
-    points = _to(like, random.uniform(-largest, largest, (len(like), 1, _CURVE_POINTS)).astype(np.float32))
+def _curve(like: torch.Tensor, length: int, limit: float, random: np.random.Generator) -> torch.Tensor:
+    """One random curve per clip [batch, length], with values from -limit to limit."""
+    points = _to(like, random.uniform(-limit, limit, (len(like), 1, _CURVE_POINTS)).astype(np.float32))
     return interpolate(points, length, mode="linear", align_corners=True)[:, 0]
 
 
-def _bands(like: torch.Tensor, length: int, *, count: int, widest: int, random: np.random.Generator) -> torch.Tensor:
-    """Which of `length` places lie under one of `count` masks [batch, length]."""
-    width = random.integers(min(widest, length) + 1, size=(len(like), count, 1))
+def _masks(like: torch.Tensor, length: int, *, count: int, max_width: int, random: np.random.Generator) -> torch.Tensor:
+    """Which of `length` positions are covered by one of `count` masks [batch, length]."""
+    width = random.integers(min(max_width, length) + 1, size=(len(like), count, 1))
     start = random.integers(length - width + 1)
-    place = np.arange(length)
-    return _to(like, np.any((place >= start) & (place < start + width), axis=1))
+    position = np.arange(length)
+    return _to(like, np.any((position >= start) & (position < start + width), axis=1))
 
 
 def _to(like: torch.Tensor, values: NDArray[Any]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What watches a training run: the progress that a person sees, and the history that the report draws."""
+"""Lightning callbacks: progress, history, the guard against dead loss terms, and gradual unfreezing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,19 @@ from sentio_mobile.training.config import Unfreeze
 
 
 def is_first_process() -> bool:
-    """Whether this process is the first of those that train together, or the only one."""
+    """Whether this is the first of the processes that train together, or the only one."""
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
 class ShowProgress(Callback):
-    """Tells a `Progress` of every step, and `metric`, where it was logged, by `words` with a place for its value."""
+    """Reports every step to a `Progress`.
+
+    Args:
+        progress: Receives the reports.
+        what: Description of the run.
+        metric: A logged metric that is shown with each step, once it has been logged.
+        words: Format string for the metric's value.
+    """
 
     def __init__(
         self, progress: Progress, what: str, metric: str = "val_ccc", words: str = "validation CCC {:.2f}"
@@ -32,125 +39,134 @@ class ShowProgress(Callback):
         self.metric, self.words = metric, words
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Count the steps that are left, a resumed run's fewer than a fresh one's."""
+        """Start with the number of remaining steps."""
         steps = int(trainer.num_training_batches)
         self.progress.start(self.what, steps * ((trainer.max_epochs or 0) - trainer.current_epoch))
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """One step more."""
+        """Report a step."""
         note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         if self.metric in trainer.callback_metrics:
             note += f", {self.words.format(trainer.callback_metrics[self.metric].item())}"
         self.progress.advance(note=note)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Over, early stopping included."""
+        """Finish, also after early stopping."""
         self.progress.finish()
 
     def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Over, too."""
+        """Finish after an error."""
         self.progress.finish()
 
 
 class EpochHistory(Callback):
-    """One row an epoch; it travels with the trainer's checkpoints, so that a resumed run keeps its past."""
+    """Collects one row of metrics per epoch, and is saved in the trainer's checkpoints for resumed runs."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float | None]] = []
-        self._begun = time.monotonic()
+        self._start = time.monotonic()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """From here on it takes time."""
-        self._begun = time.monotonic()
+        """Start the clock."""
+        self._start = time.monotonic()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Keep what was logged, and how long the epoch took, its validation included."""
+        """Add a row: the logged metrics, and the duration of the epoch in seconds, including validation."""
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         row = {name: round(value, 6) if math.isfinite(value) else None for name, value in logged.items()}
-        self.rows.append({"epoch": trainer.current_epoch, **row, "seconds": round(time.monotonic() - self._begun, 3)})
+        self.rows.append({"epoch": trainer.current_epoch, **row, "seconds": round(time.monotonic() - self._start, 3)})
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows."""
+        """The rows so far."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The rows of the run that is resumed."""
+        """Restore the rows of the run that is resumed."""
         self.rows = list(state_dict["rows"])
 
 
 class DeadLossTermGuard(Callback):
-    """Stops a run in which a term of the loss teaches nothing, from the beginning on.
+    """Stops a run in which a loss term has had no effect from the beginning.
 
-    A term that has taught once may fall silent: it has been learnt.
+    A term that had an effect once may vanish later, when it has been learned.
 
     Args:
-        names: of the terms.
+        names: Names of the terms.
 
     Raises:
-        TrainingError: after `PATIENCE` epochs, a term's gradient was never above `SILENT` of the largest one.
+        TrainingError: After `PATIENCE` epochs, a term's gradient has never exceeded `MIN_GRADIENT_RATIO` times that of
+            the largest term.
     """
 
     PATIENCE = 2
-    SILENT = 1e-4
+    MIN_GRADIENT_RATIO = 1e-4
 
     def __init__(self, names: Collection[str]) -> None:
-        self.silent = set(names)
+        self.dead = set(names)
         self.names = tuple(names)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Look at the gradients that the epoch has logged."""
+        """Compare the gradient norms that were logged in the epoch."""
         norms = {name: float(trainer.callback_metrics[f"gradient_{name}"]) for name in self.names}
-        self.silent -= {name for name, norm in norms.items() if norm > self.SILENT * max(norms.values())}
-        if self.silent and trainer.current_epoch + 1 >= self.PATIENCE:
-            name = min(self.silent)
+        limit = self.MIN_GRADIENT_RATIO * max(norms.values())
+        self.dead -= {name for name, norm in norms.items() if norm > limit}
+        if self.dead and trainer.current_epoch + 1 >= self.PATIENCE:
+            name = min(self.dead)
             value = float(trainer.callback_metrics[f"train_{name}"])
             raise TrainingError(
-                f"the term {name!r} of the loss teaches nothing: after {self.PATIENCE} epochs it is {value:.2g} and "
-                f"its gradient {norms[name]:.2g}, beside {max(norms.values()):.2g} of the largest; choose other blocks "
-                "or another loss for it, or give it the weight 0"
+                f"the loss term {name!r} has no effect: after {self.PATIENCE} epochs its value is {value:.2g} and its "
+                f"gradient {norms[name]:.2g}, compared with {max(norms.values()):.2g} for the largest term; choose "
+                "other blocks or another loss for it, or set its weight to 0"
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """The terms that have not taught yet."""
-        return {"silent": sorted(self.silent)}
+        """The terms that have had no effect yet."""
+        return {"dead": sorted(self.dead)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Those of the run that is resumed."""
-        self.silent = set(state_dict["silent"])
+        """Restore the terms of the run that is resumed."""
+        self.dead = set(state_dict["dead"])
 
 
 @runtime_checkable
-class Stacked(Protocol):
-    """A network whose upper end can be trained alone."""
+class LayeredNetwork(Protocol):
+    """A network whose upper layers can be trained alone."""
 
     @property
     def blocks(self) -> nn.Sequential:
-        """Its blocks, first to last."""
+        """The blocks, first to last."""
 
     @property
     def top(self) -> nn.Module:
-        """What stands above them."""
+        """The layers after the blocks."""
 
 
 class GradualUnfreezing(Callback):
-    """Trains the head and the last blocks alone, more of them as the schedule says (Howard & Ruder 2018, section 3.3).
+    """Trains the head and the last blocks, and more blocks as the schedule says (Howard & Ruder 2018, section 3.3).
 
-    Weights are frozen when an epoch starts and not before: optimizer and processes know all of them from the beginning.
+    Weights are frozen at the start of each epoch, not before training, so that the optimizer and all processes know all
+    weights from the beginning.
+
+    Args:
+        model: The network.
+        schedule: How many blocks are trained from which epoch on.
 
     Raises:
-        TrainingError: the network has no blocks, or fewer than the schedule asks for.
+        TrainingError: The network has no blocks, or fewer than the schedule asks for.
     """
 
     def __init__(self, model: nn.Module, schedule: tuple[Unfreeze, ...]) -> None:
-        if not isinstance(model, Stacked):
-            raise TrainingError("training.unfreeze: this network has no top that can be trained alone; leave it out")
+        if not isinstance(model, LayeredNetwork):
+            raise TrainingError(
+                "training.unfreeze: the upper layers of this network cannot be trained alone; leave it out"
+            )
         most = max(step.blocks for step in schedule)
         if most > len(model.blocks):
             raise TrainingError(f"training.unfreeze asks for {most} blocks; the network has {len(model.blocks)}")
         self.model, self.schedule = model, schedule
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Freeze all but what this epoch trains."""
+        """Freeze all weights but those that this epoch trains."""
         count = [step.blocks for step in self.schedule if step.epoch <= trainer.current_epoch + 1][-1]
         pl_module.requires_grad_(False)
         self.model.top.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""Train any network with any objective, resumed where a killed run stopped."""
+"""Train any network with any objective; an interrupted run is resumed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from sentio_mobile.training.callbacks import (
 )
 from sentio_mobile.training.config import TrainingSettings
 from sentio_mobile.training.datamodule import SongDataModule, ordered_loader, song_predictions
-from sentio_mobile.training.lightning_module import EmotionTask
+from sentio_mobile.training.lightning_module import EmotionModule
 from sentio_mobile.training.objectives import Objective
-from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData
+from sentio_mobile.training.sources import NO_EXTRA_SOURCES, TrainingSources
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training
 
 
@@ -44,57 +44,57 @@ def fit(
     progress: Progress,
     what: str,
     hardware: Hardware = ONE_DEVICE,
-    extras: ExtraData = NO_EXTRA_DATA,
+    sources: TrainingSources = NO_EXTRA_SOURCES,
 ) -> History:
-    """Train `model` in place and leave it with the weights of the best epoch, in evaluation mode.
+    """Train a network in place; afterwards it has the weights of the best epoch and is in evaluation mode.
 
-    The trainer's own state is kept in `work` while training goes on. A later call with the same model, settings, data
-    and objective goes on from the last epoch that was completed; a call with others starts anew.
+    The trainer's state is kept in `work` during training. A later call with the same spec, settings, data, objective
+    and sources continues after the last completed epoch; a call with others starts from the beginning.
 
     Args:
-        model: the network.
-        spec: its spec.
-        data: songs; training learns from `train` and chooses by `val`.
-        settings: the schedule.
-        objective: what a step minimizes.
-        work: folder for the trainer's state.
-        progress: shown step by step.
-        what: what the progress calls it.
-        hardware: where it runs. Of several processes only the first returns; the others end here, their work done.
-        extras: what training sees beside the training songs.
+        model: The network.
+        spec: Its spec.
+        data: Prepared songs. The split `train` is trained on, and `val` chooses the best epoch.
+        settings: The training schedule.
+        objective: What a training step minimizes.
+        work: Folder for the trainer's state.
+        progress: Told of each step.
+        what: Description of the run for the progress display.
+        hardware: Where training runs. Only the first of several processes returns; the others exit when done.
+        sources: What training draws from besides the training songs.
 
     Returns:
-        One row of metrics an epoch.
+        One row of metrics per epoch.
 
     Raises:
-        LossError: a loss that is not finite. If an epoch was completed before, the model has the weights of the best.
-        TrainingError: too few songs, a schedule that does not fit the model, hardware that Lightning refuses, or a term
-            of the loss that teaches nothing.
+        LossError: The loss is not finite. If an epoch was completed before, the model has the best epoch's weights.
+        TrainingError: There are too few songs, the schedule does not fit the model, Lightning refuses the hardware, or
+            a loss term has no effect.
         OutputError: `work` cannot be written.
     """
-    given = [
-        spec.to_dict(), to_plain(settings), data.sheet.fingerprint, objective.signature, *extras.signature
+    inputs = [
+        spec.to_dict(), to_plain(settings), data.sheet.fingerprint, objective.signature, *sources.signature
     ]  # fmt: skip
-    key = hashlib.sha256(json.dumps(given).encode()).hexdigest()
-    songs = SongDataModule(data, settings, extras, spec.pooling)
+    key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+    songs = SongDataModule(data, settings, sources, spec.pooling)
     history = EpochHistory()
     best = ModelCheckpoint(
         work, filename="best", monitor="val_ccc", mode="max", save_last=True, enable_version_counter=False
     )
-    # History before what may stop the run; averaging before what saves and judges the weights.
+    # The history must come before callbacks that can stop the run, and averaging before those that use the weights.
     callbacks: list[Callback] = [
         *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
         best,
         EarlyStopping("val_ccc", mode="max", patience=settings.patience),
         history,
         ShowProgress(progress, what),
-        *([DeadLossTermGuard(objective.shares)] if objective.shares else []),
+        *([DeadLossTermGuard(objective.weights)] if objective.weights else []),
         *([GradualUnfreezing(model, settings.unfreeze)] if settings.unfreeze else []),
     ]
     lightning.seed_everything(settings.seed, verbose=False)
     try:
         trainer = run_training(
-            EmotionTask(model, spec, settings, objective),
+            EmotionModule(model, spec, settings, objective),
             songs,
             work=work,
             key=key,
@@ -123,7 +123,7 @@ def _restore(model: nn.Module, path: str) -> None:
 
 
 def predict(model: nn.Module, spec: ModelSpec, data: PreparedData, split: str) -> NDArray[np.float32]:
-    """A model's answers [songs, 2] for the songs of one split, in the order of the file."""
+    """Predict valence and arousal [songs, 2] for the songs of one split, in the order of the file."""
     with torch.inference_mode():
-        answers = [song_predictions(model, clips, spec) for clips, _ in ordered_loader(data, split, spec.pooling)]
-    return torch.cat(answers).numpy()
+        predictions = [song_predictions(model, clips, spec) for clips, _ in ordered_loader(data, split, spec.pooling)]
+    return torch.cat(predictions).numpy()

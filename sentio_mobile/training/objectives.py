@@ -1,4 +1,4 @@
-"""What a training step minimizes. An objective knows nothing of the loop, and the loop nothing of it."""
+"""Training objectives: the loss of one batch. They do not depend on the training loop, nor the loop on them."""
 
 from __future__ import annotations
 
@@ -15,97 +15,107 @@ from sentio_mobile.training.datamodule import Batch
 
 
 class Objective(Protocol):
-    """Named terms of a loss for one batch; `loss` is the one that is minimized.
+    """Computes the named terms of a loss for one batch; the term `loss` is the one that is minimized.
 
     Attributes:
-        signature: tells this objective from any other: a run is resumed only with the one that it was started with.
-        shares: weights of the named terms in the loss, of each that must teach; empty where there is only one.
+        signature: Identifies the objective. A run is resumed only with the objective that it was started with.
+        weights: Weights in the loss of the terms that must contribute to training; empty if there is only one term.
     """
 
     signature: str
-    shares: Mapping[str, float]
+    weights: Mapping[str, float]
 
     def __call__(self, model: nn.Module, images: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
-        """Images [batch, 3, height, width] of the batch's clips, as the model takes them."""
+        """Compute the terms.
+
+        Args:
+            model: The network.
+            images: The batch's clips as network input [batch, 3, height, width].
+            batch: The batch.
+        """
 
 
-def of_all_processes(mine: torch.Tensor) -> torch.Tensor:
-    """A batch [clips, ...] put together from the shares of all processes, with gradients to each.
+def gather_batch(share: torch.Tensor) -> torch.Tensor:
+    """Concatenate the shares [clips, ...] that the processes have of a batch, with gradients to each of them.
 
-    The concordance of a batch is no mean over its parts. Each process sends the gradients of the whole loss back to
-    all shares; their sum over n processes, averaged by distributed training, is the gradient of one process alone.
+    The CCC of a batch is not a mean over its parts, so every process computes the loss of the whole batch. The
+    gradients that n processes send to a share add up to n times its gradient, and distributed training averages over
+    the processes: the result equals the gradient of a single process.
     """
     if not (distributed.is_available() and distributed.is_initialized()):
-        return mine
-    return torch.cat(list(all_gather(mine)))  # type: ignore[no-untyped-call]
+        return share
+    return torch.cat(list(all_gather(share)))  # type: ignore[no-untyped-call]
 
 
 def regression_loss(predicted: torch.Tensor, target: torch.Tensor, ccc_share: float) -> torch.Tensor:
-    """Mean squared error and 1 - CCC of the batch, mixed, over the clips that have labels.
+    """Weighted sum of the mean squared error and 1 - CCC, over the clips of a batch that have labels.
 
-    The mean squared error alone pulls predictions to the mean; the concordance pays for spreading them out.
+    The mean squared error alone draws predictions towards the mean; the CCC counteracts that.
 
     Args:
-        predicted: [batch, 2].
-        target: [batch, 2]; NaN where nobody has said.
-        ccc_share: share of 1 - CCC, from 0 to 1.
+        predicted: Predictions [batch, 2].
+        target: Labels [batch, 2]; NaN where there is no label.
+        ccc_share: Weight of 1 - CCC, from 0 to 1; the rest is the weight of the mean squared error.
 
     Returns:
-        A scalar; 0, still a part of the graph, where no clip has a label.
+        A scalar. It is 0, but part of the graph, if no clip has a label.
     """
-    predicted, target = of_all_processes(predicted), of_all_processes(target)
+    predicted, target = gather_batch(predicted), gather_batch(target)
     known = ~target.isnan().any(dim=1)
     if not known.any():
         return 0 * predicted.sum()
     predicted, target = predicted[known], target[known]
-    squared = mse_loss(predicted, target)
+    squared_error = mse_loss(predicted, target)
     if ccc_share == 0:
-        return squared
+        return squared_error
     p, t = predicted - predicted.mean(dim=0), target - target.mean(dim=0)
     scale = (p**2).mean(dim=0) + (t**2).mean(dim=0) + (predicted.mean(dim=0) - target.mean(dim=0)) ** 2
-    concordance = 2 * (p * t).mean(dim=0) / scale.clamp_min(1e-8)
-    return (1 - ccc_share) * squared + ccc_share * (1 - concordance).mean()
+    ccc = 2 * (p * t).mean(dim=0) / scale.clamp_min(1e-8)
+    return (1 - ccc_share) * squared_error + ccc_share * (1 - ccc).mean()
 
 
-def weak_label_loss(predicted: torch.Tensor, sides: torch.Tensor, sharpness: float) -> torch.Tensor:
-    """Logistic loss of answers that should be on a given side of neutral, over what is known.
+def weak_label_loss(predicted: torch.Tensor, weak_labels: torch.Tensor, sharpness: float) -> torch.Tensor:
+    """Logistic loss for predictions that should be on a known side of neutral.
 
-    An answer a is read as a probability 1 / (1 + exp(-sharpness a)) that people would call the song high. A side that
-    is half known, as mixup makes them, counts half.
+    A prediction a is read as the probability 1 / (1 + exp(-sharpness * a)) that people call the song high. A weak
+    label of size below 1, as mixup makes them, has a proportionally smaller weight.
 
     Args:
-        predicted: [batch, 2] in [-1, 1].
-        sides: from -1, surely low, to 1, surely high [batch, 2]; 0 is not known.
-        sharpness: how soon an answer that leaves the middle is sure.
+        predicted: Predictions [batch, 2] in [-1, 1].
+        weak_labels: Weak labels [batch, 2] from -1 (surely low) to 1 (surely high); 0 where unknown.
+        sharpness: Slope of the logistic curve at 0.
 
     Returns:
-        A scalar; 0, still a part of the graph, where nothing is known.
+        A scalar. It is 0, but part of the graph, if there are no weak labels.
     """
-    predicted, sides = of_all_processes(predicted), of_all_processes(sides)
-    weights = sides.abs()
-    losses = softplus(-sharpness * sides.sign() * predicted)
+    predicted, weak_labels = gather_batch(predicted), gather_batch(weak_labels)
+    weights = weak_labels.abs()
+    losses = softplus(-sharpness * weak_labels.sign() * predicted)
     return (weights * losses).sum() / weights.sum().clamp_min(1e-8)
 
 
 class Supervised:
-    """Learn from what people said: labels, and where there are none but a side of neutral is known, from that.
+    """Learn from labels, and from weak labels where there are no others.
 
     Args:
-        ccc_share: share of 1 - CCC in the loss.
-        first_weights: tells the weights that training starts from.
-        sides: how sides are learnt from; None where there are none.
+        ccc_share: Weight of 1 - CCC in the loss, from 0 to 1.
+        first_weights: Identifies the weights that training starts from.
+        weak_labels: Settings for weak labels; None if there are none.
     """
 
-    def __init__(self, ccc_share: float, first_weights: str, sides: WeakLabelSettings | None = None) -> None:
-        self.ccc_share, self._sides = ccc_share, sides
-        self.shares: Mapping[str, float] = {} if sides is None else {"labels": 1.0, "sides": sides.weight}
-        self.signature = f"supervised {ccc_share}, first weights {first_weights}{'' if sides is None else f', {sides}'}"
+    def __init__(self, ccc_share: float, first_weights: str, weak_labels: WeakLabelSettings | None = None) -> None:
+        self.ccc_share, self._weak_labels = ccc_share, weak_labels
+        self.weights: Mapping[str, float] = {}
+        self.signature = f"supervised {ccc_share}, first weights {first_weights}"
+        if weak_labels is not None:
+            self.weights = {"labels": 1.0, "weak_labels": weak_labels.weight}
+            self.signature += f", {weak_labels}"
 
     def __call__(self, model: nn.Module, images: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
-        """Images [batch, 3, height, width], labels in [-1, 1]."""
-        answers = model(images)
-        labels = regression_loss(answers, batch.labels, self.ccc_share)
-        if self._sides is None:
+        """Compute the terms for images [batch, 3, height, width]."""
+        predicted = model(images)
+        labels = regression_loss(predicted, batch.labels, self.ccc_share)
+        if self._weak_labels is None:
             return {"loss": labels}
-        sides = weak_label_loss(answers, batch.sides, self._sides.sharpness)
-        return {"loss": labels + self._sides.weight * sides, "labels": labels, "sides": sides}
+        weak = weak_label_loss(predicted, batch.weak_labels, self._weak_labels.sharpness)
+        return {"loss": labels + self._weak_labels.weight * weak, "labels": labels, "weak_labels": weak}

@@ -1,9 +1,9 @@
-"""What a network may learn from: clips of a store, with labels or without."""
+"""What a network learns from besides the labelled training songs: unlabelled music, weak labels, and GAN samples."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,36 +11,39 @@ import torch
 from numpy.typing import NDArray
 
 from sentio_mobile.data.gan_samples import GanSamples
-from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.prepared import UNLABELLED, PreparedData
+from sentio_mobile.data.pseudo_labels import PseudoLabels
+from sentio_mobile.data.weak_labels import WeakLabels
+from sentio_mobile.errors import DataError
 
 
-class Clips(Protocol):
-    """Log-mels in unit levels on disk."""
+class LogMels(Protocol):
+    """Normalized log-mels on disk."""
 
     @property
     def mels(self) -> NDArray[np.float16]:
-        """[rows, n_mels, n_frames], memory-mapped."""
+        """Normalized log-mels [rows, n_mels, n_frames], memory-mapped."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSource:
-    """Songs to learn from.
+    """Songs that training draws clips from.
 
     Attributes:
-        clips: where their log-mels are.
-        windows: rows of each song's windows [songs, W].
-        labels: valence and arousal of each window [songs, W, 2]; NaN where nobody has said.
-        fingerprint: tells these songs from others.
-        sides: for each song -1 where its valence or arousal is low, 1 where it is high [songs, 2], and 0 where that is
-            not known either; None where it is known of none.
+        log_mels: The songs' normalized log-mels.
+        windows: Rows of each song's windows in `log_mels` [songs, windows].
+        labels: Valence and arousal of each window [songs, windows, 2] in [-1, 1]; NaN where there is no label.
+        fingerprint: Identifies these songs and labels.
+        weak_labels: For valence and arousal of each song, -1 if low, 1 if high and 0 if unknown [songs, 2]; None if no
+            song has weak labels.
     """
 
-    clips: Clips
+    log_mels: LogMels
     windows: NDArray[np.int64]
     labels: NDArray[np.float32]
     fingerprint: str
-    sides: NDArray[np.float32] | None = None
+    weak_labels: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -50,72 +53,149 @@ def labelled_source(data: PreparedData, split: str) -> TrainingSource:
     """The songs of one split.
 
     Raises:
-        DataError: there is no such split.
+        DataError: There is no such split.
     """
     songs = data.split(split)
     return TrainingSource(
-        clips=data.store,
+        log_mels=data.store,
         windows=songs.windows,
         labels=songs.window_labels,
         fingerprint=f"{data.sheet.fingerprint} {split}",
     )
 
 
-def unlabelled_source(synthetic: GanSamples) -> TrainingSource:
-    """Made-up clips, without the labels that they were made for."""
-    rows = np.arange(len(synthetic))[:, None]
-    return TrainingSource(
-        clips=synthetic,
-        windows=rows,
-        labels=np.full((len(rows), 1, 2), np.nan, dtype=np.float32),
-        fingerprint=synthetic.fingerprint,
-    )
+@dataclass(frozen=True, kw_only=True)
+class ExtraData:
+    """Data that a caller adds to the labelled training songs.
+
+    Attributes:
+        unlabelled: Prepared folders of music without labels.
+        gan_samples: GAN samples. The labels that they were generated for are not used.
+        pseudo_labels: Another model's predictions, used as labels of the unlabelled music.
+        weak_labels: Prepared folders of music without labels, each with weak labels for its songs.
+    """
+
+    unlabelled: tuple[PreparedData, ...] = ()
+    gan_samples: tuple[GanSamples, ...] = ()
+    pseudo_labels: PseudoLabels | None = None
+    weak_labels: tuple[tuple[PreparedData, WeakLabels], ...] = ()
+
+    def sources(self, data: PreparedData) -> tuple[TrainingSource, ...]:
+        """Check the extra data against prepared songs, and make training sources of it.
+
+        Args:
+            data: The labelled songs that the extra data is added to.
+
+        Raises:
+            DataError: Some extra data was prepared for another front end, has labels of its own, or contains a
+                validation or test song of `data`; or pseudo-labels or weak labels do not match their songs.
+        """
+        sources = []
+        for music in self.unlabelled:
+            source = _unlabelled_source(data, music)
+            if self.pseudo_labels is not None:
+                source = replace(
+                    source,
+                    labels=self.pseudo_labels.of(music, source.windows),
+                    fingerprint=f"{source.fingerprint} {self.pseudo_labels.digest}",
+                )
+            sources.append(source)
+        sources += [_gan_source(data, samples) for samples in self.gan_samples]
+        for music, weak_labels in self.weak_labels:
+            source = _unlabelled_source(data, music)
+            sources.append(
+                replace(
+                    source,
+                    weak_labels=weak_labels.of(music),
+                    fingerprint=f"{source.fingerprint} {weak_labels.digest}",
+                )
+            )
+        return tuple(sources)
 
 
-@dataclass(frozen=True)
+NO_EXTRA_DATA = ExtraData()
+
+
+@dataclass(frozen=True, kw_only=True)
 class GanMixture:
-    """Made-up clips that take the turns of training songs: each with probability `share` in the first `epochs`."""
+    """GAN samples that replace training songs: each draw with probability `share`, in the first `epochs` epochs."""
 
-    clips: GanSamples
+    samples: GanSamples
     share: float
     epochs: int
 
     @property
     def signature(self) -> str:
-        """Tells this mixture from any other."""
-        return f"{self.clips.fingerprint} {self.share} {self.epochs}"
+        """Identifies this mixture."""
+        return f"{self.samples.fingerprint} {self.share} {self.epochs}"
 
 
-@dataclass(frozen=True)
-class ExtraData:
-    """What training sees beside the training songs.
+@dataclass(frozen=True, kw_only=True)
+class TrainingSources:
+    """Everything that training draws clips from besides the labelled training songs.
 
     Attributes:
-        mixture: clips that take the turns of training songs.
-        material: songs that have turns of their own.
-        views: how many augmented versions there are of each clip, one an epoch in turn; 0 for a new one each epoch.
-        signals: what a teacher said of a view of a song: of each the tensors that a step needs, by name.
+        extra: Songs that are drawn in addition to the training songs.
+        gan_mixture: GAN samples that replace some of the training songs.
+        views: Number of augmented versions of each clip, used in turn by epoch; 0 for a new version in each epoch.
+        teacher_outputs: Gives the teacher's outputs for a view of a song, by name; None if they are not cached.
     """
 
-    mixture: GanMixture | None = None
-    material: tuple[TrainingSource, ...] = ()
+    extra: tuple[TrainingSource, ...] = ()
+    gan_mixture: GanMixture | None = None
     views: int = 0
-    signals: Callable[[int, int], Mapping[str, torch.Tensor]] | None = None
+    teacher_outputs: Callable[[int, int], Mapping[str, torch.Tensor]] | None = None
 
     @property
-    def has_sides(self) -> bool:
-        """Whether it is known of some songs on which side of neutral they are."""
-        return any(songs.sides is not None for songs in self.material)
+    def has_weak_labels(self) -> bool:
+        """Whether some songs have weak labels."""
+        return any(source.weak_labels is not None for source in self.extra)
 
     @property
     def signature(self) -> list[str]:
-        """Tells these from any others; what a teacher said follows from the rest."""
-        mixed = [] if self.mixture is None else [self.mixture.signature]
+        """Identifies these sources. Teacher outputs are left out, because they follow from the rest."""
         return [
-            *mixed,
-            *(songs.fingerprint for songs in self.material),
+            *([] if self.gan_mixture is None else [self.gan_mixture.signature]),
+            *(source.fingerprint for source in self.extra),
             *([f"views {self.views}"] if self.views else []),
         ]
 
 
-NO_EXTRA_DATA = ExtraData()
+NO_EXTRA_SOURCES = TrainingSources()
+
+
+def _unlabelled_source(data: PreparedData, music: PreparedData) -> TrainingSource:
+    if music.audio.log_mel != data.audio.log_mel:
+        raise _other_front_end(data, music)
+    if UNLABELLED not in music.splits:
+        raise DataError(
+            f"{music.folder}: has labels, and splits of its own; prepare a folder of audio as music without labels"
+        )
+    songs = music.split(UNLABELLED)
+    held_out = np.concatenate([data.split(name).windows.ravel() for name in ("val", "test")])
+    leaked = np.isin(music.store.checksums[songs.windows], data.store.checksums[held_out]).any(axis=1)
+    if leaked.any():
+        first = songs.song_ids[int(np.argmax(leaked))]
+        raise DataError(
+            f"{music.folder}: {int(leaked.sum())} of its songs, such as {first!r}, are validation or test songs of "
+            f"{data.folder}; leave them out"
+        )
+    return labelled_source(music, UNLABELLED)
+
+
+def _gan_source(data: PreparedData, samples: GanSamples) -> TrainingSource:
+    if samples.audio.log_mel != data.audio.log_mel:
+        raise _other_front_end(data, samples)
+    rows = np.arange(len(samples))[:, None]
+    return TrainingSource(
+        log_mels=samples,
+        windows=rows,
+        labels=np.full((len(rows), 1, 2), np.nan, dtype=np.float32),
+        fingerprint=samples.fingerprint,
+    )
+
+
+def _other_front_end(data: PreparedData, extra: PreparedData | GanSamples) -> DataError:
+    return DataError(
+        f"{extra.folder}: has another front end than {data.folder} was prepared with; prepare both for the same one"
+    )

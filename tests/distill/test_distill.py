@@ -1,4 +1,4 @@
-"""Distillation through its public door: every term teaches, the cache agrees with the teacher, bad input is refused."""
+"""Distillation: every loss term has an effect, the cache equals the teacher, bad input is refused."""
 
 import shutil
 from pathlib import Path
@@ -25,13 +25,14 @@ from sentio_mobile.models.config import ViTSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.config import AugmentSettings
+from sentio_mobile.training.sources import ExtraData
 
 TERMS = ("hard", "soft", "features", "attention")
 
 
 @pytest.fixture(scope="module")
 def teacher(data: PreparedData) -> Checkpoint:
-    """A toy whose answers differ from song to song, and whose attention is sharp."""
+    """A small network whose predictions differ between songs, and whose attention is sharp."""
     torch.manual_seed(1)
     settings = ViTSettings(layers=3, heads=2, width=32, mlp_width=64, head_widths=(16,), head_dropout=(0.0, 0.0))
     spec = spec_of(settings, data.audio)
@@ -45,13 +46,13 @@ def teacher(data: PreparedData) -> Checkpoint:
 
 
 def weighted(recipe: DistillRecipe, **shares: float) -> DistillRecipe:
-    """Only the terms that are named, by their shares."""
+    """The recipe with only the named terms, and their weights."""
     hard, soft, features, attention = (shares.get(name, 0.0) for name in TERMS)
     return replace(
         recipe,
-        response=ResponseSettings(1.0, hard, soft),
-        features=FeatureSettings(features),
-        attention=AttentionSettings(attention),
+        response=ResponseSettings(weight=1.0, hard=hard, soft=soft),
+        features=FeatureSettings(weight=features),
+        attention=AttentionSettings(weight=attention),
         views=2,
     )
 
@@ -63,7 +64,7 @@ def of_epochs(recipe: DistillRecipe, epochs: int, **changes: object) -> DistillR
 
 @pytest.mark.slow
 @pytest.mark.parametrize("term", TERMS)
-def test_each_term_alone_falls_by_half(
+def test_distill_each_term_alone_falls(
     term: str, data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     plain = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
@@ -76,37 +77,39 @@ def test_each_term_alone_falls_by_half(
     assert min(gradients) > 0
 
 
-def test_a_planted_dead_term_stops_the_run(
+def test_distill_dead_term(
     data: PreparedData,
     teacher: Checkpoint,
     tiny_student: DistillRecipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = objective.attention_loss
-    # The term of the original work: squares averaged over all cells, of maps that gradients do not reach.
-    monkeypatch.setattr(objective, "attention_loss", lambda ours, theirs, _: real(ours.detach(), theirs, "mse") / 197)
-    with pytest.raises(TrainingError, match=r"the term 'attention' of the loss teaches nothing: after 2 epochs it is"):
+    original = objective.attention_loss
+    # Squares averaged over all pairs of tokens, of attention that gradients do not reach.
+    monkeypatch.setattr(
+        objective, "attention_loss", lambda student, teacher, _: original(student.detach(), teacher, "mse") / 197
+    )
+    with pytest.raises(TrainingError, match=r"the loss term 'attention' has no effect: after 2 epochs its value is"):
         distill(teacher, data, recipe=of_epochs(tiny_student, 4), out=tmp_path / "student")
     assert not (tmp_path / "student").exists()
 
 
-def test_what_the_cache_gives_is_what_the_teacher_says_in_each_step(
+def test_distill_cache_equals_online_teacher(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     # In one epoch, the first view of each clip is also the epoch's own.
     cached = of_epochs(replace(tiny_student, views=1), 1)
     live = replace(cached, views=0)
-    ours = distill(teacher, data, recipe=cached, out=tmp_path / "cached").history[0]
-    theirs = distill(teacher, data, recipe=live, out=tmp_path / "live").history[0]
-    assert set(ours) == set(theirs)
+    from_cache = distill(teacher, data, recipe=cached, out=tmp_path / "cached").history[0]
+    online = distill(teacher, data, recipe=live, out=tmp_path / "live").history[0]
+    assert set(from_cache) == set(online)
     for name in (*(f"train_{term}" for term in TERMS), *(f"gradient_{term}" for term in TERMS)):
-        assert ours[name] == pytest.approx(theirs[name], rel=2e-3), name
-    assert not (tmp_path / "cached.signals").exists()
+        assert from_cache[name] == pytest.approx(online[name], rel=2e-3), name
+    assert not (tmp_path / "cached.teacher-outputs").exists()
 
 
-class Asked(NoProgress):
-    """Counts how often the teacher was asked, and may break off."""
+class TeacherBatches(NoProgress):
+    """Counts the batches that the teacher runs on, and can interrupt the run."""
 
     def __init__(self, stop_after: int = -1) -> None:
         self.count, self.stop_after, self.what = 0, stop_after, ""
@@ -115,51 +118,57 @@ class Asked(NoProgress):
         self.what = what
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        if self.what == "asking the teacher":
+        if self.what == "running the teacher":
             self.count += n
             if self.count == self.stop_after:
                 raise InterruptedError
 
 
-def test_a_kept_cache_is_used_again_and_grows_by_what_is_missing(
+def test_distill_cache_reused_and_extended(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     recipe = of_epochs(replace(tiny_student, views=2), 1)
     batches = -(-len(data.split("train")) // 16)
-    stopped = Asked(stop_after=batches + 1)
+    stopped = TeacherBatches(stop_after=batches + 1)
     with pytest.raises(InterruptedError):
         distill(teacher, data, recipe=recipe, out=tmp_path / "a", progress=stopped, cache=tmp_path / "cache")
-    rest = Asked()
+    rest = TeacherBatches()
     first = distill(teacher, data, recipe=recipe, out=tmp_path / "a", progress=rest, cache=tmp_path / "cache")
     assert rest.count == batches
-    again = Asked()
+    again = TeacherBatches()
     second = distill(teacher, data, recipe=recipe, out=tmp_path / "b", progress=again, cache=tmp_path / "cache")
     assert again.count == 0
     assert weights_digest(first.model) == weights_digest(second.model)
     other = replace(recipe, features=FeatureSettings(blocks=(0,), teacher_blocks=(0,)))
-    more = Asked()
+    more = TeacherBatches()
     distill(teacher, data, recipe=other, out=tmp_path / "c", progress=more, cache=tmp_path / "cache")
     assert more.count == 2 * batches
     (folder,) = (tmp_path / "cache").iterdir()
     names = {path.name for path in folder.iterdir()}
-    assert {"000.answers.f32", "001.features-0.f16", "001.attention-2.f16"} <= names
+    assert {"000.predictions.f32", "001.features-0.f16", "001.attention-2.f16"} <= names
     assert not [name for name in names if name.endswith(".part")]
 
 
-def test_music_without_labels_and_made_up_songs_are_labelled_by_the_teacher(
+def test_distill_unlabelled_music_and_gan_samples(
     data: PreparedData, deam: Path, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     songs = sorted(path for path in deam.rglob("*") if path.suffix in AUDIO_SUFFIXES)
-    learnt = set(data.split("train").song_ids)
+    trained = set(data.split("train").song_ids)
     (tmp_path / "music").mkdir()
     for path in songs:
-        if path.stem in learnt:
+        if path.stem in trained:
             (tmp_path / "music" / path.name).symlink_to(path)
     prepare(tmp_path / "music", tmp_path / "more", recipe=DataRecipe(), audio=data.audio)
-    more, made_up = open_data(tmp_path / "more"), flat(tmp_path / "made", data)
+    more, samples = open_data(tmp_path / "more"), flat(tmp_path / "made", data)
     recipe = of_epochs(replace(tiny_student, views=1), 1)
-    student = distill(teacher, data, recipe=recipe, out=tmp_path / "student", extra=[more, made_up])
-    assert student.recipe["extra_clips"] == [len(learnt), 6]
+    student = distill(
+        teacher,
+        data,
+        recipe=recipe,
+        out=tmp_path / "student",
+        extra=ExtraData(unlabelled=(more,), gan_samples=(samples,)),
+    )
+    assert student.recipe["extra_clips"] == [len(trained), 6]
     alone = distill(teacher, data, recipe=recipe, out=tmp_path / "alone")
     assert weights_digest(student.model) != weights_digest(alone.model)
     assert np.isfinite([list(row.values()) for row in student.history]).all()
@@ -173,26 +182,26 @@ def flat(place: Path, data: PreparedData, audio: AudioSpec | None = None) -> Gan
     return open_gan_samples(place)
 
 
-def test_songs_that_judge_are_not_learnt_from(
+def test_extra_data_refused(
     data: PreparedData, deam: Path, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     (tmp_path / "music").mkdir()
-    judged = data.split("test").song_ids[0]
+    held_out = data.split("test").song_ids[0]
     for path in deam.rglob("*"):
-        if path.suffix in AUDIO_SUFFIXES and path.stem in (judged, data.split("train").song_ids[0]):
+        if path.suffix in AUDIO_SUFFIXES and path.stem in (held_out, data.split("train").song_ids[0]):
             (tmp_path / "music" / path.name).symlink_to(path)
     prepare(tmp_path / "music", tmp_path / "more", recipe=DataRecipe(), audio=data.audio)
-    with pytest.raises(DataError, match=rf"1 of its songs, such as '{judged}', are validation or test songs"):
-        distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[open_data(tmp_path / "more")])
+    with pytest.raises(DataError, match=rf"1 of its songs, such as '{held_out}', are validation or test songs"):
+        ExtraData(unlabelled=(open_data(tmp_path / "more"),)).sources(data)
     with pytest.raises(DataError, match="has labels, and splits of its own"):
-        distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[data])
+        ExtraData(unlabelled=(data,)).sources(data)
     other = flat(tmp_path / "made", data, replace(data.audio, f_min=30.0))
-    with pytest.raises(DataError, match="follows another front end"):
-        distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[other])
+    with pytest.raises(DataError, match="has another front end"):
+        distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=ExtraData(gan_samples=(other,)))
     assert not (tmp_path / "student").exists()
 
 
-def test_a_student_of_another_shape_learns_the_same_attention(
+def test_distill_other_image_size(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     wide = of_epochs(replace(tiny_student, image_size=(128, 224), views=1), 2)
@@ -204,15 +213,15 @@ def test_a_student_of_another_shape_learns_the_same_attention(
     assert Checkpoint.load(tmp_path / "student").spec.audio == student.spec.audio
 
 
-def test_another_normalization_is_refused_or_converted(
+def test_distill_other_normalization(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     audio = replace(data.audio, normalization="zscore")
-    foreign = replace(teacher, spec=replace(teacher.spec, audio=audio))
+    converted = replace(teacher, spec=replace(teacher.spec, audio=audio))
     recipe = of_epochs(replace(tiny_student, views=1), 1)
     with pytest.raises(DataError, match=r"which has normalization zscore and not db80; --convert"):
-        distill(foreign, data, recipe=recipe, out=tmp_path / "student")
-    student = distill(foreign, data, recipe=recipe, out=tmp_path / "student", convert=True)
+        distill(converted, data, recipe=recipe, out=tmp_path / "student")
+    student = distill(converted, data, recipe=recipe, out=tmp_path / "student", convert=True)
     assert student.spec.audio == data.audio
     ordinary = distill(teacher, data, recipe=recipe, out=tmp_path / "ordinary")
     assert student.evaluation.teacher.test.predicted != ordinary.evaluation.teacher.test.predicted
@@ -232,12 +241,12 @@ class Plain(nn.Module):
         return torch.tanh(self.linear(image.mean(dim=(2, 3))))
 
 
-def test_a_teacher_without_attention_leaves_its_answers(
+def test_distill_teacher_without_attention(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     plain = replace(teacher, model=Plain().eval())
     student = distill(plain, data, recipe=of_epochs(tiny_student, 1), out=tmp_path / "student")
-    assert student.recipe["plan"]["off"] == ("features", "attention")
+    assert list(student.recipe["layer_mapping"]["unavailable"]) == ["features", "attention"]
     terms = {name.removeprefix("train_") for name in student.history[0] if name.startswith("train_")}
     assert terms == {"loss", "hard", "soft"}
 
@@ -249,7 +258,7 @@ def test_a_teacher_without_attention_leaves_its_answers(
         (FeatureSettings(blocks=(1,), teacher_blocks=(3,)), "features: the teacher has no block 3; it has 3"),
     ],
 )
-def test_a_block_that_is_not_there_is_named(
+def test_distill_unknown_block(
     features: FeatureSettings, words: str, data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe,
     tmp_path: Path,
 ) -> None:  # fmt: skip
@@ -257,7 +266,7 @@ def test_a_block_that_is_not_there_is_named(
         distill(teacher, data, recipe=replace(tiny_student, features=features), out=tmp_path / "student")
 
 
-def test_a_disk_that_is_too_small_is_known_beforehand(
+def test_distill_disk_too_small(
     data: PreparedData,
     teacher: Checkpoint,
     tiny_student: DistillRecipe,
@@ -265,11 +274,11 @@ def test_a_disk_that_is_too_small_is_known_beforehand(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
-    with pytest.raises(OutputError, match=r"the teacher's signals need [\d.]+ GB, and the disk has"):
+    with pytest.raises(OutputError, match=r"the teacher's outputs need [\d.]+ GB, and the disk has"):
         distill(teacher, data, recipe=tiny_student, out=tmp_path / "student")
 
 
-def test_averaged_weights_are_those_that_are_validated_and_kept(
+def test_distill_averaged_weights(
     data: PreparedData, teacher: Checkpoint, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     recipe = replace(tiny_student, views=1)
@@ -277,6 +286,6 @@ def test_averaged_weights_are_those_that_are_validated_and_kept(
     plain = distill(teacher, data, recipe=of_epochs(recipe, 6), out=tmp_path / "plain")
     assert averaged.history[0]["train_loss"] == plain.history[0]["train_loss"]
     assert [row["val_ccc"] for row in averaged.history] != [row["val_ccc"] for row in plain.history]
-    # The kept weights answer as the best epoch's validation said.
+    # The saved weights are those that were validated in the best epoch.
     best = max(row["val_ccc"] for row in averaged.history)
     assert averaged.evaluation.val.ccc["mean"].value == pytest.approx(best, abs=1e-4)

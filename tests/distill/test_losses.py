@@ -1,4 +1,4 @@
-"""Each term is 0 where student and teacher agree, and what it says of a temperature is true."""
+"""Loss terms are 0 where student and teacher agree, and the temperature does what its docstring states."""
 
 from typing import Literal
 
@@ -15,20 +15,20 @@ from sentio_mobile.distill.losses import (
 )
 
 
-def test_a_temperature_of_one_leaves_answers_and_a_high_one_gives_what_the_tanh_was_given() -> None:
-    inner = torch.linspace(-3, 3, 13)
-    answers = torch.tanh(inner)
-    assert tempered(answers, 1) is answers
-    torch.testing.assert_close(tempered(answers, 1000.0), inner, atol=1e-3, rtol=0)
-    torch.testing.assert_close(tempered(answers, 6.0), 6 * torch.tanh(inner / 6), atol=1e-4, rtol=1e-4)
+def test_tempered_limits() -> None:
+    logits = torch.linspace(-3, 3, 13)
+    predictions = torch.tanh(logits)
+    assert tempered(predictions, 1) is predictions
+    torch.testing.assert_close(tempered(predictions, 1000.0), logits, atol=1e-3, rtol=0)
+    torch.testing.assert_close(tempered(predictions, 6.0), 6 * torch.tanh(logits / 6), atol=1e-4, rtol=1e-4)
     assert tempered(torch.tensor([-1.0, 1.0]), 6.0).isfinite().all()
 
 
-def test_a_temperature_brings_back_the_gradient_that_strong_answers_lose() -> None:
-    def pull(inner: float, temperature: float) -> float:
-        z = torch.tensor([inner], requires_grad=True)
-        wanted = torch.tanh(torch.tensor([inner + 0.5]))
-        (tempered(torch.tanh(z), temperature) - tempered(wanted, temperature)).square().sum().backward()
+def test_tempered_gradient_of_strong_emotions() -> None:
+    def pull(logits: float, temperature: float) -> float:
+        z = torch.tensor([logits], requires_grad=True)
+        expected = torch.tanh(torch.tensor([logits + 0.5]))
+        (tempered(torch.tanh(z), temperature) - tempered(expected, temperature)).square().sum().backward()
         assert z.grad is not None
         return abs(float(z.grad))
 
@@ -37,39 +37,39 @@ def test_a_temperature_brings_back_the_gradient_that_strong_answers_lose() -> No
 
 
 @pytest.mark.parametrize("kind", ["kl", "mse"])
-def test_attention_that_agrees_costs_nothing_and_any_other_something_worth_learning(kind: Literal["kl", "mse"]) -> None:
+def test_attention_loss_equal_and_uniform(kind: Literal["kl", "mse"]) -> None:
     torch.manual_seed(0)
-    taught = torch.softmax(2 * torch.randn(2, 197, 197), dim=-1)
-    assert attention_loss(taught, taught, kind).item() == pytest.approx(0, abs=1e-5)
-    even = torch.full_like(taught, 1 / 197)
-    assert attention_loss(even, taught, kind) > (0.5 if kind == "kl" else 0.05)
-    inner = torch.zeros(2, 197, 197, requires_grad=True)
-    attention_loss(torch.softmax(inner, dim=-1), taught, kind).backward()
-    assert inner.grad is not None
-    assert inner.grad.norm() > 1e-4
+    teacher = torch.softmax(2 * torch.randn(2, 197, 197), dim=-1)
+    assert attention_loss(teacher, teacher, kind).item() == pytest.approx(0, abs=1e-5)
+    even = torch.full_like(teacher, 1 / 197)
+    assert attention_loss(even, teacher, kind) > (0.5 if kind == "kl" else 0.05)
+    logits = torch.zeros(2, 197, 197, requires_grad=True)
+    attention_loss(torch.softmax(logits, dim=-1), teacher, kind).backward()
+    assert logits.grad is not None
+    assert logits.grad.norm() > 1e-4
 
 
-def test_divergence_is_that_of_the_textbook() -> None:
+def test_attention_loss_kl_value() -> None:
     p, q = torch.tensor([[[0.5, 0.5], [0.9, 0.1]]]), torch.tensor([[[0.25, 0.75], [0.9, 0.1]]])
-    wanted = (0.5 * torch.log(torch.tensor(2.0)) + 0.5 * torch.log(torch.tensor(2 / 3))) / 2
-    torch.testing.assert_close(attention_loss(q, p, "kl"), wanted)
+    expected = (0.5 * torch.log(torch.tensor(2.0)) + 0.5 * torch.log(torch.tensor(2 / 3))) / 2
+    torch.testing.assert_close(attention_loss(q, p, "kl"), expected)
 
 
-def test_large_channels_do_not_drown_the_others() -> None:
+def test_standardized_large_channel() -> None:
     features = torch.randn(4, 9, 16)
-    loud = features * torch.tensor([1000.0] + [1.0] * 15)
+    scaled = features * torch.tensor([1000.0] + [1.0] * 15)
     assert standardized(features).std(dim=-1, correction=0) == pytest.approx(1, abs=1e-3)
-    assert feature_loss(standardized(loud), standardized(loud)) == 0
+    assert feature_loss(standardized(scaled), standardized(scaled)) == 0
 
 
-def test_of_the_kept_tokens_rows_sum_to_one_again() -> None:
+def test_gather_gathered_tokens() -> None:
     attention = torch.softmax(torch.randn(2, 9, 9), dim=-1)
-    places = torch.tensor([[0, 3, 8], [0, 1, 2]])
-    kept = gather_attention(attention, places)
-    torch.testing.assert_close(kept.sum(dim=-1), torch.ones(2, 3))
-    wanted = attention[0][[0, 3, 8]][:, [0, 3, 8]]
-    torch.testing.assert_close(kept[0], wanted / wanted.sum(dim=-1, keepdim=True))
+    indices = torch.tensor([[0, 3, 8], [0, 1, 2]])
+    gathered = gather_attention(attention, indices)
+    torch.testing.assert_close(gathered.sum(dim=-1), torch.ones(2, 3))
+    expected = attention[0][[0, 3, 8]][:, [0, 3, 8]]
+    torch.testing.assert_close(gathered[0], expected / expected.sum(dim=-1, keepdim=True))
     features = torch.randn(2, 9, 5)
-    assert torch.equal(gather_tokens(features, places)[0], features[0][[0, 3, 8]])
+    assert torch.equal(gather_tokens(features, indices)[0], features[0][[0, 3, 8]])
     assert gather_attention(attention, None) is attention
     assert gather_tokens(features, None) is features

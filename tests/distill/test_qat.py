@@ -48,7 +48,7 @@ def test_finetuning_brings_rounded_answers_back(
     )
     moved = predict(again.model, again.spec, data, "val") - predict(was, again.spec, data, "val")
     assert 1e-4 < float(np.sqrt(np.mean(moved**2))) < before
-    assert made.history[-1]["train_rounded"] < made.history[0]["train_rounded"]
+    assert made.history[-1]["train_int8"] < made.history[0]["train_rounded"]
     assert made.evaluation.fake_quantized.songs == made.evaluation.test.songs
     assert made.evaluation.fake_quantized.predicted != made.evaluation.test.predicted
     assert not (tmp_path / "out.training").exists()

@@ -20,7 +20,7 @@ from sentio_mobile.metrics.agreement import ccc
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
-from sentio_mobile.training.extra_data import extra_sources
+from sentio_mobile.training.sources import ExtraData
 
 
 def run(*arguments: object) -> Result:
@@ -77,13 +77,16 @@ def test_a_student_takes_answers_for_labels(
     tiny_teacher: TeacherRecipe, tiny_student: DistillRecipe, tmp_path: Path,
 ) -> None:  # fmt: skip
     known = read_pseudo_labels(answers)
-    without, taught = (extra_sources(data, [albums], given)[0] for given in (None, known))
+    without, taught = (
+        ExtraData(unlabelled=(albums,), pseudo_labels=labels).sources(data)[0] for labels in (None, known)
+    )
     assert np.isnan(without.labels).all()
     assert np.array_equal(taught.labels, known.of(albums, taught.windows))
     assert taught.fingerprint != without.fingerprint
     teacher = train_teacher(data, tiny_teacher, out=tmp_path / "teacher")
-    student = distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=[albums], answers=known)
-    assert student.recipe["answers"] == known.digest
+    extra = ExtraData(unlabelled=(albums,), pseudo_labels=known)
+    student = distill(teacher, data, recipe=tiny_student, out=tmp_path / "student", extra=extra)
+    assert student.recipe["pseudo_labels"] == known.digest
     assert student.recipe["extra_clips"] == [24]
 
 
@@ -92,9 +95,9 @@ def test_answers_for_other_clips_are_refused_before_training(
 ) -> None:
     write_pseudo_labels(tmp_path / "answers.csv", [(1, 0.5, -0.5)])
     known = read_pseudo_labels(tmp_path / "answers.csv")
-    assert known.of_clip == {1: (0.5, -0.5)}
+    assert known.by_clip == {1: (0.5, -0.5)}
     with pytest.raises(DataError, match="has no pseudo-label for 24 of 24 clips"):
-        extra_sources(data, [albums], known)
+        ExtraData(unlabelled=(albums,), pseudo_labels=known).sources(data)
 
 
 @pytest.mark.parametrize("row", ["x,0,0", "ff,1.5,0", "ff,nan,0", "ff,,0"])

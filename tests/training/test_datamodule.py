@@ -1,4 +1,4 @@
-"""What training draws, and when it refuses to choose an epoch."""
+"""What training draws, and when it refuses to choose an epoch by the validation songs."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.training.datamodule import SongDataModule, TrainingClips
-from sentio_mobile.training.sources import ExtraData, labelled_source
+from sentio_mobile.training.sources import TrainingSources, labelled_source
 
 UNCHANGED = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
 SETTINGS = TrainingSettings(epochs=2, batch_size=4, learning_rate=1e-3, augment=UNCHANGED)
@@ -23,47 +23,47 @@ def linear(data: PreparedData) -> PreparedData:
     return replace(data, splits={**data.splits, "train": replace(split, window_labels=labels)})
 
 
-def test_mixup_mixes_sound_and_labels_by_the_same_share(data: PreparedData) -> None:
+def test_training_clips_mixup_of_log_mel_and_labels(data: PreparedData) -> None:
     mixing = replace(SETTINGS, augment=replace(UNCHANGED, mixup=0.5))
     mixed, plain = TrainingClips(linear(data), mixing), TrainingClips(linear(data), SETTINGS)
     changed = 0
     for song in range(len(mixed)):
-        units, labels, _, _ = mixed[3, song]
-        wanted = torch.stack([units.mean(), units[:40].mean()])
+        log_mel, labels, _, _ = mixed[3, song]
+        wanted = torch.stack([log_mel.mean(), log_mel[:40].mean()])
         torch.testing.assert_close(labels, wanted, atol=1e-4, rtol=0)
-        changed += not torch.allclose(units, plain[3, song].units)
-        assert torch.equal(mixed[3, song].units, units)
+        changed += not torch.allclose(log_mel, plain[3, song].log_mel)
+        assert torch.equal(mixed[3, song].log_mel, log_mel)
     assert changed > len(mixed) / 2
 
 
-def test_views_come_round_and_further_material_has_turns_of_its_own(data: PreparedData) -> None:
+def test_training_clips_views_and_extra_sources(data: PreparedData) -> None:
     val = labelled_source(data, "val")
-    nameless = replace(val, labels=np.full_like(val.labels, np.nan))
+    unlabelled = replace(val, labels=np.full_like(val.labels, np.nan))
     drawn = replace(SETTINGS, augment=AugmentSettings())
-    clips = TrainingClips(data, drawn, ExtraData(material=(nameless,), views=3))
+    clips = TrainingClips(data, drawn, TrainingSources(extra=(unlabelled,), views=3))
     songs = len(data.split("train"))
     assert len(clips) == songs + len(val)
-    assert clips.material == [labelled_source(data, "train").fingerprint, val.fingerprint]
-    assert torch.equal(clips[1, 5].units, clips[4, 5].units)
-    assert not torch.equal(clips[1, 5].units, clips[2, 5].units)
+    assert clips.fingerprints == [labelled_source(data, "train").fingerprint, val.fingerprint]
+    assert torch.equal(clips[1, 5].log_mel, clips[4, 5].log_mel)
+    assert not torch.equal(clips[1, 5].log_mel, clips[2, 5].log_mel)
     assert not clips[0, songs - 1].labels.isnan().any()
     assert clips[0, songs].labels.isnan().all()
-    last = TrainingClips(data, SETTINGS, ExtraData(material=(nameless,)))[0, songs + 2].units
+    last = TrainingClips(data, SETTINGS, TrainingSources(extra=(unlabelled,)))[0, songs + 2].log_mel
     assert torch.equal(last, torch.from_numpy(data.mels[data.split("val").rows[2]].astype(np.float32)))
 
 
-def test_signals_come_with_the_view_and_the_song_that_they_are_of(data: PreparedData) -> None:
-    def signals(view: int, song: int) -> dict[str, torch.Tensor]:
-        return {"answers": torch.tensor([view, song])}
+def test_training_clips_teacher_outputs(data: PreparedData) -> None:
+    def outputs(view: int, song: int) -> dict[str, torch.Tensor]:
+        return {"predictions": torch.tensor([view, song])}
 
-    clips = TrainingClips(data, SETTINGS, ExtraData(views=2, signals=signals))
-    assert clips[5, 7].signals["answers"].tolist() == [1, 7]
+    clips = TrainingClips(data, SETTINGS, TrainingSources(views=2, teacher_outputs=outputs))
+    assert clips[5, 7].teacher_outputs["predictions"].tolist() == [1, 7]
 
 
 @pytest.mark.parametrize(
     ("songs", "words"), [(2, "has 2 validation songs, and a CCC needs 3"), (4, "the arousal 0.25")]
 )
-def test_no_epoch_is_chosen_by_songs_that_leave_a_ccc_undefined(data: PreparedData, songs: int, words: str) -> None:
+def test_data_module_undefined_validation_ccc(data: PreparedData, songs: int, words: str) -> None:
     val = data.split("val")
     labels = val.labels[:songs].copy()
     labels[:, 1] = 0.25

@@ -16,7 +16,7 @@ from sentio_mobile.teacher.gan.ablation import ARMS, ablate, arm_recipe
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.config import AugmentSettings
 from sentio_mobile.training.datamodule import TrainingClips
-from sentio_mobile.training.sources import ExtraData, GanMixture
+from sentio_mobile.training.sources import GanMixture, TrainingSources
 
 SPECIAL = 0.123
 
@@ -38,7 +38,7 @@ def samples(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> Gan
 
 def share_of_samples(data: PreparedData, recipe: TeacherRecipe, mixture: GanMixture | None, epoch: int) -> float:
     """The share of training examples that are GAN samples."""
-    clips = TrainingClips(data, recipe.training, ExtraData(mixture))
+    clips = TrainingClips(data, recipe.training, TrainingSources(gan_mixture=mixture))
     turns = [clips[(epoch, song)] for song in range(len(clips)) for _ in range(1)]
     return float(np.mean([bool(np.allclose(clip.labels, SPECIAL)) for clip in turns]))
 
@@ -46,11 +46,11 @@ def share_of_samples(data: PreparedData, recipe: TeacherRecipe, mixture: GanMixt
 def test_gan_mixture_takes_its_share_and_ends(
     data: PreparedData, tiny_teacher: TeacherRecipe, samples: GanSamples
 ) -> None:
-    mixture = GanMixture(samples, share=0.5, epochs=10)
+    mixture = GanMixture(samples=samples, share=0.5, epochs=10)
     shares = [share_of_samples(data, tiny_teacher, mixture, epoch) for epoch in range(12)]
     assert 0.4 < np.mean(shares[:10]) < 0.6
     assert shares[10:] == [0, 0]
-    assert share_of_samples(data, tiny_teacher, GanMixture(samples, share=1.0, epochs=1), 0) == 1
+    assert share_of_samples(data, tiny_teacher, GanMixture(samples=samples, share=1.0, epochs=1), 0) == 1
     assert share_of_samples(data, tiny_teacher, None, 0) == 0
 
 
