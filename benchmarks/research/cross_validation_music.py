@@ -23,7 +23,7 @@ from sentio_mobile.data.songs import read_rows
 from sentio_mobile.data.splits import SplitList
 from sentio_mobile.data.weak_labels import WeakLabels, read_weak_labels
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.teacher.ensemble.features import features_of
+from sentio_mobile.teacher.ensemble.features import extract_features
 
 Array = NDArray[np.float32]
 Row = dict[str, str]
@@ -186,7 +186,7 @@ def kept_features(folder: Path, rows: Sequence[Row], work: Path) -> Array:
     if not place.is_file():
         clips = (fit_length(decode(folder / row["path"], audio.sample_rate, 0.0, audio.seconds), audio) for row in rows)
         file = io.BytesIO()
-        np.save(file, np.stack([features_of(clip, audio.sample_rate) for clip in clips]), allow_pickle=False)
+        np.save(file, np.stack([extract_features(clip, audio.sample_rate) for clip in clips]), allow_pickle=False)
         write_bytes(place, file.getvalue())
     return np.asarray(np.load(place, allow_pickle=False))
 

@@ -18,7 +18,7 @@ from sentio_mobile.metrics.agreement import ccc, retention_of_pairs
 from sentio_mobile.metrics.auc import auc_of_runs
 from sentio_mobile.metrics.bootstrap import Resampling, by_dimension, measure, resample
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.teacher.ensemble.classical import CLASSICS, train_classical
+from sentio_mobile.teacher.ensemble.classical import REGRESSORS, train_regressor
 from sentio_mobile.training.fit import predict
 
 COMMITTEE = "mean of the three"
@@ -44,12 +44,12 @@ def regressions(material: Material, work: Path) -> dict[str, list[dict[str, Arra
             place = work / f"regressions-{fold}{'-all' if suffix else ''}.npz"
             if not place.is_file():
                 said: dict[str, Array] = {}
-                for one in CLASSICS:
-                    model = train_classical(one, features, labels=labels, groups=groups, seed=0)
+                for one in REGRESSORS:
+                    model = train_regressor(one, features, labels=labels, groups=groups, seed=0)
                     said |= {f"{one.name}/{name}": model.predict(values) for name, values in asked.items()}
                 keep(place, said)
             kept = np.load(place, allow_pickle=False)
-            by_name = {one.name: {name: kept[f"{one.name}/{name}"] for name in asked} for one in CLASSICS}
+            by_name = {one.name: {name: kept[f"{one.name}/{name}"] for name in asked} for one in REGRESSORS}
             by_name[COMMITTEE] = {name: np.mean([said[name] for said in by_name.values()], axis=0) for name in asked}
             for name, said in by_name.items():
                 found.setdefault(f"{name}{suffix}", []).append(said)

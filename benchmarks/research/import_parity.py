@@ -110,11 +110,11 @@ def measure(case: Case, pictures: torch.Tensor) -> dict[str, Any]:
     model = found.checkpoint.model
     wanted = case.hidden(pictures)
     row = {
-        "layout": found.layout,
+        "layout": found.source.layout,
         "library": f"{case.library} {version(case.library)}",
         "tensors": found.taken,
-        "left_out": list(found.left_out),
-        "drawn_anew": len(found.untrained),
+        "left_out": list(found.source.left_out),
+        "drawn_anew": len(found.source.untrained),
         "norm_eps": found.checkpoint.spec.settings["norm_eps"],
         "hidden_states": difference(hidden_states(model, pictures), wanted),
     }

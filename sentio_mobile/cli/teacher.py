@@ -144,12 +144,12 @@ def import_(
     found.checkpoint.save(out, force)
     spec = found.checkpoint.spec
     settings = spec.settings
-    _print(f"{file}: {found.layout}; {found.taken} tensors imported")
+    _print(f"{file}: {found.source.layout}; {found.taken} tensors imported")
     sizes = ", ".join(f"{name} {settings[name]}" for name in ("layers", "heads", "width", "mlp_width", "patch_size"))
     _print(f"{sizes}, norm_eps {settings['norm_eps']:g}, normalization {spec.audio.normalization}")
-    _list("in the file, without a counterpart here", found.left_out)
-    _list(f"not in the file, initialized from seed {seed}", found.untrained)
-    if not found.untrained:
+    _list("in the file, without a counterpart here", found.source.left_out)
+    _list(f"not in the file, initialized from seed {seed}", found.source.untrained)
+    if not found.source.untrained:
         _print(f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data prepared --out student-ckpt")
         return
     console.print("[yellow]The head is untrained: its predictions mean nothing yet.[/]", soft_wrap=True)

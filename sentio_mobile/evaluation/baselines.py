@@ -16,7 +16,7 @@ from sentio_mobile.evaluation.evaluated_model import EvaluatedModel, Predictions
 from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
-from sentio_mobile.teacher.ensemble.classical import CLASSICS, Trained, features_of_clips, train_classical
+from sentio_mobile.teacher.ensemble.classical import REGRESSORS, TrainedRegressor, clip_features, train_regressor
 from sentio_mobile.teacher.ensemble.features import training_features
 from sentio_mobile.teacher.train import train_teacher
 
@@ -43,11 +43,11 @@ def train_baselines(
     """
     train = data.split("train")
     features = training_features(data, music, work=work, progress=progress)
-    progress.start("classical regressors", len(CLASSICS))
+    progress.start("classical regressors", len(REGRESSORS))
     regressors = []
-    for one in CLASSICS:
+    for one in REGRESSORS:
         progress.advance(0, note=one.name)
-        trained = train_classical(one, features, labels=train.labels, groups=train.groups, seed=seed)
+        trained = train_regressor(one, features, labels=train.labels, groups=train.groups, seed=seed)
         regressors.append(_regressor(trained, data.audio))
         progress.advance()
     progress.finish()
@@ -73,12 +73,12 @@ def _mean_label(data: PreparedData) -> EvaluatedModel:
     )
 
 
-def _regressor(trained: Trained, audio: AudioSpec) -> EvaluatedModel:
+def _regressor(trained: TrainedRegressor, audio: AudioSpec) -> EvaluatedModel:
     return EvaluatedModel(
-        name=trained.classic.name,
-        kind=trained.classic.kind,
+        name=trained.regressor.name,
+        kind=trained.regressor.kind,
         audio=audio,
-        predict_clips=lambda clips: trained.predict(features_of_clips(clips, audio)),
+        predict_clips=lambda clips: trained.predict(clip_features(clips, audio)),
         parameters=trained.parameters,
         training_seconds=trained.seconds,
     )

@@ -1,4 +1,4 @@
-"""Ridge, support vectors and boosted trees on the 164 features, tuned by cross-validation on training songs alone."""
+"""Ridge, support vector and boosted-tree regressors on 164 features, tuned on the training songs alone."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from numpy.typing import NDArray
 from sentio_mobile.errors import MissingExtraError
 from sentio_mobile.metrics.agreement import ccc
 from sentio_mobile.spec import OUTPUTS, AudioSpec
-from sentio_mobile.teacher.ensemble.features import features_of
+from sentio_mobile.teacher.ensemble.features import extract_features
 
 FOLDS = 5
+"""Folds of the cross-validation that chooses settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassicalRegressor:
-    """A regression and the settings that are tried for it.
+    """A kind of regressor and the settings to choose from.
 
     Attributes:
-        name: what tables call it.
-        kind: what it is.
-        make: an untrained one from a seed.
-        grid: settings to choose from, by scikit-learn's names.
-        count: how many numbers a trained one has learnt.
+        name: What tables call it.
+        kind: Description.
+        make: Makes an untrained regressor from a random seed.
+        grid: Settings to choose from, by scikit-learn's names.
+        count: Counts the parameters of a trained regressor.
     """
 
     name: str
@@ -53,12 +54,12 @@ def _xgboost(seed: int) -> Any:
     try:
         from xgboost import XGBRegressor
     except ImportError as error:
-        raise MissingExtraError("xgboost", "baselines", "boosted trees") from error
+        raise MissingExtraError("xgboost", "baselines", "the XGBoost regressor") from error
 
     return XGBRegressor(learning_rate=0.05, subsample=0.8, colsample_bytree=0.5, random_state=seed, n_jobs=1)
 
 
-CLASSICS: tuple[ClassicalRegressor, ...] = (
+REGRESSORS: tuple[ClassicalRegressor, ...] = (
     ClassicalRegressor(
         name="Ridge",
         kind="linear regression on 164 features",
@@ -84,58 +85,64 @@ CLASSICS: tuple[ClassicalRegressor, ...] = (
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A regression that has learnt, one model for each output, and the seconds that this took."""
+class TrainedRegressor:
+    """A trained regressor.
 
-    classic: ClassicalRegressor
+    Attributes:
+        regressor: Its kind.
+        models: One fitted scikit-learn pipeline for valence and one for arousal.
+        seconds: Duration of the training, the choice of settings included.
+    """
+
+    regressor: ClassicalRegressor
     models: tuple[Any, ...]
     seconds: float
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Valence and arousal [songs, 2] in [-1, 1], from features [songs, 164]."""
+        """Predict valence and arousal [songs, 2] in [-1, 1] from features [songs, 164]."""
         predictions = np.stack([model.predict(features) for model in self.models], axis=1)
         return np.clip(predictions, -1, 1).astype(np.float32)
 
     @property
     def parameters(self) -> int:
         """Number of trained parameters of both models."""
-        return sum(self.classic.count(model[-1]) for model in self.models)
+        return sum(self.regressor.count(model[-1]) for model in self.models)
 
 
-def features_of_clips(clips: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
-    """The features of several clips [clips, 164], from PCM [clips, n_samples]."""
-    return np.stack([features_of(clip, audio.sample_rate) for clip in clips])
+def clip_features(clips: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
+    """The features of clips [clips, 164], from PCM [clips, n_samples]."""
+    return np.stack([extract_features(clip, audio.sample_rate) for clip in clips])
 
 
-def train_classical(
-    classic: ClassicalRegressor,
+def train_regressor(
+    regressor: ClassicalRegressor,
     features: NDArray[np.float32],
     *,
     labels: NDArray[np.float32],
     groups: Sequence[str],
     seed: int,
-) -> Trained:
-    """Choose settings for each output by grouped cross-validation on the training songs' CCC, and train on all of them.
+) -> TrainedRegressor:
+    """Choose settings for each output by the CCC in a grouped cross-validation, and train on all songs.
 
     Args:
-        classic: which one.
-        features: [songs, 164].
-        labels: [songs, 2].
-        groups: of each song: songs of one group are never on both sides of a fold.
-        seed: of what is drawn.
+        regressor: The kind of regressor.
+        features: Features of the training songs [songs, 164].
+        labels: Valence and arousal [songs, 2].
+        groups: Group of each song. Songs of one group are never on both sides of a fold.
+        seed: Random seed.
 
     Raises:
-        MissingExtraError: its package is not installed.
+        MissingExtraError: The package of the regressor is not installed.
     """
     start = time.monotonic()
     models = tuple(
-        _chosen(classic, features, labels=labels[:, i], groups=groups, seed=seed) for i in range(len(OUTPUTS))
+        _tune(regressor, features, labels=labels[:, i], groups=groups, seed=seed) for i in range(len(OUTPUTS))
     )
-    return Trained(classic, models, time.monotonic() - start)
+    return TrainedRegressor(regressor, models, time.monotonic() - start)
 
 
-def _chosen(
-    classic: ClassicalRegressor,
+def _tune(
+    regressor: ClassicalRegressor,
     features: NDArray[np.float32],
     *,
     labels: NDArray[np.float32],
@@ -147,14 +154,14 @@ def _chosen(
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
-    model = Pipeline([("scale", StandardScaler()), ("model", classic.make(seed))])
+    model = Pipeline([("scale", StandardScaler()), ("model", regressor.make(seed))])
     folds = min(FOLDS, len(set(groups)))
     if folds < 2:
         return model.fit(features, labels)
-    search = GridSearchCV(model, classic.grid, scoring=make_scorer(_concordance), cv=GroupKFold(folds))
+    search = GridSearchCV(model, regressor.grid, scoring=make_scorer(_concordance), cv=GroupKFold(folds))
     return search.fit(features, labels, groups=groups).best_estimator_
 
 
 def _concordance(truth: NDArray[np.floating], predicted: NDArray[np.floating]) -> float:
-    # Undefined where all songs of a fold have one label and are answered by it: then there is nothing to tell.
+    # The CCC is undefined if all songs of a fold have one label and are predicted exactly; such a fold says nothing.
     return float(np.nan_to_num(ccc(np.asarray(truth)[:, None], np.asarray(predicted)[:, None])[0]))

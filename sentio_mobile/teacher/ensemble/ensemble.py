@@ -1,4 +1,4 @@
-"""The ensemble of Ridge, SVR and XGBoost as a teacher: pseudo-labels for music that nobody labelled."""
+"""The ensemble of Ridge, SVR and XGBoost as a teacher that writes pseudo-labels for unlabelled music."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import SongAudio, find_audio_files, read_clips
 from sentio_mobile.errors import DataError, InputError
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.teacher.ensemble.classical import CLASSICS, Trained, features_of_clips, train_classical
+from sentio_mobile.teacher.ensemble.classical import REGRESSORS, TrainedRegressor, clip_features, train_regressor
 from sentio_mobile.teacher.ensemble.features import training_features
 
 
@@ -29,7 +29,7 @@ class Ensemble:
         audio: Sample rate, length and front end of the clips that they were trained on.
     """
 
-    members: tuple[Trained, ...]
+    members: tuple[TrainedRegressor, ...]
     audio: AudioSpec
 
     def predict(self, clips: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -38,7 +38,7 @@ class Ensemble:
         Raises:
             InputError: A prediction is not finite.
         """
-        features = features_of_clips(clips, self.audio)
+        features = clip_features(clips, self.audio)
         predictions = np.mean([member.predict(features) for member in self.members], axis=0, dtype=np.float32)
         if not np.isfinite(predictions).all():
             raise InputError("the ensemble predicts values that are not finite; check the audio with `data check`")
@@ -57,7 +57,10 @@ def train_ensemble(data: PreparedData, music: Path, *, work: Path, seed: int, pr
     """
     train = data.split("train")
     features = training_features(data, music, work=work, progress=progress)
-    members = [train_classical(one, features, labels=train.labels, groups=train.groups, seed=seed) for one in CLASSICS]
+    members = [
+        train_regressor(regressor, features, labels=train.labels, groups=train.groups, seed=seed)
+        for regressor in REGRESSORS
+    ]
     return Ensemble(tuple(members), data.audio)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from msgspec import Meta
 
 from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.records import Name, Record, Seed, Sha256, Text, to_plain
 from sentio_mobile.errors import CheckpointError
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import ViTSettings
@@ -18,24 +20,33 @@ from sentio_mobile.teacher.import_weights.convert import Converted, convert
 from sentio_mobile.teacher.import_weights.layouts import HUGGING_FACE, HUGGING_FACE_5, find_layout
 from sentio_mobile.teacher.import_weights.read import read_config, read_weights
 
+Names = Annotated[tuple[Text, ...], Meta(max_length=100_000)]
+
+
+class ImportSource(Record, frozen=True, kw_only=True):
+    """Where an imported teacher came from: `imported` in its checkpoint's recipe."""
+
+    file: Name  # name of the file
+    sha256: Sha256  # hash of the file
+    layout: Name  # layout of the file
+    left_out: Names  # names in the file that have no counterpart here
+    untrained: Names  # our names that the file lacks, which have random weights
+    seed: Seed  # random seed for those weights
+
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
     """A teacher made from a third-party file.
 
     Attributes:
-        checkpoint: The network and its spec; `recipe["imported"]` records where it came from.
-        layout: Name of the file's layout.
+        checkpoint: The network and its spec.
+        source: Where the weights came from.
         taken: Number of our tensors that came from the file.
-        left_out: Names in the file that have no counterpart here.
-        untrained: Our names that the file lacks. They have random weights and must be trained.
     """
 
     checkpoint: Checkpoint
-    layout: str
+    source: ImportSource
     taken: int
-    left_out: tuple[str, ...]
-    untrained: tuple[str, ...]
 
 
 def import_teacher(
@@ -72,24 +83,16 @@ def import_teacher(
         model = build(spec)
     model.load_state_dict(converted.tensors, strict=False)
     untrained = tuple(name for name in model.state_dict() if name not in converted.tensors)
-    recipe: dict[str, object] = {
-        "imported": {
-            "file": path.name,
-            "sha256": sha256(path),
-            "layout": converted.layout.name,
-            "left_out": list(converted.left_out),
-            "untrained": list(untrained),
-            "seed": seed,
-        }
-    }
-    checkpoint = Checkpoint(model=model.eval(), spec=spec, recipe=recipe)
-    return Imported(
-        checkpoint=checkpoint,
+    source = ImportSource(
+        file=path.name,
+        sha256=sha256(path),
         layout=converted.layout.name,
-        taken=len(converted.tensors),
         left_out=converted.left_out,
         untrained=untrained,
+        seed=seed,
     )
+    checkpoint = Checkpoint(model=model.eval(), spec=spec, recipe={"imported": to_plain(source)})
+    return Imported(checkpoint=checkpoint, source=source, taken=len(converted.tensors))
 
 
 def read_backbone(

@@ -41,9 +41,9 @@ def test_import_hugging_face_hub_folder_gives_its_hidden_states(
     assert "encoder.layer.0.attention.attention.query.weight" in load_file(tmp_path / "model.safetensors")
     found = import_teacher(tmp_path / "model.safetensors")
     agree(encoded(found.checkpoint.model, image), hidden(reference, image))
-    assert found.layout == "Hugging Face"
-    assert found.left_out == ("pooler.dense.bias", "pooler.dense.weight")
-    assert found.untrained == HEAD
+    assert found.source.layout == "Hugging Face"
+    assert found.source.left_out == ("pooler.dense.bias", "pooler.dense.weight")
+    assert found.source.untrained == HEAD
     # Four heads of width 32: only the config beside the file says so.
     settings = found.checkpoint.spec.settings
     assert (settings["heads"], settings["norm_eps"], settings["width"]) == (4, 1e-12, 128)
@@ -71,8 +71,8 @@ def test_import_hugging_face_classifier_in_both_sets_of_names(
     for name, layout in (("model.safetensors", "Hugging Face"), ("memory.pth", "Hugging Face, transformers 5")):
         found = import_teacher(tmp_path / name)
         agree(encoded(found.checkpoint.model, image), hidden(classifier.vit, image))
-        assert found.layout == layout
-        assert found.left_out == ("classifier.bias", "classifier.weight")
+        assert found.source.layout == layout
+        assert found.source.left_out == ("classifier.bias", "classifier.weight")
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -91,7 +91,7 @@ def test_import_torchvision_gives_its_hidden_states(
             torch.cat([torchvision_vit.class_token.expand(2, -1, -1), torchvision_vit._process_input(image)], dim=1)
         )
     agree(encoded(found.checkpoint.model, image), reference)
-    assert found.left_out == ("heads.head.bias", "heads.head.weight")
+    assert found.source.left_out == ("heads.head.bias", "heads.head.weight")
     assert found.checkpoint.spec.settings["norm_eps"] == 1e-6
 
 
@@ -100,7 +100,7 @@ def test_import_timm_gives_its_hidden_states(timm_vit: nn.Module, image: torch.T
     found = import_teacher(tmp_path / "vit.safetensors")
     with torch.no_grad():
         agree(encoded(found.checkpoint.model, image), timm_vit.forward_features(image))
-    assert found.left_out == ("head.bias", "head.weight")
+    assert found.source.left_out == ("head.bias", "head.weight")
 
 
 @pytest.mark.parametrize("names", ["hub", "memory"])
@@ -119,8 +119,8 @@ def test_import_notebook_gives_its_predictions(
         imported, reference = found.checkpoint.model(image), notebook(image)
     assert reference.std() > 0.1
     torch.testing.assert_close(imported, reference, atol=1e-5, rtol=0)
-    assert found.untrained == ()
-    assert found.left_out == ("vit.pooler.dense.bias", "vit.pooler.dense.weight")
+    assert found.source.untrained == ()
+    assert found.source.left_out == ("vit.pooler.dense.bias", "vit.pooler.dense.weight")
     assert found.checkpoint.spec.audio.normalization == "zscore"
     assert found.checkpoint.spec.settings["head_widths"] == (32, 16)
     assert import_teacher(tmp_path / "best.pth", "db80").checkpoint.spec.audio.normalization == "db80"

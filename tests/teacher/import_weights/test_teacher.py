@@ -32,7 +32,7 @@ def test_read_weights_inside_a_training_checkpoint(
     torch.testing.assert_close(
         found.checkpoint.model.state_dict()["backbone.encoder.layers.encoder_layer_2.mlp.3.weight"], weight
     )
-    assert ("epoch" in found.left_out) == (key is None)
+    assert ("epoch" in found.source.left_out) == (key is None)
 
 
 def test_import_half_precision_becomes_single(torchvision_vit: VisionTransformer, tmp_path: Path) -> None:
