@@ -12,6 +12,8 @@ import numpy as np
 
 from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
+from sentio_mobile.data.config import DataRecipe
+from sentio_mobile.data.data_set import Source, labels_of
 from sentio_mobile.data.songs import Moments, Song, csv_lines, numbered_rows, read_label, require_printable
 from sentio_mobile.errors import LabelError
 
@@ -32,6 +34,25 @@ class Deam:
 
     audio: Path
     labels: Path
+
+
+def read(folder: Path, recipe: DataRecipe) -> Source | None:
+    """Read DEAM below a folder, however its archives were unpacked; None if it is not there.
+
+    Args:
+        folder: The folder.
+        recipe: Settings of data preparation, for the kind of labels.
+
+    Raises:
+        LabelError: A part of DEAM is missing, or a table is wrong.
+    """
+    deam = find_deam(folder)
+    if deam is None:
+        return None
+    songs, notes = read_songs(deam, recipe.labels == "dynamic")
+    # The note lies in the root of the music, which may be below the folder that was given.
+    places = [place for place in (folder, *deam.audio.parents) if place.is_relative_to(folder)]
+    return Source(songs=songs, root=folder, layout="deam", labels=labels_of(*places), scale="1-9", notes=notes)
 
 
 def find_deam(root: Path) -> Deam | None:
@@ -57,7 +78,7 @@ def find_deam(root: Path) -> Deam | None:
     return Deam(found[AUDIO.name], found[LABELS.name])
 
 
-def read_deam(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str, ...]]:
+def read_songs(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str, ...]]:
     """Read the songs of DEAM: static labels (1-9), and the audio file of the same number. Each song is its own group.
 
     Args:

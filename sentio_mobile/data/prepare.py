@@ -20,10 +20,11 @@ from sentio_mobile._internal.records import replace, write_record
 from sentio_mobile.data.clip_table import SONGS, write_clip_rows
 from sentio_mobile.data.clips import FileClips, clips_of_file, in_order
 from sentio_mobile.data.config import DataRecipe
+from sentio_mobile.data.data_set import Source
 from sentio_mobile.data.journal import Index
 from sentio_mobile.data.prepared import SHEET, STORE, UNLABELLED, DataSheet, fingerprint_of
 from sentio_mobile.data.songs import Song
-from sentio_mobile.data.sources import Source, read_source
+from sentio_mobile.data.sources import read_source
 from sentio_mobile.data.splits import SplitList, split_songs
 from sentio_mobile.data.store import is_store, key_of, remove_store
 from sentio_mobile.data.store_writer import StoreWriter

@@ -17,9 +17,9 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
-from sentio_mobile._internal.records import Count, Record, Seed, Sha256, Text, from_plain, read_plain
+from sentio_mobile._internal.records import Count, Name, Record, Seed, Sha256, Text, from_plain, read_plain
 from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
-from sentio_mobile.data.songs import Labels, Layout, Scale
+from sentio_mobile.data.songs import LabelSource, Scale
 from sentio_mobile.data.splits import SPLITS
 from sentio_mobile.data.store import Store, open_store
 from sentio_mobile.errors import DataError
@@ -44,9 +44,9 @@ class DataSheet(Record, frozen=True, kw_only=True):
     schema: Literal[2] = 2  # version of this record
     audio: AudioSpec  # front end of the clips
     store: Line  # folder of the log-mel store, relative to the prepared folder
-    labels: Labels  # who labelled the songs
+    labels: LabelSource  # who labelled the songs
     source: Text  # name of the folder or the CSV that was prepared
-    layout: Layout  # how the source is laid out
+    layout: Name  # layout of the source: "deam", "manifest", "folder", or that of another package's reader
     scale: Scale  # scale of the source's labels; empty without labels
     dynamic: bool  # whether windows have labels of their own moments
     window: Literal["start", "middle"]  # part of a longer song that is evaluated

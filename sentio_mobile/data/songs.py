@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 
 from sentio_mobile.errors import LabelError
 
-Labels = Literal["rated", "generated", "none"]
+LabelSource = Literal["rated", "generated", "none"]
 """Who labelled the songs of a source: people, the program that generated the music, or nobody."""
-Layout = Literal["deam", "manifest", "folder"]
-"""How a source is laid out."""
 Scale = Literal["1-9", "-1-1", ""]
 """Scale of a source's labels; empty without labels."""
 

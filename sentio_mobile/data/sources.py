@@ -1,65 +1,26 @@
-"""The sources of songs: DEAM, a manifest CSV or a folder of audio, recognized by what lies there."""
+"""The sources of songs: a data set with a reader, a manifest CSV or a folder of audio, told apart by their content."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
-from msgspec import Meta
-
-from sentio_mobile._internal.records import Name, Record, Seed, from_plain, read_plain
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.config import DataRecipe
-from sentio_mobile.data.deam import find_deam, read_deam
-from sentio_mobile.data.songs import Labels, Layout, Scale, Song, numbered_rows, read_label, require_printable
+from sentio_mobile.data.data_set import Source, labels_of, read_data_set
+from sentio_mobile.data.songs import Song, numbered_rows, read_label, require_printable
 from sentio_mobile.errors import LabelError
-
-GENERATED_NOTE = "generated.json"
-"""File in the root folder of generated music that says so."""
 
 LABEL_COLUMNS: tuple[str, str] = ("valence_mean", "arousal_mean")
 
 
-class GeneratedNote(Record, frozen=True, kw_only=True):
-    """generated.json in the root folder of generated music."""
-
-    labels: Literal["rated", "generated"] = "rated"  # who labelled the songs: people, or the program that made them
-    generator: Name | None = None  # Python module or program that generated the music
-    version: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None  # version of the generator
-    seed: Seed | None = None  # random seed of the music
-    songs: Annotated[int, Meta(ge=1, le=10**9)] | None = None  # number of songs
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Songs, and what is known about all of them.
-
-    Attributes:
-        songs: The songs.
-        root: Folder that paths are stored relative to.
-        layout: How the source is laid out.
-        labels: Who labelled the songs. With "none", valence and arousal of every song are None.
-        scale: Scale of the labels, a key of `SCALES`; empty without labels.
-        notes: Lines for the user: what was left out, and why.
-    """
-
-    songs: list[Song]
-    root: Path
-    layout: Layout
-    labels: Labels
-    scale: Scale
-    notes: tuple[str, ...] = ()
-
-
 def read_source(source: Path, recipe: DataRecipe) -> Source:
-    """Read the songs of DEAM's root folder, of a manifest CSV, or of a folder of audio without labels.
+    """Read the songs of a data set's root folder, of a manifest CSV, or of a folder of audio without labels.
 
     Args:
         source: The folder or the CSV.
-        recipe: Scale of a manifest's labels, and the kind of labels: static or, for DEAM only, dynamic.
+        recipe: Scale of a manifest's labels, and the kind of labels: static or, where the data set has them, dynamic.
 
     Raises:
         LabelError: There is no such source, or something in it is wrong.
@@ -70,11 +31,8 @@ def read_source(source: Path, recipe: DataRecipe) -> Source:
         )
     dynamic = recipe.labels == "dynamic"
     if source.is_dir():
-        if deam := find_deam(source):
-            songs, notes = read_deam(deam, dynamic)
-            # The note lies in the root of the music, which may be below the folder that was given.
-            places = [place for place in (source, *deam.audio.parents) if place.is_relative_to(source)]
-            return Source(songs=songs, root=source, layout="deam", labels=_labels_of(*places), scale="1-9", notes=notes)
+        if found := read_data_set(source, recipe):
+            return found
         _refuse_dynamic(dynamic, source)
         return Source(songs=read_folder(source), root=source, layout="folder", labels="none", scale="")
     if source.suffix.lower() in AUDIO_SUFFIXES:
@@ -83,7 +41,7 @@ def read_source(source: Path, recipe: DataRecipe) -> Source:
     songs = read_manifest(source, recipe.scale)
     if songs[0].valence is None:
         return Source(songs=songs, root=source.parent, layout="manifest", labels="none", scale="")
-    labels = _labels_of(source.parent)
+    labels = labels_of(source.parent)
     return Source(songs=songs, root=source.parent, layout="manifest", labels=labels, scale=recipe.scale)
 
 
@@ -190,11 +148,3 @@ def _audio_file(root: Path, text: str) -> Path:
 def _refuse_dynamic(dynamic: bool, source: Path) -> None:
     if dynamic:
         raise LabelError(f"{source}: has no dynamic labels, only DEAM has; use static labels")
-
-
-def _labels_of(*places: Path) -> Labels:
-    """Return "generated" if a note in one of these folders says that a program made the music, else "rated"."""
-    for note in (place / GENERATED_NOTE for place in places):
-        if note.is_file():
-            return from_plain(GeneratedNote, read_plain(note, LabelError), str(note), LabelError).labels
-    return "rated"

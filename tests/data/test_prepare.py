@@ -18,11 +18,12 @@ from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.data import clips
 from sentio_mobile.data.config import DataRecipe
+from sentio_mobile.data.data_set import Source
 from sentio_mobile.data.journal import Index
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.data.songs import Moments
-from sentio_mobile.data.sources import Source, read_source
+from sentio_mobile.data.sources import read_source
 from sentio_mobile.data.store import key_of
 from sentio_mobile.errors import DataError, LabelError, OutputError
 from sentio_mobile.spec import AudioSpec

@@ -11,9 +11,10 @@ import pytest
 import soundfile
 
 from sentio_mobile.data.config import DataRecipe
+from sentio_mobile.data.data_set import Source
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import open_data
-from sentio_mobile.data.sources import Source, read_source
+from sentio_mobile.data.sources import read_source
 from sentio_mobile.errors import DataError, LabelError
 from sentio_mobile.spec import AudioSpec
 

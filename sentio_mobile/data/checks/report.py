@@ -27,7 +27,7 @@ from sentio_mobile.data.checks.label_distribution import (
 from sentio_mobile.data.checks.scan import ClipScan, scan_clips
 from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
 from sentio_mobile.data.prepared import Lines, PreparedData
-from sentio_mobile.data.songs import Labels
+from sentio_mobile.data.songs import LabelSource
 from sentio_mobile.data.splits import GRID
 from sentio_mobile.spec import OUTPUTS
 
@@ -62,7 +62,7 @@ class CheckReport(Record, frozen=True, kw_only=True):
     """check.json: everything that `check_data` found."""
 
     schema: Literal[2] = 2  # version of this record
-    labels: Labels  # who labelled the songs
+    labels: LabelSource  # who labelled the songs
     splits: Annotated[tuple[SplitSummary, ...], Meta(min_length=1, max_length=4)]  # the splits in numbers
     comparisons: Annotated[tuple[SplitComparison, ...], Meta(max_length=12)]  # every two splits, in both dimensions
     coverage: Coverage | None  # covered part of the plane; None without labels
