@@ -1,1 +1,1 @@
-"""How fast, how large and how right a bundle is, and the report that says so."""
+"""How fast, how large and how accurate the models of a bundle are, and the report about it."""

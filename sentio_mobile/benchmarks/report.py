@@ -55,7 +55,7 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "summary": summarize(bundle, verification, benchmark),
         "evaluation": evaluation,
         "charts": _charts(evaluation),
-        "shown": min(charts.MAX_SONGS, evaluation.test.n) if evaluation.test else 0,
+        "shown": min(charts.MAX_SONGS, len(evaluation.test.songs)) if evaluation.test else 0,
         "worst": _worst(evaluation.test) if evaluation.test else [],
         "artifacts": _artifacts(verification, benchmark),
         "costs": _costs(bundle),
@@ -82,10 +82,12 @@ def _charts(evaluation: Evaluation) -> dict[str, Any]:
     student, teacher = evaluation.test, evaluation.teacher
     curves = learning_curves(evaluation.history)
     models = (("teacher", learning_curves(teacher.history) if teacher else None), ("student", curves))
+    # A bundle may leave the songs out of its evaluation.
+    songs = student if student and student.songs else None
     return {
         "agreement": charts.agreement_chart(evaluation) if student or teacher else None,
-        "plane": charts.plane_chart(student) if student else None,
-        "scatters": [charts.scatter_chart(student, i) for i in range(len(OUTPUTS))] if student else [],
+        "plane": charts.plane_chart(songs) if songs else None,
+        "scatters": [charts.scatter_chart(songs, i) for i in range(len(OUTPUTS))] if songs else [],
         "terms": charts.terms_chart(curves) if curves and curves.terms else None,
         "histories": [(name, charts.history_chart(found, name)) for name, found in models if found],
     }

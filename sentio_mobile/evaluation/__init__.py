@@ -1,1 +1,1 @@
-"""How right models are on songs that they have not learnt from, where they fail, and what disturbs them."""
+"""How accurate models are on songs that they were not trained on, where they fail, and how robust they are."""

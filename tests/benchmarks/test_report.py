@@ -178,6 +178,14 @@ def test_report_with_a_missing_part(
     assert ("The student on validation songs" in text) == (missing != "history")
 
 
+def test_report_without_songs_has_no_song_charts(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
+    whole = read_json(bundle.folder / "evaluation.json", BundleError)
+    whole["test"] |= {"songs": [], "truth": [], "predicted": []}
+    page = write(saying(whole))
+    assert "60 songs of the test split" in words(page)
+    assert "Song by song" not in page
+
+
 def test_report_draws_several_loss_terms(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
     whole = read_json(bundle.folder / "evaluation.json", BundleError)
     whole["history"] = [

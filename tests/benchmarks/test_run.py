@@ -37,12 +37,10 @@ def test_read_benchmark_reads_what_was_written(measured: Benchmark, tmp_path: Pa
     assert json.loads((tmp_path / "benchmark.json").read_text())["measured"][1]["latency"]["runs"] == 50
 
 
-def test_benchmark_artifact_without_runtime_has_no_figures(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, saying: Callable[..., Bundle]
-) -> None:
+def test_benchmark_artifact_without_runtime_has_no_figures(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentio_mobile.formats.onnx.FORMAT", replace(FORMAT, timed_here=False))
-    only = replace(bundle, artifacts=(bundle.artifact("onnx"),))
-    found = benchmark(only, runs=50)
+    entry = bundle.entry(bundle.artifact("onnx"))
+    found = benchmark(replace(bundle, manifest=replace(bundle.manifest, artifacts=(entry,))), runs=50)
     assert found.measured[0].latency is None
     assert found.measured[0].cold is None
     assert "onnx runtime does not exist on" in found.measured[0].reason
