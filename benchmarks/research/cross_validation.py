@@ -45,6 +45,7 @@ from sentio_mobile.recipes import load_recipe
 from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.config import WeakLabelSettings
+from sentio_mobile.training.sources import ExtraData
 
 SHARED: dict[str, Any] = {"batch_size": 32, "precision": "bf16-mixed", "sides": WeakLabelSettings(weight=0.5)}
 STAGES: tuple[dict[str, Any], ...] = (
@@ -106,10 +107,16 @@ def main() -> None:
             name = f"{fold}-{seed}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:8]}"
             places = {network: work / f"{network}-{name}" for network in ("teacher", "student")}
             if not places["teacher"].exists():
-                train_teacher(data, first, out=places["teacher"], start=start, sides=[material.sided])
+                train_teacher(data, first, out=places["teacher"], start=start, weak_labels=[material.sided])
             if not places["student"].exists():
                 taught_by = Checkpoint.load(places["teacher"])
-                distill(taught_by, data, recipe=second, out=places["student"], sides=[material.sided])
+                distill(
+                    taught_by,
+                    data,
+                    recipe=second,
+                    out=places["student"],
+                    extra=ExtraData(weak_labels=(material.sided,)),
+                )
             for network, place in places.items():
                 made = Checkpoint.load(place)
                 runs.setdefault(network, {}).setdefault(seed, []).append(heard_by(made, place, material, fold))
@@ -128,7 +135,7 @@ def first_teacher(folder: Path, sided: tuple[PreparedData, WeakLabels], name: st
         place = work / f"start-{number}"
         if not place.exists():
             training = replace(recipe.training, **stage, seed=number)
-            train_teacher(generated, replace(recipe, training=training), out=place, start=start, sides=[sided])
+            train_teacher(generated, replace(recipe, training=training), out=place, start=start, weak_labels=[sided])
         start = Checkpoint.load(place)
     assert start is not None
     return start

@@ -176,8 +176,8 @@ def train_teacher(
         start=None if start is None else to_checkpoint(start),
         backbone=backbone,
         hardware=Hardware(devices, nodes, strategy, accelerator),
-        synthetic=samples,
-        sides=weakly_labelled,
+        gan_samples=samples,
+        weak_labels=weakly_labelled,
     )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import lightning
 import torch
+from msgspec import Meta
 from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import replace as replace_fields
-from sentio_mobile._internal.records import to_plain
+from sentio_mobile._internal.records import Count, Record, Text, replace, to_plain
 from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.weak_labels import WeakLabels
@@ -31,6 +31,21 @@ from sentio_mobile.training.sources import ExtraData, GanMixture, TrainingSource
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
 
 
+class ClipSource(Record, frozen=True, kw_only=True):
+    """Clips that training used besides the labelled songs."""
+
+    n: Count  # number of songs or samples
+    fingerprint: Text  # hash of the clips and their labels
+
+
+class TrainingInputs(Record, frozen=True, kw_only=True):
+    """What a teacher was trained from besides its recipe and songs: written into its checkpoint's recipe."""
+
+    first_weights: Text  # "random", or the hash of the weights that training started from
+    gan_sample_source: ClipSource | None  # GAN samples that were mixed in
+    weak_label_sources: Annotated[tuple[ClipSource, ...], Meta(max_length=1000)]  # songs with weak labels
+
+
 def train_teacher(
     data: PreparedData,
     recipe: TeacherRecipe,
@@ -41,30 +56,30 @@ def train_teacher(
     start: Checkpoint | None = None,
     backbone: Mapping[str, torch.Tensor] | None = None,
     hardware: Hardware = ONE_DEVICE,
-    synthetic: GanSamples | None = None,
-    sides: Sequence[tuple[PreparedData, WeakLabels]] = (),
+    gan_samples: GanSamples | None = None,
+    weak_labels: Sequence[tuple[PreparedData, WeakLabels]] = (),
 ) -> Checkpoint:
-    """Train, keep the best epoch by validation CCC, read the test split once, and save.
+    """Train a teacher, keep the best epoch by validation CCC, read the test split once, and save.
 
-    A run that was killed goes on from its last epoch when it is started again with the same recipe, data and `out`.
+    A killed run continues from its last epoch if it is started again with the same recipe, data and `out`.
 
     Args:
-        data: prepared songs.
-        recipe: the network and its schedule.
-        out: the checkpoint folder to write.
-        progress: shown step by step.
-        overwrite: an existing `out` gives way.
-        start: a teacher of the same architecture whose weights are the first ones, in place of random ones.
-        backbone: weights for the backbone alone, such as `pretrained_backbone` gives, in place of `start`.
-        hardware: where it runs.
-        synthetic: made-up clips to mix in, as the recipe says. Validation and test songs stay real.
-        sides: music without labels of which is known on which side of neutral it is.
+        data: Prepared songs.
+        recipe: The network and its schedule.
+        out: Checkpoint folder to write.
+        progress: Progress, step by step.
+        overwrite: Whether an existing `out` gives way.
+        start: A teacher of the same architecture whose weights are the first ones, in place of random weights.
+        backbone: First weights of the backbone alone, from `pretrained_backbone`, in place of `start`.
+        hardware: Where training runs.
+        gan_samples: GAN samples to mix in, as the recipe says. Validation and test songs stay real.
+        weak_labels: Prepared music without labels, each with its weak labels.
 
     Raises:
-        DataError: the songs are of another front end than `recipe.audio` or `synthetic`.
-        CheckpointError: `start` is of another architecture or front end.
-        TrainingError: too few songs, or a loss that is not finite; the best epoch before it is then kept in a folder
-            beside `out`, and the message names it.
+        DataError: The songs have another front end than `recipe.audio`, `gan_samples` or `weak_labels`.
+        CheckpointError: `start` or `backbone` is of another architecture, size or front end.
+        TrainingError: There are too few songs, or a loss is not finite. In the latter case the best epoch is saved in a
+            folder beside `out`, which the message names.
         OutputError: `out` cannot be written.
     """
     if recipe.audio is not None and recipe.audio != data.audio:
@@ -72,33 +87,30 @@ def train_teacher(
             f"{data.folder}: was prepared for another front end than the recipe's; prepare the songs with "
             "`data prepare --recipe`"
         )
-    spec = replace_fields(spec_of(recipe.model, data.audio), pooling=recipe.pooling)
+    spec = replace(spec_of(recipe.model, data.audio), pooling=recipe.pooling)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)
+    first_weights = "random"
     if start is not None:
-        if start.spec.audio != spec.audio:
-            raise CheckpointError(
-                f"{data.folder}: was prepared for another front end than that of the teacher to start from"
-            )
-        _require_same_sums(start, spec)
-        try:
-            model.load_state_dict(start.model.state_dict())
-        except RuntimeError as error:
-            raise CheckpointError("the teacher to start from has other widths or layers than the recipe's") from error
-    first_weights = "random" if start is None else weights_digest(start.model)
+        _load_start(model, spec, start, data)
+        first_weights = weights_digest(start.model)
     if backbone is not None:
         _load_backbone(model, backbone)
         first_weights = weights_digest(model)
     sources = TrainingSources(
-        extra=ExtraData(weak_labels=tuple(sides)).sources(data),
-        gan_mixture=None if synthetic is None else _mixture(synthetic, data, recipe),
+        extra=ExtraData(weak_labels=tuple(weak_labels)).sources(data),
+        gan_mixture=None if gan_samples is None else _gan_mixture(gan_samples, data, recipe),
     )
-    work = out.with_name(f"{out.name}.training")
     objective = Supervised(
         recipe.training.ccc_share, first_weights, recipe.training.weak_labels if sources.has_weak_labels else None
     )
-    made_by = {**to_plain(recipe), "first_weights": first_weights, "made_up": _made_up(synthetic)}
-    made_by["weak_labels"] = [{"songs": len(songs), "fingerprint": songs.fingerprint} for songs in sources.extra]
+    inputs = TrainingInputs(
+        first_weights=first_weights,
+        gan_sample_source=gan_samples and ClipSource(n=len(gan_samples), fingerprint=gan_samples.fingerprint),
+        weak_label_sources=tuple(ClipSource(n=len(songs), fingerprint=songs.fingerprint) for songs in sources.extra),
+    )
+    details = {**to_plain(recipe), **to_plain(inputs)}
+    work = out.with_name(f"{out.name}.training")
     try:
         history = fit(
             model,
@@ -115,49 +127,39 @@ def train_teacher(
     except LossError as error:
         if not error.history:
             raise
-        kept = out.with_name(f"{out.name}.stopped")
-        Checkpoint(model=model, spec=spec, recipe=made_by, history=error.history, data=data.origin).save(
-            kept, overwrite=True
-        )
-        raise LossError(f"{error}; the best epoch before it is kept in {kept}", error.history) from error
+        stopped = out.with_name(f"{out.name}.stopped")
+        checkpoint = Checkpoint(model=model, spec=spec, recipe=details, history=error.history, data=data.origin)
+        checkpoint.save(stopped, overwrite=True)
+        raise LossError(f"{error}; the best epoch so far is saved in {stopped}", error.history) from error
     val, test = (
         evaluate(split.song_ids, split.labels, predict(model, spec, data, split.name), recipe.training.seed)
         for split in (data.split("val"), data.split("test"))
     )
     spec, evaluation = with_uncertainty(spec, Evaluation(val=val, test=test))
     checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=made_by, history=history, evaluation=evaluation, data=data.origin
+        model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin
     )
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)
     return checkpoint
 
 
-def _require_same_sums(start: Checkpoint, spec: ModelSpec) -> None:
-    """Settings that leave no trace in the shapes of weights, and change what is computed with them."""
-    for name in ("heads", "norm_eps"):
-        theirs, ours = (getattr(settings_of(given), name, None) for given in (start.spec, spec))
-        if theirs != ours:
-            raise CheckpointError(
-                f"the teacher to start from has {name} {theirs}, and the recipe {ours}; change the recipe"
-            )
-
-
-def _mixture(synthetic: GanSamples, data: PreparedData, recipe: TeacherRecipe) -> GanMixture:
-    if synthetic.audio.log_mel != data.audio.log_mel:
-        raise DataError(
-            f"{synthetic.folder}: follows another front end than {data.folder} was prepared with; make clips "
-            "with a GAN that learnt from these songs"
+def _load_start(model: nn.Module, spec: ModelSpec, start: Checkpoint, data: PreparedData) -> None:
+    if start.spec.audio != spec.audio:
+        raise CheckpointError(
+            f"{data.folder}: was prepared for another front end than that of the teacher to start from"
         )
-    return GanMixture(
-        samples=synthetic,
-        share=recipe.gan_samples.share,
-        epochs=round(recipe.gan_samples.until * recipe.training.epochs),
-    )
-
-
-def _made_up(synthetic: GanSamples | None) -> dict[str, Any] | None:
-    return None if synthetic is None else {"clips": len(synthetic), "fingerprint": synthetic.fingerprint}
+    # These settings do not show in the shapes of weights, but change what is computed with them.
+    for name in ("heads", "norm_eps"):
+        in_start, in_recipe = (getattr(settings_of(each), name, None) for each in (start.spec, spec))
+        if in_start != in_recipe:
+            raise CheckpointError(
+                f"the teacher to start from has {name} {in_start}, and the recipe {in_recipe}; change the recipe"
+            )
+    try:
+        model.load_state_dict(start.model.state_dict())
+    except RuntimeError as error:
+        raise CheckpointError("the teacher to start from has other widths or layers than the recipe's") from error
 
 
 def _load_backbone(model: nn.Module, backbone: Mapping[str, torch.Tensor]) -> None:
@@ -167,3 +169,16 @@ def _load_backbone(model: nn.Module, backbone: Mapping[str, torch.Tensor]) -> No
         model.backbone.load_state_dict(backbone)
     except RuntimeError as error:
         raise CheckpointError("the backbone's weights are of other widths or layers than the recipe's") from error
+
+
+def _gan_mixture(samples: GanSamples, data: PreparedData, recipe: TeacherRecipe) -> GanMixture:
+    if samples.audio.log_mel != data.audio.log_mel:
+        raise DataError(
+            f"{samples.folder}: follows another front end than {data.folder} was prepared with; generate samples with "
+            "a GAN that was trained on these songs"
+        )
+    return GanMixture(
+        samples=samples,
+        share=recipe.gan_samples.share,
+        epochs=round(recipe.gan_samples.until * recipe.training.epochs),
+    )

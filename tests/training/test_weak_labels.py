@@ -138,7 +138,7 @@ def test_teacher_train_weak_labels(data: PreparedData, music: PreparedData, csv:
     weak_labels = [row["train_weak_labels"] for row in teacher.history]
     assert min(weak_labels) < weak_labels[0]
     assert all(row["gradient_weak_labels"] > 0 for row in teacher.history)
-    assert teacher.recipe["weak_labels"][0]["songs"] == 16
+    assert teacher.recipe["weak_label_sources"][0]["n"] == 16
 
 
 def test_distill_weak_labels(

@@ -200,7 +200,7 @@ def _run(
     if out.exists():
         return Checkpoint.load(out)
     run_progress = _RunProgress(progress, f"{arm.name}, seed {seed}")
-    return train_teacher(data, run_recipe, out=out, progress=run_progress, start=start, synthetic=samples)
+    return train_teacher(data, run_recipe, out=out, progress=run_progress, start=start, gan_samples=samples)
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,10 @@ def test_train_teacher_records_its_gan_samples(
     data: PreparedData, tiny_teacher: TeacherRecipe, samples: GanSamples, tmp_path: Path
 ) -> None:
     short = replace(tiny_teacher, training=replace(tiny_teacher.training, epochs=1))
-    with_some = train_teacher(data, short, out=tmp_path / "with", synthetic=samples)
+    with_some = train_teacher(data, short, out=tmp_path / "with", gan_samples=samples)
     without = train_teacher(data, short, out=tmp_path / "without")
-    assert with_some.recipe["made_up"] == {"clips": 6, "fingerprint": samples.fingerprint}
-    assert without.recipe["made_up"] is None
+    assert with_some.recipe["gan_sample_source"] == {"n": 6, "fingerprint": samples.fingerprint}
+    assert without.recipe["gan_sample_source"] is None
     assert weights_digest(with_some.model) != weights_digest(without.model)
     assert with_some.evaluation.test.songs == data.split("test").song_ids
 
@@ -71,7 +71,7 @@ def test_train_teacher_samples_of_another_front_end_are_refused(
 ) -> None:
     other = replace(samples, sheet=replace(samples.sheet, audio=replace(data.audio, f_max=7000.0)))
     with pytest.raises(DataError, match="follows another front end"):
-        train_teacher(data, tiny_teacher, out=tmp_path / "out", synthetic=other)
+        train_teacher(data, tiny_teacher, out=tmp_path / "out", gan_samples=other)
 
 
 @pytest.mark.parametrize("values", [{"share": 0.0}, {"until": 1.5}])

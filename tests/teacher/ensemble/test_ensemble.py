@@ -1,4 +1,4 @@
-"""A teacher that is no network: its answers go to a file, and from there into a student."""
+"""The ensemble as a teacher: its predictions go to a file, and from there into a student."""
 
 import shutil
 from pathlib import Path
@@ -29,7 +29,7 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Other songs than those with labels: the audio of a generated library, and nothing else of it."""
+    """Audio of other songs than those with labels, without their labels."""
     folder = tmp_path_factory.mktemp("albums")
     write_deam(folder / "deam", 24, seed=8, audio_format="wav")
     (folder / "albums").mkdir()
@@ -46,10 +46,10 @@ def albums(music: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDat
 
 
 @pytest.fixture(scope="module")
-def answers(
+def pseudo_labels(
     data: PreparedData, deam: Path, albums: PreparedData, music: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    out = tmp_path_factory.mktemp("answers") / "answers.csv"
+    out = tmp_path_factory.mktemp("pseudo-labels") / "pseudo-labels.csv"
     result = run(
         "teacher", "ensemble", "--data", data.folder, "--music", deam, "--on", albums.folder, music, "--out", out
     )  # fmt: skip
@@ -58,9 +58,9 @@ def answers(
     return out
 
 
-def test_a_committee_knows_music_that_it_has_not_learnt_from(answers: Path, albums: PreparedData, music: Path) -> None:
+def test_ensemble_command_predicts_unlabelled_music(pseudo_labels: Path, albums: PreparedData, music: Path) -> None:
     songs = albums.split(UNLABELLED)
-    found = read_pseudo_labels(answers).of(albums, songs.rows)
+    predictions = read_pseudo_labels(pseudo_labels).of(albums, songs.rows)
     labelled = music.parent / "prepared"
     prepare(music.parent / "deam", labelled, recipe=DataRecipe(fractions=(0.4, 0.3, 0.3)), audio=AudioSpec())
     truth = {
@@ -68,15 +68,15 @@ def test_a_committee_knows_music_that_it_has_not_learnt_from(answers: Path, albu
         for split in open_data(labelled).splits.values()
         for song, label in zip(split.song_ids, split.labels, strict=True)
     }
-    wanted = np.stack([truth[song] for song in songs.song_ids])
-    assert ccc(wanted, found)[1] > 0.4
+    expected = np.stack([truth[song] for song in songs.song_ids])
+    assert ccc(expected, predictions)[1] > 0.4
 
 
-def test_a_student_takes_answers_for_labels(
-    data: PreparedData, albums: PreparedData, answers: Path,
+def test_distill_uses_pseudo_labels_as_labels(
+    data: PreparedData, albums: PreparedData, pseudo_labels: Path,
     tiny_teacher: TeacherRecipe, tiny_student: DistillRecipe, tmp_path: Path,
 ) -> None:  # fmt: skip
-    known = read_pseudo_labels(answers)
+    known = read_pseudo_labels(pseudo_labels)
     without, taught = (
         ExtraData(unlabelled=(albums,), pseudo_labels=labels).sources(data)[0] for labels in (None, known)
     )
@@ -90,24 +90,26 @@ def test_a_student_takes_answers_for_labels(
     assert student.recipe["extra_clips"] == [24]
 
 
-def test_answers_for_other_clips_are_refused_before_training(
+def test_extra_data_pseudo_labels_of_other_clips_are_refused(
     data: PreparedData, albums: PreparedData, tmp_path: Path
 ) -> None:
-    write_pseudo_labels(tmp_path / "answers.csv", [(1, 0.5, -0.5)])
-    known = read_pseudo_labels(tmp_path / "answers.csv")
+    write_pseudo_labels(tmp_path / "labels.csv", [(1, 0.5, -0.5)])
+    known = read_pseudo_labels(tmp_path / "labels.csv")
     assert known.by_clip == {1: (0.5, -0.5)}
     with pytest.raises(DataError, match="has no pseudo-label for 24 of 24 clips"):
         ExtraData(unlabelled=(albums,), pseudo_labels=known).sources(data)
 
 
 @pytest.mark.parametrize("row", ["x,0,0", "ff,1.5,0", "ff,nan,0", "ff,,0"])
-def test_a_wrong_answer_names_its_row(tmp_path: Path, row: str) -> None:
-    (tmp_path / "answers.csv").write_text(f"clip,valence,arousal\n0a,0,0\n{row}\n")
-    with pytest.raises(LabelError, match=r"answers.csv, row 3"):
-        read_pseudo_labels(tmp_path / "answers.csv")
+def test_read_pseudo_labels_wrong_value_names_its_row(tmp_path: Path, row: str) -> None:
+    (tmp_path / "labels.csv").write_text(f"clip,valence,arousal\n0a,0,0\n{row}\n")
+    with pytest.raises(LabelError, match=r"labels.csv, row 3"):
+        read_pseudo_labels(tmp_path / "labels.csv")
 
 
-def test_answers_without_music_are_refused(data: PreparedData, answers: Path, tmp_path: Path) -> None:
+def test_distill_command_pseudo_labels_without_music_are_refused(
+    data: PreparedData, pseudo_labels: Path, tmp_path: Path
+) -> None:
     train = (
         "distill",
         "--teacher",
@@ -115,7 +117,7 @@ def test_answers_without_music_are_refused(data: PreparedData, answers: Path, tm
         "--data",
         data.folder,
         "--pseudo-labels",
-        answers,
+        pseudo_labels,
         "--out",
         tmp_path / "out",
     )
