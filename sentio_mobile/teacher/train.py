@@ -106,7 +106,9 @@ def train_teacher(
     )
     inputs = TrainingInputs(
         first_weights=first_weights,
-        gan_sample_source=gan_samples and ClipSource(n=len(gan_samples), fingerprint=gan_samples.fingerprint),
+        gan_sample_source=None
+        if gan_samples is None
+        else ClipSource(n=len(gan_samples), fingerprint=gan_samples.fingerprint),
         weak_label_sources=tuple(ClipSource(n=len(songs), fingerprint=songs.fingerprint) for songs in sources.extra),
     )
     details = {**to_plain(recipe), **to_plain(inputs)}
