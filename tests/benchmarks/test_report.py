@@ -85,7 +85,9 @@ def test_report_compares_latency_with_fp32(
     assert lines["onnx spectrogram fp32"].endswith("(desktop, not a phone)")
 
 
-def test_report_shows_the_cost_of_quantization(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
+def test_report_shows_the_cost_of_quantization(
+    bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write
+) -> None:
     text = words(write(bundle))
     assert "The cost of quantization in CCC is not known" in text
     assert re.search(r"1\d\d dB pass", text), "PSNR stands beside the difference"
@@ -104,7 +106,7 @@ def test_report_shows_the_cost_of_quantization(bundle: Bundle, saying: Callable[
     refused = {"onnx waveform int8": "loses 0.034 of mean CCC"}
     provenance = replace(bundle.manifest.provenance, keep_float=("blocks.0.up",))
     artifacts = (first, replace(second, accuracy=accuracy))
-    changed = saying(artifacts=artifacts, refused=refused, provenance=provenance)
+    changed = changed_bundle(artifacts=artifacts, refused=refused, provenance=provenance)
     text = words(write(changed))
     assert "mean CCC on 16 validation songs" in text
     assert "onnx spectrogram fp32 0.51 [0.40, 0.60] 0.004 [-0.002, 0.010]" in text
@@ -119,11 +121,13 @@ def test_report_of_generated_music_says_so(bundle: Bundle, write: Write) -> None
     assert "nothing about human listeners" in text
 
 
-def test_report_of_rated_songs_names_their_source(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
+def test_report_of_rated_songs_names_their_source(
+    bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write
+) -> None:
     provenance = bundle.manifest.provenance
     assert provenance.data is not None
     origin = replace(provenance, data=replace(provenance.data, labels="rated", source="DEAM"))
-    text = words(write(saying(provenance=origin)))
+    text = words(write(changed_bundle(provenance=origin)))
     assert "The songs and their ratings by listeners come from DEAM" in text
     assert "generated" not in text
 
@@ -149,9 +153,9 @@ def test_report_is_accessible(bundle: Bundle, write: Write) -> None:
 
 
 def test_report_without_evaluation_says_what_is_not_known(
-    bundle: Bundle, saying: Callable[..., Bundle], write: Write
+    bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write
 ) -> None:
-    page = write(saying({}, provenance=replace(bundle.manifest.provenance, data=None, recipe={}), versions={}))
+    page = write(changed_bundle({}, provenance=replace(bundle.manifest.provenance, data=None, recipe={}), versions={}))
     text = words(page)
     assert "<img" not in page
     assert "The checkpoint came without an evaluation" in text
@@ -169,53 +173,59 @@ def test_report_without_evaluation_says_what_is_not_known(
     ],
 )
 def test_report_with_a_missing_part(
-    bundle: Bundle, saying: Callable[..., Bundle], write: Write, missing: str, said: str
+    bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write, missing: str, said: str
 ) -> None:
     whole = read_json(bundle.folder / "evaluation.json", BundleError)
     del whole[missing]
-    text = words(write(saying(whole)))
+    text = words(write(changed_bundle(whole)))
     assert said in text
     assert ("The student on validation songs" in text) == (missing != "history")
 
 
-def test_report_without_songs_has_no_song_charts(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
+def test_report_without_songs_has_no_song_charts(
+    bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write
+) -> None:
     whole = read_json(bundle.folder / "evaluation.json", BundleError)
     whole["test"] |= {"songs": [], "truth": [], "predicted": []}
-    page = write(saying(whole))
+    page = write(changed_bundle(whole))
     assert "60 songs of the test split" in words(page)
     assert "Song by song" not in page
 
 
-def test_report_draws_several_loss_terms(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
+def test_report_draws_several_loss_terms(bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write) -> None:
     whole = read_json(bundle.folder / "evaluation.json", BundleError)
     whole["history"] = [
         {**row, "train_soft": 0.5 / (1 + i), "gradient_soft": 0.1, "train_attention": 0.8, "gradient_attention": 0.2}
         for i, row in enumerate(whole["history"])
     ]
     last = 0.5 / len(whole["history"])
-    page = write(saying(whole))
+    page = write(changed_bundle(whole))
     assert f"soft from 0.5 to {last:.2g}; attention from 0.8 to 0.8." in page
     for row in whole["history"]:
         del row["gradient_soft"], row["gradient_attention"]
-    assert "A term that is being learnt falls" not in write(saying(whole))
+    assert "A term that is being learnt falls" not in write(changed_bundle(whole))
 
 
-def test_report_of_undefined_figures(bundle: Bundle, saying: Callable[..., Bundle], write: Write) -> None:
+def test_report_of_undefined_figures(bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write) -> None:
     whole = read_json(bundle.folder / "evaluation.json", BundleError)
     nothing = {"value": None, "low": None, "high": None}
     for name in ("valence", "mean"):
         whole["test"]["metrics"][name]["ccc"] = nothing
     whole["retention"] = nothing
     whole["history"][-1]["val_ccc_valence"] = None
-    text = words(write(saying(whole)))
+    text = words(write(changed_bundle(whole)))
     assert "undefined" in text
     assert not re.search(r"\b(nan|None)\b", text)
 
 
 def test_report_names_failures(
-    bundle: Bundle, saying: Callable[..., Bundle], verification: Verification, measured: Benchmark, tmp_path: Path
+    bundle: Bundle,
+    changed_bundle: Callable[..., Bundle],
+    verification: Verification,
+    measured: Benchmark,
+    tmp_path: Path,
 ) -> None:
-    broken = saying(failed={"tflite": "no end after 600 s"})
+    broken = changed_bundle(failed={"tflite": "no end after 600 s"})
     wrong = replace(verification.results[1], verdict="fail", reason="differs from PyTorch by 3.1e-02")
     found = replace(verification, results=(verification.results[0], wrong), passed=False)
     *others, last = (replace(gate, verdict="pass") for gate in measured.gates)

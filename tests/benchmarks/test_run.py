@@ -53,7 +53,7 @@ def test_benchmark_settings_out_of_range_are_refused(bundle: Bundle, threads: in
         benchmark(bundle, threads=threads, runs=runs)
 
 
-def test_benchmark_damaged_evaluation_is_one_line(saying: Callable[..., Bundle]) -> None:
+def test_benchmark_damaged_evaluation_is_one_line(changed_bundle: Callable[..., Bundle]) -> None:
     for evaluation in (
         {"test": {"metrics": 3}},
         {"test": [1]},
@@ -62,4 +62,4 @@ def test_benchmark_damaged_evaluation_is_one_line(saying: Callable[..., Bundle])
         {"retention": {"value": "much", "low": 0, "high": 1}},
     ):
         with pytest.raises(BundleError, match=r"evaluation\.json: (test|history|teacher|retention)"):
-            saying(evaluation).evaluation()
+            changed_bundle(evaluation).evaluation()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from quick_export import export_quickly
 
 from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.cli import main
@@ -105,9 +106,7 @@ def test_evaluate_page_is_self_contained(evaluated: Path) -> None:
 
 
 def test_evaluate_bundle_agrees_with_its_checkpoint(data: PreparedData, teacher: Path, tmp_path: Path) -> None:
-    from sentio_mobile.export.build import build_bundle
-
-    build_bundle(teacher, ExportRecipe(formats=("onnx",), forms=("spectrogram",)), out=tmp_path / "bundle")
+    export_quickly(teacher, tmp_path / "bundle", ExportRecipe(formats=("onnx",), forms=("spectrogram",)))
     models = [open_model(teacher), open_model(tmp_path / "bundle")]
     found = evaluate_models(models, data, EvaluationOptions())
     assert np.array(found.models[0].predicted) == pytest.approx(np.array(found.models[1].predicted), abs=2e-4)
