@@ -1,4 +1,4 @@
-"""Files of every common kind, and files that are none."""
+"""Decoding of every common kind of file, and one clear line for files that are no audio."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def refused(path: Path, *words: str) -> str:
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
 @pytest.mark.parametrize("rate", [22050, 44100])
-def test_decodes_downmixes_and_resamples(tmp_path: Path, suffix: str, rate: int) -> None:
+def test_decode_downmixes_and_resamples(tmp_path: Path, suffix: str, rate: int) -> None:
     path = tmp_path / f"song.{suffix}"
     soundfile.write(path, np.stack([tone(rate), 0 * tone(rate)], axis=1), rate)
     pcm = decode(path, 22050)
@@ -63,7 +63,7 @@ def test_decodes_downmixes_and_resamples(tmp_path: Path, suffix: str, rate: int)
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
 @pytest.mark.parametrize("rate", [22050, 32000, 44100, 48000])
-def test_is_what_reading_and_resampling_the_whole_file_gives(tmp_path: Path, suffix: str, rate: int) -> None:
+def test_decode_equals_reading_and_resampling_the_whole_file(tmp_path: Path, suffix: str, rate: int) -> None:
     path = tmp_path / f"song.{suffix}"
     soundfile.write(path, music(rate, 5.3), rate)
     channels, _ = soundfile.read(path, dtype="float32", always_2d=True)
@@ -77,7 +77,7 @@ def test_is_what_reading_and_resampling_the_whole_file_gives(tmp_path: Path, suf
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
 @pytest.mark.parametrize("rate", [22050, 44100, 48000])
-def test_a_part_is_that_of_the_whole(tmp_path: Path, suffix: str, rate: int) -> None:
+def test_decode_of_a_part_equals_that_part_of_the_whole(tmp_path: Path, suffix: str, rate: int) -> None:
     path = tmp_path / f"song.{suffix}"
     soundfile.write(path, music(rate, 9.0), rate)
     whole = decode(path, 22050)
@@ -92,7 +92,7 @@ def test_a_part_is_that_of_the_whole(tmp_path: Path, suffix: str, rate: int) -> 
 
 
 @pytest.mark.parametrize("rate", [8000, 96000, 192000])
-def test_low_and_high_rates_work(tmp_path: Path, rate: int) -> None:
+def test_decode_takes_low_and_high_rates(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "song.wav", tone(rate, 2), rate)
     pcm = decode(tmp_path / "song.wav", 22050)
     assert abs(len(pcm) - 44100) <= 2
@@ -100,26 +100,26 @@ def test_low_and_high_rates_work(tmp_path: Path, rate: int) -> None:
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
-def test_every_width_of_samples_gives_full_scale_one(tmp_path: Path, subtype: str) -> None:
+def test_decode_of_every_sample_width_has_full_scale_one(tmp_path: Path, subtype: str) -> None:
     soundfile.write(tmp_path / "song.wav", tone(22050), 22050, subtype=subtype)
     np.testing.assert_allclose(decode(tmp_path / "song.wav", 22050), tone(22050), atol=0.01)
 
 
-def test_eight_channels_are_mixed_by_their_mean(tmp_path: Path) -> None:
+def test_decode_of_eight_channels_is_their_mean(tmp_path: Path) -> None:
     channels = np.random.default_rng(0).uniform(-1, 1, (5000, 8)).astype(np.float32)
     soundfile.write(tmp_path / "song.wav", channels, 22050, subtype="FLOAT")
     np.testing.assert_allclose(decode(tmp_path / "song.wav", 22050), channels.mean(axis=1), atol=1e-6)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
-def test_values_that_are_no_sound_are_refused_wherever_they_stand(tmp_path: Path, value: float) -> None:
+def test_decode_refuses_values_that_are_no_sound_anywhere(tmp_path: Path, value: float) -> None:
     pcm = music(44100, 3.0)
     pcm[100_000, 1] = value
     soundfile.write(tmp_path / "song.wav", pcm, 44100, subtype="FLOAT")
     refused(tmp_path / "song.wav", "full scale" if value == 1e30 else "not numbers", "decode it again")
 
 
-def test_what_is_no_audio_is_named_with_its_fault(tmp_path: Path) -> None:
+def test_decode_of_no_audio_names_the_file_and_its_fault(tmp_path: Path) -> None:
     Figure(figsize=(4, 4)).savefig(tmp_path / "photo.jpg")
     (tmp_path / "photo.jpg").rename(tmp_path / "photo.mp3")
     (tmp_path / "page.mp3").write_text("<!DOCTYPE html><html><body>not found</body></html>" * 50)
@@ -139,7 +139,7 @@ def test_what_is_no_audio_is_named_with_its_fault(tmp_path: Path) -> None:
     refused(Path("/dev/null"), "no regular file")
 
 
-def test_a_file_that_one_may_not_read_is_named() -> None:
+def test_decode_of_an_unreadable_file_names_it() -> None:
     # Not in pytest's folder, into which only its owner may go. Root may read all: the child becomes nobody.
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -166,7 +166,7 @@ def test_a_file_that_one_may_not_read_is_named() -> None:
         ("vbr.mp3", {"bitrate_mode": "VARIABLE"}),
     ],
 )
-def test_a_cut_file_never_passes_as_a_whole_one(
+def test_decode_of_a_cut_file_never_passes_as_a_whole_one(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, options: dict[str, str], share: float
 ) -> None:
     path = tmp_path / name
@@ -195,7 +195,7 @@ def without_length(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
-def test_an_mp3_that_states_no_length_is_read_to_its_end(tmp_path: Path, mode: str) -> None:
+def test_decode_of_an_mp3_without_a_length_reads_to_its_end(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "song.mp3"
     loud_and_quiet = music(44100, 20) * np.repeat([1.0, 0.0], 10 * 44100)[:, None].astype(np.float32)
     soundfile.write(path, loud_and_quiet, 44100, bitrate_mode=mode)
@@ -209,7 +209,7 @@ def test_an_mp3_that_states_no_length_is_read_to_its_end(tmp_path: Path, mode: s
     assert len(decode(tagged, 22050)) == len(decode(bare, 22050))
 
 
-def test_piped_files_whose_headers_leave_the_length_open_are_whole(tmp_path: Path) -> None:
+def test_decode_of_piped_files_with_open_lengths_reads_all(tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     soundfile.write(path, tone(22050, 3), 22050)
     data = bytearray(path.read_bytes())
@@ -227,7 +227,7 @@ def test_piped_files_whose_headers_leave_the_length_open_are_whole(tmp_path: Pat
     assert len(decode(flac, 22050)) == 3 * 22050
 
 
-def test_short_clips_are_filled_with_silence_or_looped() -> None:
+def test_fit_length_fills_short_clips_with_silence_or_loops_them() -> None:
     pcm = np.arange(1, 11, dtype=np.float32)
     spec = AudioSpec(sample_rate=1000, seconds=0.025, n_fft=16, hop_length=16, f_max=500)
     assert fit_length(pcm, spec).tolist() == [*range(1, 11), *[0] * 15]

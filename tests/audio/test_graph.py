@@ -1,4 +1,4 @@
-"""The front end as a torch module: librosa's levels, the reference's picture, and where it says no."""
+"""The front end as a torch module: librosa's levels, the reference's image, and the sizes that it refuses."""
 
 import librosa
 import numpy as np
@@ -78,7 +78,7 @@ def run(module: FrontEnd, *clips: NDArray[np.float32]) -> NDArray[np.float32]:
         "white noise",
     ],
 )
-def test_levels_are_librosas_and_the_picture_is_the_references(
+def test_front_end_equals_librosas_levels_and_the_reference_image(
     name: str, front_end: FrontEnd, sounds: dict[str, NDArray[np.float32]]
 ) -> None:
     pcm = sounds[name]
@@ -100,7 +100,7 @@ def test_levels_are_librosas_and_the_picture_is_the_references(
 
 
 @pytest.mark.parametrize("normalization", ["db80", "zscore"])
-def test_silence_is_the_floor_and_never_nan(normalization: str) -> None:
+def test_front_end_of_silence_is_the_floor_and_never_nan(normalization: str) -> None:
     spec = replace(SPEC, audio=AudioSpec(seconds=1.0, normalization=normalization))
     silence = np.zeros(spec.audio.n_samples, dtype=np.float32)
     # Power of some 1e-12, under the 1e-10 that counts as sound.
@@ -109,11 +109,11 @@ def test_silence_is_the_floor_and_never_nan(normalization: str) -> None:
         np.testing.assert_allclose(run(FrontEnd(spec), clip), clip_to_input(clip, spec), atol=1e-6)
 
 
-def test_a_batch_gives_what_each_clip_gives(front_end: FrontEnd, sounds: dict[str, NDArray[np.float32]]) -> None:
+def test_front_end_of_a_batch_equals_each_clip(front_end: FrontEnd, sounds: dict[str, NDArray[np.float32]]) -> None:
     clips = [sounds["music"], 1e-3 * sounds["tones"]]
     both = run(front_end, *clips)
-    for clip, given in zip(clips, both, strict=True):
-        np.testing.assert_allclose(given, run(front_end, clip)[0], atol=1e-5)
+    for clip, one in zip(clips, both, strict=True):
+        np.testing.assert_allclose(one, run(front_end, clip)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("normalization", ["db80", "zscore"])
@@ -131,7 +131,7 @@ def test_a_batch_gives_what_each_clip_gives(front_end: FrontEnd, sounds: dict[st
     ],
     ids=str,
 )
-def test_other_lengths_and_sizes(fields: dict[str, float], normalization: str) -> None:
+def test_front_end_takes_other_lengths_and_sizes(fields: dict[str, float], normalization: str) -> None:
     spec = replace(SPEC, audio=AudioSpec(**fields, normalization=normalization))
     clip = tones(spec.audio.n_samples)
     image = run(FrontEnd(spec), clip)
@@ -148,14 +148,14 @@ def test_other_lengths_and_sizes(fields: dict[str, float], normalization: str) -
         ({"f_min": 0.0}, "mel bands from 0"),
     ],
 )
-def test_sizes_that_do_not_factor_are_refused_in_one_line(fields: dict[str, float], fault: str) -> None:
+def test_front_end_refuses_sizes_that_do_not_factor(fields: dict[str, float], fault: str) -> None:
     with pytest.raises(InputError, match=fault) as caught:
         FrontEnd(replace(SPEC, audio=AudioSpec(**fields)))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("n_fft", "bins"), [(2048, 744), (512, 257), (128, 40)])
-def test_three_products_are_a_fourier_transform(n_fft: int, bins: int) -> None:
+def test_transform_of_three_products_is_a_fourier_transform(n_fft: int, bins: int) -> None:
     parts = transform(n_fft, bins)
     frames = np.random.default_rng(0).standard_normal((n_fft, 5))
     spectrum = parts.second @ (parts.first @ frames.reshape(16, -1)).reshape(8, 16, -1)
@@ -166,7 +166,7 @@ def test_three_products_are_a_fourier_transform(n_fft: int, bins: int) -> None:
     assert (parts.bins // 64 == np.arange(parts.bins.shape[1])).all()
 
 
-def test_groups_of_bands_read_every_bin_of_their_filters() -> None:
+def test_band_groups_read_every_bin_of_their_filters() -> None:
     bank, _ = mel_bank(AUDIO)
     groups = band_groups(bank, 64)
     assert [band for bands, _ in groups for band in range(len(bank))[bands]] == list(range(len(bank)))
@@ -175,7 +175,7 @@ def test_groups_of_bands_read_every_bin_of_their_filters() -> None:
         assert set(used) <= set(range(segments.start, segments.stop))
 
 
-def test_work_is_counted_by_stage() -> None:
+def test_multiply_accumulates_are_counted_by_stage() -> None:
     counts = multiply_accumulates(SPEC)
     assert counts["log"] == 128 * 448
     assert 190e6 < sum(counts.values()) < 230e6

@@ -8,7 +8,7 @@ from sentio_mobile.audio.logmel import apply_normalization
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
 
-def test_numpy_and_torch_give_torchs_bilinear_resize() -> None:
+def test_to_input_equals_torchs_bilinear_resize_in_numpy_and_torch() -> None:
     spec = ModelSpec(architecture="vit")
     mel = np.random.default_rng(0).random((128, 1292), dtype=np.float32)
     image = to_input(resize_to_image(mel, (224, 224)), spec)
@@ -21,11 +21,11 @@ def test_numpy_and_torch_give_torchs_bilinear_resize() -> None:
     np.testing.assert_allclose(batch.numpy(), image, atol=1e-5)
 
 
-def test_zscore_in_torch_is_that_of_numpy() -> None:
+def test_to_input_batch_zscore_equals_numpys() -> None:
     spec = ModelSpec(architecture="vit", audio=AudioSpec(normalization="zscore"))
     mels = np.random.default_rng(0).random((2, 128, 1292), dtype=np.float32) ** 2
     mels[1] = 0.25
     batch = to_input_batch(torch.from_numpy(mels), spec)
-    for mel, given in zip(mels, batch, strict=True):
+    for mel, one in zip(mels, batch, strict=True):
         wanted = to_input(resize_to_image(apply_normalization(mel, spec.audio), (224, 224)), spec)[0]
-        np.testing.assert_allclose(given.numpy(), wanted, atol=1e-4)
+        np.testing.assert_allclose(one.numpy(), wanted, atol=1e-4)

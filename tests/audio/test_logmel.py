@@ -37,27 +37,27 @@ def reference(pcm: np.ndarray) -> np.ndarray:
     ],
     ids=["music", "60 dB softer", "full-scale square wave", "impulse", "short clip"],
 )
-def test_equals_librosa_within_a_thousandth_of_a_decibel(pcm: np.ndarray) -> None:
+def test_log_mel_equals_librosa_within_a_thousandth_of_a_decibel(pcm: np.ndarray) -> None:
     levels, wanted = log_mel(pcm, SPEC), reference(pcm)
     assert levels.shape == (128, 1292)
     assert wanted.min() < wanted.max() - 20
     assert np.abs(levels - wanted).max() < 1e-3
 
 
-def test_silence_is_the_floor_everywhere_and_not_the_loudest_level() -> None:
+def test_log_mel_of_silence_is_the_floor_everywhere() -> None:
     levels = log_mel(np.zeros(SPEC.n_samples, dtype=np.float32), SPEC)
     assert (levels == SPEC.floor_db).all()
     assert (normalize_log_mel(levels, SPEC) == 0).all()
     assert (apply_normalization(normalize_log_mel(levels, SPEC), AudioSpec(normalization="zscore")) == 0).all()
 
 
-def test_normalizations_map_to_what_they_say() -> None:
+def test_normalization_db80_keeps_values_and_zscore_standardizes() -> None:
     levels = log_mel(music(), SPEC)
-    unit = normalize_log_mel(levels, SPEC)
-    assert unit.max() == 1
-    assert unit.min() >= 0
-    np.testing.assert_allclose(unit, (levels + 80) / 80, atol=1e-6)
-    np.testing.assert_array_equal(apply_normalization(unit, SPEC), unit)
-    zscore = apply_normalization(unit, AudioSpec(normalization="zscore"))
+    mel = normalize_log_mel(levels, SPEC)
+    assert mel.max() == 1
+    assert mel.min() >= 0
+    np.testing.assert_allclose(mel, (levels + 80) / 80, atol=1e-6)
+    np.testing.assert_array_equal(apply_normalization(mel, SPEC), mel)
+    zscore = apply_normalization(mel, AudioSpec(normalization="zscore"))
     assert abs(zscore.mean()) < 1e-4
     assert abs(zscore.std() - 1) < 1e-4

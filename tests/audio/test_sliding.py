@@ -1,4 +1,4 @@
-"""A window over a song is the clip that one would cut out there."""
+"""Sliding windows equal the clips cut out at the same places."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,9 @@ def blocks(pcm: NDArray[np.float32], size: int) -> list[NDArray[np.float32]]:
         (AudioSpec(seconds=2.0, hop_length=441, n_fft=1024), 0.3),
     ],
 )
-def test_levels_are_those_of_the_clip_cut_out(song: NDArray[np.float32], spec: AudioSpec, every: float) -> None:
+def test_with_mels_equals_the_log_mel_of_the_clip_cut_out(
+    song: NDArray[np.float32], spec: AudioSpec, every: float
+) -> None:
     found = list(with_mels(windows(iter(blocks(song[: 80 * 22050], 16_001)), spec, every), spec))
     assert len(found) > 1
     for window, mel in found[:: max(1, len(found) // 25)]:
@@ -53,7 +55,7 @@ def test_levels_are_those_of_the_clip_cut_out(song: NDArray[np.float32], spec: A
 
 @pytest.mark.parametrize("every", [0.5, 1.0, 3.7, 50.0])
 @pytest.mark.parametrize("samples", [661_500, 992_250, 1_000_000, 2_646_000])
-def test_starts_lie_on_the_grid_and_the_last_window_within_the_song(
+def test_windows_start_on_the_grid_and_end_within_the_song(
     song: NDArray[np.float32], every: float, samples: int
 ) -> None:
     starts = [window.start for window in windows(iter(blocks(song[:samples], 50_000)), SPEC, every)]
@@ -65,12 +67,12 @@ def test_starts_lie_on_the_grid_and_the_last_window_within_the_song(
     assert count_windows(samples, SPEC, every) == len(starts)
 
 
-def test_a_song_of_45_seconds_has_sixteen_windows(song: NDArray[np.float32]) -> None:
+def test_windows_of_45_seconds_are_sixteen(song: NDArray[np.float32]) -> None:
     assert len(list(windows(iter([song[: 45 * 22050]]), SPEC, 1.0))) == 16
 
 
 @pytest.mark.parametrize("size", [1, 700, 22_050, 500_000])
-def test_the_size_of_blocks_changes_nothing(song: NDArray[np.float32], size: int) -> None:
+def test_windows_do_not_depend_on_the_size_of_blocks(song: NDArray[np.float32], size: int) -> None:
     pcm = song[: 5 * 22050] if size == 1 else song
     found, wanted = (
         [(w.start, w.pcm.sum()) for w in windows(iter(blocks(pcm, s)), SHORT, 0.7)] for s in (size, len(pcm))
@@ -79,7 +81,7 @@ def test_the_size_of_blocks_changes_nothing(song: NDArray[np.float32], size: int
 
 
 @pytest.mark.parametrize("short_clip", ["silence", "loop"])
-def test_a_song_shorter_than_a_window_is_filled_up(song: NDArray[np.float32], short_clip: str) -> None:
+def test_windows_of_a_short_song_are_one_that_is_filled_up(song: NDArray[np.float32], short_clip: str) -> None:
     spec = AudioSpec(short_clip="loop" if short_clip == "loop" else "silence")
     (window,) = windows(iter(blocks(song[:100_000], 30_000)), spec, 1.0)
     assert (window.start, window.valid_samples, len(window.pcm)) == (0, 100_000, spec.n_samples)
@@ -87,7 +89,7 @@ def test_a_song_shorter_than_a_window_is_filled_up(song: NDArray[np.float32], sh
     assert count_windows(100_000, spec, 1.0) == 1
 
 
-def test_silence_between_the_music_is_the_floor(song: NDArray[np.float32]) -> None:
+def test_with_mels_of_silence_after_music_is_the_floor(song: NDArray[np.float32]) -> None:
     pcm = np.concatenate([song[: 5 * 22050], np.zeros(5 * 22050, dtype=np.float32)])
     mels = [mel for _, mel in with_mels(windows(iter([pcm]), SHORT, 0.5), SHORT)]
     assert mels[0].max() == 1
@@ -95,6 +97,6 @@ def test_silence_between_the_music_is_the_floor(song: NDArray[np.float32]) -> No
 
 
 @pytest.mark.parametrize("every", [0.0, -1.0, 0.01, float("nan"), float("inf")])
-def test_a_distance_that_is_none_is_refused_at_once(every: float) -> None:
+def test_windows_refuse_a_wrong_distance_at_once(every: float) -> None:
     with pytest.raises(InputError, match=r"give 0.024 s or more"):
         windows(iter([]), SPEC, every)

@@ -1,4 +1,4 @@
-"""Hours of audio pass in blocks, and in little memory."""
+"""Streaming decodes hours of audio in blocks, in little memory."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from sentio_mobile.audio.stream import BLOCK, check_pcm, stream
 from sentio_mobile.errors import AudioError
 
 
-def test_blocks_are_small_and_join_without_a_seam(tmp_path: Path) -> None:
+def test_stream_yields_small_blocks_that_join_without_a_seam(tmp_path: Path) -> None:
     rate = 44100
     time = np.arange(10 * rate) / rate
     soundfile.write(tmp_path / "song.wav", (0.5 * np.sin(2 * np.pi * 440 * time)).astype(np.float32), rate)
@@ -26,7 +26,7 @@ def test_blocks_are_small_and_join_without_a_seam(tmp_path: Path) -> None:
     np.testing.assert_allclose(pcm[2000:-2000], wanted[2000:-2000], atol=1e-3)
 
 
-def test_a_start_far_into_a_file_is_found_without_decoding_what_is_before(tmp_path: Path) -> None:
+def test_stream_from_a_late_start_decodes_nothing_before_it(tmp_path: Path) -> None:
     path = tmp_path / "song.flac"
     pcm = (0.1 * np.random.default_rng(0).standard_normal(60 * 22050)).astype(np.float32)
     soundfile.write(path, pcm, 22050)
@@ -40,14 +40,14 @@ def test_a_start_far_into_a_file_is_found_without_decoding_what_is_before(tmp_pa
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
-def test_the_header_tells_how_long_a_file_is(tmp_path: Path, suffix: str) -> None:
+def test_estimated_seconds_come_from_the_header(tmp_path: Path, suffix: str) -> None:
     soundfile.write(tmp_path / f"song.{suffix}", np.zeros(8 * 44100, dtype=np.float32), 44100)
     seconds = estimated_seconds(tmp_path / f"song.{suffix}")
     assert seconds is not None
     assert abs(seconds - 8) < 0.1
 
 
-def test_pcm_is_checked_whole() -> None:
+def test_check_pcm_refuses_empty_and_impossible_samples() -> None:
     check_pcm(np.zeros(5, dtype=np.float32), "PCM")
     for values, fault in (([], "no samples"), ([0, np.nan], "not numbers"), ([0, 1e20], "full scale")):
         with pytest.raises(AudioError, match=f"^song: .*{fault}"):
@@ -71,7 +71,7 @@ for path in map(Path, sys.argv[1:]):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from Linux's /proc")
-def test_the_memory_of_an_hour_is_that_of_two_minutes(tmp_path: Path) -> None:
+def test_stream_of_an_hour_takes_the_memory_of_two_minutes(tmp_path: Path) -> None:
     minute = (0.1 * np.sin(np.arange(60 * 16000) / 20)).astype(np.float32)
     for name, minutes in (("short", 2), ("long", 60)):
         with soundfile.SoundFile(tmp_path / f"{name}.wav", "w", 16000, 1, "PCM_U8") as file:

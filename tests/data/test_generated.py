@@ -1,4 +1,4 @@
-"""The generated data set: the same for a seed, laid out as DEAM is, learnable, and not from one feature alone."""
+"""Generated music: reproducible, in DEAM's layout, learnable, and not from one feature alone."""
 
 import csv
 import json
@@ -43,19 +43,19 @@ def read_csv(path: Path) -> tuple[list[str], list[list[float]]]:
 # --- songs and samples
 
 
-def test_a_song_depends_on_its_seed_and_index_alone(songs: list[Song]) -> None:
+def test_draw_songs_depend_on_seed_and_index_only(songs: list[Song]) -> None:
     assert draw_songs(3, seed=11) == songs[:3]
     assert draw_songs(3, seed=12) != songs[:3]
     assert compose(songs[2]) == compose(draw_songs(3, seed=11)[2])
 
 
-def test_the_same_song_gives_the_same_samples(songs: list[Song], clips: np.ndarray) -> None:
+def test_render_gives_the_same_samples_for_the_same_song(songs: list[Song], clips: np.ndarray) -> None:
     for i in (0, 7):
         np.testing.assert_array_equal(render(draw_songs(8, seed=11)[i]), clips[i])
     assert not np.array_equal(clips[0], clips[1])
 
 
-def test_samples_are_in_range_and_never_silent(clips: np.ndarray) -> None:
+def test_render_is_in_range_and_never_silent(clips: np.ndarray) -> None:
     assert clips.dtype == np.float32
     assert clips.shape == (N, 661500)
     assert np.isfinite(clips).all()
@@ -65,11 +65,11 @@ def test_samples_are_in_range_and_never_silent(clips: np.ndarray) -> None:
     assert np.abs(clips.reshape(N, 30, -1)).max(axis=2).min() > 1e-4
 
 
-def test_other_sample_rates_give_the_same_length_in_seconds(songs: list[Song]) -> None:
+def test_render_at_other_sample_rates_has_the_same_length(songs: list[Song]) -> None:
     assert render(songs[0], 16000).shape == (480000,)
 
 
-def test_emotions_cover_the_square() -> None:
+def test_draw_songs_cover_the_square() -> None:
     plane = np.array([(song.valence, song.arousal) for song in draw_songs(100, seed=0)])
     assert np.abs(plane).max() <= 1.0
     counts, _, _ = np.histogram2d(plane[:, 0], plane[:, 1], bins=5, range=[[-1, 1], [-1, 1]])
@@ -78,7 +78,7 @@ def test_emotions_cover_the_square() -> None:
 
 
 @pytest.mark.parametrize(("n", "seed"), [(-1, 0), (1, -1)])
-def test_negative_numbers_are_refused(n: int, seed: int) -> None:
+def test_draw_songs_refuses_negative_numbers(n: int, seed: int) -> None:
     with pytest.raises(InputError, match="negative"):
         draw_songs(n, seed)
 
@@ -86,7 +86,7 @@ def test_negative_numbers_are_refused(n: int, seed: int) -> None:
 # --- what the emotion does to the music
 
 
-def test_cues_lean_as_the_literature_has_it() -> None:
+def test_cues_depend_on_the_emotion_as_in_the_literature() -> None:
     songs = draw_songs(600, seed=1)
     valence, arousal = np.array([song.valence for song in songs]), np.array([song.arousal for song in songs])
 
@@ -103,7 +103,7 @@ def test_cues_lean_as_the_literature_has_it() -> None:
     assert r("staccato", arousal) > 0.2
 
 
-def test_notes_follow_the_cues(songs: list[Song]) -> None:
+def test_compose_follows_the_cues(songs: list[Song]) -> None:
     scores = [compose(song) for song in songs]
     assert all(0.0 <= note.start < 30.0 and note.duration > 0.0 for score in scores for note in score)
     melodies = [[note for note in score if note.part == "melody"] for score in scores]
@@ -187,7 +187,7 @@ def test_emotion_can_be_learned_but_not_from_one_feature(songs: list[Song], clip
 # --- the folder
 
 
-def test_layout_and_headers_are_those_of_deam(data_set: Path) -> None:
+def test_write_deam_has_the_layout_and_headers_of_deam(data_set: Path) -> None:
     level = data_set / "DEAM_Annotations/annotations/annotations averaged per song/song_level"
     first = (level / "static_annotations_averaged_songs_1_2000.csv").read_text(encoding="utf-8").splitlines()
     second = (level / "static_annotations_averaged_songs_2000_2058.csv").read_text(encoding="utf-8").splitlines()
@@ -202,7 +202,7 @@ def test_layout_and_headers_are_those_of_deam(data_set: Path) -> None:
     assert audio == sorted(f"{i}.mp3" for i in song_ids(9))
 
 
-def test_labels_are_those_of_the_songs(data_set: Path) -> None:
+def test_write_deam_writes_the_labels_of_the_songs(data_set: Path) -> None:
     _, first = read_csv(data_set / deam.LABELS / deam.TABLES[0])
     header, second = read_csv(data_set / deam.LABELS / deam.TABLES[1])
     arousal = header.index(" arousal_mean")
@@ -216,7 +216,7 @@ def test_labels_are_those_of_the_songs(data_set: Path) -> None:
     assert all(0.2 < sd < 3.0 for sd in sds)
 
 
-def test_audio_is_that_of_the_songs(data_set: Path) -> None:
+def test_write_deam_writes_the_audio_of_the_songs(data_set: Path) -> None:
     samples, rate = soundfile.read(data_set / deam.AUDIO / "2001.mp3")
     assert rate == 22050
     assert abs(len(samples) - 661500) < 2400
@@ -228,7 +228,7 @@ def test_audio_is_that_of_the_songs(data_set: Path) -> None:
     assert np.corrcoef(*spectra)[0, 1] > 0.98
 
 
-def test_the_folder_says_that_its_labels_are_generated(data_set: Path) -> None:
+def test_write_deam_notes_that_labels_are_generated(data_set: Path) -> None:
     about = json.loads((data_set / "generated.json").read_text(encoding="utf-8"))
     assert about == {
         "labels": "generated",
@@ -240,7 +240,7 @@ def test_the_folder_says_that_its_labels_are_generated(data_set: Path) -> None:
 
 
 @pytest.mark.parametrize("songs", [1, 2, 5, 100, 2057, 3000])
-def test_ids_are_unique_and_both_files_get_some(songs: int) -> None:
+def test_song_ids_are_unique_and_in_both_tables(songs: int) -> None:
     ids = song_ids(songs)
     assert len(set(ids)) == len(ids) == songs
     assert ids[0] == 2
@@ -248,12 +248,12 @@ def test_ids_are_unique_and_both_files_get_some(songs: int) -> None:
 
 
 @pytest.mark.parametrize("audio_format", ["flac", "wav", "ogg"])
-def test_other_formats_and_an_empty_folder(tmp_path: Path, audio_format: str) -> None:
+def test_write_deam_takes_other_formats_and_an_empty_folder(tmp_path: Path, audio_format: str) -> None:
     write_deam(tmp_path, songs=1, seed=0, audio_format=audio_format)
     assert soundfile.info(tmp_path / deam.AUDIO / f"2.{audio_format}").frames == 661500
 
 
-def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
+def test_write_deam_leaves_an_existing_folder_alone(tmp_path: Path) -> None:
     kept = tmp_path / "out" / "mine.txt"
     kept.parent.mkdir()
     kept.write_text("mine")
@@ -264,7 +264,7 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     assert kept.read_text() == "mine"
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_write_deam_to_an_unwritable_place_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write") as caught:
         write_deam(tmp_path / "file" / "out", songs=2, seed=0)
@@ -289,7 +289,7 @@ class StopsHalfway:
         self.seen.append("finish")
 
 
-def test_a_run_stopped_halfway_leaves_nothing(tmp_path: Path) -> None:
+def test_write_deam_stopped_halfway_leaves_nothing(tmp_path: Path) -> None:
     progress = StopsHalfway()
     with pytest.raises(KeyboardInterrupt):
         write_deam(tmp_path / "out", songs=30, seed=0, audio_format="wav", progress=progress)
@@ -298,7 +298,7 @@ def test_a_run_stopped_halfway_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("songs", "seed", "audio_format"), [(0, 0, "mp3"), (1, -1, "mp3"), (1, 0, "aac")])
-def test_bad_settings_are_refused_before_anything_is_written(
+def test_write_deam_refuses_bad_settings_before_writing(
     tmp_path: Path, songs: int, seed: int, audio_format: str
 ) -> None:
     with pytest.raises(InputError):

@@ -1,4 +1,4 @@
-"""From labelled audio to a prepared folder, and everything about it that can be wrong."""
+"""Preparation of labelled audio, and everything that can be wrong with a prepared folder."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def library(folder: Path, songs: int, seed: int = 0) -> Path:
     return manifest
 
 
-def test_deam_is_read_whole_and_labels_are_on_the_unit_scale(data: PreparedData, deam: Path) -> None:
+def test_prepare_reads_all_of_deam_with_labels_from_minus_one_to_one(data: PreparedData, deam: Path) -> None:
     assert data.sheet.labels == "generated"
     assert sum(len(split) for split in data.splits.values()) == 40
     table = next(deam.rglob("*1_2000.csv")).read_text().splitlines()
@@ -82,7 +82,7 @@ def test_deam_is_read_whole_and_labels_are_on_the_unit_scale(data: PreparedData,
     raise AssertionError("the first song is in no split")
 
 
-def test_the_store_holds_the_reference_log_mel(data: PreparedData, deam: Path) -> None:
+def test_prepare_stores_the_reference_log_mel(data: PreparedData, deam: Path) -> None:
     split = data.splits["test"]
     audio = next(deam.rglob(f"{split.song_ids[0]}.wav"))
     pcm = decode(audio, data.audio.sample_rate)
@@ -90,7 +90,7 @@ def test_the_store_holds_the_reference_log_mel(data: PreparedData, deam: Path) -
     np.testing.assert_allclose(data.mels[split.rows[0]], wanted, atol=5e-4)
 
 
-def test_groups_stay_together_and_every_split_has_songs(tmp_path: Path) -> None:
+def test_prepare_keeps_groups_together_and_fills_every_split(tmp_path: Path) -> None:
     manifest = library(tmp_path, 60)
     assert prepare(manifest, tmp_path / "out", recipe=DataRecipe(), audio=SHORT) == []
     data = open_data(tmp_path / "out")
@@ -104,7 +104,7 @@ def test_groups_stay_together_and_every_split_has_songs(tmp_path: Path) -> None:
     assert sum(sizes) == 60
 
 
-def test_the_same_seed_gives_the_same_split_and_another_seed_another(tmp_path: Path) -> None:
+def test_prepare_splits_by_the_seed(tmp_path: Path) -> None:
     manifest = library(tmp_path, 40)
     texts = []
     for i, seed in enumerate((0, 0, 1)):
@@ -114,7 +114,7 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another(tmp_path: P
     assert texts[0] != texts[2]
 
 
-def test_a_few_corrupt_clips_are_skipped_and_named(tmp_path: Path) -> None:
+def test_prepare_skips_and_names_a_few_corrupt_files(tmp_path: Path) -> None:
     manifest = library(tmp_path, 40)
     (tmp_path / "7.wav").write_bytes(b"not audio")
     (tmp_path / "9.wav").unlink()
@@ -127,17 +127,17 @@ def test_a_few_corrupt_clips_are_skipped_and_named(tmp_path: Path) -> None:
     assert sum(sheet["songs"].values()) == 38
 
 
-def test_more_than_five_percent_corrupt_stops_at_once(tmp_path: Path) -> None:
+def test_prepare_stops_at_more_than_five_percent_corrupt_files(tmp_path: Path) -> None:
     manifest = library(tmp_path, 40)
-    kept = {i: (tmp_path / f"{i}.wav").read_bytes() for i in (0, 2, 4)}
-    for i in kept:
+    contents = {i: (tmp_path / f"{i}.wav").read_bytes() for i in (0, 2, 4)}
+    for i in contents:
         (tmp_path / f"{i}.wav").write_bytes(b"not audio")
     progress = Steps()
     with pytest.raises(DataError, match=r"3 of 40 clips are unusable, more than 5%; the first: .*0\.wav"):
         prepare(manifest, tmp_path / "out", recipe=DataRecipe(), audio=SHORT, progress=progress)
     assert progress.steps == 4
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["store"]
-    for i, content in kept.items():
+    for i, content in contents.items():
         (tmp_path / f"{i}.wav").write_bytes(content)
     assert prepare(manifest, tmp_path / "out", recipe=DataRecipe(), audio=SHORT) == []
 
@@ -151,7 +151,7 @@ def test_more_than_five_percent_corrupt_stops_at_once(tmp_path: Path) -> None:
         ("", "no column 'path'"),
     ],
 )
-def test_wrong_manifests_are_refused_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
+def test_prepare_refuses_wrong_manifests_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
     manifest = tmp_path / "songs.csv"
     manifest.write_text(text)
     with pytest.raises(LabelError, match=fault) as caught:
@@ -161,7 +161,7 @@ def test_wrong_manifests_are_refused_in_one_line(tmp_path: Path, text: str, faul
     assert not (tmp_path / "out").exists()
 
 
-def test_a_source_of_no_kind_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+def test_prepare_refuses_a_wrong_source_and_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     for source in (tmp_path / "none.csv", tmp_path / "music"):
         with pytest.raises(LabelError):
@@ -169,7 +169,7 @@ def test_a_source_of_no_kind_is_refused_and_leaves_nothing(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
-def test_unit_scale_labels_are_taken_as_they_are(tmp_path: Path) -> None:
+def test_prepare_takes_labels_from_minus_one_to_one_as_they_are(tmp_path: Path) -> None:
     manifest = library(tmp_path, 30)
     rows = manifest.read_text().splitlines()
     scaled = [rows[0]] + [f"{i}.wav,{i / 15 - 1:.3f},{1 - i / 15:.3f},g{i}" for i in range(30)]
@@ -180,7 +180,7 @@ def test_unit_scale_labels_are_taken_as_they_are(tmp_path: Path) -> None:
     np.testing.assert_allclose(labels[:, 0], -labels[:, 1], atol=1e-6)
 
 
-def test_the_middle_window_is_the_middle(tmp_path: Path) -> None:
+def test_prepare_window_middle_is_the_middle(tmp_path: Path) -> None:
     manifest = library(tmp_path, 30)
     pcm = np.concatenate([np.zeros(22050), 0.5 * np.sin(np.arange(22050)), np.zeros(22050)])
     soundfile.write(tmp_path / "0.wav", pcm, 22050)
@@ -191,7 +191,7 @@ def test_the_middle_window_is_the_middle(tmp_path: Path) -> None:
     assert middle[:, :40].max() > 0.9
 
 
-def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
+def test_prepare_leaves_an_existing_folder_alone(tmp_path: Path) -> None:
     manifest = library(tmp_path, 30)
     prepare(manifest, tmp_path / "out", recipe=DataRecipe(fractions=FEW), audio=SHORT)
     (tmp_path / "theirs" / "store").mkdir(parents=True)
@@ -204,7 +204,7 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_the_songs_themselves_never_give_way(tmp_path: Path) -> None:
+def test_prepare_never_overwrites_the_songs_themselves(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     manifest = library(tmp_path / "music", 30)
     outside = tmp_path / "songs.csv"
@@ -215,7 +215,7 @@ def test_the_songs_themselves_never_give_way(tmp_path: Path) -> None:
     assert len(list((tmp_path / "music").iterdir())) == 31
 
 
-def test_what_gives_way_gives_way_at_the_end(tmp_path: Path) -> None:
+def test_prepare_overwrites_an_existing_folder_only_at_the_end(tmp_path: Path) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
     prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
     (out / "mels.npy").write_text("of an earlier version")
@@ -300,7 +300,9 @@ def exchange(out: Path) -> None:
         (exchange, "the store has other clips"),
     ],
 )
-def test_a_damaged_folder_is_refused_in_one_line(tmp_path: Path, damage: Callable[[Path], None], fault: str) -> None:
+def test_open_data_refuses_a_damaged_folder_in_one_line(
+    tmp_path: Path, damage: Callable[[Path], None], fault: str
+) -> None:
     out = tmp_path / "out"
     prepare(library(tmp_path, 30), out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
     open_data(out)
@@ -311,7 +313,7 @@ def test_a_damaged_folder_is_refused_in_one_line(tmp_path: Path, damage: Callabl
     assert "\n" not in str(caught.value)
 
 
-def test_a_store_of_an_older_reference_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_data_refuses_a_store_of_an_older_front_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
     prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
     monkeypatch.setattr("sentio_mobile.data.store.FRONT_END_VERSION", 1000)
@@ -323,7 +325,7 @@ def test_a_store_of_an_older_reference_is_refused(tmp_path: Path, monkeypatch: p
     open_data(out)
 
 
-def test_normalization_and_image_size_leave_the_store_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepare_for_another_normalization_reuses_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, store = library(tmp_path, 30), tmp_path / "store"
     prepare(manifest, tmp_path / "a", recipe=DataRecipe(fractions=FEW), audio=SHORT, store=store)
     counter = count_decodes(monkeypatch)
@@ -333,7 +335,9 @@ def test_normalization_and_image_size_leave_the_store_as_it_is(tmp_path: Path, m
     assert open_data(tmp_path / "b").audio == zscore
 
 
-def test_other_seeds_share_a_store_and_decode_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepare_with_another_seed_shares_the_store_and_decodes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest, store = library(tmp_path, 30), tmp_path / "shared"
     prepare(manifest, tmp_path / "a", recipe=DataRecipe(fractions=FEW), audio=SHORT, store=store)
     journal = (store / key_of(SHORT) / "journal.jsonl").read_bytes()
@@ -347,7 +351,7 @@ def test_other_seeds_share_a_store_and_decode_nothing(tmp_path: Path, monkeypatc
     assert not (tmp_path / "b" / "store").exists()
 
 
-def test_a_changed_file_is_stored_anew_and_an_unchanged_one_is_not_even_read(
+def test_prepare_again_stores_changed_files_and_reads_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
@@ -368,7 +372,7 @@ def test_a_changed_file_is_stored_anew_and_an_unchanged_one_is_not_even_read(
     assert sha256(song) in row
 
 
-def test_the_same_content_under_two_names_is_stored_once(tmp_path: Path) -> None:
+def test_prepare_stores_the_same_content_once(tmp_path: Path) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
     shutil.copy(tmp_path / "3.wav", tmp_path / "20.wav")
     prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=SHORT)
@@ -378,7 +382,7 @@ def test_the_same_content_under_two_names_is_stored_once(tmp_path: Path) -> None
     assert rows["3"] == rows["20"] != rows["19"]
 
 
-def test_songs_without_labels_are_one_split(tmp_path: Path) -> None:
+def test_prepare_puts_songs_without_labels_into_one_split(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     library(tmp_path / "music", 5)
     (tmp_path / "music" / "songs.csv").unlink()
@@ -394,7 +398,7 @@ def test_songs_without_labels_are_one_split(tmp_path: Path) -> None:
         SongDataModule(data, TrainingSettings(epochs=1, batch_size=2, learning_rate=1e-3))
 
 
-def test_file_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
+def test_prepare_escapes_file_names_that_are_not_utf8(tmp_path: Path) -> None:
     music = tmp_path / "music"
     music.mkdir()
     library(music, 40)
@@ -422,14 +426,14 @@ def test_file_names_that_are_not_utf8_are_escaped(tmp_path: Path) -> None:
         (37, 9, "start", [0, 3.5, 7]),
     ],
 )
-def test_windows_are_spread_evenly(seconds: float, windows: int, window: str, starts: list[float]) -> None:
+def test_starts_of_windows_are_spread_evenly(seconds: float, windows: int, window: str, starts: list[float]) -> None:
     audio = AudioSpec()
     recipe = DataRecipe(windows=windows, window=window)
     found = clips.starts_of(round(seconds * audio.sample_rate), audio, recipe)
     np.testing.assert_allclose(np.array(found) / audio.sample_rate, starts, atol=1e-4)
 
 
-def test_songs_have_as_many_windows_as_fit_and_their_labels(tmp_path: Path) -> None:
+def test_prepare_stores_as_many_windows_as_fit_with_their_labels(tmp_path: Path) -> None:
     manifest, out = library(tmp_path, 30), tmp_path / "out"
     rng = np.random.default_rng(7)
     loud = np.concatenate([0.05 * rng.standard_normal(3 * 22050), np.clip(rng.standard_normal(22050), -1, 1)])
@@ -461,7 +465,7 @@ def test_songs_have_as_many_windows_as_fit_and_their_labels(tmp_path: Path) -> N
     np.testing.assert_array_equal(split.window_labels[:, 0], split.labels)
 
 
-def test_each_window_has_the_label_of_its_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepare_labels_each_window_by_its_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = library(tmp_path, 30)
     soundfile.write(tmp_path / "0.wav", 0.1 * np.random.default_rng(7).standard_normal(3 * 22050), 22050)
 
@@ -478,9 +482,7 @@ def test_each_window_has_the_label_of_its_moments(tmp_path: Path, monkeypatch: p
             np.testing.assert_allclose(labels, [[0, 0], [-1, 0.5], [1, -0.5]])
 
 
-def test_no_more_of_a_long_file_is_decoded_than_its_windows_need(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clips_of_file_decodes_no_more_than_its_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfile.write(tmp_path / "long.wav", 0.1 * np.random.default_rng(0).standard_normal(90 * 22050), 22050)
     lengths = []
 
@@ -490,13 +492,13 @@ def test_no_more_of_a_long_file_is_decoded_than_its_windows_need(
         return pcm
 
     monkeypatch.setattr(clips, "decode", counting)
-    made = clips.clips_of_file(tmp_path / "long.wav", SHORT, DataRecipe(windows=2), Index())
-    assert made.starts == (0, 89 * 22050)
+    found = clips.clips_of_file(tmp_path / "long.wav", SHORT, DataRecipe(windows=2), Index())
+    assert found.starts == (0, 89 * 22050)
     assert lengths == [22050, 22050]
-    assert next(iter(made.mels)).seconds == 90
+    assert next(iter(found.mels)).seconds == 90
 
 
-def test_a_file_that_changes_while_it_is_read_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepare_skips_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = library(tmp_path, 30)
 
     def slow(path: Path, *values: Any) -> NDArray[np.float32]:
@@ -511,7 +513,7 @@ def test_a_file_that_changes_while_it_is_read_is_skipped(tmp_path: Path, monkeyp
     assert "6.wav: changed while it was read" in skipped[0]
 
 
-def test_only_a_few_files_are_begun_before_their_answers_are_taken() -> None:
+def test_in_order_starts_only_a_few_items_ahead() -> None:
     begun = []
     answers = clips.in_order(lambda i: begun.append(i) or i, range(1000))
     assert next(answers) == 0

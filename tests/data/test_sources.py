@@ -1,4 +1,4 @@
-"""DEAM however it was unpacked, CSVs as programs write them, folders of audio; and one line for what is wrong."""
+"""Sources: DEAM in every layout, CSVs as programs write them, folders of audio; and one line for each fault."""
 
 import codecs
 import json
@@ -78,7 +78,7 @@ def test_deam_is_found_however_it_was_unpacked(tmp_path: Path, layout: tuple[str
     assert (source.songs[-1].valence, source.songs[-1].arousal) == pytest.approx(((3.2 - 5) / 4, (6.6 - 5) / 4))
 
 
-def test_deam_goes_all_the_way_with_an_mp3_and_a_label_missing(tmp_path: Path) -> None:
+def test_deam_is_prepared_with_an_mp3_and_a_label_missing(tmp_path: Path) -> None:
     audio = write_deam(tmp_path / "deam")
     rng = np.random.default_rng(0)
     for song in read(tmp_path / "deam").songs[1:]:
@@ -115,7 +115,7 @@ def test_dynamic_labels_are_those_of_the_window(tmp_path: Path) -> None:
     assert read(tmp_path).songs[0].moments is None
 
 
-def test_windows_labels_and_store_reach_preparation_from_the_command_line(tmp_path: Path) -> None:
+def test_prepare_command_passes_windows_labels_and_store_on(tmp_path: Path) -> None:
     write_deam(tmp_path / "deam")
     rng = np.random.default_rng(0)
     for song in read(tmp_path / "deam").songs:
@@ -145,7 +145,7 @@ def test_windows_labels_and_store_reach_preparation_from_the_command_line(tmp_pa
         (None, r"has no dynamic \(per second annotations\)/valence.csv"),
     ],
 )
-def test_wrong_dynamic_labels_are_one_line(tmp_path: Path, valence: list[str] | None, fault: str) -> None:
+def test_wrong_dynamic_labels_are_refused_in_one_line(tmp_path: Path, valence: list[str] | None, fault: str) -> None:
     write_deam(tmp_path)
     if valence is not None:
         write_dynamic(tmp_path / KAGGLE[1], valence, ["2,0.1"])
@@ -154,7 +154,7 @@ def test_wrong_dynamic_labels_are_one_line(tmp_path: Path, valence: list[str] | 
     assert "\n" not in str(caught.value)
 
 
-def test_half_a_deam_and_a_missing_or_doubled_table_row_are_one_line(tmp_path: Path) -> None:
+def test_incomplete_deam_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a" / KAGGLE[0]).mkdir(parents=True)
     with pytest.raises(LabelError, match=r"looks like DEAM .* has no folder 'song_level'"):
         read(tmp_path / "a")
@@ -175,7 +175,7 @@ def test_half_a_deam_and_a_missing_or_doubled_table_row_are_one_line(tmp_path: P
         read(tmp_path / "c")
 
 
-def test_generated_music_says_so_wherever_its_note_lies(tmp_path: Path) -> None:
+def test_generated_note_is_found_in_any_folder_above_the_music(tmp_path: Path) -> None:
     write_deam(tmp_path / "music")
     note = tmp_path / "music" / "generated.json"
     note.write_text(json.dumps({"labels": "generated"}))
@@ -206,7 +206,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("content", SPELLINGS.values(), ids=SPELLINGS)
-def test_a_manifest_is_read_as_programs_write_it(tmp_path: Path, content: bytes) -> None:
+def test_manifest_is_read_as_programs_write_it(tmp_path: Path, content: bytes) -> None:
     manifest = tmp_path / "songs.csv"
     manifest.write_bytes(content)
     source = read(manifest)
@@ -217,12 +217,12 @@ def test_a_manifest_is_read_as_programs_write_it(tmp_path: Path, content: bytes)
     assert (other.song_id, other.valence, other.arousal, other.group) == ("b", -1, 1, "b")
 
 
-def test_a_comma_in_the_data_of_other_separators_is_no_separator(tmp_path: Path) -> None:
+def test_manifest_with_other_separators_may_have_commas(tmp_path: Path) -> None:
     (tmp_path / "songs.csv").write_text("path;title, artist, year;valence_mean;arousal_mean\na.mp3;Hey, you;5;5\n")
     assert read(tmp_path / "songs.csv").songs[0].valence == 0
 
 
-def test_absolute_paths_and_ids_of_ones_own(tmp_path: Path) -> None:
+def test_manifest_may_have_absolute_paths_and_ids(tmp_path: Path) -> None:
     audio = tmp_path / "elsewhere" / "a.mp3"
     (tmp_path / "songs.csv").write_text(f"path,song_id\n{audio},one\n../b.mp3,two\n")
     source = read(tmp_path / "songs.csv")
@@ -268,7 +268,7 @@ HEAD = "path,valence_mean,arousal_mean\n"
         (HEAD + '".",5,5\n', ", row 2: has no path; name its audio file"),
     ],
 )
-def test_wrong_manifests_are_one_line_with_file_and_row(tmp_path: Path, content: str | bytes, fault: str) -> None:
+def test_wrong_manifest_is_refused_with_file_and_row(tmp_path: Path, content: str | bytes, fault: str) -> None:
     manifest = tmp_path / "songs.csv"
     manifest.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(LabelError, match=fault) as caught:
@@ -277,7 +277,7 @@ def test_wrong_manifests_are_one_line_with_file_and_row(tmp_path: Path, content:
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_of_audio_is_read_in_order_with_albums_as_groups(tmp_path: Path) -> None:
+def test_folder_of_audio_is_read_in_order_with_albums_as_groups(tmp_path: Path) -> None:
     names = [
         "b.mp3",
         "a.flac",
@@ -306,20 +306,20 @@ def test_a_folder_of_audio_is_read_in_order_with_albums_as_groups(tmp_path: Path
     assert all(song.path.is_file() and song.valence is None and song.arousal is None for song in source.songs)
 
 
-def test_a_folder_with_a_control_character_in_a_file_name_is_refused(tmp_path: Path) -> None:
+def test_folder_with_a_control_character_in_a_file_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a\rb.mp3").touch()
     with pytest.raises(LabelError, match=r"the file name 'a\\rb.mp3' has a control character in it; remove it"):
         read(tmp_path)
 
 
-def test_a_path_that_is_too_long_is_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_manifest_path_that_is_too_long_is_an_unusable_file(tmp_path: Path) -> None:
     (tmp_path / "songs.csv").write_text("path\n" + "b" * 300 + "\\c.mp3\n" + "b" * 300 + ".mp3\n")
     with pytest.raises(DataError, match="1 of 2 clips are unusable") as caught:
         prepare(tmp_path / "songs.csv", tmp_path / "out", recipe=DataRecipe(), audio=SHORT)
     assert "cannot be read (File name too long)" in str(caught.value)
 
 
-def test_sources_that_are_none_are_one_line(tmp_path: Path) -> None:
+def test_wrong_source_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").touch()
     (tmp_path / "songs.csv").write_text("path\na.mp3\n")
     (tmp_path / "empty").mkdir()

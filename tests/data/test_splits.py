@@ -34,7 +34,7 @@ def library(sizes: list[int]) -> list[Song]:
     ]
 
 
-def test_a_few_large_groups_are_split_near_the_fractions_and_by_the_seed() -> None:
+def test_split_songs_of_large_groups_is_near_the_fractions_and_by_the_seed() -> None:
     songs = library([40, 11, 10, 9, 9, 9, 8, 7, 7, 7, 6, 5, 3, 2, 2, 1, 1, 1])
     outcomes = {tuple(split_songs(songs, SHARES, seed)) for seed in range(5)}
     assert len(outcomes) >= 4
@@ -46,7 +46,7 @@ def test_a_few_large_groups_are_split_near_the_fractions_and_by_the_seed() -> No
         assert len(whole) == 18
 
 
-def test_every_cell_is_shared_out() -> None:
+def test_split_songs_shares_every_cell() -> None:
     songs = library([1] * 1000)
     splits = split_songs(songs, SHARES, 0)
     cells = np.array([cell_of(song) for song in songs])
@@ -55,14 +55,14 @@ def test_every_cell_is_shared_out() -> None:
         assert np.abs(inside - share * np.bincount(cells, minlength=25)).max() < 2
 
 
-def test_the_edge_of_the_square_is_inside_the_grid() -> None:
+def test_cell_of_the_edge_is_inside_the_grid() -> None:
     corners = [
         Song(song_id="a", path=Path(), valence=v, arousal=a, group="a") for v in (-1.0, 1.0) for a in (-1.0, 1.0)
     ]
     assert [cell_of(song) for song in corners] == [0, 4, 20, 24]
 
 
-def test_what_cannot_be_split_is_refused() -> None:
+def test_split_songs_refuses_too_few_groups_and_wrong_fractions() -> None:
     with pytest.raises(DataError, match="10 songs in 1 groups leave"):
         split_songs(library([10]), SHARES, 0)
     with pytest.raises(DataError, match="sum to 1"):
@@ -81,9 +81,9 @@ def named_songs(*ids: str) -> list[Song]:
 
 
 def test_read_splits_of_a_study_selects_its_songs(tmp_path: Path) -> None:
-    given = read_splits(lists(tmp_path / "split", IDS))
-    kept, notes = given.select(named_songs(*map(str, range(2, 13))))
-    assert [song.song_id for song in kept] == [str(i) for i in range(2, 11)]
+    split_list = read_splits(lists(tmp_path / "split", IDS))
+    listed, notes = split_list.select(named_songs(*map(str, range(2, 13))))
+    assert [song.song_id for song in listed] == [str(i) for i in range(2, 11)]
     assert notes == [
         "2 songs have no split and are left out, such as 11, 12",
         "1 listed songs are not there, such as 1",
@@ -91,18 +91,18 @@ def test_read_splits_of_a_study_selects_its_songs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "fault"),
     [
         ({"test": ["8", "9", "1"]}, "test.txt, line 3: song '1' is in train and in test"),
         ({"train": [], "val": [], "test": []}, "lists no song"),
     ],
 )
-def test_wrong_lists_are_one_line(tmp_path: Path, change: dict[str, list[str]], said: str) -> None:
-    with pytest.raises(LabelError, match=said):
+def test_read_splits_refuses_wrong_lists_in_one_line(tmp_path: Path, change: dict[str, list[str]], fault: str) -> None:
+    with pytest.raises(LabelError, match=fault):
         read_splits(lists(tmp_path / "split", {**IDS, **change}))
 
 
-def test_a_missing_list_and_an_unknown_split_are_named(tmp_path: Path) -> None:
+def test_read_splits_names_a_missing_list_and_an_unknown_split(tmp_path: Path) -> None:
     folder = lists(tmp_path / "split", IDS)
     (folder / "val.txt").unlink()
     with pytest.raises(LabelError, match=r"val.txt: cannot be read"):
@@ -112,13 +112,13 @@ def test_a_missing_list_and_an_unknown_split_are_named(tmp_path: Path) -> None:
         read_splits(tmp_path / "splits.csv")
 
 
-def test_ids_that_fit_no_song_are_shown_beside_those_that_there_are(tmp_path: Path) -> None:
-    given = read_splits(lists(tmp_path / "split", IDS))
+def test_select_without_a_match_shows_ids_of_both_sides(tmp_path: Path) -> None:
+    split_list = read_splits(lists(tmp_path / "split", IDS))
     with pytest.raises(DataError, match="its ids are such as '1', those of the songs such as 'a1'"):
-        given.select(named_songs("a1", "a2"))
+        split_list.select(named_songs("a1", "a2"))
 
 
-def test_songs_are_prepared_with_the_splits_of_another_folder(data: PreparedData, deam: Path, tmp_path: Path) -> None:
+def test_prepare_takes_the_splits_of_another_folder(data: PreparedData, deam: Path, tmp_path: Path) -> None:
     with (data.folder / "songs.csv").open() as file:
         wanted = {row["song_id"]: row["split"] for row in csv.DictReader(file)}
     dropped = data.split("train").song_ids[0]
@@ -136,10 +136,10 @@ def test_songs_are_prepared_with_the_splits_of_another_folder(data: PreparedData
     assert (sheet["split_list"], sheet["split_seed"]) == ("splits.csv", None)
 
 
-def test_songs_without_labels_have_no_splits(deam: Path, tmp_path: Path) -> None:
-    given = str(lists(tmp_path / "split", IDS))
+def test_prepare_refuses_splits_for_songs_without_labels(deam: Path, tmp_path: Path) -> None:
+    split_list = str(lists(tmp_path / "split", IDS))
     music = next(path.parent for path in deam.rglob("*.wav"))
-    arguments = ["data", "prepare", str(music), "--splits", given, "--out", str(tmp_path / "out")]
+    arguments = ["data", "prepare", str(music), "--splits", split_list, "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert "songs without labels have no splits" in result.output

@@ -1,4 +1,4 @@
-"""What a store promises: to outlive its writer, to have but one, and to notice a byte that is not its own."""
+"""The log-mel store: it survives a killed writer, has one writer at a time, and notices every changed byte."""
 
 import os
 import pickle
@@ -42,7 +42,7 @@ from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.spec import AudioSpec
 
-class Told:
+class Bars:
     def start(self, what, total): pass
     def advance(self, n=1, note=""):
         print("step", flush=True)
@@ -54,7 +54,7 @@ if sys.argv[3] != "-":
 recipe = DataRecipe(fractions=(0.6, 0.2, 0.2))
 try:
     prepare(
-        Path(sys.argv[1]), Path(sys.argv[2]), recipe=recipe, audio=AudioSpec(seconds=1.0), progress=Told()
+        Path(sys.argv[1]), Path(sys.argv[2]), recipe=recipe, audio=AudioSpec(seconds=1.0), progress=Bars()
     )
 except SentioError as error:
     sys.exit(f"refused: {error}")
@@ -87,7 +87,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library prepared by a run that nothing befell."""
+    """The library, prepared by a run without a fault."""
     out = tmp_path_factory.mktemp("whole") / "out"
     prepare(manifest, out, recipe=RECIPE, audio=SHORT)
     return out
@@ -125,7 +125,7 @@ def same(out: Path, whole: Path) -> bool:
     return records[0].read_bytes() == records[1].read_bytes() and open_data(out).sheet == open_data(whole).sheet
 
 
-def test_a_killed_run_goes_on_where_it_was(manifest: Path, whole: Path, tmp_path: Path) -> None:
+def test_killed_run_continues_where_it_was(manifest: Path, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     journal, stored = out / "store" / key_of(SHORT) / JOURNAL, [0]
     for steps in (7, 20, 45):
@@ -151,7 +151,7 @@ def test_a_killed_run_goes_on_where_it_was(manifest: Path, whole: Path, tmp_path
 
 
 @pytest.mark.parametrize("again", range(3))
-def test_killed_at_any_moment_nothing_half_written_is_read(again: int, tmp_path: Path) -> None:
+def test_store_of_a_writer_killed_at_any_moment_has_no_half_record(again: int, tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
@@ -184,7 +184,7 @@ with StoreWriter(Path(sys.argv[1]), audio) as writer:
 
 
 @pytest.mark.parametrize("lost", [1, 30, 300])
-def test_what_the_journal_does_not_vouch_for_is_cut_off(tmp_path: Path, lost: int) -> None:
+def test_store_writer_cuts_off_records_without_a_line(tmp_path: Path, lost: int) -> None:
     fill(tmp_path / "store", 20)
     journal, records = tmp_path / "store" / JOURNAL, tmp_path / "store" / RECORDS
     content = records.read_bytes()
@@ -197,7 +197,7 @@ def test_what_the_journal_does_not_vouch_for_is_cut_off(tmp_path: Path, lost: in
     assert list(open_store(tmp_path / "store", TINY).verify_rows(range(20))) == []
 
 
-def test_records_that_were_lost_with_the_power_are_cut_off(tmp_path: Path) -> None:
+def test_store_writer_cuts_off_records_lost_in_a_power_failure(tmp_path: Path) -> None:
     fill(tmp_path / "store", 20)
     records = tmp_path / "store" / RECORDS
     content = records.read_bytes()
@@ -211,7 +211,7 @@ def test_records_that_were_lost_with_the_power_are_cut_off(tmp_path: Path) -> No
     assert records.read_bytes() == content
 
 
-def test_a_line_of_the_journal_that_was_changed_ends_it(tmp_path: Path) -> None:
+def test_journal_ends_at_a_changed_line(tmp_path: Path) -> None:
     fill(tmp_path / "store", 20)
     journal = tmp_path / "store" / JOURNAL
     lines = journal.read_bytes().splitlines(keepends=True)
@@ -222,7 +222,7 @@ def test_a_line_of_the_journal_that_was_changed_ends_it(tmp_path: Path) -> None:
         assert len(writer.index) == 12
 
 
-def test_a_full_disk_is_one_line_and_the_next_run_goes_on(manifest: Path, whole: Path, tmp_path: Path) -> None:
+def test_full_disk_is_one_line_and_the_next_run_continues(manifest: Path, whole: Path, tmp_path: Path) -> None:
     record = SHORT.n_mels * SHORT.n_frames * 2
     out = tmp_path / "out"
     store = out / "store" / key_of(SHORT)
@@ -239,7 +239,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(manifest: Path, whole:
     assert same(out, whole)
 
 
-def test_a_disk_that_is_full_when_the_journal_is_written_takes_the_record_back(tmp_path: Path) -> None:
+def test_store_writer_takes_a_record_back_if_its_line_cannot_be_written(tmp_path: Path) -> None:
     script = """
 import resource, sys
 from pathlib import Path
@@ -277,7 +277,7 @@ with StoreWriter(Path(sys.argv[1]), audio) as writer:
         np.testing.assert_array_equal(store.mels[i], mel(i).astype(np.float16))
 
 
-def test_a_second_writer_is_refused_in_one_line(manifest: Path, tmp_path: Path) -> None:
+def test_second_writer_is_refused_in_one_line(manifest: Path, tmp_path: Path) -> None:
     store = tmp_path / "store" / key_of(SHORT)
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -293,7 +293,7 @@ def test_a_second_writer_is_refused_in_one_line(manifest: Path, tmp_path: Path) 
     assert prepare(manifest, tmp_path / "out", recipe=RECIPE, audio=SHORT, store=tmp_path / "store") == []
 
 
-def test_a_flipped_byte_is_found_and_nothing_else(whole: Path) -> None:
+def test_verify_rows_finds_a_flipped_byte_and_nothing_else(whole: Path) -> None:
     data = open_data(whole)
     everything = range(len(data.mels))
     assert list(data.store.verify_rows(everything)) == []
@@ -310,7 +310,7 @@ def test_a_flipped_byte_is_found_and_nothing_else(whole: Path) -> None:
     assert list(data.store.verify_rows(everything)) == []
 
 
-def test_the_map_is_read_only(whole: Path) -> None:
+def test_store_map_is_read_only(whole: Path) -> None:
     with pytest.raises(ValueError, match="read-only"):
         open_data(whole).mels[0] = 0
 
@@ -318,17 +318,17 @@ def test_the_map_is_read_only(whole: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("hop_length", 256), ("n_mels", 64), ("floor_db", -60.0), ("short_clip", "loop")]
 )
-def test_every_field_of_the_log_mel_has_a_store_of_its_own(field: str, value: object) -> None:
+def test_key_of_depends_on_every_field_of_the_log_mel(field: str, value: object) -> None:
     assert key_of(replace(SHORT, **{field: value})) != key_of(SHORT)
     assert key_of(replace(SHORT, normalization="zscore", image_size=(96, 96))) == key_of(SHORT)
 
 
-def test_the_store_of_the_default_front_end_keeps_its_key() -> None:
+def test_key_of_the_default_front_end_stays() -> None:
     # Another key would leave every existing store behind, and everything would be decoded again.
     assert key_of(AudioSpec()) == "f9eb7e8b295481b7"
 
 
-def test_a_store_of_another_front_end_is_neither_read_nor_written(tmp_path: Path) -> None:
+def test_store_of_another_front_end_is_neither_read_nor_written(tmp_path: Path) -> None:
     fill(tmp_path / "store", 3)
     before = {path.name: path.read_bytes() for path in (tmp_path / "store").iterdir()}
     other = replace(TINY, f_min=30.0)
@@ -343,7 +343,7 @@ def test_a_store_of_another_front_end_is_neither_read_nor_written(tmp_path: Path
     assert {path.name: path.read_bytes() for path in (tmp_path / "store").iterdir()} == before
 
 
-def test_lines_hold_any_name_and_tell_when_they_were_cut() -> None:
+def test_journal_lines_hold_any_name_and_show_a_cut() -> None:
     strange = FileState(os.fsdecode(b"/music/\xff \n\xe2\x82\xac.mp3"), 5, 6, 7)
     line = Line(3, 2**64 - 1, clip(1), strange)
     text = line.encode()
@@ -354,7 +354,7 @@ def test_lines_hold_any_name_and_tell_when_they_were_cut() -> None:
             Line.decode(text[:end])
 
 
-def test_workers_share_the_map_and_get_a_path_instead_of_clips(whole: Path) -> None:
+def test_store_travels_to_workers_as_a_path(whole: Path) -> None:
     data = open_data(whole)
     songs = EvaluatedClips(data, data.split("train"))
     sent = pickle.dumps(songs)
@@ -367,7 +367,7 @@ def test_workers_share_the_map_and_get_a_path_instead_of_clips(whole: Path) -> N
     assert all(torch.equal(a, b) for a, b in zip(worked, plain, strict=True))
 
 
-def test_training_draws_windows_and_validation_does_not(manifest: Path, tmp_path: Path) -> None:
+def test_training_clips_draw_windows_and_evaluated_clips_do_not(manifest: Path, tmp_path: Path) -> None:
     prepare(manifest, tmp_path / "out", recipe=replace(RECIPE, windows=3), audio=SHORT)
     data = open_data(tmp_path / "out")
     name, place = next(

@@ -1,4 +1,4 @@
-"""What `data check` finds: leaks, copies of a recording, damage and odd sound; and what it must not find."""
+"""The check of prepared data: leaks, copies, damage and odd sound are found, and nothing else."""
 
 import csv
 import json
@@ -61,7 +61,9 @@ def planted(deam: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDat
     return open_data(folder / "out")
 
 
-def test_copies_across_splits_are_leaks_and_different_songs_are_none(planted: PreparedData, data: PreparedData) -> None:
+def test_check_reports_copies_across_splits_as_leaks_and_no_other_songs(
+    planted: PreparedData, data: PreparedData
+) -> None:
     facts = check_data(planted)
     assert {copies.songs: copies.how for copies in facts.duplicates} == {
         ("3", "copy"): "bytes",
@@ -75,7 +77,7 @@ def test_copies_across_splits_are_leaks_and_different_songs_are_none(planted: Pr
     assert (clean.duplicates, clean.faults) == ((), ())
 
 
-def test_copies_in_one_split_are_a_note(deam: Path, tmp_path: Path) -> None:
+def test_check_notes_copies_in_one_split(deam: Path, tmp_path: Path) -> None:
     audio = sorted(deam.rglob("*.wav"))[:15]
     shutil.copy(audio[0], tmp_path / "copy.wav")
     lines = ["path,song_id,group,valence_mean,arousal_mean"]
@@ -135,7 +137,7 @@ def alike(rows: list[dict[str, str]]) -> None:
         ),
     ],
 )
-def test_what_spoils_a_result_is_a_fault(
+def test_check_reports_what_spoils_a_result_as_a_fault(
     data: PreparedData, tmp_path: Path, change: Callable[[list[dict[str, str]]], None], fault: str
 ) -> None:
     facts = check_data(spoil(data, tmp_path / "out", change))
@@ -144,7 +146,7 @@ def test_what_spoils_a_result_is_a_fault(
     json_bytes(facts)
 
 
-def test_damaged_records_are_named(data: PreparedData, tmp_path: Path) -> None:
+def test_check_names_damaged_records(data: PreparedData, tmp_path: Path) -> None:
     shutil.copytree(data.folder, tmp_path / "out")
     mels = np.memmap(next((tmp_path / "out").rglob("mels.f16")), np.float16, "r+", shape=data.mels.shape)
     (nan, loud), songs = data.splits["train"].rows[:2], data.splits["train"].song_ids
@@ -157,7 +159,7 @@ def test_damaged_records_are_named(data: PreparedData, tmp_path: Path) -> None:
     assert f"train: song {songs[1]!r} has spectrogram values outside [0, 1]" in faults
 
 
-def test_odd_sound_is_noted_and_no_fault(tmp_path: Path) -> None:
+def test_check_notes_odd_sound(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     lines = ["path,valence_mean,arousal_mean"]
     for i in range(30):
@@ -187,7 +189,7 @@ def test_odd_sound_is_noted_and_no_fault(tmp_path: Path) -> None:
         assert any(words in line for line in facts.notes), words
 
 
-def test_songs_without_labels_are_checked_too(deam: Path, tmp_path: Path) -> None:
+def test_check_takes_songs_without_labels(deam: Path, tmp_path: Path) -> None:
     for i, path in enumerate(sorted(deam.rglob("*.wav"))[:4]):
         shutil.copy(path, tmp_path / f"{i}.wav")
     prepare(tmp_path, tmp_path / "out", recipe=DataRecipe(), audio=SHORT)
@@ -201,7 +203,7 @@ def test_songs_without_labels_are_checked_too(deam: Path, tmp_path: Path) -> Non
     assert "No labels." in (tmp_path / "page" / "check.html").read_text()
 
 
-def test_the_test_between_splits_tells_a_shift_from_chance() -> None:
+def test_compare_splits_tells_a_shift_from_chance() -> None:
     rng = np.random.default_rng(0)
     train, val, test = (rng.uniform(-0.6, 0.6, (n, 2)) for n in (200, 80, 80))
     test[:, 1] += 0.4
@@ -220,7 +222,7 @@ def test_the_test_between_splits_tells_a_shift_from_chance() -> None:
     assert "may be chance" in found["train", "val", "valence"].words
 
 
-def test_the_grid_counts_every_song_and_edges_belong_to_it() -> None:
+def test_grid_counts_every_song_edges_included() -> None:
     labels = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1], [1, 1], [0, 0], [np.nan, 0]], dtype=float)
     grid = grid_of(labels)
     assert grid.sum() == 6
@@ -232,7 +234,7 @@ def test_the_grid_counts_every_song_and_edges_belong_to_it() -> None:
     assert coverage.extremes == ((-1, 1), (-1, 1))
 
 
-def test_near_pairs_are_those_of_every_pair_compared() -> None:
+def test_near_pairs_equal_those_of_a_full_comparison() -> None:
     rng = np.random.default_rng(0)
     fingerprints = rng.normal(scale=2, size=(300, 40)).astype(np.float32)
     fingerprints[100:140] = fingerprints[:40] + rng.normal(scale=0.2, size=(40, 40))
@@ -243,7 +245,7 @@ def test_near_pairs_are_those_of_every_pair_compared() -> None:
     assert near_pairs(fingerprints[:1]) == near_pairs(fingerprints[:0]) == []
 
 
-def test_similarity_is_of_what_moves_and_not_of_timbre_or_silence() -> None:
+def test_similarity_ignores_timbre_and_silence() -> None:
     rng = np.random.default_rng(0)
     audio = AudioSpec()
     one, other = rng.uniform(0.3, 0.7, (2, audio.n_mels, audio.n_frames)).astype(np.float32)
@@ -259,7 +261,7 @@ def test_similarity_is_of_what_moves_and_not_of_timbre_or_silence() -> None:
     assert np.linalg.norm(fingerprints_of(one[None], audio) - fingerprints_of(one[None], audio)) == 0
 
 
-def test_the_page_says_what_was_found_and_loads_nothing(planted: PreparedData, tmp_path: Path) -> None:
+def test_write_check_page_states_the_faults_and_loads_nothing(planted: PreparedData, tmp_path: Path) -> None:
     facts = check_data(spoil(planted, tmp_path / "out", lambda rows: rows[0].update(group="<b>", song_id="<i>")))
     write_check(tmp_path / "page", planted, facts)
     page = (tmp_path / "page" / "check.html").read_text()
@@ -270,7 +272,7 @@ def test_the_page_says_what_was_found_and_loads_nothing(planted: PreparedData, t
     assert json.loads((tmp_path / "page" / "check.json").read_text())["faults"] == list(facts.faults)
 
 
-def test_the_command_leaves_with_one_and_writes_the_page(planted: PreparedData, tmp_path: Path) -> None:
+def test_check_command_exits_with_one_and_writes_the_page(planted: PreparedData, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sentio_mobile", "data", "check", str(planted.folder), "--json", "--out"]
     result = subprocess.run([*command, str(tmp_path / "page")], capture_output=True, text=True)
     assert result.returncode == 1
