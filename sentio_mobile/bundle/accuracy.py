@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import Count, Name, Record, Text
 from sentio_mobile.audio.image import mel_to_input
-from sentio_mobile.bundle.targets import Difference, Targets
+from sentio_mobile.bundle.targets import Loss, Targets
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.metrics.agreement import mean_of_runs, paired_difference
@@ -39,7 +39,7 @@ class Accuracy(Record, frozen=True, kw_only=True):
     # CCC of fp32 minus that of this artifact, paired by song; below zero if this one is better.
     loss: Intervals
     # Largest loss of mean CCC that passes.
-    max_loss: Difference
+    max_loss: Loss
     verdict: Literal["pass", "fail"]
     # Why it did not pass; empty if it did.
     reason: Text = ""

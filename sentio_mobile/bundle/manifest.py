@@ -121,10 +121,10 @@ class Manifest(Record, frozen=True, kw_only=True):
         for path in (*self.files, *(artifact.path for artifact in self.artifacts)):
             steps = PurePosixPath(path)
             if steps.is_absolute() or ".." in steps.parts or steps.as_posix() != path or "\\" in path or path == ".":
-                raise RecordError(f"files names {shown(path)}, no path inside the bundle; do not use it")
+                raise RecordError(f"files names {shown(path)}, no path inside the bundle")
         for artifact in self.artifacts:
             if not self.files_of(artifact):
-                raise RecordError(f"files has no hash for {shown(artifact.path)}; do not use the bundle")
+                raise RecordError(f"files has no hash for {shown(artifact.path)}")
 
     def files_of(self, artifact: ArtifactEntry) -> dict[str, FileEntry]:
         """The files of an artifact: the one at its path, or all in the folder at its path."""
@@ -172,7 +172,7 @@ def parse_manifest(content: bytes, folder: Path) -> Manifest:
     try:
         return from_plain(Manifest, plain, str(path), BundleError, complete=True)
     except BundleError as error:
-        raise BundleError(f"{error}; the manifest is damaged, export again") from None
+        raise BundleError(f"{error}; the manifest is damaged or was changed, export again") from None
 
 
 def hash_files(folder: Path) -> dict[str, FileEntry]:

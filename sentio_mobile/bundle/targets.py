@@ -13,6 +13,8 @@ from sentio_mobile.spec import PRECISIONS, Precision
 
 Difference = Annotated[float, Meta(gt=0, le=2)]
 """A difference of outputs, which lie in [-1, 1]."""
+Loss = Annotated[float, Meta(ge=-2, le=2)]
+"""A loss of mean CCC; below zero it is a gain."""
 Decibels = Annotated[float, Meta(ge=0, le=200)]
 
 
@@ -30,7 +32,7 @@ class Targets(Record, frozen=True, kw_only=True):
     # Smallest peak signal-to-noise ratio on the golden vectors, in dB.
     psnr: dict[Precision, Decibels]
     # Largest loss of mean CCC against fp32 on the same songs.
-    loss: dict[Precision, Difference]
+    loss: dict[Precision, Loss]
     # The same as `parity` on ARM64 processors; precisions that are missing here are as there.
     parity_arm64: dict[Precision, Difference] = field(default_factory=dict)
 
