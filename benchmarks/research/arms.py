@@ -1,16 +1,17 @@
-"""Is one way to train better than another, in the mean over seeds? From the answers that `evaluate` has written down.
+"""Compare ways of training, averaged over seeds, from the predictions that `evaluate` has written.
 
     sentio-mobile evaluate "a 0=ckpt-a-0" "a 1=ckpt-a-1" "b 0=ckpt-b-0" "b 1=ckpt-b-1" --data PREPARED --out evaluated
     python benchmarks/research/arms.py evaluated/evaluation.json OUT.json
 
-Models whose names differ by the last word alone are runs of one arm. Intervals are over songs, for these runs: what
-other seeds would bring is not in them.
+Models whose names differ only in the last word are runs of one arm. Intervals are over songs, for these runs; they do
+not include the variation over seeds.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,24 @@ from sentio_mobile.evaluation.results import read_evaluation
 from sentio_mobile.metrics.agreement import mean_of_runs, paired_difference_of_runs
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read evaluation.json, print the arms, and write OUT.json."""
-    source, out = map(Path, sys.argv[1:])
-    evaluation = read_evaluation(source)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, metavar="evaluation.json")
+    parser.add_argument("out", type=Path, metavar="OUT.json")
+    options = parser.parse_args(arguments)
+    evaluation = read_evaluation(options.source)
     truth = np.array(evaluation.truth, dtype=np.float32)
     runs: dict[str, list[Any]] = {}
     for model in evaluation.models:
         runs.setdefault(model.name.rpartition(" ")[0] or model.name, []).append(model.predicted)
-    # An arm of one run is a model, and evaluate has compared those.
-    arms = {name: np.array(answers, dtype=np.float32) for name, answers in runs.items() if len(answers) > 1}
+    # An arm with one run is a single model, and `evaluate` has compared those.
+    arms = {name: np.array(predictions, dtype=np.float32) for name, predictions in runs.items() if len(predictions) > 1}
     record: dict[str, Any] = {"n": len(truth), "arms": {}, "pairs": []}
-    for name, answers in arms.items():
-        found = mean_of_runs(truth, answers, 0)
-        record["arms"][name] = {"runs": len(answers), "ccc": {d: to_plain(i) for d, i in found.items()}}
-        print(name, len(answers), {d: str(i) for d, i in found.items()})
+    for name, predictions in arms.items():
+        means = mean_of_runs(truth, predictions, 0)
+        record["arms"][name] = {"runs": len(predictions), "ccc": {d: to_plain(i) for d, i in means.items()}}
+        print(name, len(predictions), {d: str(i) for d, i in means.items()})
     for first, second in itertools.combinations(arms, 2):
         if len(arms[first]) != len(arms[second]):
             continue
@@ -45,7 +49,7 @@ def main() -> None:
             {"first": first, "second": second, "difference": {d: to_plain(i) for d, i in gain.items()}}
         )
         print(f"{second} less {first}", {d: str(i) for d, i in gain.items()})
-    write_json(out, record)
+    write_json(options.out, record)
 
 
 if __name__ == "__main__":

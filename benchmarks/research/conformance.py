@@ -12,6 +12,7 @@ choice has seen, and its loss against 32 bits is paired by song. Writes OUT.json
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,17 @@ from sentio_mobile.spec import Artifact
 WARM_UP = 10
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read what was verified, time, and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("verified", type=Path, metavar="VERIFIED.json")
     parser.add_argument("out", type=Path, metavar="OUT.json")
     parser.add_argument("--runs", type=int, default=100)
-    arguments = parser.parse_args()
-    bundle, found = open_bundle(arguments.bundle), read_json(arguments.verified, DataError)
+    options = parser.parse_args(arguments)
+    bundle, found = open_bundle(options.bundle), read_json(options.verified, DataError)
     with ProgressBars() as bars:
-        times = timed(bundle, arguments.runs, bars)
+        times = timed(bundle, options.runs, bars)
     rows = [row(bundle, artifact, times) for artifact in bundle.artifacts]
     by_label = {one["label"]: one for one in rows}
     for kind in ("results", "accuracy"):
@@ -60,13 +61,13 @@ def main() -> None:
         "parameters": bundle.manifest.parameters,
         "provenance": to_plain(bundle.manifest.provenance),
         "threads": 1,
-        "runs": arguments.runs,
+        "runs": options.runs,
         "machine": to_plain(describe_machine()),
         "versions": bundle.manifest.versions,
     }
-    write_json(arguments.out, record)
+    write_json(options.out, record)
     table = as_table(rows)
-    write_text(arguments.out.with_suffix(".md"), table)
+    write_text(options.out.with_suffix(".md"), table)
     print(table)
 
 

@@ -1,23 +1,22 @@
-"""How right are teacher and student on real songs of which every one is tested? Cross-validation over whole groups.
+"""Cross-validate teacher, student and regressors on real songs, over whole groups, so that every song is tested once.
 
     python benchmarks/research/cross_validation.py OUT --heard FLUID TIMGM --unheard MUSESCORE OPL3 [--folds 3]
-    [--seeds 0,1,2]
-        [--teacher vit_small] [--generated PREPARED] [--student mobilevit_xs] [--store STORE]
+        [--seeds 0,1,2] [--teacher vit_small] [--generated PREPARED] [--student mobilevit_xs] [--store STORE]
 
 Each folder has a `manifest.csv` of the same music, rendered with another sound font, with the columns path, song_id,
-group, split, valence_mean, arousal_mean (1-9), v_high and a_high. Rows with numbers are the songs; rows without them
-are music of which only the sides are known, and of those the groups of split `val` are never learnt from. Folders of
-unheard fonts need the songs alone.
+group, split, valence_mean, arousal_mean (1-9), v_high and a_high. Rows with labels are the songs. Rows without labels
+are music with weak labels; its groups in the split `val` are held out from training. Folders of `--unheard` fonts need
+only the songs.
 
-No group of songs is on two sides of a fold, so every answer is given by a model that has heard no song of the group. In
-each fold regressions on 164 features, a teacher (songs and sides, all heard fonts) and its student learn, networks with
-every seed. What was made is kept in OUT.runs and not made again; OUT/record.json is written anew after each training,
-without songs, labels and answers.
+No group of songs is in two parts of a fold, so that a song is predicted by a model that was trained on no song of its
+group. In each fold, regressors on 164 features, a teacher (on songs and weak labels, in all fonts of `--heard`)
+and its student are trained, the networks with every seed. Results are kept in OUT.runs and not computed again.
+OUT/record.json is rewritten after each training, without songs, labels and predictions.
 
-The schedule is fixed: the validation songs of a fold, sixteen of two games, cannot choose an epoch. Settings may be
-tried on them; then they are learnt from like the rest, and the trainer validates on songs that it learns from.
-Teachers start from one that has learnt from the songs of `--generated`, as `data synth` makes them, and from the sides;
-it has heard none of the songs and none of what is held out.
+The schedule is fixed, because the validation songs of a fold, sixteen songs of two games, cannot choose an epoch.
+Settings may be tried on them; after that they are used for training, and the trainer validates on training songs.
+Teachers start from one that was trained on the songs of `--generated`, as `data synth` makes them, and on the weak
+labels, but on none of the songs and none of the held-out music.
 """
 
 from __future__ import annotations
@@ -25,12 +24,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from cross_validation_music import TURNS, Array, learning, made_ready, sides_of
-from cross_validation_rows import compared, heard_by, regressions, show
+from cross_validation_music import COPIES, Array, learning, prepare_all, weak_labels_of
+from cross_validation_rows import compare, predict_all, regressions, show
 
 from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.records import replace, to_plain
@@ -47,22 +47,22 @@ from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.config import WeakLabelSettings
 from sentio_mobile.training.sources import ExtraData
 
-SHARED: dict[str, Any] = {"batch_size": 32, "precision": "bf16-mixed", "sides": WeakLabelSettings(weight=0.5)}
+SHARED: dict[str, Any] = {"batch_size": 32, "precision": "bf16-mixed", "weak_labels": WeakLabelSettings(weight=0.5)}
 STAGES: tuple[dict[str, Any], ...] = (
     SHARED | {"epochs": 14, "learning_rate": 1e-3},
-    SHARED | {"epochs": 24, "learning_rate": 1e-3, "sides": WeakLabelSettings(weight=1.0)},
+    SHARED | {"epochs": 24, "learning_rate": 1e-3, "weak_labels": WeakLabelSettings(weight=1.0)},
 )
-"""How the teacher that all others start from is trained, one after the other."""
+"""Successive trainings of the teacher that all others start from."""
 TEACHER: dict[str, Any] = SHARED | {"epochs": 5, "learning_rate": 5e-4}
 STUDENT: dict[str, Any] = SHARED | {"epochs": 6, "learning_rate": 1e-3}
-"""What differs from the recipes in `training`: two cores have an hour for eighteen networks."""
+"""Changes to `training` in the recipes, so that eighteen networks take about an hour on two cores."""
 RESPONSE = ResponseSettings(weight=1.0, hard=0.5, soft=0.5)
-"""Labels weigh more than in the recipe: beside sides and blocks, 0.09 of them is hardly heard."""
+"""Labels have a larger weight than in the recipe, where 0.09 is too little beside weak labels and features."""
 KEEP = 48
-"""Patches that a training step looks at."""
+"""Patches that a training step keeps."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Prepare, train what is missing, and write OUT/record.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -75,74 +75,83 @@ def main() -> None:
     parser.add_argument("--student", default="mobilevit_xs")
     parser.add_argument("--store", type=Path)
     parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    work = arguments.out.with_name(f"{arguments.out.name}.runs")
-    material = made_ready(arguments.heard, arguments.unheard, arguments.folds, work, arguments.store or work / "store")
-    start = first_teacher(arguments.generated, material.sided, arguments.teacher, work) if arguments.generated else None
-    teacher, student = recipes(arguments.teacher, arguments.student)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    work = options.out.with_name(f"{options.out.name}.runs")
+    music = prepare_all(options.heard, options.unheard, options.folds, work, options.store or work / "store")
+    start = (
+        first_teacher(options.generated, music.weakly_labelled, options.teacher, work) if options.generated else None
+    )
+    teacher, student = recipes(options.teacher, options.student)
     record: dict[str, Any] = {
-        "folds": [fold[material.fonts[0]].sheet.songs for fold in material.folds],
-        "groups": len({row["group"] for row in material.songs}),
-        "sided_clips": {"learnt_from": len(sides_of(material.sided)), "held_out": len(sides_of(material.held_out))},
-        "heard": material.fonts[: material.heard],
-        "unheard": material.fonts[material.heard :],
-        "turns_of_a_song_in_an_epoch": TURNS,
-        "start": None if start is None else told_of_start(start),
+        "folds": [fold[music.fonts[0]].sheet.songs for fold in music.folds],
+        "groups": len({row["group"] for row in music.songs}),
+        "weakly_labelled_clips": {
+            "trained_on": len(weak_labels_of(music.weakly_labelled)),
+            "held_out": len(weak_labels_of(music.held_out)),
+        },
+        "heard": music.fonts[: music.heard],
+        "unheard": music.fonts[music.heard :],
+        "copies_of_a_song_per_epoch": COPIES,
+        "start": None if start is None else describe_start(start),
         "recipes": {"teacher": to_plain(teacher), "student": to_plain(student)},
         "machine": to_plain(describe_machine()),
         "versions": package_versions(),
     }
-    first_weights = None if start is None else {"weights": weights_digest(start.model), "learnt_from": start.data}
+    first_weights = (
+        None if start is None else {"weights": weights_digest(start.model), "trained_on": to_plain(start.data)}
+    )
     runs: dict[str, dict[int, list[dict[str, Array]]]] = {
-        name: {0: answers} for name, answers in regressions(material, work).items()
+        name: {0: predictions} for name, predictions in regressions(music, work).items()
     }
     trainings: list[dict[str, Any]] = []
-    for seed in arguments.seeds:
+    for seed in options.seeds:
         first = replace(teacher, training=replace(teacher.training, seed=seed))
         second = replace(student, training=replace(student.training, seed=seed))
-        for fold in range(arguments.folds):
-            data = learning([material.folds[fold][font] for font in material.fonts[: material.heard]])
-            key = [to_plain([first, second]), first_weights, data.sheet.fingerprint, material.sided[1].digest]
+        for fold in range(options.folds):
+            data = learning([music.folds[fold][font] for font in music.fonts[: music.heard]])
+            key = [to_plain([first, second]), first_weights, data.sheet.fingerprint, music.weakly_labelled[1].digest]
             name = f"{fold}-{seed}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:8]}"
             places = {network: work / f"{network}-{name}" for network in ("teacher", "student")}
             if not places["teacher"].exists():
-                train_teacher(data, first, out=places["teacher"], start=start, weak_labels=[material.sided])
+                train_teacher(data, first, out=places["teacher"], start=start, weak_labels=[music.weakly_labelled])
             if not places["student"].exists():
-                taught_by = Checkpoint.load(places["teacher"])
+                trained_teacher = Checkpoint.load(places["teacher"])
                 distill(
-                    taught_by,
+                    trained_teacher,
                     data,
                     recipe=second,
                     out=places["student"],
-                    extra=ExtraData(weak_labels=(material.sided,)),
+                    extra=ExtraData(weak_labels=(music.weakly_labelled,)),
                 )
             for network, place in places.items():
                 made = Checkpoint.load(place)
-                runs.setdefault(network, {}).setdefault(seed, []).append(heard_by(made, place, material, fold))
-                trainings.append(told(network, fold, seed, made))
+                runs.setdefault(network, {}).setdefault(seed, []).append(predict_all(made, place, music, fold))
+                trainings.append(describe_training(network, fold, seed, made))
                 print(trainings[-1], flush=True)
-            write_json(arguments.out / "record.json", record | {"trainings": trainings})
-    record |= {"trainings": trainings} | compared(runs, material)
-    write_json(arguments.out / "record.json", record)
+            write_json(options.out / "record.json", record | {"trainings": trainings})
+    record |= {"trainings": trainings} | compare(runs, music)
+    write_json(options.out / "record.json", record)
     show(record)
 
 
-def first_teacher(folder: Path, sided: tuple[PreparedData, WeakLabels], name: str, work: Path) -> Checkpoint:
-    """A teacher that has learnt from generated songs and from sides, kept in `work`."""
+def first_teacher(folder: Path, weakly_labelled: tuple[PreparedData, WeakLabels], name: str, work: Path) -> Checkpoint:
+    """A teacher trained on generated songs and on weak labels, kept in `work`."""
     generated, recipe, start = open_data(folder), load_recipe(TeacherRecipe, name, "teacher"), None
     for number, stage in enumerate(STAGES):
         place = work / f"start-{number}"
         if not place.exists():
             training = replace(recipe.training, **stage, seed=number)
-            train_teacher(generated, replace(recipe, training=training), out=place, start=start, weak_labels=[sided])
+            train_teacher(
+                generated, replace(recipe, training=training), out=place, start=start, weak_labels=[weakly_labelled]
+            )
         start = Checkpoint.load(place)
     assert start is not None
     return start
 
 
 def recipes(teacher: str, student: str) -> tuple[TeacherRecipe, DistillRecipe]:
-    """The named recipes, with the changes that stand above."""
+    """The named recipes, with the changes defined above."""
     first, second = load_recipe(TeacherRecipe, teacher, "teacher"), load_recipe(DistillRecipe, student, "distill")
     assert isinstance(first.model, ViTSettings | ASTSettings)
     return (
@@ -152,35 +161,35 @@ def recipes(teacher: str, student: str) -> tuple[TeacherRecipe, DistillRecipe]:
             model=replace(second.model, patch_keep=KEEP),
             training=replace(second.training, **STUDENT),
             response=RESPONSE,
-            # The teacher is asked once for each turn of a song, and once for music with sides.
+            # The teacher runs once for each copy of a song, and once for music with weak labels.
             views=1,
         ),
     )
 
 
-def told_of_start(start: Checkpoint) -> dict[str, Any]:
-    """What is worth knowing of the teacher that all others start from."""
+def describe_start(start: Checkpoint) -> dict[str, Any]:
+    """Description of the teacher that all others start from, for the record."""
     return {
         "weights": weights_digest(start.model),
-        "learnt_from": start.data,
-        "stages": [stage | {"sides": to_plain(stage["sides"])} for stage in STAGES],
-        "validation_ccc": max(row["val_ccc"] for row in start.history),
+        "trained_on": to_plain(start.data),
+        "stages": [stage | {"weak_labels": to_plain(stage["weak_labels"])} for stage in STAGES],
+        "validation_ccc": max(row["val_ccc"] or 0.0 for row in start.history),
         "epochs_of_the_last_stage": len(start.history),
     }
 
 
-def told(name: str, fold: int, seed: int, made: Checkpoint) -> dict[str, Any]:
-    """What is worth knowing of one training, beside its answers."""
-    best = max(made.history, key=lambda row: row["val_ccc"])
+def describe_training(name: str, fold: int, seed: int, made: Checkpoint) -> dict[str, Any]:
+    """Description of one training for the record, without its predictions."""
+    best = max(made.history, key=lambda row: row["val_ccc"] or 0.0)
     return {
         "network": name,
         "fold": fold,
         "seed": seed,
         "parameters": sum(p.numel() for p in made.model.parameters()),
         "epochs": len(made.history),
-        "best_epoch": int(best["epoch"]) + 1,
+        "best_epoch": int(best["epoch"] or 0) + 1,
         "validation_ccc": best["val_ccc"],
-        "seconds": round(sum(row["seconds"] for row in made.history), 1),
+        "seconds": round(sum(row["seconds"] or 0.0 for row in made.history), 1),
     }
 
 

@@ -1,4 +1,4 @@
-"""What `cross_validation.py` learns from and judges by: folds of whole groups, in several sound fonts."""
+"""Data of `cross_validation.py`: folds of whole groups, in several sound fonts."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ from sentio_mobile.teacher.ensemble.features import extract_features
 Array = NDArray[np.float32]
 Row = dict[str, str]
 
-TURNS = 3
-"""Turns of each labelled song in an epoch: a batch of mostly sides has too few labels for a concordance."""
+COPIES = 3
+"""Copies of each labelled song per epoch: a batch with mostly weak labels has too few labels for a CCC."""
 HELD_OUT = "held out"
 
 
 @dataclass(frozen=True)
-class Music:
-    """One sound font's folder: labelled songs, music with sides to learn from, and music with sides to judge by."""
+class FontFolder:
+    """The folder of one sound font: labelled songs, and music with weak labels for training and held out."""
 
     folder: Path
     songs: list[Row]
-    sided: list[Row]
+    weakly_labelled: list[Row]
     held_out: list[Row]
 
 
 @dataclass(frozen=True)
-class Material:
-    """All that is learnt from and judged by.
+class Music:
+    """All data for training and testing.
 
     Attributes:
-        fonts: names of all sound fonts, the heard ones first.
-        folds: prepared songs by fold and font.
-        sided: music with sides in all heard fonts, and those sides.
-        held_out: music with sides in the first font, and those sides.
-        features: of all songs by font [songs, 164], in the order of `songs`; and of `HELD_OUT`.
-        songs: the songs.
-        heard: how many of the fonts are heard.
+        fonts: Names of all sound fonts, those used in training first.
+        folds: Prepared songs by fold and font.
+        weakly_labelled: Music with weak labels in all training fonts, and the weak labels.
+        held_out: Held-out music in the first font, and its weak labels.
+        features: Features of all songs by font [songs, 164], in the order of `songs`, and of `HELD_OUT`.
+        songs: Rows of the songs.
+        heard: Number of fonts used in training.
     """
 
     fonts: tuple[str, ...]
     folds: list[dict[str, PreparedData]]
-    sided: tuple[PreparedData, WeakLabels]
+    weakly_labelled: tuple[PreparedData, WeakLabels]
     held_out: tuple[PreparedData, WeakLabels]
     features: dict[str, Array]
     songs: list[Row]
@@ -71,13 +71,13 @@ class Material:
         return labels_of(self.songs)
 
     def places(self, fold: int, split: str) -> NDArray[np.int64]:
-        """Where the songs of a split stand among all."""
+        """Indices of the songs of a split among all songs."""
         where = {row["song_id"]: i for i, row in enumerate(self.songs)}
         return np.array([where[song] for song in self.folds[fold][self.fonts[0]].split(split).song_ids])
 
 
-def made_ready(heard: Sequence[Path], unheard: Sequence[Path], count: int, work: Path, store: Path) -> Material:
-    """Every clip stored once, every fold prepared in every font, every feature worked out, or what stands there."""
+def prepare_all(heard: Sequence[Path], unheard: Sequence[Path], count: int, work: Path, store: Path) -> Music:
+    """Store every clip once, prepare every fold in every font, and compute all features, unless they exist."""
     music = [read_music(folder) for folder in (*heard, *unheard)]
     fonts = tuple(one.folder.name for one in music)
     order = [row["song_id"] for row in music[0].songs]
@@ -88,23 +88,23 @@ def made_ready(heard: Sequence[Path], unheard: Sequence[Path], count: int, work:
     places: dict[tuple[str, str], Path] = {}
     for one, font in zip(music, fonts, strict=True):
         for number, split in enumerate(splits):
-            given = SplitList(work / "folds", split)
-            places[font, str(number)] = prepared(one, one.songs, work / font / f"fold-{number}", store, given)
+            split_list = SplitList(work / "folds", split)
+            places[font, str(number)] = prepared(one, one.songs, work / font / f"fold-{number}", store, split_list)
     for one, font in zip(music[: len(heard)], fonts, strict=False):
-        places[font, "sided"] = prepared(one, one.sided, work / font / "sided", store)
+        places[font, "weakly_labelled"] = prepared(one, one.weakly_labelled, work / font / "weakly_labelled", store)
     places[fonts[0], HELD_OUT] = prepared(music[0], music[0].held_out, work / fonts[0] / "held-out", store)
-    # Opened when all is stored, so that the map of the store shows every clip.
+    # Opened when everything is stored, so that the memory map of the store includes all clips.
     opened = {key: open_data(place) for key, place in places.items()}
-    features = {font: kept_features(one.folder, one.songs, work / font) for one, font in zip(music, fonts, strict=True)}
-    features[HELD_OUT] = kept_features(music[0].folder, music[0].held_out, work / fonts[0] / "held-out")
+    features = {font: load_features(one.folder, one.songs, work / font) for one, font in zip(music, fonts, strict=True)}
+    features[HELD_OUT] = load_features(music[0].folder, music[0].held_out, work / fonts[0] / "held-out")
     known = [
-        sides_file(rows, work / f"{name}.csv")
-        for name, rows in (("sided", music[0].sided), (HELD_OUT, music[0].held_out))
+        write_weak_labels(rows, work / f"{name}.csv")
+        for name, rows in (("weakly_labelled", music[0].weakly_labelled), (HELD_OUT, music[0].held_out))
     ]
-    return Material(
+    return Music(
         fonts=fonts,
         folds=[{font: opened[font, str(number)] for font in fonts} for number in range(count)],
-        sided=(together([opened[font, "sided"] for font in fonts[: len(heard)]]), known[0]),
+        weakly_labelled=(together([opened[font, "weakly_labelled"] for font in fonts[: len(heard)]]), known[0]),
         held_out=(opened[fonts[0], HELD_OUT], known[1]),
         features=features,
         songs=music[0].songs,
@@ -112,39 +112,39 @@ def made_ready(heard: Sequence[Path], unheard: Sequence[Path], count: int, work:
     )
 
 
-def read_music(folder: Path) -> Music:
-    """The rows of a rendered folder, parted; music whose group is judged by is not learnt from."""
+def read_music(folder: Path) -> FontFolder:
+    """The rows of a rendered folder. Music in the groups of held-out music is not used for training."""
     needed = ("path", "song_id", "group", "split", "valence_mean", "arousal_mean", "v_high", "a_high")
     rows = read_rows(folder / "manifest.csv", needed)
-    sided = [row for row in rows if not row["valence_mean"]]
-    judged = {row["group"] for row in sided if row["split"] == "val"}
-    return Music(
+    weakly_labelled = [row for row in rows if not row["valence_mean"]]
+    held_out_groups = {row["group"] for row in weakly_labelled if row["split"] == "val"}
+    return FontFolder(
         folder,
         [row for row in rows if row["valence_mean"]],
-        [row for row in sided if row["group"] not in judged],
-        [row for row in sided if row["split"] == "val"],
+        [row for row in weakly_labelled if row["group"] not in held_out_groups],
+        [row for row in weakly_labelled if row["split"] == "val"],
     )
 
 
 def labels_of(songs: Sequence[Row]) -> Array:
     """Valence and arousal [songs, 2] in [-1, 1]."""
-    people = [[float(row["valence_mean"]), float(row["arousal_mean"])] for row in songs]
-    return ((np.array(people) - 5) / 4).astype(np.float32)
+    labels = [[float(row["valence_mean"]), float(row["arousal_mean"])] for row in songs]
+    return ((np.array(labels) - 5) / 4).astype(np.float32)
 
 
 def folds_of(songs: Sequence[Row], count: int, seed: int = 0) -> list[dict[str, str]]:
-    """The split of each song in each fold: whole groups, quadrants spread, about a fifth of the rest for validation."""
+    """The split of each song by fold: whole groups, balanced quadrants, a fifth of the rest for validation."""
     high, groups = labels_of(songs) > 0, np.array([row["group"] for row in songs])
     quadrants = 2 * high[:, 0] + high[:, 1]
 
     def parts(rows: NDArray[np.int64], number: int) -> list[NDArray[np.int64]]:
-        dealt = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
-        return [rows[part] for _, part in dealt.split(rows, quadrants[rows], groups[rows])]
+        folds = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
+        return [rows[part] for _, part in folds.split(rows, quadrants[rows], groups[rows])]
 
     folds = []
     for test in parts(np.arange(len(songs)), count):
         rest = np.setdiff1d(np.arange(len(songs)), test)
-        # A group that is larger than a fifth makes a part too large.
+        # Take the part whose size is closest: a group larger than a fifth makes its part too large.
         val = min(parts(rest, 5), key=lambda part: abs(len(part) - len(rest) / 5))
         split = dict.fromkeys((songs[i]["song_id"] for i in rest), "train")
         split |= dict.fromkeys((songs[i]["song_id"] for i in val), "val")
@@ -152,8 +152,8 @@ def folds_of(songs: Sequence[Row], count: int, seed: int = 0) -> list[dict[str, 
     return folds
 
 
-def prepared(music: Music, rows: Sequence[Row], out: Path, store: Path, splits: SplitList | None = None) -> Path:
-    """Some rows of a folder as a prepared folder; without splits, without labels."""
+def prepared(music: FontFolder, rows: Sequence[Row], out: Path, store: Path, splits: SplitList | None = None) -> Path:
+    """Prepare some rows of a folder; without splits, they are prepared without labels."""
     if (out / SHEET).is_file():
         return out
     columns = ["path", "song_id", "group", *(() if splits is None else ("valence_mean", "arousal_mean"))]
@@ -168,20 +168,20 @@ def prepared(music: Music, rows: Sequence[Row], out: Path, store: Path, splits: 
     return out
 
 
-def sides_file(rows: Sequence[Row], place: Path) -> WeakLabels:
-    """The sides of rows, as a file of their own."""
+def write_weak_labels(rows: Sequence[Row], place: Path) -> WeakLabels:
+    """Write the weak labels of rows as a file, and read it."""
     lines = [f"{row['song_id']},{row['v_high']},{row['a_high']}" for row in rows]
     write_text(place, "\n".join(["song_id,v_high,a_high", *lines]) + "\n")
     return read_weak_labels(place)
 
 
-def sides_of(music: tuple[PreparedData, WeakLabels]) -> Array:
-    """Sides [clips, 2] in the order of the prepared folder."""
+def weak_labels_of(music: tuple[PreparedData, WeakLabels]) -> Array:
+    """Weak labels [clips, 2] in the order of the prepared folder."""
     return music[1].of(music[0])
 
 
-def kept_features(folder: Path, rows: Sequence[Row], work: Path) -> Array:
-    """The features of clips [clips, 164], worked out once."""
+def load_features(folder: Path, rows: Sequence[Row], work: Path) -> Array:
+    """Features of clips [clips, 164], computed once."""
     place, audio = work / "features.npy", AudioSpec()
     if not place.is_file():
         clips = (fit_length(decode(folder / row["path"], audio.sample_rate, 0.0, audio.seconds), audio) for row in rows)
@@ -192,7 +192,7 @@ def kept_features(folder: Path, rows: Sequence[Row], work: Path) -> Array:
 
 
 def together(fonts: Sequence[PreparedData]) -> PreparedData:
-    """Music without labels, each clip in one of the fonts in each epoch."""
+    """Music without labels, each clip in a random font in each epoch."""
     windows = np.stack([font.split(UNLABELLED).rows for font in fonts], axis=1)
     first = fonts[0].split(UNLABELLED)
     assert all(font.split(UNLABELLED).song_ids == first.song_ids for font in fonts)
@@ -201,22 +201,22 @@ def together(fonts: Sequence[PreparedData]) -> PreparedData:
 
 
 def learning(fonts: Sequence[PreparedData]) -> PreparedData:
-    """A fold's songs: those to learn from in one of the fonts at each of their turns.
+    """The songs of a fold; each copy of a training song is in a random font in each epoch.
 
-    Validation songs are learnt from too; the trainer, which asks for some, is given half of those that it learns
-    from, and so keeps what knows these best: most often the last epoch.
+    Validation songs are used for training, too. The trainer, which needs some, gets half of the training songs, so that
+    it usually keeps the last epoch.
     """
     splits = {name: [font.split(name) for font in fonts] for name in fonts[0].splits}
     assert all(one.song_ids == found[0].song_ids for found in splits.values() for one in found)
-    learnt = []
+    train = []
     for found in (splits["train"], splits["val"]):
         windows = np.stack([one.rows for one in found], axis=1)
         labels = np.repeat(found[0].labels[:, None], windows.shape[1], axis=1)
-        learnt.append(replace(found[0], name="train", windows=windows, window_labels=labels))
+        train.append(replace(found[0], name="train", windows=windows, window_labels=labels))
     return changed(
         fonts,
         {
-            "train": joined(learnt * TURNS),
+            "train": joined(train * COPIES),
             "val": every_other(joined([splits["train"][0], splits["val"][0]])),
             "test": splits["test"][0],
         },
@@ -224,7 +224,7 @@ def learning(fonts: Sequence[PreparedData]) -> PreparedData:
 
 
 def joined(parts: Sequence[Split]) -> Split:
-    """Splits one after the other."""
+    """Concatenate splits."""
     return replace(
         parts[0],
         song_ids=tuple(song for part in parts for song in part.song_ids),
@@ -251,7 +251,7 @@ def every_other(split: Split) -> Split:
 
 
 def changed(fonts: Sequence[PreparedData], splits: dict[str, Split]) -> PreparedData:
-    """The first of the fonts with other splits, and a fingerprint that says so."""
+    """The first of the fonts with other splits, and a fingerprint of its own."""
     digest = hashlib.sha256("".join(font.sheet.fingerprint for font in fonts).encode())
     for split in splits.values():
         digest.update(split.windows.tobytes())

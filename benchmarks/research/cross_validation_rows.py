@@ -1,4 +1,4 @@
-"""What the rows of `cross_validation.py` answer, and what their answers are worth."""
+"""Predictions of the models in `cross_validation.py`, and their metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cross_validation_music import HELD_OUT, Array, Material, sides_of
+from cross_validation_music import HELD_OUT, Array, Music, weak_labels_of
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import write_bytes
@@ -21,118 +21,128 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.teacher.ensemble.classical import REGRESSORS, train_regressor
 from sentio_mobile.training.fit import predict
 
-COMMITTEE = "mean of the three"
+ENSEMBLE = "mean of the three"
 ALL_HEARD = ", all heard fonts"
-"""Regressions that learn from all that networks are shown of the songs: every heard font, validation songs too."""
+"""Suffix of regressors trained on the same songs as the networks: all training fonts, validation songs too."""
 
 
-def regressions(material: Material, work: Path) -> dict[str, list[dict[str, Array]]]:
-    """What each regression says, by fold and font: learnt from the first font, and from all heard ones."""
+def regressions(music: Music, work: Path) -> dict[str, list[dict[str, Array]]]:
+    """Predictions of each regressor by fold and font, trained on the first font and on all training fonts."""
     found: dict[str, list[dict[str, Array]]] = {}
-    for fold in range(len(material.folds)):
+    for fold in range(len(music.folds)):
         for fonts, splits, suffix in (
-            (material.fonts[:1], ("train",), ""),
-            (material.fonts[: material.heard], ("train", "val"), ALL_HEARD),
+            (music.fonts[:1], ("train",), ""),
+            (music.fonts[: music.heard], ("train", "val"), ALL_HEARD),
         ):
-            rows = np.concatenate([material.places(fold, split) for split in splits])
-            features = np.concatenate([material.features[font][rows] for font in fonts])
-            labels = np.tile(material.truth[rows], (len(fonts), 1))
-            groups = [material.songs[i]["group"] for i in rows] * len(fonts)
-            test = material.places(fold, "test")
-            asked = {font: material.features[font][test] for font in material.fonts}
-            asked[HELD_OUT] = material.features[HELD_OUT]
+            rows = np.concatenate([music.places(fold, split) for split in splits])
+            features = np.concatenate([music.features[font][rows] for font in fonts])
+            labels = np.tile(music.truth[rows], (len(fonts), 1))
+            groups = [music.songs[i]["group"] for i in rows] * len(fonts)
+            test = music.places(fold, "test")
+            inputs = {font: music.features[font][test] for font in music.fonts}
+            inputs[HELD_OUT] = music.features[HELD_OUT]
             place = work / f"regressions-{fold}{'-all' if suffix else ''}.npz"
             if not place.is_file():
-                said: dict[str, Array] = {}
+                predicted: dict[str, Array] = {}
                 for one in REGRESSORS:
                     model = train_regressor(one, features, labels=labels, groups=groups, seed=0)
-                    said |= {f"{one.name}/{name}": model.predict(values) for name, values in asked.items()}
-                keep(place, said)
-            kept = np.load(place, allow_pickle=False)
-            by_name = {one.name: {name: kept[f"{one.name}/{name}"] for name in asked} for one in REGRESSORS}
-            by_name[COMMITTEE] = {name: np.mean([said[name] for said in by_name.values()], axis=0) for name in asked}
-            for name, said in by_name.items():
-                found.setdefault(f"{name}{suffix}", []).append(said)
+                    predicted |= {f"{one.name}/{name}": model.predict(values) for name, values in inputs.items()}
+                write_arrays(place, predicted)
+            arrays = np.load(place, allow_pickle=False)
+            by_name = {one.name: {name: arrays[f"{one.name}/{name}"] for name in inputs} for one in REGRESSORS}
+            by_name[ENSEMBLE] = {
+                name: np.mean([predicted[name] for predicted in by_name.values()], axis=0) for name in inputs
+            }
+            for name, predicted in by_name.items():
+                found.setdefault(f"{name}{suffix}", []).append(predicted)
     return found
 
 
-def keep(place: Path, arrays: Mapping[str, Array]) -> None:
-    """Write arrays beside their place and move them in."""
+def write_arrays(place: Path, arrays: Mapping[str, Array]) -> None:
+    """Write named arrays to a file, all of them or none."""
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **arrays)
     write_bytes(place, file.getvalue())
 
 
-def heard_by(made: Checkpoint, folder: Path, material: Material, fold: int) -> dict[str, Array]:
-    """A network's answers for the fold's test songs in every font, and for the music held out."""
+def predict_all(network: Checkpoint, folder: Path, music: Music, fold: int) -> dict[str, Array]:
+    """Predictions of a network for the test songs of a fold in every font, and for the held-out music."""
     place = folder.with_name(f"{folder.name}.npz")
     if not place.is_file():
-        asked = {font: (material.folds[fold][font], "test") for font in material.fonts}
-        asked[HELD_OUT] = (material.held_out[0], UNLABELLED)
-        keep(place, {name: predict(made.model, made.spec, data, split) for name, (data, split) in asked.items()})
+        inputs = {font: (music.folds[fold][font], "test") for font in music.fonts}
+        inputs[HELD_OUT] = (music.held_out[0], UNLABELLED)
+        write_arrays(
+            place, {name: predict(network.model, network.spec, data, split) for name, (data, split) in inputs.items()}
+        )
     return dict(np.load(place, allow_pickle=False))
 
 
-def compared(runs: Mapping[str, Mapping[int, list[dict[str, Array]]]], material: Material) -> dict[str, Any]:
-    """Every row that has answered for all songs: its CCC by font, its areas, and what is gained and kept."""
-    count, truth = len(material.folds), material.truth
+def compare(runs: Mapping[str, Mapping[int, list[dict[str, Array]]]], music: Music) -> dict[str, Any]:
+    """CCC by font, AUC, gains and retention of every model that has predictions for all songs."""
+    count, truth = len(music.folds), music.truth
     full = {name: [one for one in by_seed.values() if len(one) == count] for name, by_seed in runs.items()}
-    answers = {
-        name: {font: np.stack([pooled(one, font, material) for one in found]) for font in material.fonts}
+    predictions = {
+        name: {font: np.stack([pooled(one, font, music) for one in found]) for font in music.fonts}
         for name, found in full.items()
         if found
     }
-    songs, groups = resample(len(truth), 0), resample(len(truth), 0, [row["group"] for row in material.songs])
-    held_out = material.held_out[0].split(UNLABELLED)
+    songs, groups = resample(len(truth), 0), resample(len(truth), 0, [row["group"] for row in music.songs])
+    held_out = music.held_out[0].split(UNLABELLED)
     clips = resample(len(held_out), 0, held_out.groups)
     agreement = {
-        (name, font): mean_ccc(truth, said, songs)
-        for name, by_font in answers.items()
-        for font, said in by_font.items()
+        (name, font): mean_ccc(truth, predicted, songs)
+        for name, by_font in predictions.items()
+        for font, predicted in by_font.items()
     }
     rows = {
         name: {
             "runs": len(full[name]),
             "ccc": {font: plain(by_dimension(agreement[name, font])) for font in by_font},
-            "ccc_over_groups": {f: plain(by_dimension(mean_ccc(truth, said, groups))) for f, said in by_font.items()},
-            "by_seed": {font: np.round(ccc(truth, said), 4).tolist() for font, said in by_font.items()},
-            "area_held_out": plain(
+            "ccc_over_groups": {
+                f: plain(by_dimension(mean_ccc(truth, predicted, groups))) for f, predicted in by_font.items()
+            },
+            "by_seed": {font: np.round(ccc(truth, predicted), 4).tolist() for font, predicted in by_font.items()},
+            "auc_held_out": plain(
                 auc_of_runs(
-                    sides_of(material.held_out), np.stack([fold[HELD_OUT] for one in full[name] for fold in one]), clips
+                    weak_labels_of(music.held_out),
+                    np.stack([fold[HELD_OUT] for one in full[name] for fold in one]),
+                    clips,
                 )
             ),
         }
-        for name, by_font in answers.items()
+        for name, by_font in predictions.items()
     }
     gains = [
         {
             "of": name,
             "over": other,
-            "ccc": {f: plain(by_dimension(agreement[name, f] - agreement[other, f])) for f in material.fonts},
+            "ccc": {f: plain(by_dimension(agreement[name, f] - agreement[other, f])) for f in music.fonts},
         }
         for name in ("teacher", "student")
-        for other in answers
-        if name in answers and other != name and (name, other) != ("teacher", "student")
+        for other in predictions
+        if name in predictions and other != name and (name, other) != ("teacher", "student")
     ]
     retention = {}
-    if "student" in answers:
-        for font, said in answers["student"].items():
-            retention[font] = to_plain(retention_of_pairs(truth, said, answers["teacher"][font][: len(said)], 0))
+    if "student" in predictions:
+        for font, predicted in predictions["student"].items():
+            retention[font] = to_plain(
+                retention_of_pairs(truth, predicted, predictions["teacher"][font][: len(predicted)], 0)
+            )
     return {"n": len(truth), "rows": rows, "gains": gains, "retention": retention}
 
 
-def mean_ccc(truth: Array, answers: Array, draws: Resampling) -> NDArray[np.float64]:
-    """CCC in the mean over runs [1 + resamples, 2], of answers [runs, songs, 2]."""
-    return np.mean([measure(truth, run, draws)["ccc"] for run in answers], axis=0)
+def mean_ccc(truth: Array, predictions: Array, draws: Resampling) -> NDArray[np.float64]:
+    """CCC averaged over runs [1 + resamples, 2], of predictions [runs, songs, 2]."""
+    return np.mean([measure(truth, run, draws)["ccc"] for run in predictions], axis=0)
 
 
-def pooled(one: Sequence[Mapping[str, Array]], font: str, material: Material) -> Array:
-    """The answers of all folds in one order [songs, 2]."""
-    answers = np.full((len(material.songs), 2), np.nan, dtype=np.float32)
-    for fold, said in enumerate(one):
-        answers[material.places(fold, "test")] = said[font]
-    assert np.isfinite(answers).all()
-    return answers
+def pooled(one: Sequence[Mapping[str, Array]], font: str, music: Music) -> Array:
+    """Predictions of all folds in the order of the songs [songs, 2]."""
+    predictions = np.full((len(music.songs), 2), np.nan, dtype=np.float32)
+    for fold, predicted in enumerate(one):
+        predictions[music.places(fold, "test")] = predicted[font]
+    assert np.isfinite(predictions).all()
+    return predictions
 
 
 def plain(intervals: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,17 +151,17 @@ def plain(intervals: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def show(found: Mapping[str, Any]) -> None:
-    """The rows in a few lines."""
+    """Print the results."""
 
-    def words(interval: Mapping[str, float]) -> str:
+    def text(interval: Mapping[str, float]) -> str:
         return "{value:.2f} [{low:.2f}, {high:.2f}]".format(**interval)
 
     for name, row in found["rows"].items():
         for font, values in row["ccc"].items():
-            print(name, font, *(f"{part} {words(interval)}" for part, interval in values.items()), sep=" | ")
-        print(name, "area", *(f"{part} {words(value)}" for part, value in row["area_held_out"].items()), sep=" | ")
+            print(name, font, *(f"{part} {text(interval)}" for part, interval in values.items()), sep=" | ")
+        print(name, "AUC", *(f"{part} {text(value)}" for part, value in row["auc_held_out"].items()), sep=" | ")
     for font, kept in found["retention"].items():
-        print("retention", font, words(kept), sep=" | ")
+        print("retention", font, text(kept), sep=" | ")
     for one in found["gains"]:
         for font, values in one["ccc"].items():
-            print(f"{one['of']} less {one['over']}", font, *(f"{k} {words(v)}" for k, v in values.items()), sep=" | ")
+            print(f"{one['of']} less {one['over']}", font, *(f"{k} {text(v)}" for k, v in values.items()), sep=" | ")

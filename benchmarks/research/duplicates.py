@@ -1,16 +1,18 @@
-"""How far copies of a recording lie from it, and how far other music: `python benchmarks/research/duplicates.py
-NAME=FOLDER`.
+"""Measure the distance of copies of a recording from it, and the distance of other music.
 
-COPIED songs of each folder (DEAM's layout, a manifest or just audio) are copied in the ways that copies come about, and
-each copy compared with its song; then every song with its nearest others. From what is printed come the two limits in
-`sentio_mobile/data/checks/fingerprint.py`. The figures go to `benchmarks/baselines/duplicates.json`; the songs do not.
+    python benchmarks/research/duplicates.py NAME=FOLDER ...
+
+`COPIED` songs of each folder (DEAM's layout, a manifest, or audio alone) are copied in typical ways, and each copy is
+compared with its song; then every song is compared with those most similar to it. The two limits in
+`sentio_mobile/data/checks/fingerprint.py` follow from the results, which are written, without the songs, to
+`benchmarks/baselines/duplicates.json`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ Pcm = NDArray[np.float32]
 
 
 def encoded(kilobits: int) -> Callable[[Pcm], Pcm]:
-    """Through an MP3."""
+    """Encode as an MP3 and decode again."""
     return lambda pcm: mp3(kilobits)(pcm, RATE)
 
 
@@ -56,8 +58,8 @@ COPIES: dict[str, Callable[[Pcm], Pcm]] = {
 }
 
 
-def picture(pcm: Pcm) -> NDArray[np.float32]:
-    """Unit levels as the store keeps them."""
+def stored_log_mel(pcm: Pcm) -> NDArray[np.float32]:
+    """Normalized log-mel [n_mels, n_frames], rounded as in the store."""
     return (
         clip_to_mel(fit_length(np.asarray(pcm, dtype=np.float32), AUDIO), AUDIO).astype(np.float16).astype(np.float32)
     )
@@ -66,65 +68,67 @@ def picture(pcm: Pcm) -> NDArray[np.float32]:
 def measure(folder: Path) -> dict[str, Any]:
     """Distances and similarities of copies and of different songs."""
     songs = read_source(folder, DataRecipe()).songs
-    mels = np.stack([picture(decode(song.path, RATE)) for song in songs])
+    mels = np.stack([stored_log_mel(decode(song.path, RATE)) for song in songs])
     fingerprints = fingerprints_of(mels, AUDIO)
     chosen = np.sort(np.random.default_rng(0).permutation(len(songs))[:COPIED])
     clips = [decode(songs[i].path, RATE) for i in chosen]
     copies = {}
     for name, copy in COPIES.items():
-        others = [picture(copy(pcm)) for pcm in clips]
+        others = [stored_log_mel(copy(pcm)) for pcm in clips]
         distance = np.linalg.norm(fingerprints_of(np.stack(others), AUDIO) - fingerprints[chosen], axis=1)
-        alike = np.array([similarity(mels[i], other, AUDIO) for i, other in zip(chosen, others, strict=True)])
+        similarities = np.array([similarity(mels[i], other, AUDIO) for i, other in zip(chosen, others, strict=True)])
         copies[name] = {
-            "distance_db": spread(distance),
-            "likeness": spread(alike),
-            "found": float(((distance <= MAX_DISTANCE_DB) & (alike >= MIN_SIMILARITY)).mean()),
+            "distance_db": quantiles(distance),
+            "similarity": quantiles(similarities),
+            "found": float(((distance <= MAX_DISTANCE_DB) & (similarities >= MIN_SIMILARITY)).mean()),
         }
         print(f"  {name}: {copies[name]}", flush=True)
     distances = np.linalg.norm(fingerprints[:, None] - fingerprints[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     one, other = np.triu_indices(len(mels), 1)
     nearest = np.argsort(distances[one, other])[:NEAREST]
-    alike = np.array([similarity(mels[one[k]], mels[other[k]], AUDIO) for k in nearest])
+    similarities = np.array([similarity(mels[one[k]], mels[other[k]], AUDIO) for k in nearest])
     different = {
-        "distance_db_of_the_nearest": spread(distances.min(axis=1)),
+        "distance_db_of_the_nearest": quantiles(distances.min(axis=1)),
         "pairs_within_reach": len(near_pairs(fingerprints)),
         "pairs_compared": len(nearest),
-        "likeness": spread(alike),
-        "called_copies": int(((distances[one, other][nearest] <= MAX_DISTANCE_DB) & (alike >= MIN_SIMILARITY)).sum()),
+        "similarity": quantiles(similarities),
+        "called_copies": int(
+            ((distances[one, other][nearest] <= MAX_DISTANCE_DB) & (similarities >= MIN_SIMILARITY)).sum()
+        ),
     }
     print(f"  different songs: {different}", flush=True)
     return {"songs": len(mels), "copied": len(clips), "copies": copies, "different": different}
 
 
-def spread(values: NDArray[np.floating[Any]]) -> dict[str, float]:
-    """Ends, 1st and 99th percentile, and the middle."""
-    points = {"least": 0, "p1": 0.01, "median": 0.5, "p99": 0.99, "most": 1}
+def quantiles(values: NDArray[np.floating[Any]]) -> dict[str, float]:
+    """Minimum, 1st percentile, median, 99th percentile and maximum."""
+    points = {"min": 0, "p1": 0.01, "median": 0.5, "p99": 0.99, "max": 1}
     return {name: round(float(np.quantile(values, point)), 4) for name, point in points.items()}
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure each folder, and write the record."""
-    named = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-    if not named or len(named) != len(arguments):
-        print("usage: python benchmarks/research/duplicates.py NAME=FOLDER_OR_MANIFEST ...", file=sys.stderr)
-        return 2
-    found = {}
-    for name, folder in named.items():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", nargs="+", metavar="NAME=FOLDER_OR_MANIFEST")
+    options = parser.parse_args(arguments)
+    if wrong := [source for source in options.sources if "=" not in source]:
+        parser.error(f"{wrong[0]!r} must be NAME=FOLDER_OR_MANIFEST")
+    sources = dict(source.split("=", 1) for source in options.sources)
+    results = {}
+    for name, folder in sources.items():
         print(name, flush=True)
         try:
-            found[name] = measure(Path(folder))
+            results[name] = measure(Path(folder))
         except InputError as error:
-            print(f"Error: {error}", file=sys.stderr)
-            return 2
+            parser.error(str(error))
     record = {
-        "command": "python benchmarks/research/duplicates.py " + " ".join(f"{name}=FOLDER" for name in named),
-        "limits": {"near_db": MAX_DISTANCE_DB, "alike": MIN_SIMILARITY},
-        "sources": found,
+        "command": "python benchmarks/research/duplicates.py " + " ".join(f"{name}=FOLDER" for name in sources),
+        "limits": {"max_distance_db": MAX_DISTANCE_DB, "min_similarity": MIN_SIMILARITY},
+        "sources": results,
     }
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -1,8 +1,10 @@
-"""What the front end in a model costs: `python benchmarks/research/front_end.py OUT.json [--runs N]`.
+"""Measure what the front end inside a model costs.
+
+    python benchmarks/research/front_end.py OUT.json [--runs N]
 
 The default student, with random weights, is exported with and without its front end to ONNX and TFLite, by the same
 code as a bundle's artifacts. Both forms of a format are then timed in turns at one thread. The ratio of their medians
-travels from machine to machine better than the times; its interval is a bootstrap over rounds, which keeps pairs
+depends less on the machine than the times do. Its interval is a bootstrap over rounds, which keeps the pairs
 together.
 """
 
@@ -10,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -45,7 +47,7 @@ def student_spec() -> ModelSpec:
 
 
 def student(spec: ModelSpec) -> torch.nn.Module:
-    """A student with random weights; none of its branches starts at zero, as those of one in training do."""
+    """A student with random weights, none of which is zero as in a student before training."""
     torch.manual_seed(0)
     model = build(spec).eval()
     for parameter in model.parameters():
@@ -73,7 +75,7 @@ def export(folder: Path) -> dict[tuple[str, Form], Path]:
 def load(folder: Path) -> dict[tuple[str, Form], Runner]:
     """What `export` makes, loaded to run in one thread.
 
-    It is made in a process of its own: measured, models run slower in a process that has converted.
+    The export runs in its own process, because models run slower in a process that has converted.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as worker:
         paths = worker.submit(export, folder).result()
@@ -82,7 +84,7 @@ def load(folder: Path) -> dict[tuple[str, Form], Runner]:
 
 
 def compared(plain: NDArray[np.float64], whole: NDArray[np.float64]) -> dict[str, Any]:
-    """Medians, and how many times as long the form with a front end takes."""
+    """Medians of both forms, and their ratio."""
     ratio = ratio_of(whole, plain)
     p50 = {"spectrogram": float(np.median(plain)), "waveform": float(np.median(whole))}
     return {"p50_ms": {form: round(value, 2) for form, value in p50.items()}, "ratio": to_plain(ratio)}
@@ -95,8 +97,8 @@ def measure(runs: int) -> dict[str, Any]:
     inputs: dict[Form, NDArray[np.float32]] = {"spectrogram": clip_to_input(clip, spec), "waveform": clip[None]}
     with tempfile.TemporaryDirectory() as folder:
         runners = {f"{name} {form}": run for (name, form), run in load(Path(folder)).items()}
-        fed = {f"{name} {form}": [inputs[form]] for name in RUNTIMES for form in FORMS}
-        times = time_in_turns(runners, fed, runs=runs, warm_up=WARM_UP)
+        clips = {f"{name} {form}": [inputs[form]] for name in RUNTIMES for form in FORMS}
+        times = time_in_turns(runners, clips, runs=runs, warm_up=WARM_UP)
     return {
         "machine": to_plain(describe_machine()),
         "threads": 1,
@@ -106,18 +108,18 @@ def measure(runs: int) -> dict[str, Any]:
     }
 
 
-def main(arguments: list[str]) -> None:
-    """Measure, write, and say it in a line for each runtime."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, write OUT.json, and print one line for each runtime."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT.json")
-    parser.add_argument("--runs", type=int, default=100, help="timed rounds (default: 100)")
+    parser.add_argument("--runs", type=int, default=100, help="Timed rounds (default: 100).")
     options = parser.parse_args(arguments)
     record = measure(options.runs)
     options.out.write_text(json.dumps(record, indent=2) + "\n")
-    for name, found in record["latency"].items():
-        ratio = found["ratio"]
-        print(f"{name}: {found['p50_ms']} ms, ratio {ratio['value']} [{ratio['low']}, {ratio['high']}]")
+    for name, result in record["latency"].items():
+        ratio = result["ratio"]
+        print(f"{name}: {result['p50_ms']} ms, ratio {ratio['value']} [{ratio['low']}, {ratio['high']}]")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

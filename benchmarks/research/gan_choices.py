@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ SAMPLES, SEED = 400, 0
 OF_CLIPS = ("songs", "truth", "predicted", "distances", "unseen_distances", "similarities", "nearest")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train, evaluate, and write choices.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -58,18 +59,18 @@ def main() -> None:
     parser.add_argument("--recipe", default="cgan_small")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--choices", type=lambda text: text.split(","), default=list(CHOICES))
-    arguments = parser.parse_args()
-    data = open_data(arguments.data)
+    options = parser.parse_args(arguments)
+    data = open_data(options.data)
     examples = song_examples(data)
-    recipe = load_recipe(GanRecipe, arguments.recipe, STAGE)
-    if arguments.epochs:
-        recipe = changed(recipe, {"epochs": arguments.epochs})
-    first = arguments.out / "untrained"
+    recipe = load_recipe(GanRecipe, options.recipe, STAGE)
+    if options.epochs:
+        recipe = changed(recipe, {"epochs": options.epochs})
+    first = options.out / "untrained"
     if not first.exists():
         untrained(examples, recipe).save(first)
     with ProgressBars() as bars:
-        for choice in arguments.choices:
-            out, began = arguments.out / choice, time.monotonic()
+        for choice in options.choices:
+            out, began = options.out / choice, time.monotonic()
             if out.exists() or out.with_name(f"{choice}.stopped").exists():
                 continue
             try:
@@ -78,11 +79,11 @@ def main() -> None:
                 print(f"{choice}: {error}", flush=True)
             print(f"{choice}: {time.monotonic() - began:.0f} s", flush=True)
     evaluations = {}
-    for place in sorted(path.parent for path in arguments.out.glob("*/gan.json")):
+    for place in sorted(path.parent for path in options.out.glob("*/gan.json")):
         generated = open_samples(place, data, n=SAMPLES, seed=SEED, progress=NoProgress())
         found = evaluate_gan(generated, data, emotion_model=None, seed=SEED, progress=NoProgress())
-        draw_corners(arguments.out / f"{place.name}.png", GanCheckpoint.load(place))
-        write_gan_evaluation(arguments.out / f"{place.name}.html", found, generated, data)
+        draw_corners(options.out / f"{place.name}.png", GanCheckpoint.load(place))
+        write_gan_evaluation(options.out / f"{place.name}.html", found, generated, data)
         evaluations[place.name] = {**without_clips(to_plain(found)), "history": GanCheckpoint.load(place).history}
         print(place.name, f"{found.score.total:.0f}", *(str(found.consistency.interval(x, real=False)) for x in
               ("valence", "arousal")), f"diversity {found.diversity.overall:.2f}", flush=True)  # fmt: skip
@@ -94,7 +95,7 @@ def main() -> None:
         "machine": to_plain(describe_machine()),
         "versions": package_versions(),
     }
-    write_json(arguments.out / "choices.json", record)
+    write_json(options.out / "choices.json", record)
 
 
 def draw_corners(place: Path, gan: GanCheckpoint) -> None:

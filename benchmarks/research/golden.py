@@ -1,13 +1,15 @@
-"""Make `export/golden/` again: `python benchmarks/research/golden.py RUN`, RUN being a finished run of the recipe
-`tiny`.
+"""Generate `export/golden/` from a finished run of the recipe `tiny`.
 
-What is written is described in `export/golden/README.md`. Tests in every language read the same files.
+    python benchmarks/research/golden.py RUN
+
+`export/golden/README.md` describes the files. Tests in all languages read them.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +30,13 @@ SHOWN_FRAMES, SHOWN_CELLS = 24, 14
 
 
 def golden_sounds(student: Checkpoint) -> dict[str, tuple[NDArray[np.int16], int]]:
-    """By name: an excerpt of PCM, and the samples of the clip that it is repeated to."""
+    """By name, an excerpt of PCM and the number of samples of the clip that repeats it."""
     spec = student.spec.audio
     start, end = (round(second * spec.sample_rate) for second in EXCERPT_S)
     songs = (render(song, spec.sample_rate)[start:end] for song in draw_songs(SONGS, SEED))
     music = {f"music {i}": np.rint(np.clip(pcm, -1, 1) * 32_767).astype(np.int16) for i, pcm in enumerate(songs, 1)}
-    whole = {name: (excerpt, spec.n_samples) for name, excerpt in music.items()}
-    return {**whole, **hard_sounds(music["music 1"], spec)}
+    full = {name: (excerpt, spec.n_samples) for name, excerpt in music.items()}
+    return {**full, **hard_sounds(music["music 1"], spec)}
 
 
 def vectors(student: Checkpoint) -> dict[str, NDArray[np.generic]]:
@@ -43,11 +45,11 @@ def vectors(student: Checkpoint) -> dict[str, NDArray[np.generic]]:
     sounds = list(golden_sounds(student).values())
     clips = [clip_of_excerpt(excerpt, length, spec.audio) for excerpt, length in sounds]
     levels = np.stack([log_mel(clip, spec.audio) for clip in clips])
-    pictures = np.stack([clip_to_image(clip, spec.audio) for clip in clips])
+    images = np.stack([clip_to_image(clip, spec.audio) for clip in clips])
     with torch.inference_mode():
-        given = torch.from_numpy(np.concatenate([to_input(picture, spec) for picture in pictures]))
-        output = student.model(given).numpy()
-    # Both ends, where the clip is reflected, and an even choice between them.
+        inputs = torch.from_numpy(np.concatenate([to_input(image, spec) for image in images]))
+        output = student.model(inputs).numpy()
+    # Both ends, where the clip is padded by reflection, and evenly spaced frames between them.
     edges = np.arange(4)
     between = np.linspace(4, spec.audio.n_frames - 5, SHOWN_FRAMES).astype(int)
     frames = np.concatenate([edges, between, edges + spec.audio.n_frames - 4]).astype(np.int32)
@@ -59,26 +61,24 @@ def vectors(student: Checkpoint) -> dict[str, NDArray[np.generic]]:
         "frames": frames,
         "levels": np.ascontiguousarray(levels[:, :, frames]),
         "cells": cells,
-        "picture": np.ascontiguousarray(pictures[:, cells][:, :, cells]),
+        "picture": np.ascontiguousarray(images[:, cells][:, :, cells]),
         "output": output,
     }
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the files."""
-    if len(arguments) != 1:
-        print("usage: python benchmarks/research/golden.py RUN_FOLDER", file=sys.stderr)
-        return 2
-    made = Path(arguments[0]) / "student"
-    student = Checkpoint.load(made)
-    place = GOLDEN / "student"
-    place.mkdir(parents=True, exist_ok=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="Folder of the run.")
+    source = parser.parse_args(arguments).run / "student"
+    student = Checkpoint.load(source)
+    folder = GOLDEN / "student"
+    folder.mkdir(parents=True, exist_ok=True)
     for name in (WEIGHTS, SHEET):
-        shutil.copy(made / name, place / name)
+        shutil.copy(source / name, folder / name)
     names = ", ".join(golden_sounds(student))
     save_file(vectors(student), GOLDEN / "golden.safetensors", {"sounds": names})
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -1,7 +1,9 @@
-"""Whether imported weights give what they gave: `python benchmarks/research/import_parity.py OUT.json [--pictures N]`.
+"""Compare imported teachers with the libraries that saved them.
+
+    python benchmarks/research/import_parity.py OUT.json [--images N]
 
 Each layout that `teacher import` reads is made at the size of ViT-B/16 by the library that it is from, with random
-weights, saved, imported, and compared on random pictures: the hidden states behind the last norm, and the answers where
+weights, saved, imported, and compared on random images: the hidden states behind the last norm, and the answers where
 the file has the head. Every weight is shaken, so that no bias is 0 and no norm 1.
 """
 
@@ -10,9 +12,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,12 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A file in one layout, and what its library makes of pictures: hidden states, and answers where it has a head."""
+    """A file in one layout, and its library's outputs for images: hidden states, and predictions if it has a head."""
 
     file: Path
     library: str
     hidden: Forward
-    answer: Forward | None = None
+    predict: Forward | None = None
 
 
 def shake(model: nn.Module, noise: float = NOISE) -> None:
@@ -60,8 +61,8 @@ def hugging_face(folder: Path) -> Iterator[Case]:
     shake(vit)
     vit.save_pretrained(folder / "hub")
 
-    def hidden(pictures: torch.Tensor) -> torch.Tensor:
-        return vit(pictures).last_hidden_state
+    def hidden(images: torch.Tensor) -> torch.Tensor:
+        return vit(images).last_hidden_state
 
     yield Case(folder / "hub" / "model.safetensors", "transformers", hidden)
     torch.save(vit.state_dict(), folder / "memory.bin")
@@ -76,7 +77,7 @@ def hugging_face(folder: Path) -> Iterator[Case]:
     shake(head, HEAD_NOISE)
     weights = {f"vit.{name}": tensor for name, tensor in load_file(folder / "hub" / "model.safetensors").items()}
     torch.save({**weights, **head.state_dict(prefix="head.")}, folder / "notebook.pth")
-    yield Case(folder / "notebook.pth", "transformers", hidden, lambda pictures: head(hidden(pictures)[:, 0]))
+    yield Case(folder / "notebook.pth", "transformers", hidden, lambda images: head(hidden(images)[:, 0]))
 
 
 def torchvision_vit(folder: Path) -> Iterator[Case]:
@@ -84,9 +85,9 @@ def torchvision_vit(folder: Path) -> Iterator[Case]:
     vit = vit_b_16()
     shake(vit)
 
-    def hidden(pictures: torch.Tensor) -> torch.Tensor:
-        patches = vit._process_input(pictures)
-        return vit.encoder(torch.cat([vit.class_token.expand(len(pictures), -1, -1), patches], dim=1))
+    def hidden(images: torch.Tensor) -> torch.Tensor:
+        patches = vit._process_input(images)
+        return vit.encoder(torch.cat([vit.class_token.expand(len(images), -1, -1), patches], dim=1))
 
     state = vit.state_dict()
     torch.save(state, folder / "torchvision.pth")
@@ -104,65 +105,65 @@ def timm_vit(folder: Path) -> Iterator[Case]:
     yield Case(folder / "timm.safetensors", "timm", vit.forward_features)
 
 
-def measure(case: Case, pictures: torch.Tensor) -> dict[str, Any]:
+def measure(case: Case, images: torch.Tensor) -> dict[str, Any]:
     """Import the file and compare."""
-    found = import_teacher(case.file)
-    model = found.checkpoint.model
-    wanted = case.hidden(pictures)
+    imported = import_teacher(case.file)
+    model = imported.checkpoint.model
+    expected = case.hidden(images)
     row = {
-        "layout": found.source.layout,
+        "layout": imported.source.layout,
         "library": f"{case.library} {version(case.library)}",
-        "tensors": found.taken,
-        "left_out": list(found.source.left_out),
-        "drawn_anew": len(found.source.untrained),
-        "norm_eps": found.checkpoint.spec.settings["norm_eps"],
-        "hidden_states": difference(hidden_states(model, pictures), wanted),
+        "tensors": imported.taken,
+        "left_out": list(imported.source.left_out),
+        "drawn_anew": len(imported.source.untrained),
+        "norm_eps": imported.checkpoint.spec.settings["norm_eps"],
+        "hidden_states": difference(hidden_states(model, images), expected),
     }
-    if case.answer:
-        row["answers"] = difference(model(pictures), case.answer(pictures))
-    if found.checkpoint.spec.settings["norm_eps"] != 1e-6:
-        settings = {**found.checkpoint.spec.settings, "norm_eps": 1e-6}
-        other = build(replace(found.checkpoint.spec, settings=settings)).eval()
+    if case.predict:
+        row["predictions"] = difference(model(images), case.predict(images))
+    if imported.checkpoint.spec.settings["norm_eps"] != 1e-6:
+        settings = {**imported.checkpoint.spec.settings, "norm_eps": 1e-6}
+        other = build(replace(imported.checkpoint.spec, settings=settings)).eval()
         other.load_state_dict(model.state_dict())
-        row["hidden_states_with_norm_eps_1e-6"] = difference(hidden_states(other, pictures), wanted)
+        row["hidden_states_with_norm_eps_1e-6"] = difference(hidden_states(other, images), expected)
     return row
 
 
-def hidden_states(model: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
-    """What a `ViT` makes of pictures, behind its last norm: [batch, tokens, width]."""
+def hidden_states(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """What a `ViT` makes of images, behind its last norm: [batch, tokens, width]."""
     if not isinstance(model, ViT):
         raise TypeError(f"a {type(model).__name__} was imported")
-    return model.encoder.ln(model.encoder.layers(model.tokens(pictures)))
+    return model.encoder.ln(model.encoder.layers(model.tokens(images)))
 
 
-def difference(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, float]:
+def difference(imported: torch.Tensor, original: torch.Tensor) -> dict[str, float]:
     """The largest difference, and how spread out the values are that it is a difference of."""
     return {
-        "largest_difference": float(f"{float((ours - theirs).abs().max()):.3g}"),
-        "standard_deviation": float(f"{float(theirs.std()):.3g}"),
+        "largest_difference": float(f"{float((imported - original).abs().max()):.3g}"),
+        "standard_deviation": float(f"{float(original.std()):.3g}"),
     }
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, write, and say it in a line for each layout."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT.json")
-    parser.add_argument("--pictures", type=int, default=4, help="random pictures (default: 4)")
+    parser.add_argument("--images", type=int, default=4, help="Number of random images (default: 4).")
     options = parser.parse_args(arguments)
     torch.manual_seed(0)
-    # Of different colours: answers to noise alone would all be alike.
-    pictures = 2 * torch.randn(options.pictures, 3, 1, 1) + torch.randn(options.pictures, 3, 224, 224)
+    # Images of different colours: predictions for noise alone would all be the same.
+    images = 2 * torch.randn(options.images, 3, 1, 1) + torch.randn(options.images, 3, 224, 224)
     disable_progress_bar()
     rows = []
     for make in (hugging_face, torchvision_vit, timm_vit):
         with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
             for case in make(Path(folder)):
-                rows.append(measure(case, pictures))
-                found = rows[-1]
-                print(f"{found['layout']}: {found['hidden_states']}", found.get("answers", ""))
-    record = {"machine": to_plain(describe_machine()), "pictures": options.pictures, "layouts": rows}
+                rows.append(measure(case, images))
+                imported = rows[-1]
+                print(f"{imported['layout']}: {imported['hidden_states']}", imported.get("predictions", ""))
+    record = {"machine": to_plain(describe_machine()), "images": options.images, "layouts": rows}
     options.out.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

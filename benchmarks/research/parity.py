@@ -1,22 +1,25 @@
-"""How far models that are fed PCM are from the reference: `python benchmarks/research/parity.py RUN OUT.json [MUSIC]`.
+"""Measure how far models that take PCM are from the reference.
 
-RUN is a finished run folder (its `student` and `bundle` are read), MUSIC a folder of recordings that join the generated
-sounds. For each class of sound and each format OUT.json, and the table OUT.md beside it, have the largest difference of
+    python benchmarks/research/parity.py RUN OUT.json [MUSIC]
 
-- the log-mel from librosa's, in dB, wherever librosa's level is above -79 dB: the front end alone is exported for it;
-- valence and arousal from the same format's answer to the reference front end's picture;
+RUN is a finished run folder, of which `student` and `bundle` are read. MUSIC is a folder of recordings that are added
+to the generated sounds. For each class of sound and each format, OUT.json and the table OUT.md hold the largest
+difference of
+
+- the log-mel from librosa's, in dB, wherever librosa's level is above -79 dB: only the front end is exported for it;
+- valence and arousal from the same format's predictions for the reference front end's image;
 
 and, for PyTorch, of a network in half precision behind the front end in single precision. Silence has no librosa
-reference (librosa calls each of its cells the loudest): it is held to the floor.
+reference, because librosa makes all its values the loudest: it is compared with the floor.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +80,7 @@ def sounds(spec: AudioSpec, music: Path | None) -> dict[str, list[Clip]]:
     }
 
 
-def of_librosa(clip: Clip, spec: AudioSpec) -> Clip:
+def librosa_log_mel(clip: Clip, spec: AudioSpec) -> Clip:
     """librosa's log-mel in dB [n_mels, n_frames]; the floor for a clip that is silent."""
     if not clip.any():
         return np.full((spec.n_mels, spec.n_frames), spec.floor_db, dtype=np.float32)
@@ -104,26 +107,26 @@ def level_difference(run: Runner, spec: AudioSpec) -> Callable[[Clip], float]:
     """The largest difference of a front end from librosa, in dB."""
 
     def of(clip: Clip) -> float:
-        wanted = of_librosa(clip, spec)
-        heard = wanted > ABOVE_DB if clip.any() else wanted == wanted
-        return float(np.abs(run(clip[None])[0] - wanted)[heard].max())
+        expected = librosa_log_mel(clip, spec)
+        valid = expected > ABOVE_DB if clip.any() else expected == expected
+        return float(np.abs(run(clip[None])[0] - expected)[valid].max())
 
     return of
 
 
-def answer_difference(waveform: Runner, spectrogram: Runner, spec: ModelSpec) -> Callable[[Clip], float]:
-    """The largest difference between the two forms' answers."""
+def prediction_difference(waveform: Runner, spectrogram: Runner, spec: ModelSpec) -> Callable[[Clip], float]:
+    """The largest difference between the predictions of the two forms."""
     return lambda clip: float(np.abs(waveform(clip[None]) - spectrogram(clip_to_input(clip, spec))).max())
 
 
 def half_precision(student: Checkpoint) -> Runner:
-    """PyTorch with the front end in single and the network in half precision, fed PCM."""
+    """PyTorch with the front end in single and the network in half precision, taking PCM."""
     front_end, model = FrontEnd(student.spec), fold_norms_of(student.model).half()
 
-    def run(given: Clip) -> Clip:
+    def run(pcm: Clip) -> Clip:
         with torch.inference_mode():
-            answer: Clip = model(front_end(torch.from_numpy(given)).half()).float().numpy()
-        return answer
+            predictions: Clip = model(front_end(torch.from_numpy(pcm)).half()).float().numpy()
+        return predictions
 
     return run
 
@@ -146,39 +149,40 @@ def as_table(record: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Measure, and write the record."""
-    if len(arguments) not in (2, 3):
-        print("usage: python benchmarks/research/parity.py RUN_FOLDER OUT.json [MUSIC_FOLDER]", file=sys.stderr)
-        return 2
-    run, out = Path(arguments[0]), Path(arguments[1])
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and write OUT.json and OUT.md."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="Folder of the run.")
+    parser.add_argument("out", type=Path, metavar="OUT.json")
+    parser.add_argument("music", type=Path, nargs="?", help="Folder of recordings.")
+    options = parser.parse_args(arguments)
+    run, out = options.run, options.out
     bundle = open_bundle(run / "bundle")
-    spec, fed_pcm = bundle.spec, bundle.spec.in_form("waveform")
-    classes = sounds(spec.audio, Path(arguments[2]) if len(arguments) == 3 else None)
-    table: dict[str, dict[str, dict[str, float]]] = {name: {"log-mel, dB": {}, "answers": {}} for name in classes}
-    alone = replace(fed_pcm, architecture="front-end", output_name="levels")
+    spec, pcm_spec = bundle.spec, bundle.spec.in_form("waveform")
+    classes = sounds(spec.audio, options.music)
+    table: dict[str, dict[str, dict[str, float]]] = {name: {"log-mel, dB": {}, "predictions": {}} for name in classes}
+    alone = replace(pcm_spec, architecture="front-end", output_name="levels")
     for name in MAIN_FORMATS:
         format_ = get_format(name)
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             artifact = write_artifact(format_, format_.convert(Levels(spec), alone), spec=alone, folder=Path(folder))
             levels = level_difference(format_.open(artifact.path, alone, 1), spec.audio)
-            pcm = format_.open(bundle.artifact(name, "waveform").path, fed_pcm, 1)
-            picture = format_.open(bundle.artifact(name, "spectrogram").path, spec, 1)
-            answers = answer_difference(pcm, picture, spec)
+            pcm = format_.open(bundle.artifact(name, "waveform").path, pcm_spec, 1)
+            image = format_.open(bundle.artifact(name, "spectrogram").path, spec, 1)
+            predictions = prediction_difference(pcm, image, spec)
             for what, clips in classes.items():
                 table[what]["log-mel, dB"][name] = worst(clips, levels)
-                table[what]["answers"][name] = worst(clips, answers)
-                print(what, name, table[what]["log-mel, dB"][name], table[what]["answers"][name])
+                table[what]["predictions"][name] = worst(clips, predictions)
+                print(what, name, table[what]["log-mel, dB"][name], table[what]["predictions"][name])
     reference = get_format("torchscript").open(bundle.artifact("torchscript").path, spec, 1)
-    halved = answer_difference(half_precision(Checkpoint.load(run / "student")), reference, spec)
+    halved = prediction_difference(half_precision(Checkpoint.load(run / "student")), reference, spec)
     for what, clips in classes.items():
-        table[what]["answers"]["PyTorch, network in fp16"] = worst(clips, halved)
+        table[what]["predictions"]["PyTorch, network in fp16"] = worst(clips, halved)
     record = {"clips": {what: len(clips) for what, clips in classes.items()}, "differences": table}
     out.write_text(json.dumps({**record, "versions": package_versions()}, indent=1) + "\n")
     out.with_suffix(".md").write_text(as_table(record))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -1,15 +1,16 @@
-"""Keep the figures of a run: `python benchmarks/research/record.py RUN NAME COMMAND` writes
-`benchmarks/baselines/NAME.json`.
+"""Record the figures of a run as `benchmarks/baselines/NAME.json`.
 
-COMMAND is what a stranger would type to make the run again. Songs, labels and predictions stay out of the record: what
-a run learnt from need not be free to pass on. The table in `benchmarks/baselines/README.md` is written anew from all
-records.
+    python benchmarks/research/record.py RUN NAME COMMAND
+
+COMMAND is what somebody would type to repeat the run. Songs, labels and predictions are left out, because the music may
+not be free to pass on. The table in `benchmarks/baselines/README.md` is rewritten from all records.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ HEADER = """\
 
 
 def record(run: Path, command: str) -> dict[str, Any]:
-    """The figures of a finished run folder, and the command that makes it again."""
+    """The figures of a finished run folder, and the command that repeats it."""
     student = json.loads((run / "student" / "checkpoint.json").read_text())
     teacher = json.loads((run / "teacher" / "checkpoint.json").read_text())
     data = json.loads((run / "data" / "data.json").read_text())
@@ -40,24 +41,24 @@ def record(run: Path, command: str) -> dict[str, Any]:
 
 
 def facts(sheet: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
-    """One network: its size, recipe, history, and its test without the songs."""
+    """One network: its size, recipe and history, and its test metrics without the songs."""
     return {
         **{name: sheet[name] for name in ("parameters", "recipe", "history")},
         "test": {name: value for name, value in test.items() if name not in PER_SONG},
     }
 
 
-def row(name: str, kept: dict[str, Any]) -> str:
-    """One run as a row of the table."""
-    songs = " / ".join(str(kept["data"]["songs"][split]) for split in ("train", "val", "test"))
+def row(name: str, recorded: dict[str, Any]) -> str:
+    """The row of one run in the table."""
+    songs = " / ".join(str(recorded["data"]["songs"][split]) for split in ("train", "val", "test"))
     models = []
     for who in ("teacher", "student"):
-        metrics = kept[who]["test"]["metrics"]
+        metrics = recorded[who]["test"]["metrics"]
         models.append("<br>".join(f"{output} {interval(metrics[output]['ccc'])}" for output in metrics))
     times = "<br>".join(
-        f"{m['format']} {m['latency']['p90_ms']:.0f} ms" for m in kept["benchmark"]["measured"] if m["latency"]
+        f"{m['format']} {m['latency']['p90_ms']:.0f} ms" for m in recorded["benchmark"]["measured"] if m["latency"]
     )
-    return f"| [{name}]({name}.json) | {songs} | {' | '.join(models)} | {interval(kept['retention'])} | {times} |"
+    return f"| [{name}]({name}.json) | {songs} | {' | '.join(models)} | {interval(recorded['retention'])} | {times} |"
 
 
 def interval(values: dict[str, float | None]) -> str:
@@ -68,12 +69,12 @@ def interval(values: dict[str, float | None]) -> str:
 
 
 def write_table() -> None:
-    """Rewrite what stands between the marks in the README of the baselines."""
-    # Other measurements stand there, too.
-    every = {path.stem: json.loads(path.read_text()) for path in sorted(BASELINES.glob("*.json"))}
-    records = {name: kept for name, kept in every.items() if "student" in kept}
-    commands = "\n".join(f"    {kept['command']}    # {name}" for name, kept in records.items())
-    rows = "\n".join(row(name, kept) for name, kept in records.items())
+    """Rewrite the table between the markers in the README of the baselines."""
+    # The folder also holds records of other measurements.
+    records = {path.stem: json.loads(path.read_text()) for path in sorted(BASELINES.glob("*.json"))}
+    records = {name: recorded for name, recorded in records.items() if "student" in recorded}
+    commands = "\n".join(f"    {recorded['command']}    # {name}" for name, recorded in records.items())
+    rows = "\n".join(row(name, recorded) for name, recorded in records.items())
     page = BASELINES / "README.md"
     before, rest = page.read_text().split("<!-- records -->\n")
     after = rest.split("<!-- end of records -->\n")[1]
@@ -82,16 +83,16 @@ def write_table() -> None:
     )
 
 
-def main(arguments: list[str]) -> int:
-    """Write the record, and the table anew."""
-    if len(arguments) != 3:
-        print("usage: python benchmarks/research/record.py RUN_FOLDER NAME COMMAND", file=sys.stderr)
-        return 2
-    run, name, command = arguments
-    (BASELINES / f"{name}.json").write_text(json.dumps(record(Path(run), command), indent=1) + "\n")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the record, and rewrite the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="Folder of the run.")
+    parser.add_argument("name", help="Name of the record.")
+    parser.add_argument("command", help="Command that repeats the run.")
+    options = parser.parse_args(arguments)
+    (BASELINES / f"{options.name}.json").write_text(json.dumps(record(options.run, options.command), indent=1) + "\n")
     write_table()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

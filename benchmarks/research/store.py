@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ RATE = 22_050
 BLOCK = 16
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write OUT.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -51,25 +51,25 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=12, help="Turns that we and librosa take.")
     parser.add_argument("--work", type=Path, help="Folder for what is made meanwhile.")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        measure_one(*map(int, arguments.one[:2]), *map(Path, arguments.one[2:]))
+    options = parser.parse_args(arguments)
+    if options.one:
+        measure_one(*map(int, options.one[:2]), *map(Path, options.one[2:]))
         return
-    with tempfile.TemporaryDirectory(dir=arguments.work or arguments.out.absolute().parent) as folder:
+    with tempfile.TemporaryDirectory(dir=options.work or options.out.absolute().parent) as folder:
         work = Path(folder)
         machine = to_plain(describe_machine())
         songs = [encode(render(song, RATE), RATE) for song in draw_songs(SONGS, seed=1)]
-        sizes = [measure_size(count, songs, work) for count in arguments.clips]
+        sizes = [measure_size(count, songs, work) for count in options.clips]
         like_deam = work / "like_deam"
         make_like_deam(like_deam)
         record = {
-            "command": f"python benchmarks/research/store.py OUT.json --clips {','.join(map(str, arguments.clips))}",
+            "command": f"python benchmarks/research/store.py OUT.json --clips {','.join(map(str, options.clips))}",
             "machine": machine,
             "sizes": sizes,
             "parts_ms": parts(like_deam),
-            "librosa": compare(like_deam, work, arguments.turns),
+            "librosa": compare(like_deam, work, options.turns),
         }
-    write_json(arguments.out, record)
+    write_json(options.out, record)
 
 
 def encode(pcm: np.ndarray, rate: int) -> bytes:
