@@ -48,7 +48,7 @@ class PseudoLabels:
         if missing := sum(clip not in self.by_clip for clip in clips):
             raise DataError(
                 f"{self.path}: has no pseudo-label for {missing} of {len(clips)} clips of {data.folder}; write them "
-                "with `teacher classic --on`"
+                "with `teacher ensemble --on`"
             )
         labels = np.array([self.by_clip[clip] for clip in clips], dtype=np.float32)
         return labels.reshape(*rows.shape, 2)

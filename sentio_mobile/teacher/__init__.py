@@ -1,1 +1,1 @@
-"""The large model that knows most."""
+"""Teachers: large models whose knowledge is distilled into a student."""

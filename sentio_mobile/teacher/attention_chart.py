@@ -28,14 +28,14 @@ _GREY = "#757a84"
 """Shade of the loudest cell, light enough for the overlay to keep its hue."""
 
 
-def plot_explanation(place: Path, explanation: Explanation) -> None:
+def plot_explanation(path: Path, explanation: Explanation) -> None:
     """Draw the log-mel of a clip, overlaid with the rollout from its patches to the class token.
 
     A patch's colour is its share in multiples of the average share. Patches up to the average are transparent, so that
     colour marks where the model looks more than elsewhere; the colour bar says how much more.
 
     Args:
-        place: The .png or .svg file to write.
+        path: The .png or .svg file to write.
         explanation: The explanation to draw.
 
     Raises:
@@ -75,7 +75,7 @@ def plot_explanation(place: Path, explanation: Explanation) -> None:
         bar.outline.set_visible(False)
         axes.set_title(_title(explanation), loc="left", fontsize=9, parse_math=False)
 
-    write_picture(place, (8, 3.4), draw)
+    write_picture(path, (8, 3.4), draw)
 
 
 def relative(rollout: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -68,7 +68,7 @@ def train_teacher(
         recipe: The network and its schedule.
         out: Checkpoint folder to write.
         progress: Progress, step by step.
-        overwrite: Whether an existing `out` gives way.
+        overwrite: Whether an existing `out` is overwritten.
         start: A teacher of the same architecture whose weights are the first ones, in place of random weights.
         backbone: First weights of the backbone alone, from `pretrained_backbone`, in place of `start`.
         hardware: Where training runs.

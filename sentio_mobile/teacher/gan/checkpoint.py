@@ -84,7 +84,7 @@ class GanCheckpoint:
 
         Args:
             folder: The folder to write.
-            overwrite: Whether an existing folder gives way.
+            overwrite: Whether an existing folder is overwritten.
 
         Raises:
             OutputError: `folder` cannot be written, or exists and `overwrite` is false.

@@ -45,7 +45,7 @@ def write_samples(
         threshold: Lowest accepted score, from 0 (accepts all) to 1.
         seed: Random seed for labels and noise.
         progress: Progress, sample by sample.
-        overwrite: Whether an existing `out` gives way.
+        overwrite: Whether an existing `out` is overwritten.
 
     Returns:
         How the samples were generated.

@@ -48,7 +48,7 @@ def train_gan(
         recipe: Widths and schedule.
         out: Checkpoint folder to write.
         progress: Progress, step by step.
-        overwrite: Whether an existing `out` gives way.
+        overwrite: Whether an existing `out` is overwritten.
         accelerator: Hardware to train on, in Lightning's terms.
 
     Raises:

@@ -155,9 +155,7 @@ def _sizes(
     if side < 1 or side * side != positions - 1:
         raise CheckpointError(f"{path}: {positions} positions are not those of a class token and a square of patches")
     if heads is None and width % HEAD_WIDTH:
-        raise CheckpointError(
-            f"{path}: the number of attention heads cannot be told from the width {width}; give --heads"
-        )
+        raise CheckpointError(f"{path}: the width {width} does not show the number of attention heads; give --heads")
     if heads is not None and (heads < 1 or width % heads):
         raise CheckpointError(f"{path}: {heads} attention heads do not divide the width {width}")
     head_widths = (shape("head.2.weight", 2)[0], shape("head.5.weight", 2)[0]) if layout.head else None
