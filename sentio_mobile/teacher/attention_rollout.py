@@ -29,6 +29,9 @@ from sentio_mobile.spec import AudioSpec
 Emotion = Annotated[float, Meta(ge=-1, le=1)]
 """Valence or arousal."""
 
+Row = Annotated[tuple[Share, ...], Meta(max_length=10_000)]
+"""Shares of the patches of one row."""
+
 
 class ExplanationRecord(Record, frozen=True, kw_only=True):
     """An explanation as JSON: everything but the spectrogram."""
@@ -46,13 +49,13 @@ class ExplanationRecord(Record, frozen=True, kw_only=True):
     # Range of valence and arousal.
     scale: tuple[Literal[-1], Literal[1]] = (-1, 1)
     # Blocks whose attention was followed, from 0.
-    blocks: tuple[Annotated[int, Meta(ge=0, le=1000)], ...]
+    blocks: Annotated[tuple[Annotated[int, Meta(ge=0, le=1000)], ...], Meta(max_length=1000)]
     # Height of a patch in mel bands.
     patch_mels: NonNegative
     # Width of a patch in seconds.
     patch_seconds: NonNegative
     # Share of each patch in the class token, by row (lowest frequencies first) and column.
-    rollout: tuple[tuple[Share, ...], ...]
+    rollout: Annotated[tuple[Row, ...], Meta(max_length=10_000)]
 
 
 @dataclass(frozen=True, kw_only=True)

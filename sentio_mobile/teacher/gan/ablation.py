@@ -36,7 +36,7 @@ DEFAULT_MIXUP = 0.2
 Intervals = Annotated[dict[Name, Interval], Meta(max_length=3)]
 """Intervals of valence, arousal and their mean, by name."""
 
-MeanCcc = Annotated[float, Meta(ge=-1, le=1)]
+MeanCccs = Annotated[tuple[Annotated[float, Meta(ge=-1, le=1)] | None, ...], Meta(max_length=1000)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +68,8 @@ class ArmResult(Record, frozen=True, kw_only=True):
     arm: Name  # name of the arm
     ccc: Intervals  # CCC on test songs, averaged over seeds
     gain: Intervals | None  # paired difference to real songs only; None for that arm itself
-    by_seed: tuple[MeanCcc | None, ...]  # mean CCC of each run on test songs
-    validation: tuple[MeanCcc | None, ...]  # mean CCC of each run on validation songs, at its best epoch
+    by_seed: MeanCccs  # mean CCC of each run on test songs
+    validation: MeanCccs  # mean CCC of each run on validation songs, at its best epoch
 
     @property
     def verdict(self) -> str:
@@ -96,7 +96,7 @@ class AblationRecord(Record, frozen=True, kw_only=True):
     schema: Literal[2] = 2  # version of this record
     arms: Annotated[tuple[ArmResult, ...], Meta(max_length=100)]  # result of each arm
     seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=1000)]  # seeds of the runs
-    songs: dict[Name, Count]  # number of songs of each split
+    songs: Annotated[dict[Name, Count], Meta(max_length=100)]  # number of songs of each split
     data: DataOrigin  # origin of the songs
     gan_samples: AblationSamples  # the samples that were mixed in
     recipe: TeacherRecipe  # the teacher

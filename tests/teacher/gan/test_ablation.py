@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from sentio_mobile._internal.progress import NoProgress
-from sentio_mobile._internal.records import replace
+from sentio_mobile._internal.records import from_plain, replace, to_plain
 from sentio_mobile.data.gan_samples import GanSamples, Sampling, open_gan_samples, write_gan_samples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.models.checkpoint import weights_digest
 from sentio_mobile.teacher.config import GanSampleSettings, TeacherRecipe
-from sentio_mobile.teacher.gan.ablation import ARMS, ablate, arm_recipe
+from sentio_mobile.teacher.gan.ablation import ARMS, AblationRecord, ablate, arm_recipe
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.config import AugmentSettings
 from sentio_mobile.training.datamodule import TrainingClips
@@ -118,5 +118,6 @@ def test_ablate_compares_every_arm_and_is_not_repeated(
             np.testing.assert_allclose(result.gain["mean"].value, difference, atol=2e-3)
     assert ablate(data, samples, recipe=short, seeds=(0, 1), work=tmp_path / "runs", progress=again) == record
     assert again.names == []
+    assert from_plain(AblationRecord, to_plain(record), "ablation.json", complete=True) == record
     changed = replace(short, training=replace(short.training, learning_rate=1e-4))
     assert len(ablate(data, samples, recipe=changed, seeds=(0,), work=tmp_path / "runs").arms[0].by_seed) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import replace
+from sentio_mobile._internal.records import from_plain, replace, to_plain
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.teacher.gan.evaluation.clips import Clips, generated_clips
 from sentio_mobile.teacher.gan.evaluation.evaluate import GanEvaluation
@@ -44,3 +44,7 @@ def test_write_gan_evaluation_shows_real_and_generated_songs(
     assert f"{found.score.total:.0f} of 100" in reader.text
     assert "<b>runs" not in page
     assert str(found.consistency.interval("arousal")) in reader.text
+
+
+def test_gan_evaluation_json_is_read_back(held_out: GanEvaluation) -> None:
+    assert from_plain(GanEvaluation, to_plain(held_out), "evaluation.json", complete=True) == held_out
