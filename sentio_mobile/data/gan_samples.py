@@ -26,12 +26,9 @@ MELS, LABELS, SHEET = "mels.f16", "labels.csv", "gan-samples.json"
 OLD_SHEET = "synthetic.json"
 """Name of the sheet before it had a schema number."""
 COLUMNS = ("valence", "arousal", "score")
-SCHEMA = 2
-"""Version of gan-samples.json."""
 
 SampleBatch = tuple[NDArray[np.floating], NDArray[np.float32], NDArray[np.float32]]
 """Normalized log-mels [n, n_mels, n_frames], labels [n, 2] and scores [n]."""
-
 
 Label = Annotated[float, Meta(ge=-1, le=1)]
 

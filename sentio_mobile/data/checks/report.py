@@ -31,8 +31,6 @@ from sentio_mobile.data.songs import LabelSource
 from sentio_mobile.data.splits import GRID
 from sentio_mobile.spec import OUTPUTS
 
-SCHEMA = 2
-"""Version of check.json. Version 1 had no number in it."""
 MIN_CLIPPED = 0.001
 """Share of samples at full scale from which a clip is noted. Less of it is a limiter at work, and hardly audible."""
 QUIET_PEAK = 0.001
