@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
+import json
 import re
 import sys
 from pathlib import Path
@@ -14,6 +16,8 @@ import rich_click as click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+from sentio_mobile._internal.records import json_schema
 
 HOOKS = Path(__file__).parent
 PROJECT = HOOKS.parents[1]
@@ -32,6 +36,19 @@ INCLUDED = {
 }
 """Documents of the repository that are pages of the site, too."""
 
+RECORDS = {
+    "data.json": "sentio_mobile.data.prepared:DataSheet",
+    "checkpoint.json": "sentio_mobile.models.checkpoint:CheckpointSheet",
+    "manifest.json": "sentio_mobile.bundle.manifest:Manifest",
+    "manifest.sig.json": "sentio_mobile.bundle.sign:Signature",
+    "evaluation.json": "sentio_mobile.evaluation.results:EvaluationRun",
+    "verification.json": "sentio_mobile.bundle.verify:Verification",
+    "benchmark.json": "sentio_mobile.benchmarks.results:Benchmark",
+    "summary.json": "sentio_mobile.benchmarks.summary:Summary",
+    "predictions.json": "sentio_mobile.inference.emotion:Prediction",
+}
+"""Files that steps write, and the record in each; of predictions.json, one row."""
+
 
 def _load(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, HOOKS / f"{name}.py")
@@ -46,7 +63,7 @@ def _load(name: str) -> ModuleType:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, and the pictures and records that included documents show."""
     pages = {"reference/recipes.md": _recipes(), "reference/cli.md": _commands(), "reference/errors.md": _errors()}
-    pages |= {"reference/schemas.md": _schemas()} | _api()
+    pages |= _schemas() | _api()
     pages |= {target: _included(source, target) for source, target in INCLUDED.items()}
     for uri, content in pages.items():
         files.append(File.generated(config, uri, content=content))
@@ -148,11 +165,25 @@ def _errors() -> str:
     return "\n".join([*lines, ""])
 
 
-def _schemas() -> str:
-    files = sorted((PROJECT / "docs" / "schemas").glob("*.json"))
-    lines = ["# Schemas\n", "What each stage writes, as JSON Schema (draft 2020-12).\n"]
-    lines += [f"- [{path.stem.removesuffix('.schema')}](../schemas/{path.name})" for path in files]
-    return "\n".join([*lines, ""])
+def _schemas() -> dict[str, str]:
+    """The page of all records on disk, and one JSON Schema for each."""
+    render = _load("recipe_reference").render
+    lines = [
+        "# Schemas\n",
+        "The files that one step writes and another reads. Each is read by a strict reader: an unknown or missing key, "
+        "a wrong type, or a value out of range is refused in one line. This page and the JSON Schemas are generated "
+        "from the source.\n",
+    ]
+    pages, kinds = {}, []
+    for file, where in RECORDS.items():
+        module, name = where.split(":")
+        kind = getattr(importlib.import_module(module), name)
+        schema = json.dumps(json_schema(kind), indent=2) + "\n"
+        uri = f"schemas/{file.replace('.json', '')}.schema.json"
+        pages[uri] = schema
+        lines.append(f"- `{file}`: [JSON Schema](../{uri})")
+        kinds.append((file, kind))
+    return pages | {"reference/schemas.md": "\n".join([*lines, "", render(kinds)])}
 
 
 def _api() -> dict[str, str]:

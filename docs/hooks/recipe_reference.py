@@ -101,7 +101,8 @@ def _words(hint: Any) -> str:
         return _cell(" or ".join(f'`"{one}"`' if isinstance(one, str) else f"`{one}`" for one in get_args(hint)))
     if origin in (Union, types.UnionType):
         parts = [arg for arg in get_args(hint) if arg not in (type(None), UnsetType)]
-        return " or ".join(dict.fromkeys(map(_words, parts)))
+        absent = ["none"] if type(None) in get_args(hint) else []
+        return " or ".join([*dict.fromkeys(map(_words, parts)), *absent])
     if origin is tuple:
         args = get_args(hint)
         if len(args) == 2 and args[1] is Ellipsis:

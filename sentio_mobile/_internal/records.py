@@ -191,7 +191,8 @@ def json_bytes(record: object) -> bytes:
 
 def json_schema(kind: Any) -> dict[str, Any]:
     """The JSON Schema of a record, or of a union of records."""
-    return msgspec.json.schema(kind)
+    # A field of type `object` takes any value.
+    return msgspec.json.schema(kind, schema_hook=lambda _: {"description": "any value"})
 
 
 @functools.cache
