@@ -1,4 +1,4 @@
-"""Quantization-aware finetuning: what is rounded, that it helps, and what it refuses."""
+"""Quantization-aware training: it reduces the rounding error, and refuses unsuitable checkpoints."""
 
 import copy
 from pathlib import Path
@@ -34,23 +34,25 @@ def recipe() -> QatRecipe:
 
 
 @pytest.mark.slow
-def test_finetuning_brings_rounded_answers_back(
+def test_finetune_reduces_quantization_error(
     student: Checkpoint, data: PreparedData, recipe: QatRecipe, tmp_path: Path
 ) -> None:
-    was = copy.deepcopy(student.model).eval()
-    made = finetune(student, data, recipe=recipe, out=tmp_path / "out")
-    assert made.evaluation.quantization_error is not None
-    before, after = made.evaluation.quantization_error.before, made.evaluation.quantization_error.after
+    original = copy.deepcopy(student.model).eval()
+    finetuned = finetune(student, data, recipe=recipe, out=tmp_path / "out")
+    assert finetuned.evaluation.quantization_error is not None
+    before, after = finetuned.evaluation.quantization_error.before, finetuned.evaluation.quantization_error.after
     assert after < 0.8 * before
-    again = Checkpoint.load(tmp_path / "out")
+    loaded = Checkpoint.load(tmp_path / "out")
     np.testing.assert_allclose(
-        predict(again.model, again.spec, data, "val"), predict(made.model, made.spec, data, "val"), atol=1e-6
+        predict(loaded.model, loaded.spec, data, "val"),
+        predict(finetuned.model, finetuned.spec, data, "val"),
+        atol=1e-6,
     )
-    moved = predict(again.model, again.spec, data, "val") - predict(was, again.spec, data, "val")
-    assert 1e-4 < float(np.sqrt(np.mean(moved**2))) < before
-    assert made.history[-1]["train_int8"] < made.history[0]["train_rounded"]
-    assert made.evaluation.fake_quantized.songs == made.evaluation.test.songs
-    assert made.evaluation.fake_quantized.predicted != made.evaluation.test.predicted
+    change = predict(loaded.model, loaded.spec, data, "val") - predict(original, loaded.spec, data, "val")
+    assert 1e-4 < float(np.sqrt(np.mean(change**2))) < before
+    assert finetuned.history[-1]["train_int8"] < finetuned.history[0]["train_int8"]
+    assert finetuned.evaluation.fake_quantized.songs == finetuned.evaluation.test.songs
+    assert finetuned.evaluation.fake_quantized.predicted != finetuned.evaluation.test.predicted
     assert not (tmp_path / "out.training").exists()
 
 
@@ -68,24 +70,29 @@ def save(settings: ViTSettings | MobileViTSettings, data: PreparedData, place: P
         (["--recipe", "mobilevit"], "no recipe 'mobilevit' in distill/qat/recipes"),
     ],
 )
-def test_options_of_another_kind_are_refused(
-    options: list[str], words: str, data: PreparedData, tmp_path: Path
-) -> None:
-    given = ["distill", "--qat", "--teacher", str(STUDENT), "--data", str(data.folder), "--out", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, [*given, *options])
+def test_distill_qat_refused_options(options: list[str], words: str, data: PreparedData, tmp_path: Path) -> None:
+    command = [
+        "distill",
+        "--qat",
+        "--teacher",
+        str(STUDENT),
+        "--data",
+        str(data.folder),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    result = CliRunner().invoke(main, [*command, *options])
     assert result.exit_code == 2
     assert words in result.output
     assert not (tmp_path / "out").exists()
 
 
-def test_only_students_that_integer_kernels_compute_are_taken(
-    data: PreparedData, tiny_student: DistillRecipe, tmp_path: Path
-) -> None:
+def test_distill_qat_refused_students(data: PreparedData, tiny_student: DistillRecipe, tmp_path: Path) -> None:
     vit = ViTSettings(layers=1, heads=2, width=32, mlp_width=64, head_widths=(16,), head_dropout=(0.0, 0.0))
-    layered = replace(tiny_student.model, norm="layer", activation="gelu")
-    for settings, words in ((vit, "is a vit"), (layered, "layer normalization and gelu")):
+    layer_norm = replace(tiny_student.model, norm="layer", activation="gelu")
+    for settings, words in ((vit, "is a vit"), (layer_norm, "layer normalization and gelu")):
         teacher = save(settings, data, tmp_path / settings.__class__.__name__)
-        given = [
+        command = [
             "distill",
             "--qat",
             "--teacher",
@@ -95,6 +102,6 @@ def test_only_students_that_integer_kernels_compute_are_taken(
             "--out",
             str(tmp_path / "x"),
         ]
-        result = CliRunner().invoke(main, given)
+        result = CliRunner().invoke(main, command)
         assert result.exit_code == 2
         assert words in " ".join(result.output.split())

@@ -1,4 +1,4 @@
-"""Songs whose answer is the mean over their windows, from preparing to training to prediction."""
+"""Predictions that are averaged over the windows of a song, in training, prediction and export."""
 
 from pathlib import Path
 
@@ -50,72 +50,72 @@ def checkpoint(windowed: PreparedData, recipe: TeacherRecipe, tmp_path_factory: 
     return Checkpoint.load(out)
 
 
-def test_a_songs_answer_is_the_mean_over_its_windows(checkpoint: Checkpoint, windowed: PreparedData) -> None:
+def test_predict_mean_over_windows(checkpoint: Checkpoint, windowed: PreparedData) -> None:
     assert checkpoint.spec.pooling == "mean"
     test = windowed.split("test")
     assert test.windows.shape[1] == 4
     clips = torch.from_numpy(np.asarray(windowed.mels[test.windows.reshape(-1)], dtype=np.float32))
     with torch.inference_mode():
-        wanted = checkpoint.model(to_input_batch(clips, checkpoint.spec)).view(len(test), 4, 2).mean(dim=1)
-    found = predict(checkpoint.model, checkpoint.spec, windowed, "test")
-    np.testing.assert_allclose(found, wanted.numpy(), atol=1e-6)
-    np.testing.assert_allclose(checkpoint.evaluation.test.predictions, found, atol=1e-4)
+        expected = checkpoint.model(to_input_batch(clips, checkpoint.spec)).view(len(test), 4, 2).mean(dim=1)
+    predicted = predict(checkpoint.model, checkpoint.spec, windowed, "test")
+    np.testing.assert_allclose(predicted, expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(checkpoint.evaluation.test.predictions, predicted, atol=1e-4)
     alone = predict(checkpoint.model, replace(checkpoint.spec, pooling=None), windowed, "test")
-    assert np.abs(alone - found).max() > 1e-5
+    assert np.abs(alone - predicted).max() > 1e-5
 
 
-def test_a_song_on_disk_is_answered_like_its_windows(checkpoint: Checkpoint, deam: Path) -> None:
+def test_predictor_equals_mean_of_windows(checkpoint: Checkpoint, deam: Path) -> None:
     song = next(deam.rglob("*.wav"))
 
-    def run(given: np.ndarray) -> np.ndarray:
+    def run(inputs: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return checkpoint.model(torch.from_numpy(given)).numpy()
+            return checkpoint.model(torch.from_numpy(inputs)).numpy()
 
     predictor = Predictor(spec=checkpoint.spec, run=run, batch=4)
     moments = list(predictor.trajectory(song, every=SHORT.seconds))
-    answer = predictor.predict(song)
+    prediction = predictor.predict(song)
     assert len(moments) > 3
-    assert answer.valence == pytest.approx(np.mean([moment.valence for moment in moments]), abs=1e-6)
-    assert (answer.start, answer.end) == (0, moments[-1].end)
+    assert prediction.valence == pytest.approx(np.mean([moment.valence for moment in moments]), abs=1e-6)
+    assert (prediction.start, prediction.end) == (0, moments[-1].end)
     import soundfile
 
     pcm, rate = soundfile.read(song, dtype="float32")
     mono = pcm if pcm.ndim == 1 else pcm.mean(axis=1)
-    assert predictor.predict_pcm(mono, rate).arousal == pytest.approx(answer.arousal, abs=2e-3)
+    assert predictor.predict_pcm(mono, rate).arousal == pytest.approx(prediction.arousal, abs=2e-3)
 
 
 @pytest.mark.slow
-def test_exported_it_answers_songs_as_before(checkpoint: Checkpoint, deam: Path, tmp_path: Path) -> None:
+def test_export_pooled_predictions(checkpoint: Checkpoint, deam: Path, tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "ckpt")
     assert not build_bundle(tmp_path / "ckpt", ExportRecipe(formats=("onnx",)), out=tmp_path / "bundle").failed
     song = next(deam.rglob("*.wav"))
 
-    def run(given: np.ndarray) -> np.ndarray:
+    def run(inputs: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return checkpoint.model(torch.from_numpy(given)).numpy()
+            return checkpoint.model(torch.from_numpy(inputs)).numpy()
 
-    wanted = Predictor(spec=checkpoint.spec, run=run, batch=4).predict(song)
+    expected = Predictor(spec=checkpoint.spec, run=run, batch=4).predict(song)
     for form in FORMS:
-        found = Predictor.open(tmp_path / "bundle", form=form).predict(song)
-        assert (found.valence, found.arousal) == pytest.approx((wanted.valence, wanted.arousal), abs=1e-4)
-        assert found.end == wanted.end
+        predicted = Predictor.open(tmp_path / "bundle", form=form).predict(song)
+        assert (predicted.valence, predicted.arousal) == pytest.approx((expected.valence, expected.arousal), abs=1e-4)
+        assert predicted.end == expected.end
 
 
-def test_where_it_looks_is_drawn_in_its_own_shape(checkpoint: Checkpoint, deam: Path) -> None:
-    seen = explain(checkpoint, next(deam.rglob("*.wav")))
-    assert seen.rollout.shape == (8, 9)
-    assert (seen.rollout > 0).all()
-    # 130 frames fill eight patches and the beginning of a ninth, which the picture's end cuts.
-    assert seen.covered == (1, 144 / 130)
+def test_explain_grid_of_ast(checkpoint: Checkpoint, deam: Path) -> None:
+    explanation = explain(checkpoint, next(deam.rglob("*.wav")))
+    assert explanation.rollout.shape == (8, 9)
+    assert (explanation.rollout > 0).all()
+    # 130 frames fill eight patches and the beginning of a ninth, which is cut at the end of the image.
+    assert explanation.covered == (1, 144 / 130)
 
 
-def test_songs_of_another_front_end_are_refused(data: PreparedData, recipe: TeacherRecipe, tmp_path: Path) -> None:
+def test_train_teacher_other_front_end(data: PreparedData, recipe: TeacherRecipe, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="prepare the songs with `data prepare --recipe`"):
         train_teacher(data, recipe, out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_start_that_computes_something_else_is_refused(
+def test_train_teacher_incompatible_start(
     windowed: PreparedData, recipe: TeacherRecipe, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     for name, value in (("heads", 4), ("norm_eps", 1e-12)):

@@ -1,4 +1,4 @@
-"""Killed runs and runs of several processes end where one uninterrupted process ends: real processes, real signals."""
+"""Resumed runs and runs of several processes end with the same weights as one process: real processes and signals."""
 
 import os
 import signal
@@ -47,11 +47,11 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(data: PreparedData, tmp_path: Path) -> None:
+def test_resume_after_kill_in_mid_epoch(data: PreparedData, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(dropout=0.2, keep=64, epochs=8))
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(data, recipe, whole), check=True, capture_output=True, env=environment())
+    complete, killed = tmp_path / "complete", tmp_path / "killed"
+    subprocess.run(command(data, recipe, complete), check=True, capture_output=True, env=environment())
     process = subprocess.Popen(command(data, recipe, killed), env=environment(), stdout=subprocess.DEVNULL)
     last = killed.with_name("killed.training") / "last.ckpt"
     while not last.is_file():
@@ -61,12 +61,12 @@ def test_a_run_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(data:
     assert process.wait() == -signal.SIGKILL
     assert not killed.exists()
     subprocess.run(command(data, recipe, killed), check=True, capture_output=True, env=environment())
-    first, second = weights(whole), weights(killed)
+    first, second = weights(complete), weights(killed)
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives_on_the_same_batches(data: PreparedData, tmp_path: Path) -> None:
+def test_two_processes_equal_one(data: PreparedData, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(dropout=0.0, keep=0, epochs=3))
     subprocess.run(command(data, recipe, tmp_path / "one"), check=True, capture_output=True, env=environment())
@@ -78,22 +78,22 @@ def test_two_processes_give_what_one_gives_on_the_same_batches(data: PreparedDat
     for name, weight in one.items():
         difference = (weight - two[name]).abs()
         if name.endswith("in_proj_bias"):
-            # A bias of the keys cancels in the softmax. Its gradient is rounding, which Adam makes as large as any.
+            # The bias of the keys cancels in the softmax. Its gradient is rounding error, which Adam scales up.
             difference = torch.cat([difference.chunk(3)[0], difference.chunk(3)[2]])
         assert difference.max() < 1e-4, name
     first, second = (Checkpoint.load(tmp_path / name) for name in ("one", "two"))
-    for mine, theirs in zip(first.history, second.history, strict=True):
-        said = [name for name in mine if name != "seconds"]
-        assert [mine[name] for name in said] == pytest.approx([theirs[name] for name in said], abs=1e-4)
+    for row, other in zip(first.history, second.history, strict=True):
+        names = [name for name in row if name != "seconds"]
+        assert [row[name] for name in names] == pytest.approx([other[name] for name in names], abs=1e-4)
     clips = torch.from_numpy(data.mels[data.split("test").rows].astype("float32"))
     images = to_input_batch(clips, first.spec)
     with torch.inference_mode():
-        answers = first.model(images)
-        torch.testing.assert_close(answers, second.model(images), atol=1e-4, rtol=0)
-    assert answers.std(dim=0).min() > 1e-3
+        predictions = first.model(images)
+        torch.testing.assert_close(predictions, second.model(images), atol=1e-4, rtol=0)
+    assert predictions.std(dim=0).min() > 1e-3
 
 
-def test_a_batch_that_two_processes_cannot_share_is_one_line(data: PreparedData, tmp_path: Path) -> None:
+def test_two_processes_odd_batch(data: PreparedData, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(dropout=0.0, keep=0, epochs=1).replace("batch_size = 8", "batch_size = 7"))
     run = subprocess.run(
