@@ -143,7 +143,7 @@ def test_a_network_that_loses_too_much_on_songs_is_refused_behind_its_front_end_
     right = run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress())
     assert [one.refusal for one in right] == ["", ""]
     assert [one.accuracy is None for one in right] == [True, False]
-    strict = replace(load_targets(), loss={"fp16": -0.5})
+    strict = replace(load_targets(), loss={**load_targets().loss, "fp16": -0.5})
     monkeypatch.setattr(gates, "load_targets", lambda: strict)
     fed_pcm, fed_pictures = run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress())
     assert fed_pictures.refusal.endswith("of mean CCC on 8 val songs, more than -0.5")
