@@ -1,7 +1,9 @@
-"""What tests of several rooms need: a small prepared data set, and models small enough to train in seconds."""
+"""What tests of several rooms need: prepared songs, models small enough to train in seconds, and a bundle."""
 
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
@@ -21,6 +23,12 @@ from sentio_mobile.models.config import MobileViTSettings, ViTSettings
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.training.config import TrainingSettings
+
+if TYPE_CHECKING:
+    from conversions import ConvertibleStudent
+
+    from sentio_mobile.bundle.bundle import Bundle
+    from sentio_mobile.quantization.calibration import Calibration
 
 SONGS = 40
 
@@ -83,3 +91,53 @@ def refused(sentio: Sentio) -> Refused:
         return result.stderr
 
     return run
+
+
+# Conversions, which are slow, of the one student in conversions.py. Imported when asked for: that brings torch.
+
+
+@pytest.fixture(scope="session")
+def exported(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> "Bundle":
+    """The student in every format and precision, in the form `spectrogram`, with all that was refused."""
+    from conversions import HERE, build_shared
+
+    from sentio_mobile.bundle.bundle import open_bundle
+    from sentio_mobile.export.config import ExportRecipe
+    from sentio_mobile.spec import PRECISIONS
+
+    out = tmp_path_factory.mktemp("exported") / "bundle"
+    recipe = ExportRecipe(formats=HERE, forms=("spectrogram",), precisions=PRECISIONS)
+    build_shared(tmp_path_factory, recipe, out=out, data=data, keep_refused=True)
+    return open_bundle(out)
+
+
+@pytest.fixture
+def exported_copy(exported: "Bundle", tmp_path: Path) -> Path:
+    """Its folder, to be damaged."""
+    return Path(shutil.copytree(exported.folder, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="session")
+def calibration(data: PreparedData) -> "Calibration":
+    """Images of training songs."""
+    from conversions import student
+
+    from sentio_mobile.quantization.calibration import collect_calibration
+
+    return collect_calibration(data, student().spec)
+
+
+@pytest.fixture(scope="session")
+def convertible(tmp_path_factory: pytest.TempPathFactory, calibration: "Calibration") -> "ConvertibleStudent":
+    """The student, to be written anew."""
+    import conversions
+
+    return conversions.convertible(conversions.shared_golden(tmp_path_factory), calibration)
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory) -> "ConvertibleStudent":
+    """The student with a front end for short clips, to be written anew."""
+    import conversions
+
+    return conversions.short_student(conversions.shared_golden(tmp_path_factory))

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from conversions import build_shared
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.data.generated import draw_songs, render
-from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
 
 RATE = 22050
@@ -24,10 +23,9 @@ def songs() -> list[NDArray[np.float32]]:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ONNX in both forms, made by the real converter from the student of the golden files."""
-    folder = tmp_path_factory.mktemp("predict")
-    student = ROOT / "export" / "golden" / "student"
-    assert not build_bundle(student, ExportRecipe(formats=("onnx",)), out=folder / "bundle").failed
-    return folder / "bundle"
+    out = tmp_path_factory.mktemp("predict") / "bundle"
+    assert not build_shared(tmp_path_factory, ExportRecipe(formats=("onnx",)), out=out).failed
+    return out
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conversions import build_shared
 
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.bundle.verify import verify
-from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.packaging.platforms import PLATFORMS, App, Platform
 from sentio_mobile.packaging.project import package
@@ -93,7 +93,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository's small student, exported anew."""
     out = tmp_path_factory.mktemp("student") / "small"
     recipe = ExportRecipe(formats=("tflite", "onnx", "coreml"), forms=("waveform",))
-    built = build_bundle(ROOT / "export" / "golden" / "student", recipe, out=out)
+    built = build_shared(tmp_path_factory, recipe, out=out)
     assert (built.failed, built.refused) == ({}, {})
     return out
 

@@ -4,8 +4,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from sentio_mobile.formats.coreml_interpreter.arithmetic import Value
 from sentio_mobile.formats.coreml_interpreter.mil_ops import run_operation
-from sentio_mobile.formats.coreml_interpreter.mil_read import Operation, Value
+from sentio_mobile.formats.coreml_interpreter.mil_read import Operation
 
 RANDOM = np.random.default_rng(5)
 

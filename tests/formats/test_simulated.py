@@ -16,18 +16,18 @@ from sentio_mobile.quantization.fake_quant import fake_quantize, observing_range
 
 @pytest.mark.slow
 def test_rounding_is_simulated_as_integer_kernels_do_it(
-    bundle: Bundle, calibration: Calibration, data: PreparedData
+    exported: Bundle, calibration: Calibration, data: PreparedData
 ) -> None:
     loaded = Checkpoint.load(ROOT / "export" / "golden" / "student")
     network, plain = fake_quantize(loaded.model)
-    pictures = [*bundle.golden().image, *calibration.images]
+    pictures = [*exported.golden().image, *calibration.images]
     given = [torch.from_numpy(to_input(picture, loaded.spec)) for picture in pictures]
     with torch.inference_mode():
         with observing_ranges(network.eval()):
             for picture in calibration.inputs(loaded.spec):
                 network(torch.from_numpy(picture))
         whole, simulated = (torch.cat([net(one) for one in given]).numpy() for net in (plain, network))
-    artifact = bundle.artifact("tflite", "spectrogram", "int8-full")
+    artifact = exported.artifact("tflite", "spectrogram", "int8-full")
     run = get_format("tflite").open(artifact.path, loaded.spec, 1)
     real = np.concatenate([run(one.numpy()) for one in given])
     errors, told = (real - whole).ravel(), (simulated - whole).ravel()

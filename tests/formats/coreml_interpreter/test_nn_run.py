@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision  # noqa: F401 (after coremltools, which may import tensorflow, it crashes)
+from conversions import student
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from torch.nn import functional
@@ -15,10 +16,10 @@ from torch.nn import functional
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.errors import BundleError
+from sentio_mobile.formats.coreml_base import trace
 from sentio_mobile.formats.coreml_interpreter.nn_ops import LAYERS
 from sentio_mobile.formats.coreml_interpreter.nn_run import NnRunner
 from sentio_mobile.formats.forms import in_form
-from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.spec import Form
 
@@ -259,13 +260,9 @@ def models(ct: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Made:
 
     def model(form: Form) -> tuple[Path, Any]:
         if form not in made:
-            loaded = Checkpoint.load(GOLDEN / "student")
-            fold_norms(loaded.model)
+            loaded = student()
             spec = loaded.spec.in_form(form)
-            example = torch.zeros(spec.input_shape)
-            with torch.no_grad():
-                exported = torch.export.export(in_form(loaded.model, spec).eval(), (example,)).run_decompositions({})
-                traced = torch.jit.trace(exported.module(check_guards=False), example)
+            traced = trace(in_form(loaded.model, spec), spec)
             made[form] = (
                 folder / f"{form}.mlmodel",
                 ct.convert(
@@ -307,7 +304,7 @@ def answered(path: Path, given: NDArray[np.float32], form: Form = "spectrogram")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["spectrogram", "waveform"])
+@pytest.mark.parametrize("form", ["spectrogram", pytest.param("waveform", marks=pytest.mark.exhaustive)])
 def test_network_answers_as_pytorch_does(
     models: Made, form: Form, inputs: dict[Form, NDArray[np.float32]], answers: NDArray[np.float32]
 ) -> None:
