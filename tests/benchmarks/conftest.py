@@ -33,7 +33,7 @@ from sentio_mobile.metrics.evaluation import Evaluation, TeacherEvaluation, eval
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.spec import AudioSpec, DataOrigin, Form
+from sentio_mobile.spec import AudioSpec, DataOrigin, Form, ModelSpec
 
 HOSTILE = '<script>alert("x")</script>'
 
