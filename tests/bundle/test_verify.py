@@ -189,7 +189,7 @@ def test_open_bundle_refuses_tampering_before_anything_is_read(copy: Path, tmp_p
     (tmp_path / "secret").write_text("x")
     entry = {"sha256": sha256(tmp_path / "secret"), "bytes": 1}
     refused({"files": {"../secret": entry}}, "no path inside the bundle")
-    refused({"files": {"gone.onnx": entry}}, "is missing")
+    refused({"files": {**manifest["files"], "gone.onnx": entry}}, "is missing")
     refused({"schema": 99}, "upgrade")
     refused({"spec": {}}, "is damaged")
     refused({"artifacts": [artifact_entry("torchscript", "midi", "fp32", "x")]}, "form must be .* not 'midi'")
