@@ -196,5 +196,5 @@ def test_open_bundle_refuses_tampering_before_anything_is_read(copy: Path, tmp_p
     refused({"artifacts": [artifact_entry("torchscript", "spectrogram", "fp32", "../secret")]}, "no path inside")
     refused({"artifacts": [artifact_entry("torchscript", "spectrogram", "fp32", "stray")]}, "has no hash")
     (copy / "manifest.json").write_text("[]")
-    with pytest.raises(BundleError, match="no JSON object"):
+    with pytest.raises(BundleError, match="must be a table"):
         open_bundle(copy)
