@@ -18,7 +18,6 @@ import torchvision  # noqa: F401 (after coremltools, which may import tensorflow
 from numpy.typing import NDArray
 from torch import nn
 
-from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import replace as replace_record
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.image import clip_to_image, to_input
@@ -100,16 +99,6 @@ def build_shared(
         patch.setattr(build_module, "convert", shared_convert)
         patch.setattr(build_module, "make_golden", lambda *_: shared_golden(factory))
         return build_bundle(STUDENT, recipe, out=out, data=data, keep_refused=keep_refused)
-
-
-def quick_golden(model: nn.Module, spec: ModelSpec, progress: Progress | None = None) -> Golden:
-    """Golden vectors from tones in noise: rendering music takes longer than most tests."""
-    rng, time = np.random.default_rng(0), np.arange(spec.audio.n_samples)
-    tones = [np.sin(time * step) * 10_000 + rng.normal(0, 10**i, len(time)) for i, step in enumerate((0.01, 0.1, 1))]
-    excerpt = np.stack([*tones, tones[0] * (time < 9000), tones[1] * (time > 9000), tones[2] / 50]).astype(np.int16)
-    length = np.full(len(excerpt), spec.audio.n_samples, dtype=np.int32)
-    image = np.stack([clip_to_image(clip_of_excerpt(one, length[0], spec.audio), spec.audio) for one in excerpt])
-    return Golden(excerpt=excerpt, length=length, image=image, output=predictions(model, image, spec))
 
 
 def student() -> Checkpoint:

@@ -9,22 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-<<<<<<< HEAD
 from quick_export import export_quickly, quick_golden
-=======
-from conversions import quick_golden
->>>>>>> 19391a9 (Tests of formats in their room: one small student, conversions that all tests and processes share)
 
 from sentio_mobile._internal.files import read_json, write_json
 from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.gates import load_budgets
 from sentio_mobile.benchmarks.results import Benchmark
 from sentio_mobile.benchmarks.run import benchmark
-<<<<<<< HEAD
 from sentio_mobile.bundle.bundle import EVALUATION, Bundle
-=======
-from sentio_mobile.bundle.bundle import EVALUATION, Bundle, open_bundle
->>>>>>> 19391a9 (Tests of formats in their room: one small student, conversions that all tests and processes share)
 from sentio_mobile.bundle.verify import Verification, verify
 from sentio_mobile.errors import BundleError
 from sentio_mobile.export.config import ExportRecipe
@@ -79,23 +71,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_bundle(tmp_path_factory.mktemp("benchmarks"), ("torchscript", "onnx"))
 
 
-<<<<<<< HEAD
-=======
-def convert_here(checkpoint: Path, job: ConversionJob, *, folder: Path, **_: object) -> ConversionResult:
-    """Convert in this process: one of its own takes seconds to import torch."""
-    loaded = Checkpoint.load(checkpoint)
-    fold_norms(loaded.model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        spec, format_ = loaded.spec.in_form(job.form), get_format(job.format)
-        converted = format_.convert(in_form(loaded.model, spec), spec)
-        return ConversionResult(
-            tuple(write_artifact(format_, converted, spec=spec, folder=folder, precision=p) for p in job.precisions),
-            {},
-        )
-
-
->>>>>>> 19391a9 (Tests of formats in their room: one small student, conversions that all tests and processes share)
 def make_bundle(
     place: Path, formats: tuple[str, ...], songs: int = 60, forms: tuple[Form, ...] = ("spectrogram",)
 ) -> Bundle:

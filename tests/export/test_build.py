@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conversions import STUDENT, quick_golden
+from conversions import STUDENT
+from quick_export import quick_golden
 from support import Refused, Sentio
 
 from sentio_mobile.bundle.bundle import Bundle, open_bundle

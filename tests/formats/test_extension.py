@@ -7,6 +7,7 @@ from pathlib import Path
 import conversions
 import numpy as np
 import pytest
+from quick_export import quick_golden
 
 from sentio_mobile._internal.subprocesses import environment
 from sentio_mobile.bundle.bundle import open_bundle
@@ -107,7 +108,7 @@ def test_format_of_another_package_is_exported_opened_checked_and_bundled(
     before = format_names()
     install(site, "npz_format", "npz = npz_format:FORMAT")
     assert format_names() == (*before, "npz")
-    monkeypatch.setattr(build_module, "make_golden", conversions.quick_golden)
+    monkeypatch.setattr(build_module, "make_golden", quick_golden)
     recipe = ExportRecipe(formats=("npz",), forms=("spectrogram", "waveform"))
     result = build_bundle(conversions.STUDENT, recipe, out=tmp_path / "bundle")
     assert (result.failed, result.refused) == ({}, {})
