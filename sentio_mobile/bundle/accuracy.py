@@ -28,9 +28,13 @@ Split = Literal["val", "test"]
 class Accuracy(Record, frozen=True, kw_only=True):
     """One artifact on the songs of a split."""
 
+    # The artifact's format.
     format: Name
+    # The artifact's form.
     form: Form
+    # The artifact's precision.
     precision: Precision
+    # The split that the songs are from.
     split: Split
     # Number of songs.
     songs: Count
@@ -40,6 +44,7 @@ class Accuracy(Record, frozen=True, kw_only=True):
     loss: Intervals
     # Largest loss of mean CCC that passes.
     max_loss: Loss
+    # Whether the loss of mean CCC is small enough.
     verdict: Literal["pass", "fail"]
     # Why it did not pass; empty if it did.
     reason: Text = ""

@@ -25,7 +25,9 @@ class Change(Record, frozen=True, kw_only=True):
 
     # The field's dotted name.
     name: Annotated[str, Meta(max_length=65_536)]
+    # Its value in the first bundle.
     before: object
+    # Its value in the second bundle.
     after: object
 
 

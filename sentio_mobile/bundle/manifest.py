@@ -45,6 +45,7 @@ Details = dict[Name, object]
 class FileEntry(Record, frozen=True, kw_only=True):
     """A file of a bundle."""
 
+    # Its hash.
     sha256: Sha256
     # Its length.
     bytes: Size
@@ -53,8 +54,11 @@ class FileEntry(Record, frozen=True, kw_only=True):
 class ArtifactEntry(Record, frozen=True, kw_only=True):
     """An artifact of a bundle, and what was measured when it was exported."""
 
+    # The artifact's format.
     format: Name
+    # The artifact's precision.
     precision: Precision
+    # The artifact's form.
     form: Form
     # A file, or a folder for Core ML, relative to the bundle.
     path: RelativePath
@@ -89,31 +93,38 @@ class Provenance(Record, frozen=True, kw_only=True):
 class TrimmedFrom(Record, frozen=True, kw_only=True):
     """The bundle that an app's bundle was trimmed from."""
 
+    # The hash of its manifest.
     manifest_sha256: Sha256
 
 
 class Manifest(Record, frozen=True, kw_only=True):
     """manifest.json."""
 
+    # Version of this record.
     schema: Literal[3] = 3
-    # Name and release of the model, as in the names of its files.
+    # Name of the model, as in the names of its files.
     name: Name
+    # Release of the model, as in the names of its files.
     release: Name
+    # SPDX identifier of the model's licence, or `unknown`.
     licence: Licence
+    # Input and output of the model.
     spec: ModelSpec
     # Number of the network's weights.
     parameters: Count
     # The artifacts, the preferred one first.
     artifacts: Annotated[tuple[ArtifactEntry, ...], Meta(min_length=1, max_length=1024)]
-    # Conversions that failed, and artifacts that failed a check of the export, by label.
+    # Conversions that failed, with the reason, by label.
     failed: Reasons
+    # Artifacts that failed a check of the export, with the reason, by label.
     refused: Reasons
     # Every file of the bundle but the manifest and its signature, by its path.
     files: Annotated[dict[RelativePath, FileEntry], Meta(max_length=100_000)]
+    # Where the model comes from.
     provenance: Provenance
     # Versions of the packages that made the bundle.
     versions: Annotated[dict[Name, Name], Meta(max_length=1024)]
-    # Only in the bundle of an app.
+    # The bundle that this one was trimmed from; only in an app.
     trimmed_from: TrimmedFrom | None = None
 
     def check(self) -> None:

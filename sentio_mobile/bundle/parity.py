@@ -29,8 +29,11 @@ Processor = Literal["this machine", "arm64"]
 class Parity(Record, frozen=True, kw_only=True):
     """One artifact on the golden vectors. The measurements are null if it was not run."""
 
+    # The artifact's format.
     format: Name
+    # The artifact's form.
     form: Form
+    # The artifact's precision.
     precision: Precision
     # The processor that ran it; `arm64` is emulated.
     processor: Processor
@@ -38,8 +41,9 @@ class Parity(Record, frozen=True, kw_only=True):
     verdict: Verdict
     # Largest difference of an output that passes.
     tolerance: Difference
-    # Largest and mean absolute difference of an output.
+    # Largest absolute difference of an output.
     max_diff: NonNegative | None = None
+    # Mean absolute difference of the outputs.
     mean_diff: NonNegative | None = None
     # Peak signal-to-noise ratio, in dB; null if there is no noise at all.
     psnr: Finite | None = None

@@ -29,7 +29,9 @@ _MAX_BYTES = 512
 class Signature(Record, frozen=True, kw_only=True):
     """The content of a signature file."""
 
+    # Version of this record.
     schema: Literal[1] = 1
+    # Algorithm of the signature.
     algorithm: Literal["Ed25519"] = "Ed25519"
     # The fingerprint of the key that made it.
     public_key_sha256: Sha256

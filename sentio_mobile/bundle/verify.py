@@ -29,8 +29,9 @@ EMULATED_VECTORS = 6
 class Verification(Record, frozen=True, kw_only=True):
     """The outcome of `verify`; what `verify --json` prints."""
 
-    # Standard deviation of each golden output, and its limit.
+    # Standard deviation of each golden output, valence and arousal.
     spread: tuple[NonNegative, NonNegative]
+    # Smallest standard deviation that passes.
     min_spread: NonNegative
     # Number of golden vectors.
     vectors: Count

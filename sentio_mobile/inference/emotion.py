@@ -21,21 +21,27 @@ class Prediction(Record, frozen=True, kw_only=True):
 
     # The file, as it was given.
     song: Text
-    # Start, end and middle of the stretch, in seconds from the start of the song.
+    # Start of the stretch, in seconds from the start of the song.
     start: NonNegative
+    # End of the stretch, in seconds.
     end: NonNegative
+    # Middle of the stretch, in seconds.
     time: NonNegative
     # From -1, unpleasant, to 1, pleasant.
     valence: Score
     # From -1, calm, to 1, energetic.
     arousal: Score
-    # The interval of each value; null where the model has no measured uncertainty.
+    # Lower end of the interval of valence; null where the model has no measured uncertainty.
     valence_low: Score | None
+    # Upper end of the interval of valence.
     valence_high: Score | None
+    # Lower end of the interval of arousal.
     arousal_low: Score | None
+    # Upper end of the interval of arousal.
     arousal_high: Score | None
     # The probability with which each interval holds the true value.
     coverage: Share | None
+    # Russell's quadrant, in words.
     quadrant: Quadrant
     # The smallest and the largest value of valence and arousal.
     scale: tuple[int, int]

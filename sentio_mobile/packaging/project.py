@@ -29,8 +29,11 @@ LICENSE = "LICENSE"
 class PackagedArtifact(Record, frozen=True, kw_only=True):
     """One artifact in an app."""
 
+    # The artifact's format.
     format: Name
+    # The artifact's form.
     form: Form
+    # The artifact's precision.
     precision: Precision
     # Its file name in the app.
     path: Name
@@ -48,13 +51,15 @@ class PackagedProject(Record, frozen=True, kw_only=True):
     platform: Name
     # The folder that was written.
     out: Text
-    # The id and the name of the app.
+    # The id of the app.
     id: Name
+    # The name of the app.
     name: Name
     # The artifacts, in the order in which the app tries them.
     artifacts: tuple[PackagedArtifact, ...]
     # The model's licence; that of the SDK stands in the project's LICENSE.
     licence: Licence
+    # Bytes of the parts of the app.
     sizes: Sizes = field(name="bytes")
     # What whoever publishes the app should know, one line each.
     notes: tuple[Text, ...]

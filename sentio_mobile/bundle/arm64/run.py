@@ -31,21 +31,26 @@ Names = Annotated[tuple[Name, ...], Meta(max_length=64)]
 class ArtifactRun(Record, frozen=True, kw_only=True):
     """An artifact to run on inputs."""
 
+    # The artifact's format.
     format: Name
     # The artifact's file.
     path: Text
+    # Name of its input.
     input_name: Name
+    # Name of its output.
     output_name: Name
-    # A .npy file of inputs, and the one to write the outputs to.
+    # A .npy file of inputs.
     inputs: Text
+    # The .npy file to write the outputs to.
     outputs: Text
 
 
 class EmulatedTask(Record, frozen=True, kw_only=True):
     """A task for the process inside the userland."""
 
-    # Modules to import, and packages to report the versions of.
+    # Modules to import.
     modules: Names = ()
+    # Packages to report the versions of.
     packages: Names = ()
     # The artifact to run; null to import only.
     artifact: ArtifactRun | None = None
@@ -54,9 +59,11 @@ class EmulatedTask(Record, frozen=True, kw_only=True):
 class EmulatedResult(Record, frozen=True, kw_only=True):
     """What the process inside the userland reports: the machine that ran it, or an error."""
 
+    # The processor's architecture.
     machine: Name | None = None
     # Python's version.
     python: Name | None = None
+    # Versions of the packages.
     versions: Versions = field(default_factory=dict)
     # First line of the runtime's message.
     error: Annotated[str, Meta(max_length=65_536)] | None = None
