@@ -126,7 +126,7 @@ def test_import_notebook_gives_its_predictions(
     assert import_teacher(tmp_path / "best.pth", "db80").checkpoint.spec.audio.normalization == "db80"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_import_hugging_face_vit_base_agrees_to_the_fifth_digit(tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = ViTModel(ViTConfig()).eval()

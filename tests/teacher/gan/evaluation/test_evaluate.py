@@ -54,7 +54,7 @@ def test_evaluate_gan_reports_consistency_beside_that_of_real_songs(
     assert set(held_out.consistency.real.songs) == set(songs.split("train").song_ids)
 
 
-@pytest.mark.parametrize("change", ["noise", "shift"])
+@pytest.mark.parametrize("change", [pytest.param("noise", marks=pytest.mark.exhaustive), "shift"])
 def test_evaluate_gan_copies_of_training_songs_are_flagged(
     songs: PreparedData, emotion_model: EmotionModel, change: str
 ) -> None:
@@ -107,7 +107,7 @@ def test_evaluate_gan_shuffled_labels_are_not_consistent(songs: PreparedData, em
     assert any("do not show the" in line for line in wrong.notes)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "silence"])
+@pytest.mark.parametrize("kind", ["gaussian", pytest.param("silence", marks=pytest.mark.exhaustive)])
 def test_evaluate_gan_noise_is_poor(songs: PreparedData, emotion_model: EmotionModel, kind: str) -> None:
     test = real_clips(songs, "test")
     real, rng = mels_of(test), np.random.default_rng(0)
@@ -122,6 +122,7 @@ def test_evaluate_gan_noise_is_poor(songs: PreparedData, emotion_model: EmotionM
     assert any("far from real songs" in line for line in found.notes)
 
 
+@pytest.mark.exhaustive
 def test_evaluate_gan_same_input_gives_the_same_evaluation(songs: PreparedData, held_out: GanEvaluation) -> None:
     test = real_clips(songs, "test")
     assert evaluate_planted(songs, mels_of(test), test.labels) == held_out
