@@ -43,7 +43,8 @@ def check_every(every: float, spec: AudioSpec) -> None:
     """
     hop = spec.hop_length / spec.sample_rate
     if not math.isfinite(every) or every < hop:
-        raise InputError(f"windows cannot be {every:g} s apart; give {math.ceil(1000 * hop) / 1000:g} s or more")
+        smallest = math.ceil(1000 * hop) / 1000
+        raise InputError(f"every {every:g} s is not a valid distance between windows; give {smallest:g} s or more")
 
 
 def count_windows(samples: int, spec: AudioSpec, every: float) -> int:
