@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from sentio_mobile.teacher.gan.config import Vicinity
 
-_NEIGHBOURS = 5
+_NEAREST_LABELS = 5
 """The radius is the mean distance from a label to this many nearest labels: enough songs to choose from on average."""
 
 
@@ -71,7 +71,7 @@ class VicinalLabels:
         self.known, self.is_soft = labels, is_soft
         distinct = np.unique(labels, axis=0)
         self.noise_sd = labels.std(axis=0) * len(labels) ** (-1 / 6)
-        count = min(_NEIGHBOURS + 1, len(distinct))
+        count = min(_NEAREST_LABELS + 1, len(distinct))
         distances, _ = cKDTree(distinct).query(distinct, k=[count])
         self.radius = max(float(np.mean(distances)), 1e-6)
 
