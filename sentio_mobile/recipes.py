@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from sentio_mobile._internal.records import Record, Text, from_plain, read_toml, replace, shown
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Record, from_plain, read_toml, replace, shown
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.data.config import DataRecipe, GeneratedRecipe
 from sentio_mobile.distill.config import DistillRecipe
@@ -21,6 +23,8 @@ from sentio_mobile.teacher.config import TeacherRecipe
 
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", TeacherRecipe, DistillRecipe)
+
+Source = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 GENERATED = "generated"
 """The source of a run that generates its own music."""
@@ -35,7 +39,7 @@ RENAMED: Mapping[str, str] = {"training.sides": "training.weak_labels", "synthet
 class RunRecipe(Record, frozen=True, kw_only=True):
     """A whole run, from audio and labels to a bundle and a report."""
 
-    source: Text  # "generated", a DEAM folder or a manifest CSV; a relative path is relative to the recipe's file
+    source: Source  # "generated", a DEAM folder or a manifest CSV; a relative path is relative to the recipe's file
     teacher: TeacherRecipe  # the teacher, or the name of a recipe in teacher/recipes
     distill: DistillRecipe  # the student, or the name of a recipe in distill/recipes
     generated: GeneratedRecipe = GeneratedRecipe()  # the music of a run whose source is "generated"

@@ -16,6 +16,7 @@ from msgspec import Meta
 from sentio_mobile._internal.records import Count, Name, Record, Seed, Sha256, Size, Text, from_plain, replace, to_plain
 from sentio_mobile.errors import RecordError
 
+Output = Literal["valence", "arousal"]
 OUTPUTS: tuple[str, str] = ("valence", "arousal")
 """The two outputs of every model, always in this order, each in [-1, 1]."""
 
@@ -41,12 +42,17 @@ FORMS: tuple[Form, ...] = ("spectrogram", "waveform")
 ImageSide = Annotated[int, Meta(ge=1, le=2048)]
 """Height or width of an image, in pixels."""
 
+Scalar = (
+    Annotated[int, Meta(ge=-(2**53), le=2**53)]
+    | Annotated[float, Meta(ge=-1e300, le=1e300)]
+    | Annotated[str, Meta(max_length=4096)]
+)
 Setting = (
     bool
     | Annotated[int, Meta(ge=-(2**53), le=2**53)]
     | Annotated[float, Meta(ge=-1e300, le=1e300)]
     | Annotated[str, Meta(max_length=4096)]
-    | Annotated[tuple[int | float | str, ...], Meta(max_length=64)]
+    | Annotated[tuple[Scalar, ...], Meta(max_length=64)]
 )
 """A value of an architecture's settings, as JSON has it."""
 

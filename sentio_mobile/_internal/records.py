@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+import reprlib
 import tomllib
 import types
 from collections.abc import Mapping
@@ -53,6 +54,8 @@ Text = Annotated[str, Meta(max_length=4096)]
 """A text of at most 4,096 characters."""
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
 """A name: not empty, at most 255 characters."""
+Versions = Annotated[dict[Name, Name], Meta(max_length=256)]
+"""Versions of packages, by their names."""
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 """A SHA-256 hash as 64 hex digits."""
 
@@ -211,10 +214,15 @@ def shown(value: object) -> str:
     if isinstance(value, Record):
         return f"a {type(value).__name__}"
     try:
-        text = repr(value)
+        text = _REPR.repr(value)
     except (RecursionError, ValueError):
         return f"a {type(value).__name__}"
     return text if len(text) <= MAX_SHOWN + 8 else text[:MAX_SHOWN] + "..."
+
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = MAX_SHOWN + 8
+"""Shows the beginning of a value, without reading a list of millions to its end."""
 
 
 def _read_bytes(path: Path, largest: int, error: type[InputError]) -> bytes:
@@ -233,8 +241,8 @@ def _read_bytes(path: Path, largest: int, error: type[InputError]) -> bytes:
 def _first_missing(record: object, values: object, at: str) -> str | None:
     """The first key that a record has and the values it was read from lack, in words; None if there is none."""
     if isinstance(record, Record) and isinstance(values, Mapping):
-        for name in record.__struct_fields__:
-            value = getattr(record, name)
+        for attribute, name in zip(record.__struct_fields__, record.__struct_encode_fields__, strict=True):
+            value = getattr(record, attribute)
             if name not in values:
                 if value is not None:
                     return f"{at} lacks the key {name!r}".lstrip()
@@ -276,7 +284,7 @@ def _explain(message: str, kind: Any, values: object, where: str, at: str = "") 
 
     if unknown := re.match(r"Object contains unknown field `(.*)`", fault, re.DOTALL):
         kind = _member(kind, value)
-        known = list(field_types(kind)) if _is_record(kind) else []
+        known = list(kind.__struct_encode_fields__) if _is_record(kind) else []
         return line(f"has no key {shown(unknown[1])}; known: {', '.join(known)}")
     if missing := re.match(r"Object missing required field `(.*)`", fault):
         return line(f"lacks the key {missing[1]!r}")
@@ -303,7 +311,8 @@ def _walk(kind: Any, value: Any, steps: list[tuple[str, str]], at: str) -> tuple
             value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
             if _is_record(kind):
                 own_tag = kind.__struct_config__.tag_field == name
-                kind = Literal[kind.__struct_config__.tag] if own_tag else field_types(kind).get(name, Any)
+                types_by_key = dict(zip(kind.__struct_encode_fields__, field_types(kind).values(), strict=True))
+                kind = Literal[kind.__struct_config__.tag] if own_tag else types_by_key.get(name, Any)
             elif tags:
                 kind = Literal[tuple(tags)]
             else:

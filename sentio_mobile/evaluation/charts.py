@@ -14,7 +14,7 @@ from sentio_mobile.data.splits import GRID
 from sentio_mobile.evaluation.calibration import Calibration
 from sentio_mobile.evaluation.results import ModelEvaluation
 from sentio_mobile.evaluation.robustness import PerturbationResult
-from sentio_mobile.metrics.bootstrap import Interval
+from sentio_mobile.metrics.bootstrap import DIMENSIONS, Interval
 from sentio_mobile.spec import OUTPUTS
 
 _MARKS = ((LIGHT.first, "o", "-"), (LIGHT.second, "s", (0, (4, 2))))
@@ -23,7 +23,7 @@ _MARKS = ((LIGHT.first, "o", "-"), (LIGHT.second, "s", (0, (4, 2))))
 def forest_chart(models: Sequence[ModelEvaluation]) -> Chart:
     """CCC of every model with its interval: valence, arousal and the mean."""
     names = [one.name for one in models]
-    styles = [*zip(OUTPUTS, _MARKS, strict=True), ("mean", (LIGHT.ink, "D", "-"))]
+    styles = list(zip(DIMENSIONS, [*_MARKS, (LIGHT.ink, "D", "-")], strict=True))
 
     def draw(axes: Axes) -> None:
         for row, one in enumerate(models):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Finite, Name, NonNegative, Record, Size, Text, read_record
+from sentio_mobile._internal.records import Finite, Name, NonNegative, Record, Size, Text, Versions, read_record
 from sentio_mobile.benchmarks.latency import Latency
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import RecordError
@@ -16,7 +16,7 @@ from sentio_mobile.evaluation.robustness import PerturbationResult
 from sentio_mobile.evaluation.slices import Slice
 from sentio_mobile.evaluation.weak_labels import WeakLabelResult
 from sentio_mobile.evaluation.worst_songs import WorstSongs
-from sentio_mobile.metrics.bootstrap import Interval, Metric
+from sentio_mobile.metrics.bootstrap import MetricTable
 from sentio_mobile.metrics.evaluation import Bootstrap, Emotion
 from sentio_mobile.metrics.significance import ModelComparison
 from sentio_mobile.spec import DataOrigin
@@ -63,7 +63,7 @@ class ModelEvaluation(Record, frozen=True, kw_only=True):
     training_seconds: NonNegative | None  # duration of the training in seconds; None where it was not recorded
     is_baseline: bool  # whether it was trained only for comparison
     # Every metric, by valence, arousal and mean.
-    metrics: Annotated[dict[str, dict[Metric, Interval]], Meta(max_length=3)]
+    metrics: MetricTable
     slices: Annotated[tuple[Slice, ...], Meta(max_length=MAX_SONGS)]  # agreement on parts of the songs
     worst_songs: WorstSongs  # the songs with the largest errors
     calibration: Calibration | None  # coverage of intervals from validation songs; None where those songs are evaluated
@@ -90,7 +90,7 @@ class EvaluationRun(Record, frozen=True, kw_only=True):
     songs: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=MAX_SONGS)]  # song ids
     # Labels of valence and arousal for each song.
     truth: Annotated[tuple[tuple[Emotion, Emotion], ...], Meta(min_length=1, max_length=MAX_SONGS)]
-    versions: dict[Name, Name]  # versions of the packages that were used
+    versions: Versions  # versions of the packages that were used
 
     def check(self) -> None:
         """Check that there are a label and a prediction for every song."""

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import Count, Record, Text
 from sentio_mobile.evaluation.evaluated_model import Predictions
-from sentio_mobile.metrics.bootstrap import UNDEFINED, Interval, Resampling, by_dimension, interval_of, measure
+from sentio_mobile.metrics.bootstrap import (
+    UNDEFINED,
+    Interval,
+    Intervals,
+    Resampling,
+    by_dimension,
+    interval_of,
+    measure,
+)
 from sentio_mobile.spec import OUTPUTS
 
 MIN_SONGS = 5
@@ -23,7 +30,7 @@ THIRDS = ("mild", "middling", "extreme")
 
 Criterion = Literal["quadrant", "extremity", "group"]
 
-ByDimension = Annotated[dict[str, Interval], Meta(max_length=3)]
+ByDimension = Intervals
 """A figure with its interval for valence and arousal, and for most figures for their mean."""
 
 

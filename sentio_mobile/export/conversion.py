@@ -60,9 +60,9 @@ class WorkerReport(Record, frozen=True, kw_only=True):
     """What the worker process has done. It is written after each precision, so that a crash costs only the rest."""
 
     # File names of the artifacts.
-    artifacts: Mapping[Precision, Name] = msgspec.field(default_factory=dict)
+    artifacts: dict[Precision, Name] = msgspec.field(default_factory=dict)
     # Why precisions failed, one line each.
-    failures: Mapping[Precision, Text] = msgspec.field(default_factory=dict)
+    failures: dict[Precision, Text] = msgspec.field(default_factory=dict)
     # Why the whole conversion failed, in one line; empty if it did not.
     error: Text = ""
     # Whether that is the checkpoint's fault.

@@ -16,6 +16,9 @@ Quadrant = Literal["pleasant, energetic", "pleasant, calm", "unpleasant, energet
 """Russell's quadrants (1980), in words."""
 
 
+ScaleEnd = Annotated[int, Meta(ge=-1, le=1)]
+
+
 class Prediction(Record, frozen=True, kw_only=True):
     """One row of the files that `sentio-mobile predict` writes, and one object of its JSON."""
 
@@ -44,7 +47,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     # Russell's quadrant, in words.
     quadrant: Quadrant
     # The smallest and the largest value of valence and arousal.
-    scale: tuple[int, int]
+    scale: tuple[ScaleEnd, ScaleEnd]
 
 
 @dataclass(frozen=True, kw_only=True)

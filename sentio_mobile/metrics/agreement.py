@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sentio_mobile.metrics.bootstrap import (
     UNDEFINED,
     Interval,
+    Intervals,
     Resampling,
     by_dimension,
     concordance,
@@ -90,7 +91,7 @@ def retention_of_pairs(
 
 def paired_difference(
     truth: NDArray[np.floating], first: NDArray[np.floating], second: NDArray[np.floating], seed: int
-) -> dict[str, Interval]:
+) -> Intervals:
     """The second's CCC minus the first's on the same songs, with paired bootstrap intervals.
 
     Args:
@@ -107,7 +108,7 @@ def paired_difference(
 
 def paired_difference_of_runs(
     truth: NDArray[np.floating], first: NDArray[np.floating], second: NDArray[np.floating], seed: int
-) -> dict[str, Interval]:
+) -> Intervals:
     """Difference of CCC in the mean over runs, such as seeds: songs are resampled for all runs alike.
 
     The intervals are over songs, for these runs. They do not include the variation between seeds.
@@ -125,7 +126,7 @@ def paired_difference_of_runs(
     return by_dimension(_ccc_of_runs(truth, second, resampling) - _ccc_of_runs(truth, first, resampling))
 
 
-def mean_of_runs(truth: NDArray[np.floating], predictions: NDArray[np.floating], seed: int) -> dict[str, Interval]:
+def mean_of_runs(truth: NDArray[np.floating], predictions: NDArray[np.floating], seed: int) -> Intervals:
     """CCC in the mean over runs, with bootstrap intervals over songs.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.metrics.bootstrap import Interval, Resampling, interval_of
+from sentio_mobile.metrics.bootstrap import Intervals, Resampling, interval_of
 from sentio_mobile.spec import OUTPUTS
 
 
@@ -30,7 +30,7 @@ def auc(high: NDArray[np.bool_], predicted: NDArray[np.floating], resampling: Re
 
 def auc_of_runs(
     weak_labels: NDArray[np.floating], predictions: NDArray[np.floating], resampling: Resampling
-) -> dict[str, Interval]:
+) -> Intervals:
     """The area for valence and for arousal in the mean over runs, with bootstrap intervals.
 
     Args:
@@ -38,7 +38,7 @@ def auc_of_runs(
         predictions: Predictions of each run [runs, songs, 2].
         resampling: Weights of these songs.
     """
-    found = {}
+    found: Intervals = {}
     for i, name in enumerate(OUTPUTS):
         known = weak_labels[:, i] != 0
         high, draws = weak_labels[known, i] > 0, resampling.of(known)

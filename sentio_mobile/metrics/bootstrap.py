@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Finite, Record
+from sentio_mobile._internal.records import Finite, Name, Record
 from sentio_mobile.errors import RecordError
 from sentio_mobile.spec import OUTPUTS
 
@@ -54,7 +55,10 @@ class Interval(Record, frozen=True):
 
 UNDEFINED = Interval(None, None, None)
 
-MetricTable = dict[str, dict[Metric, Interval]]
+Intervals = Annotated[dict[Name, Interval], Meta(max_length=3)]
+"""Intervals of valence, arousal and the mean of the two."""
+
+MetricTable = Annotated[dict[Name, dict[Metric, Interval]], Meta(max_length=3)]
 """Intervals by dimension and metric."""
 
 
@@ -164,7 +168,7 @@ def interval_of(samples: NDArray[np.float64]) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
-def by_dimension(samples: NDArray[np.float64]) -> dict[str, Interval]:
+def by_dimension(samples: NDArray[np.float64]) -> Intervals:
     """Intervals of valence, arousal and the mean of the two, from [1 + resamples, 2]."""
     columns = (*samples.T, samples.mean(axis=1))
     return {name: interval_of(column) for name, column in zip(DIMENSIONS, columns, strict=True)}

@@ -14,6 +14,7 @@ from sentio_mobile.errors import RecordError
 from sentio_mobile.metrics.bootstrap import (
     RESAMPLES,
     Interval,
+    Intervals,
     MetricTable,
     measure,
     resample,
@@ -108,7 +109,7 @@ class SplitEvaluation(Record, frozen=True, kw_only=True):
                 raise RecordError(f"{name} must have a value for each of {len(self.songs)} songs")
 
     @property
-    def ccc(self) -> dict[str, Interval]:
+    def ccc(self) -> Intervals:
         """CCC of valence, arousal and the mean of the two."""
         return {"valence": self.metrics.valence.ccc, "arousal": self.metrics.arousal.ccc, "mean": self.metrics.mean.ccc}
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import Name, Record, Share, Size
-from sentio_mobile.metrics.bootstrap import Interval, Resampling, by_dimension, measure
-from sentio_mobile.spec import OUTPUTS
+from sentio_mobile.metrics.bootstrap import Intervals, Resampling, by_dimension, measure
+from sentio_mobile.spec import OUTPUTS, Output
 
 
 class McNemarTest(Record, frozen=True, kw_only=True):
@@ -28,8 +28,8 @@ class ModelComparison(Record, frozen=True, kw_only=True):
 
     first: Name  # name of the first model
     second: Name  # name of the second model
-    difference: dict[Name, Interval]  # the second's CCC minus the first's by dimension, with paired bootstrap intervals
-    hits: dict[Name, McNemarTest]  # hits of valence and of arousal
+    difference: Intervals  # the second's CCC minus the first's by dimension, with paired bootstrap intervals
+    hits: dict[Output, McNemarTest]  # hits of valence and of arousal
 
     @property
     def verdict(self) -> str:

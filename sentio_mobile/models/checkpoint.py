@@ -7,16 +7,17 @@ import platform
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from msgspec import Meta
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sentio_mobile import __version__
 from sentio_mobile._internal.files import new_folder, sha256
-from sentio_mobile._internal.records import Count, Name, Record, Sha256, from_plain, read_plain, write_record
+from sentio_mobile._internal.records import Count, Name, Record, Sha256, Versions, from_plain, read_plain, write_record
 from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.metrics.evaluation import Evaluation, History
 from sentio_mobile.models.registry import build
@@ -40,7 +41,7 @@ WEIGHTS, SHEET = "model.safetensors", "checkpoint.json"
 SCHEMA = 2
 """Version of the sheet. Version 1 had no number in it."""
 
-Details = dict[str, object]
+Details = Annotated[dict[Name, object], Meta(max_length=1000)]
 """The settings that made a checkpoint, as plain JSON values: shown to people, and interpreted by no other stage."""
 
 
@@ -55,7 +56,7 @@ class CheckpointSheet(Record, frozen=True, kw_only=True):
     history: History  # the training, one row per epoch; empty where there was none
     evaluation: Evaluation  # metrics on validation and test songs
     data: DataOrigin | None  # songs that it was trained on; None where that is not known
-    versions: dict[Name, Name]  # packages that made it
+    versions: Versions  # packages that made it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Name, Record, Text
+from sentio_mobile._internal.records import Name, Record
 from sentio_mobile.errors import RecordError
+from sentio_mobile.spec import Setting
 
 Width = Annotated[int, Meta(ge=1, le=8192)]
 Layers = Annotated[int, Meta(ge=1, le=64)]
@@ -129,7 +130,7 @@ class CustomSettings(Record, frozen=True, kw_only=True, tag_field="architecture"
 
     name: Name  # the entry point's name
     # the student's own settings, which its package checks
-    options: Annotated[dict[Name, bool | int | float | Text], Meta(max_length=60)] = msgspec.field(default_factory=dict)
+    options: Annotated[dict[Name, Setting], Meta(max_length=60)] = msgspec.field(default_factory=dict)
 
     def check(self) -> None:
         """A spec has the options beside the name and the architecture."""

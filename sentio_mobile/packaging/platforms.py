@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentio_mobile._internal.records import Record, json_bytes
+from sentio_mobile._internal.records import Record, Text, json_bytes
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.errors import InputError, RecordError
 from sentio_mobile.spec import Form, Precision
@@ -37,9 +37,9 @@ class App(Record, frozen=True, kw_only=True):
     """The id and the name of an app, as all platforms accept them; the content of the web project's `app.json`."""
 
     # The name under the icon.
-    name: str = "Sentio"
+    name: Text = "Sentio"
     # Reverse-DNS: the application id, the bundle identifier, or the id of the web manifest.
-    id: str = "org.sentiomobile.demo"
+    id: Text = "org.sentiomobile.demo"
 
     def check(self) -> None:
         """Check both against the rules of every platform.

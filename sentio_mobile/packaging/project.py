@@ -6,8 +6,9 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from msgspec import field
+from msgspec import Meta, field
 from safetensors import SafetensorError
 
 from sentio_mobile._internal.files import new_folder, write_text
@@ -56,15 +57,15 @@ class PackagedProject(Record, frozen=True, kw_only=True):
     # The name of the app.
     name: Name
     # The artifacts, in the order in which the app tries them.
-    artifacts: tuple[PackagedArtifact, ...]
+    artifacts: Annotated[tuple[PackagedArtifact, ...], Meta(max_length=1000)]
     # The model's licence; that of the SDK stands in the project's LICENSE.
     licence: Licence
     # Bytes of the parts of the app.
     sizes: Sizes = field(name="bytes")
     # What whoever publishes the app should know, one line each.
-    notes: tuple[Text, ...]
+    notes: Annotated[tuple[Text, ...], Meta(max_length=1000)]
     # The commands to type next.
-    next_steps: tuple[Text, ...] = field(name="next")
+    next_steps: Annotated[tuple[Text, ...], Meta(max_length=1000)] = field(name="next")
 
 
 def package(

@@ -109,7 +109,7 @@ def test_from_plain_deep_nesting_is_refused() -> None:
 def test_from_plain_complete_needs_every_field_but_those_that_may_be_none() -> None:
     whole = to_plain(Sheet(name="x", shapes=(Box(),)))
     assert from_plain(Sheet, {k: v for k, v in whole.items() if k not in ("size", "note")}, "s", complete=True)
-    with pytest.raises(InputError, match="^s lacks the key 'count'"):
+    with pytest.raises(InputError, match=r"^s lacks the key 'count'"):
         from_plain(Sheet, {k: v for k, v in whole.items() if k != "count"}, "s", complete=True)
     with pytest.raises(InputError, match=r"^s: shapes\[0\] lacks the key 'sides'"):
         from_plain(Sheet, {**whole, "shapes": [{"shape": "box"}]}, "s", complete=True)
@@ -121,9 +121,9 @@ def test_record_is_checked_where_it_is_made() -> None:
     assert isinstance(sheet.share, float)
     with pytest.raises(RecordError, match=r"^size\[0\] must be a whole number, not '3'"):
         Sheet(name="x", size=("3", 4))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="^sides must be the shorter first"):
+    with pytest.raises(ValueError, match=r"^sides must be the shorter first"):
         Box(sides=(2, 1))
-    with pytest.raises(RecordError, match="^count must be a whole number from 1"):
+    with pytest.raises(RecordError, match=r"^count must be a whole number from 1"):
         replace(sheet, count=0)
     assert replace(sheet, count=2).count == 2
 
