@@ -16,7 +16,6 @@ from msgspec import Meta
 from sentio_mobile._internal.records import Count, Name, Record, Seed, Sha256, Size, Text, from_plain, replace, to_plain
 from sentio_mobile.errors import RecordError
 
-Output = Literal["valence", "arousal"]
 OUTPUTS: tuple[str, str] = ("valence", "arousal")
 """The two outputs of every model, always in this order, each in [-1, 1]."""
 

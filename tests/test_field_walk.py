@@ -31,7 +31,7 @@ from sentio_mobile.teacher.gan.config import GanRecipe
 
 PACKAGE = Path(sentio_mobile.__file__).parent
 
-OPEN = {("CheckpointSheet", "recipe")}
+OPEN = {("CheckpointSheet", "recipe"), ("Provenance", "recipe"), ("Change", "before"), ("Change", "after")}
 """Fields without limits of their own: settings that no stage reads. The size of the file limits them."""
 
 WRONG: dict[str, Any] = {
@@ -147,7 +147,7 @@ def example(kind: Any, name: str = "") -> Any:
     origin, args = get_origin(bare) or bare, get_args(bare)
     if origin is Literal:
         return args[0]
-    if origin is bool:
+    if origin in (bool, object):
         return True
     if origin is str:
         pattern = next((meta.pattern for meta in limits if meta.pattern), "")
@@ -182,6 +182,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "Accuracy": dict.fromkeys(("ccc", "loss"), dict.fromkeys(("valence", "arousal", "mean"), INTERVAL)),
     "Benchmark": {"measured_at": "2026-01-01T00:00:00+00:00"},
     "EvaluationRun": {"songs": ["1"], "truth": [[0, 0]]},
+    "Manifest": {"files": {"1": {"sha256": "f" * 64, "bytes": 1}}},
     "ModelEvaluation": {"predicted": [[0, 0]]},
     "Targets": read_toml(ROOT / "export" / "targets.toml"),
     "Verification": {"passed": False},

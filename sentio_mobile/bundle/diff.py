@@ -19,6 +19,9 @@ from sentio_mobile.metrics.evaluation import SplitEvaluation
 
 SPLITS: tuple[Split, ...] = ("val", "test")
 
+MAX_CHANGES = 1_000_000
+"""Differences of one kind that a record holds."""
+
 
 class Change(Record, frozen=True, kw_only=True):
     """A field that differs. Null stands for null, and for a field that is missing."""
@@ -65,7 +68,7 @@ class GoldenChange(Record, frozen=True, kw_only=True):
     # Number of vectors; 0 if they cannot be compared.
     vectors: Size = 0
     # Largest absolute difference of each output; null where one is not a number.
-    largest: dict[Name, NonNegative | None] = field(default_factory=dict)
+    largest: Annotated[dict[Name, NonNegative | None], Meta(max_length=16)] = field(default_factory=dict)
     # Why they cannot be compared; empty if they can.
     reason: Text = ""
 
@@ -75,14 +78,14 @@ class BundleDiff(Record, frozen=True, kw_only=True):
 
     # Whether there are none.
     same: bool
-    spec: tuple[Change, ...]
-    artifacts: tuple[FileChange, ...]
+    spec: Annotated[tuple[Change, ...], Meta(max_length=MAX_CHANGES)]
+    artifacts: Annotated[tuple[FileChange, ...], Meta(max_length=MAX_CHANGES)]
     # Files that belong to no artifact.
-    files: tuple[FileChange, ...]
-    metrics: tuple[Agreement, ...]
-    provenance: tuple[Change, ...]
+    files: Annotated[tuple[FileChange, ...], Meta(max_length=MAX_CHANGES)]
+    metrics: Annotated[tuple[Agreement, ...], Meta(max_length=MAX_CHANGES)]
+    provenance: Annotated[tuple[Change, ...], Meta(max_length=MAX_CHANGES)]
     # All other fields of the manifests.
-    other: tuple[Change, ...]
+    other: Annotated[tuple[Change, ...], Meta(max_length=MAX_CHANGES)]
     golden: GoldenChange
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import Name, Record, Share, Size
 from sentio_mobile.metrics.bootstrap import Intervals, Resampling, by_dimension, measure
-from sentio_mobile.spec import OUTPUTS, Output
+from sentio_mobile.spec import OUTPUTS
 
 
 class McNemarTest(Record, frozen=True, kw_only=True):
@@ -29,7 +31,7 @@ class ModelComparison(Record, frozen=True, kw_only=True):
     first: Name  # name of the first model
     second: Name  # name of the second model
     difference: Intervals  # the second's CCC minus the first's by dimension, with paired bootstrap intervals
-    hits: dict[Output, McNemarTest]  # hits of valence and of arousal
+    hits: Annotated[dict[Name, McNemarTest], Meta(max_length=2)]  # hits of valence and of arousal
 
     @property
     def verdict(self) -> str:
