@@ -1,10 +1,11 @@
-"""How fast songs are prepared, and whether it stays so: `python benchmarks/research/store.py OUT.json --clips
-200,2000,20000`.
+"""Measure how fast songs are prepared, and whether the time per clip depends on the number of clips.
 
-For each size, mp3s of 30 s (22,050 Hz mono) are made, prepared in a process that kills itself at the half, taken up by
-a fresh one, and prepared once more with another seed, when everything is stored already. Then 45 s mp3s as DEAM's
-(44.1 kHz, stereo) are prepared in turns with a plain librosa loop. Twenty thousand clips take about 10 GB of disk,
-beside OUT.json or in the folder that --work names, until the end.
+    python benchmarks/research/store.py OUT.json --clips 200,2000,20000
+
+For each size, MP3s of 30 s (22,050 Hz, mono) are generated and prepared in a process that kills itself halfway. A new
+process continues, and a third one prepares them with another seed when everything is stored. Then MP3s of 45 s like
+DEAM's (44.1 kHz, stereo) are prepared, alternating with a plain librosa loop. Twenty thousand clips temporarily take
+about 10 GB of disk, beside OUT.json or in the folder of --work.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--clips", type=lambda text: [int(n) for n in text.split(",")], default=[200, 2000])
-    parser.add_argument("--turns", type=int, default=12, help="Turns that we and librosa take.")
-    parser.add_argument("--work", type=Path, help="Folder for what is made meanwhile.")
+    parser.add_argument("--turns", type=int, default=12, help="Measurements of the toolkit and of librosa.")
+    parser.add_argument("--work", type=Path, help="Folder for temporary files.")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
@@ -60,27 +61,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         machine = to_plain(describe_machine())
         songs = [encode(render(song, RATE), RATE) for song in draw_songs(SONGS, seed=1)]
         sizes = [measure_size(count, songs, work) for count in options.clips]
-        like_deam = work / "like_deam"
-        make_like_deam(like_deam)
+        deam_like = work / "deam_like"
+        make_deam_like(deam_like)
         record = {
             "command": f"python benchmarks/research/store.py OUT.json --clips {','.join(map(str, options.clips))}",
             "machine": machine,
             "sizes": sizes,
-            "parts_ms": parts(like_deam),
-            "librosa": compare(like_deam, work, options.turns),
+            "parts_ms": parts(deam_like),
+            "librosa": compare(deam_like, work, options.turns),
         }
     write_json(options.out, record)
 
 
 def encode(pcm: np.ndarray, rate: int) -> bytes:
-    """PCM as an mp3."""
+    """Encode PCM as an MP3."""
     stream = io.BytesIO()
     soundfile.write(stream, pcm, rate, format="MP3")
     return stream.getvalue()
 
 
 def make_library(folder: Path, count: int, songs: list[bytes]) -> Path:
-    """A manifest of `count` songs. Those that sound alike differ in their tags, and so in their content."""
+    """Write a manifest of `count` songs. Songs with the same sound differ in their tags, so in their bytes."""
     folder.mkdir()
     lines = ["path,valence_mean,arousal_mean"]
     for i in range(count):
@@ -92,16 +93,16 @@ def make_library(folder: Path, count: int, songs: list[bytes]) -> Path:
 
 
 def measure_size(count: int, songs: list[bytes], work: Path) -> dict[str, Any]:
-    """Prepare a library of `count` songs: to the half, from there on, and again with nothing left to do."""
+    """Prepare a library of `count` songs: the first half, the second half, and again with everything stored."""
     print(f"{count} clips", file=sys.stderr)
     start = time.monotonic()
     manifest = make_library(work / f"music{count}", count, songs)
-    made = time.monotonic() - start
+    generating = time.monotonic() - start
     out = work / f"prepared{count}"
     half = count // 2
     first, second, again = (run_one(kill_at, seed, manifest, out) for kill_at, seed in ((half, 0), (0, 0), (0, 1)))
     data = open_data(out)
-    assert len(data.mels) == count, "the clips are not distinct, or a run lost some"
+    assert len(data.mels) == count, "clips are not distinct, or a run lost some"
     store = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     music = sum(path.stat().st_size for path in manifest.parent.iterdir())
     shutil.rmtree(manifest.parent)
@@ -110,22 +111,22 @@ def measure_size(count: int, songs: list[bytes], work: Path) -> dict[str, Any]:
     return {
         "clips": count,
         "clips_per_s": round(count / decoding, 1),
-        "first_half_ms_a_clip": round(1e3 * first["seconds"] / half, 2),
-        "second_half_ms_a_clip": round(1e3 * (second["seconds"] - again["seconds"]) / (count - half), 2),
+        "first_half_ms_per_clip": round(1e3 * first["seconds"] / half, 2),
+        "second_half_ms_per_clip": round(1e3 * (second["seconds"] - again["seconds"]) / (count - half), 2),
         "resumed_at": second["stored"],
         "all_stored_s": round(again["seconds"], 2),
-        "all_stored_ms_a_clip": round(1e3 * again["seconds"] / count, 3),
+        "all_stored_ms_per_clip": round(1e3 * again["seconds"] / count, 3),
         "open_s": again["open_s"],
         "peak_rss_mb": max(run["peak_rss_mb"] for run in (first, second, again)),
         "peak_rss_all_stored_mb": again["peak_rss_mb"],
         "store_mb": round(store / 1e6, 1),
         "audio_mb": round(music / 1e6, 1),
-        "making_the_audio_s": round(made, 1),
+        "generating_the_audio_s": round(generating, 1),
     }
 
 
 def run_one(kill_at: int, seed: int, manifest: Path, out: Path) -> dict[str, Any]:
-    """`measure_one` in a fresh process."""
+    """Run `measure_one` in a new process."""
     command = [sys.executable, __file__, "-", "--one", str(kill_at), str(seed), str(manifest), str(out)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != (-signal.SIGKILL if kill_at else 0):
@@ -133,8 +134,8 @@ def run_one(kill_at: int, seed: int, manifest: Path, out: Path) -> dict[str, Any
     return json.loads(done.stdout)
 
 
-class Dies:
-    """Tells the time and kills the process, as the kernel would, when so many songs are done; 0 is never."""
+class KillsItself:
+    """Kills the process with SIGKILL after a number of songs, after printing the facts; 0 for never."""
 
     def __init__(self, at: int, facts: dict[str, Any]) -> None:
         self.at, self.facts, self.done = at, facts, 0
@@ -143,10 +144,10 @@ class Dies:
         """Nothing to do."""
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        """Count, and die when it is time."""
+        """Count songs, and kill the process at the given number."""
         self.done += n
         if self.done == self.at:
-            tell(self.facts)
+            print_facts(self.facts)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def finish(self) -> None:
@@ -154,29 +155,29 @@ class Dies:
 
 
 def measure_one(kill_at: int, seed: int, manifest: Path, out: Path) -> None:
-    """Prepare, and print seconds, memory, and how many records were stored before."""
+    """Prepare, and print seconds, peak memory, and the number of records that were stored before."""
     journals = list(out.glob("store/*/journal.jsonl"))
     stored = len(journals[0].read_bytes().splitlines()) if journals else 0
     facts: dict[str, Any] = {"stored": stored, "begun": time.monotonic()}
     recipe = DataRecipe(seed=seed)
-    prepare(manifest, out, recipe=recipe, audio=AudioSpec(), progress=Dies(kill_at, facts), overwrite=True)
+    prepare(manifest, out, recipe=recipe, audio=AudioSpec(), progress=KillsItself(kill_at, facts), overwrite=True)
     facts["seconds"] = time.monotonic() - facts["begun"]
     start = time.monotonic()
     open_data(out)
     facts["open_s"] = round(time.monotonic() - start, 3)
-    tell(facts)
+    print_facts(facts)
 
 
-def tell(facts: dict[str, Any]) -> None:
-    """Print what was measured, with the most memory that this process ever had in use."""
+def print_facts(facts: dict[str, Any]) -> None:
+    """Print the measurements, with the peak memory of this process."""
     status = Path("/proc/self/status").read_text()
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
-    told = {"seconds": time.monotonic() - facts["begun"], **facts, "peak_rss_mb": round(int(peak) * 1024 / 1e6, 1)}
-    print(json.dumps(told), flush=True)
+    values = {"seconds": time.monotonic() - facts["begun"], **facts, "peak_rss_mb": round(int(peak) * 1024 / 1e6, 1)}
+    print(json.dumps(values), flush=True)
 
 
-def make_like_deam(folder: Path) -> None:
-    """Mp3s of 45 s at 44.1 kHz in stereo, as DEAM's are."""
+def make_deam_like(folder: Path) -> None:
+    """Generate MP3s of 45 s at 44.1 kHz in stereo, like DEAM's."""
     folder.mkdir()
     for i, song in enumerate(draw_songs(BLOCK, seed=2)):
         pcm = render(song, 2 * RATE)
@@ -185,7 +186,7 @@ def make_like_deam(folder: Path) -> None:
 
 
 def parts(folder: Path) -> dict[str, float]:
-    """Milliseconds a clip of each part of the work, one after another: medians."""
+    """Median milliseconds per clip of each step of the work."""
     audio = AudioSpec()
     times: dict[str, list[float]] = {}
     for path in sorted(folder.iterdir()):
@@ -203,26 +204,26 @@ def parts(folder: Path) -> dict[str, float]:
 
 
 def compare(folder: Path, work: Path, turns: int) -> dict[str, Any]:
-    """We and a librosa loop take turns on the same files; the ratio of clips a second, with its interval."""
+    """Time the toolkit and a librosa loop in turns on the same files; the ratio of clips per second, with interval."""
     times = np.array(list(take_turns(folder, work, turns)))
     logs = np.log(times[:, 1, 0] / times[:, 0, 0])
     random = np.random.default_rng(0)
     means = random.choice(logs, (10_000, len(logs))).mean(axis=1)
     low, high = np.exp(np.quantile(means, (0.025, 0.975)))
-    (ours, ours_cpu), (librosa, librosa_cpu) = np.median(times, axis=0) / BLOCK
+    (toolkit, toolkit_cpu), (librosa, librosa_cpu) = np.median(times, axis=0) / BLOCK
     return {
-        "clips_a_turn": BLOCK,
+        "clips_per_turn": BLOCK,
         "turns": turns,
-        "ours_clips_per_s": round(1 / ours, 1),
+        "toolkit_clips_per_s": round(1 / toolkit, 1),
         "librosa_clips_per_s": round(1 / librosa, 1),
         "ratio": {"value": float(np.exp(logs.mean())), "low": float(low), "high": float(high)},
-        "ours_cpu_ms_a_clip": round(1e3 * ours_cpu, 1),
-        "librosa_cpu_ms_a_clip": round(1e3 * librosa_cpu, 1),
+        "toolkit_cpu_ms_per_clip": round(1e3 * toolkit_cpu, 1),
+        "librosa_cpu_ms_per_clip": round(1e3 * librosa_cpu, 1),
     }
 
 
 def take_turns(folder: Path, work: Path, turns: int) -> Iterator[list[tuple[float, float]]]:
-    """Seconds, and seconds of all cores together, that we and librosa need for the block; who goes first changes."""
+    """Wall and CPU seconds of the toolkit and of librosa for the same files; which one goes first alternates."""
     files, audio = sorted(folder.iterdir()), AudioSpec()
     for turn in range(-1, turns):
         took = [(0.0, 0.0), (0.0, 0.0)]
@@ -235,13 +236,13 @@ def take_turns(folder: Path, work: Path, turns: int) -> Iterator[list[tuple[floa
                 librosa_loop(files, audio)
             took[who] = (time.perf_counter() - start, time.process_time() - cpu)
         shutil.rmtree(out)
-        # The first turn warms up whatever is loaded and compiled once.
+        # The first turn is a warm-up.
         if turn >= 0:
             yield took
 
 
 def librosa_loop(files: list[Path], audio: AudioSpec) -> None:
-    """What one writes without a toolkit."""
+    """The same work as a plain librosa loop."""
     import librosa
 
     for path in files:

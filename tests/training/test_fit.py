@@ -1,4 +1,4 @@
-"""Training a small teacher and distilling a small student, for real."""
+"""Training a small teacher and distilling a small student."""
 
 import logging
 import shutil
@@ -27,7 +27,7 @@ from sentio_mobile.training.trainer import Hardware
 
 
 class Stop(NoProgress):
-    """Breaks off after some steps, as a user would."""
+    """Interrupts the run after some steps, as a user would."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -39,7 +39,7 @@ class Stop(NoProgress):
 
 
 class Count(NoProgress):
-    """Counts the steps that are announced and done."""
+    """Counts the steps that are announced and those that are done."""
 
     total = done = 0
 
@@ -57,7 +57,7 @@ def teacher(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path_factory: p
     return out
 
 
-def test_a_teacher_is_saved_with_its_history_and_its_test_songs(teacher: Path, data: PreparedData) -> None:
+def test_train_teacher_saved_checkpoint(teacher: Path, data: PreparedData) -> None:
     checkpoint = Checkpoint.load(teacher)
     assert [row["epoch"] for row in checkpoint.history] == [0, 1, 2]
     assert all(
@@ -67,23 +67,21 @@ def test_a_teacher_is_saved_with_its_history_and_its_test_songs(teacher: Path, d
     assert test is not None
     assert test.songs == data.splits["test"].song_ids
     assert checkpoint.data == data.origin
-    answers = predict(checkpoint.model, checkpoint.spec, data, "test")
+    predictions = predict(checkpoint.model, checkpoint.spec, data, "test")
     torch.testing.assert_close(
-        torch.from_numpy(test.predictions.astype(np.float32)), torch.from_numpy(answers), atol=1e-4, rtol=0
+        torch.from_numpy(test.predictions.astype(np.float32)), torch.from_numpy(predictions), atol=1e-4, rtol=0
     )
     assert not teacher.with_name("ckpt.training").exists()
 
 
-def test_the_saved_weights_are_those_of_the_best_epoch(teacher: Path) -> None:
+def test_fit_keeps_best_epoch(teacher: Path) -> None:
     checkpoint = Checkpoint.load(teacher)
     best = max(row["val_ccc"] for row in checkpoint.history)
     assert checkpoint.evaluation.val is not None
     assert checkpoint.evaluation.val.ccc["mean"].value == pytest.approx(best, abs=1e-4)
 
 
-def test_a_run_that_was_stopped_goes_on_from_its_last_epoch(
-    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
-) -> None:
+def test_fit_resumes_interrupted_run(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
     steps = len(data.splits["train"]) // tiny_teacher.training.batch_size
     with pytest.raises(InterruptedError):
         train_teacher(data, tiny_teacher, out=tmp_path / "ckpt", progress=Stop(after=2 * steps + 1))
@@ -94,9 +92,7 @@ def test_a_run_that_was_stopped_goes_on_from_its_last_epoch(
     assert [row["epoch"] for row in checkpoint.history] == [0, 1, 2]
 
 
-def test_a_stopped_run_with_other_settings_starts_anew(
-    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
-) -> None:
+def test_fit_other_settings_start_over(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
     steps = len(data.splits["train"]) // tiny_teacher.training.batch_size
     with pytest.raises(InterruptedError):
         train_teacher(data, tiny_teacher, out=tmp_path / "ckpt", progress=Stop(after=2 * steps + 1))
@@ -106,14 +102,12 @@ def test_a_stopped_run_with_other_settings_starts_anew(
     assert count.done == 3 * steps
 
 
-def test_a_student_learns_from_its_teacher(
-    data: PreparedData, teacher: Path, tiny_student: DistillRecipe, tmp_path: Path
-) -> None:
+def test_distill_response_only(data: PreparedData, teacher: Path, tiny_student: DistillRecipe, tmp_path: Path) -> None:
     settings = replace(tiny_student.training, epochs=8)
-    answers_alone = replace(
+    response_only = replace(
         tiny_student, training=settings, features=FeatureSettings(weight=0), attention=AttentionSettings(weight=0)
     )
-    student = distill(Checkpoint.load(teacher), data, recipe=answers_alone, out=tmp_path / "student")
+    student = distill(Checkpoint.load(teacher), data, recipe=response_only, out=tmp_path / "student")
     soft = [row["train_soft"] for row in student.history]
     hard = [row["train_hard"] for row in student.history]
     assert min(soft[4:]) < 0.7 * soft[0]
@@ -125,7 +119,7 @@ def test_a_student_learns_from_its_teacher(
     assert student.evaluation.retention is not None
 
 
-def test_a_teacher_of_another_front_end_is_refused(
+def test_distill_other_front_end(
     data: PreparedData, teacher: Path, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:
     loaded = Checkpoint.load(teacher)
@@ -135,15 +129,13 @@ def test_a_teacher_of_another_front_end_is_refused(
         distill(foreign, data, recipe=tiny_student, out=tmp_path / "student")
 
 
-def test_fewer_songs_than_a_batch_are_refused(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
+def test_fit_fewer_songs_than_a_batch(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
     large = replace(tiny_teacher, training=replace(tiny_teacher.training, batch_size=500))
     with pytest.raises(TrainingError, match="do not fill a batch of 500"):
         train_teacher(data, large, out=tmp_path / "ckpt")
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(
-    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
-) -> None:
+def test_fit_loss_not_finite(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
     spoilt = tmp_path / "data"
     shutil.copytree(data.folder, spoilt)
     mels = np.memmap(next(spoilt.rglob("mels.f16")), np.float16, "r+", shape=data.mels.shape)
@@ -156,9 +148,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(
     assert not (tmp_path / "ckpt").exists()
 
 
-def test_training_starts_from_another_teacher(
-    data: PreparedData, teacher: Path, tiny_teacher: TeacherRecipe, tmp_path: Path
-) -> None:
+def test_train_teacher_start(data: PreparedData, teacher: Path, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
     once = replace(tiny_teacher, training=replace(tiny_teacher.training, epochs=1))
     still = replace(once, training=replace(once.training, learning_rate=1e-12))
     start = Checkpoint.load(teacher)
@@ -173,7 +163,7 @@ def test_training_starts_from_another_teacher(
     assert not (tmp_path / "wider").exists()
 
 
-def test_only_what_the_schedule_says_is_trained(
+def test_unfreeze_trains_only_scheduled_blocks(
     data: PreparedData, tiny_teacher: TeacherRecipe, teacher: Path, tmp_path: Path
 ) -> None:
     def trained(blocks: int) -> set[str]:
@@ -192,7 +182,7 @@ def test_only_what_the_schedule_says_is_trained(
     assert not any("encoder_layer_0" in name or "conv_proj" in name or "pos_embedding" in name for name in more)
 
 
-def test_a_schedule_opens_more_blocks_when_its_epoch_comes(data: PreparedData, tiny_teacher: TeacherRecipe) -> None:
+def test_unfreeze_more_blocks_by_epoch(data: PreparedData, tiny_teacher: TeacherRecipe) -> None:
     schedule = (Unfreeze(1, 0), Unfreeze(3, 2))
     model = build(spec_of(tiny_teacher.model, data.audio))
     callback = GradualUnfreezing(model, schedule)
@@ -203,9 +193,7 @@ def test_a_schedule_opens_more_blocks_when_its_epoch_comes(data: PreparedData, t
     assert seen == [0, 0, 2, 2]
 
 
-def test_a_schedule_that_does_not_fit_is_refused(
-    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
-) -> None:
+def test_unfreeze_unsuitable_schedule(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
     def scheduled(*schedule: Unfreeze) -> TeacherRecipe:
         return replace(tiny_teacher, training=replace(tiny_teacher.training, unfreeze=schedule))
 
@@ -229,9 +217,7 @@ class Spoil(NoProgress):
             self.mels[:] = np.nan
 
 
-def test_the_best_epoch_before_a_loss_that_is_no_number_is_kept(
-    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
-) -> None:
+def test_fit_loss_not_finite_after_best_epoch(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(data.folder, folder)
     mels = np.memmap(next(folder.rglob("mels.f16")), np.float16, "r+", shape=data.mels.shape)
@@ -244,14 +230,12 @@ def test_the_best_epoch_before_a_loss_that_is_no_number_is_kept(
     assert all(torch.isfinite(weight).all() for weight in kept.model.state_dict().values())
 
 
-def test_a_strategy_that_lightning_does_not_know_is_one_line(
-    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path
-) -> None:
+def test_fit_unknown_strategy(data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"cannot train on this hardware: .*telepathy"):
         train_teacher(data, tiny_teacher, out=tmp_path / "ckpt", hardware=Hardware(strategy="telepathy"))
 
 
-def test_training_starts_from_a_foreign_backbone(
+def test_train_teacher_imported_backbone(
     data: PreparedData, teacher: Path, tiny_teacher: TeacherRecipe, tmp_path: Path
 ) -> None:
     start = Checkpoint.load(teacher)
