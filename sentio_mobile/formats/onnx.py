@@ -182,6 +182,6 @@ def _join(front_end: Any, network: Any) -> Any:
 
 
 _JOINT = "picture"
-"""Name of the value between front end and network."""
+"""Name of the value between front end and network. It is part of the file, whose bytes should not change."""
 
 FORMAT = Onnx()
