@@ -148,7 +148,7 @@ def test_songs_are_drawn_on_the_plane_and_svg_is_xml(bundle: Path, library: Path
 
 def test_wrong_options_are_one_line_before_any_work(bundle: Path, medley: Path, tmp_path: Path) -> None:
     for every in ("0", "-1", "nan", "inf", "0.01"):
-        refused(predict(bundle, medley, "--every", every), "every", "give 0.024 s or more")
+        refused(predict(bundle, medley, "--every", every), "give 0.024 s or more")
     assert predict(bundle, medley, "--every", "often").exit_code == 2
     refused(predict(bundle, medley, "--out", "predictions.xls"), "predictions.xls", ".csv, .json")
     refused(predict(bundle, medley, "--plot", "song.bmp"), "song.bmp", ".png, .svg")
