@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -126,14 +126,15 @@ class AudioSpec(Record, frozen=True, kw_only=True):
     @property
     def log_mel(self) -> dict[str, Setting]:
         """The fields that a log-mel in decibels depends on; normalization and resizing come after it."""
-        return {name: value for name, value in self.to_dict().items() if name not in ("normalization", "image_size")}
+        values: dict[str, Setting] = to_plain(self)
+        return {name: value for name, value in values.items() if name not in ("normalization", "image_size")}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The spec as plain JSON values."""
         return dict(to_plain(self))
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> AudioSpec:
+    def from_dict(cls, values: Mapping[str, object]) -> AudioSpec:
         """Read what `to_dict` wrote.
 
         Raises:
@@ -187,12 +188,12 @@ class ModelSpec(Record, frozen=True, kw_only=True):
         """The same model with another form of input."""
         return replace(self, form=form)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The spec as plain JSON values."""
         return dict(to_plain(self))
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ModelSpec:
+    def from_dict(cls, values: Mapping[str, object]) -> ModelSpec:
         """Read what `to_dict` wrote.
 
         Raises:

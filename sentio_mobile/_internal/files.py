@@ -61,7 +61,7 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, error: type[InputError]) -> dict[str, Any]:
+def read_json(path: Path, error: type[InputError]) -> dict[str, object]:
     """Read a JSON object.
 
     Raises:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from sentio_mobile._internal.files import write_text
 
 
 def write_page(
-    path: Path, template: Path, view: Mapping[str, Any], filters: Mapping[str, Callable[..., str]] | None = None
+    path: Path, template: Path, view: Mapping[str, object], filters: Mapping[str, Callable[..., str]] | None = None
 ) -> None:
     """Fill in a template and write it. What it shows is escaped; a name that `view` lacks is an error.
 

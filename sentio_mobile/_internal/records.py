@@ -158,7 +158,7 @@ def read_plain(path: Path, error: type[InputError] = InputError) -> object:
         raise error(f"{path} is nested too deeply; make it again") from None
 
 
-def read_toml(path: Path, error: type[InputError] = InputError) -> dict[str, Any]:
+def read_toml(path: Path, error: type[InputError] = InputError) -> dict[str, object]:
     """Read a TOML file as plain values, in a time that its size limits.
 
     Raises:
@@ -192,14 +192,14 @@ def json_bytes(record: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
-def json_schema(kind: Any) -> dict[str, Any]:
+def json_schema(kind: Any) -> dict[str, object]:
     """The JSON Schema of a record, or of a union of records."""
     # A field of type `object` takes any value.
     return msgspec.json.schema(kind, schema_hook=lambda _: {"description": "any value"})
 
 
 @functools.cache
-def field_types(kind: type[Record]) -> dict[str, Any]:
+def field_types(kind: type[Record]) -> dict[str, object]:
     """The types of a record's fields, by name, with their ranges."""
     hints = get_type_hints(kind, include_extras=True)
     return {name: hints[name] for name in kind.__struct_fields__}
