@@ -42,6 +42,8 @@ RECORDS = {
     "manifest.json": "sentio_mobile.bundle.manifest:Manifest",
     "manifest.sig.json": "sentio_mobile.bundle.sign:Signature",
     "evaluation.json": "sentio_mobile.evaluation.results:EvaluationRun",
+    "bundle/evaluation.json": "sentio_mobile.metrics.evaluation:Evaluation",
+    "gan-samples.json": "sentio_mobile.data.gan_samples:GanSampleSheet",
     "verification.json": "sentio_mobile.bundle.verify:Verification",
     "benchmark.json": "sentio_mobile.benchmarks.results:Benchmark",
     "summary.json": "sentio_mobile.benchmarks.summary:Summary",
@@ -179,7 +181,7 @@ def _schemas() -> dict[str, str]:
         module, name = where.split(":")
         kind = getattr(importlib.import_module(module), name)
         schema = json.dumps(json_schema(kind), indent=2) + "\n"
-        uri = f"schemas/{file.replace('.json', '')}.schema.json"
+        uri = f"schemas/{file.replace('.json', '').replace('/', '-')}.schema.json"
         pages[uri] = schema
         lines.append(f"- `{file}`: [JSON Schema](../{uri})")
         kinds.append((file, kind))
