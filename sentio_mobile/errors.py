@@ -1,23 +1,23 @@
-"""Every error that the toolkit raises on purpose.
+"""Errors that the toolkit raises on purpose.
 
-    SentioError                     one line: what was wrong, where, what to do
-    ├── InputError                  something that came from outside is not what it must be
+    SentioError                     one line: what is wrong, where, what to do
+    ├── InputError                  an input is not valid
     │   ├── RecordError             a field of a record is out of its range
     │   ├── AudioError              a file that holds no usable audio
     │   ├── LabelError              a CSV of labels, or a value in it
     │   ├── DataError               a prepared data folder
     │   ├── RecipeError             a TOML recipe, or a key or value in it
     │   ├── CheckpointError         a checkpoint folder
-    │   └── BundleError             a bundle, its manifest, or a file that its hashes disown
+    │   └── BundleError             a bundle, its manifest, or a file whose hash differs
     ├── OutputError                 a place that cannot be written
     ├── MissingExtraError           an optional package is not installed
     ├── TrainingError               training cannot start or cannot go on
-    │   └── LossError               the loss is no finite number
+    │   └── LossError               the loss is not finite
     ├── ConversionError             a converter failed, hung or died; its log says more
-    ├── PrecisionError              an artifact is not what its precision promises
-    └── CheckFailedError            a check ran to its end and the answer is no
+    ├── PrecisionError              an artifact does not keep what its precision promises
+    └── CheckFailedError            a check was completed and failed
 
-The command line prints the message alone and leaves with `exit_status`.
+The command line prints only the message, and exits with `exit_status`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class SentioError(Exception):
 
 
 class InputError(SentioError):
-    """Something that came from outside is not what it must be."""
+    """An input is not valid."""
 
 
 class RecordError(InputError, ValueError):
@@ -38,31 +38,31 @@ class RecordError(InputError, ValueError):
 
 
 class AudioError(InputError):
-    """A file that holds no usable audio."""
+    """A file has no usable audio."""
 
 
 class LabelError(InputError):
-    """A CSV of labels, or a value in it, is not what it must be."""
+    """A CSV of labels, or a value in it, is not valid."""
 
 
 class DataError(InputError):
-    """A prepared data folder is missing, damaged, or does not fit what is asked of it."""
+    """A prepared data folder is missing, damaged, or does not fit the request."""
 
 
 class RecipeError(InputError):
-    """A TOML recipe, or a key or value in it, is not what it must be."""
+    """A TOML recipe, or a key or value in it, is not valid."""
 
 
 class CheckpointError(InputError):
-    """A checkpoint folder is missing, truncated, or of another architecture."""
+    """A checkpoint folder is missing, is truncated, or has another architecture."""
 
 
 class BundleError(InputError):
-    """A bundle is missing something, or a file in it is not the one that was hashed."""
+    """A bundle lacks something, or the hash of a file in it differs from the manifest."""
 
 
 class OutputError(SentioError):
-    """A place that cannot be written."""
+    """A file or folder cannot be written."""
 
 
 class MissingExtraError(SentioError):
@@ -85,18 +85,18 @@ class LossError(TrainingError):
 
 
 class ConversionError(SentioError):
-    """A converter failed, hung or died; its log says more."""
+    """A converter failed, hung or was killed. Its log says more."""
 
     exit_status = 1
 
 
 class PrecisionError(SentioError):
-    """An artifact is not what its precision promises: weights that stayed wide, answers that collapsed or got worse."""
+    """An artifact breaks the promise of its precision: weights stayed fp32, or predictions collapsed or got worse."""
 
     exit_status = 3
 
 
 class CheckFailedError(SentioError):
-    """A check ran to its end and the answer is no."""
+    """A check was completed and failed."""
 
     exit_status = 1

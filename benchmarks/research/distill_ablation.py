@@ -22,9 +22,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.charts import LIGHT
+from sentio_mobile._internal.charts import LIGHT, write_chart
 from sentio_mobile._internal.files import write_json
-from sentio_mobile._internal.picture import write_picture
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.charts import draw_terms
@@ -95,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     draw(options.out / "ablation.png", record)
     if "all" in runs:
         curves = mean_terms([student.history for student in runs["all"]])
-        write_picture(options.out / "terms.png", (8, 4), lambda axes: draw_terms(axes, curves))
+        write_chart(options.out / "terms.png", (8, 4), lambda axes: draw_terms(axes, curves))
     for arm, result in record["arms"].items():
         values = {name: "{value:.3f} [{low:.3f}, {high:.3f}]".format(**value) for name, value in result["ccc"].items()}
         print(arm, values, result["retention"], result["by_seed"])
@@ -193,7 +192,7 @@ def draw(path: Path, record: dict[str, Any]) -> None:
         axes.set_xlabel(f"mean CCC on {record['songs']['test']} test songs, 95% interval; ticks are seeds")
         axes.legend(loc="best", frameon=False)
 
-    write_picture(path, (8, 4), draw_axes)
+    write_chart(path, (8, 4), draw_axes)
 
 
 def mean_terms(histories: Sequence[History]) -> LearningCurves:

@@ -1,23 +1,27 @@
-"""Pictures as SVG that needs no network, each in a light and a dark version, in the project's colours."""
+"""Charts in the project's style: as SVG inside pages, with a light and a dark version, and as image files."""
 
 from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sentio_mobile._internal.files import write_bytes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
-    """Colours of one version, all different, so that each can be put for its counterpart.
+    """Colours of one version. They are all different, so that each can be replaced by its counterpart.
 
-    The hues of `first` and `second` stay apart for colour-blind eyes and against their background.
+    Colour-blind readers can tell `first` from `second`, and both from the background.
     """
 
     paper: str
@@ -50,7 +54,7 @@ STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """One picture: data URIs of both versions, the words for whoever does not see it, and its size in CSS pixels."""
+    """A chart: data URIs of both versions, a description for screen readers, and the size in CSS pixels."""
 
     light: str
     dark: str
@@ -60,12 +64,12 @@ class Chart:
 
 
 def make_chart(draw: Callable[[Axes], None], inches: tuple[float, float], alt: str) -> Chart:
-    """Draw once, in the light colours; the dark version is the same with each of them replaced.
+    """Draw a chart in the light colours. The dark version is the same SVG with each colour replaced.
 
     Args:
-        draw: draws on empty axes with the colours of `LIGHT`.
-        inches: width and height.
-        alt: what the picture says, in words.
+        draw: Draws on empty axes with the colours of `LIGHT`.
+        inches: Width and height.
+        alt: Description of what the chart shows.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=inches, layout="constrained")
@@ -81,7 +85,7 @@ def make_chart(draw: Callable[[Axes], None], inches: tuple[float, float], alt: s
 
 
 def draw_cells(axes: Axes, cells: int, x: str, y: str) -> None:
-    """The lines and the scale of the valence-arousal plane, cut into `cells` by `cells`; a cell is 1 wide and high."""
+    """Draw the grid and scale of the valence-arousal plane, `cells` by `cells`. A cell is 1 wide and 1 high."""
     for edge in range(cells + 1):
         axes.plot([0, cells], [edge, edge], color=LIGHT.line, linewidth=0.6)
         axes.plot([edge, edge], [0, cells], color=LIGHT.line, linewidth=0.6)
@@ -91,6 +95,28 @@ def draw_cells(axes: Axes, cells: int, x: str, y: str) -> None:
     axes.set_yticks(range(cells + 1), edges)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, pad=5)
+
+
+def write_chart(path: Path, inches: tuple[float, float], draw: Callable[[Axes], None]) -> None:
+    """Draw a chart on a white background and write it as a file.
+
+    Args:
+        path: A .png or .svg file.
+        inches: Width and height.
+        draw: Draws on empty axes with the colours of `LIGHT`.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    file = io.BytesIO()
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        # The font lacks some letters that song names have. It draws a box for them, which needs no warning.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure = Figure(figsize=inches, dpi=160, layout="constrained", facecolor="white")
+        draw(figure.add_subplot())
+        kind = path.suffix.lower().removeprefix(".")
+        figure.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    write_bytes(path, file.getvalue())
 
 
 def _uri(svg: str) -> str:

@@ -1,4 +1,4 @@
-"""Writing so that a killed run leaves the old file or the new one, and hashes of what was written."""
+"""Atomic writes: a killed run leaves the old file or the new one. Also hashes, and the user's cache folder."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from sentio_mobile.errors import InputError, OutputError
 
 
 def user_cache(name: str) -> Path:
-    """`sentio-mobile/<name>` in the user's cache folder, for what takes long to make and can be made again."""
+    """Path of `sentio-mobile/<name>` in the user's cache folder, for what is slow to make and can be made again."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (cache if cache.is_absolute() else Path.home() / ".cache") / "sentio-mobile" / name
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file."""
+    """SHA-256 of a file, as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8 beside its place and move it in.
+    """Write a text file in UTF-8, atomically.
 
     Raises:
-        OutputError: it cannot be written there.
+        OutputError: The file cannot be written.
     """
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it in.
+    """Write a file atomically: under a temporary name in the same folder, which is then renamed.
 
     Raises:
-        OutputError: it cannot be written there.
+        OutputError: The file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,10 +53,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON that people can read too. NaN is refused: it is not JSON.
+    """Write indented JSON, atomically. NaN is refused, because it is not JSON.
 
     Raises:
-        OutputError: it cannot be written there.
+        OutputError: The file cannot be written.
     """
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
@@ -65,7 +65,7 @@ def read_json(path: Path, error: type[InputError]) -> dict[str, object]:
     """Read a JSON object.
 
     Raises:
-        InputError: of the class `error`, when the file is missing, is not JSON, or holds no object.
+        InputError: Of the class `error`. The file is missing, is not JSON, or holds no object.
     """
     try:
         value = json.loads(path.read_text())
@@ -79,10 +79,10 @@ def read_json(path: Path, error: type[InputError]) -> dict[str, object]:
 
 
 def require_free(place: Path, overwrite: bool) -> None:
-    """Refuse early, before long work, what `new_folder` would refuse at its end.
+    """Check, before long work, that `new_folder` will be able to write `place`.
 
     Raises:
-        OutputError: `place` holds something already and `overwrite` is false, or its folder cannot be written.
+        OutputError: `place` is not empty and `overwrite` is false, or its parent folder cannot be written.
     """
     if not overwrite and place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise OutputError(f"{place} exists already; choose another place or remove it")
@@ -93,14 +93,14 @@ def require_free(place: Path, overwrite: bool) -> None:
 
 @contextmanager
 def new_folder(place: Path, overwrite: bool = False) -> Iterator[Path]:
-    """A folder to fill, that becomes `place` when the block ends well and vanishes when it does not.
+    """Give a temporary folder to fill. It becomes `place` when the block succeeds, and is removed when it fails.
 
     Args:
-        place: where the folder will stand.
-        overwrite: an existing folder at `place` gives way, at the moment the new one is complete.
+        place: The final path of the folder.
+        overwrite: Whether an existing folder at `place` is replaced, once the new one is complete.
 
     Raises:
-        OutputError: `place` cannot be written, or holds something already and `overwrite` is false.
+        OutputError: `place` cannot be written, or is not empty and `overwrite` is false.
     """
     require_free(place, overwrite)
     try:
@@ -111,7 +111,7 @@ def new_folder(place: Path, overwrite: bool = False) -> Iterator[Path]:
         raise OutputError(f"cannot write {place}: {error.strerror}; choose a folder that you can write to") from error
     try:
         yield part
-        # Some libraries write as privately as temporary files are; what is kept is as readable as anything else.
+        # Some libraries write files that only their owner can read. The result gets the usual permissions.
         for path in part.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
         old = place.with_name(f".{place.name}.old-{os.getpid()}")

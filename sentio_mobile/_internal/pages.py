@@ -1,4 +1,4 @@
-"""Pages as one HTML file with its style and pictures inside, which loads nothing from anywhere."""
+"""HTML pages in one file each: style and charts are inside, and nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sentio_mobile._internal.files import write_text
 def write_page(
     path: Path, template: Path, view: Mapping[str, object], filters: Mapping[str, Callable[..., str]] | None = None
 ) -> None:
-    """Fill in a template and write it. What it shows is escaped; a name that `view` lacks is an error.
+    """Render a template and write the page. Values are escaped. A name that `view` lacks is an error.
 
     Args:
-        path: the file to write.
-        template: a Jinja file; it may include `page.css` and import from `page.j2`.
-        view: what it shows.
-        filters: its own ways of writing values, by name.
+        path: The file to write.
+        template: A Jinja file. It may include `page.css` and import from `page.j2`.
+        view: The values of the template, by name.
+        filters: Functions that format values, by the name that the template uses.
 
     Raises:
         OutputError: `path` cannot be written.

@@ -1,29 +1,39 @@
-"""How long work tells what it is doing, without knowing who listens."""
+"""Progress of long work: a small protocol, so that the work does not depend on how progress is shown."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Something that shows how far a piece of work has come; the command line draws bars with it."""
+    """Shows how far a piece of work has come. The command line draws bars with it."""
 
     def start(self, what: str, total: int) -> None:
-        """Begin a piece of work of `total` steps."""
+        """Start a piece of work.
+
+        Args:
+            what: What is done, in a few words.
+            total: Number of steps.
+        """
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        """`n` more steps are done; `note` is a few words on the state of the work."""
+        """Record that `n` more steps are done.
+
+        Args:
+            n: Number of steps.
+            note: The state of the work, in a few words.
+        """
 
     def finish(self) -> None:
-        """The piece of work is over, whether or not it reached its total."""
+        """End the piece of work, whether or not it reached its total."""
 
 
 class NoProgress:
-    """Shows nothing: what library calls use unless they are given something else."""
+    """Shows nothing. Library calls use it by default."""
 
     def start(self, what: str, total: int) -> None:
-        """Show nothing."""
+        """Do nothing."""
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        """Show nothing."""
+        """Do nothing."""
 
     def finish(self) -> None:
-        """Show nothing."""
+        """Do nothing."""

@@ -1,7 +1,7 @@
-"""Where the files stand that people decide on and read: recipes, targets, budgets.
+"""Location of the files that are not Python: recipes, targets, budgets and the app projects.
 
-In a checkout they stand in the folders teacher/, distill/, export/ and benchmarks/, and the projects of the apps in
-android/, ios/ and web/; a wheel carries copies inside the package.
+In a checkout they are in teacher/, distill/, export/, benchmarks/, android/, ios/ and web/. A wheel has copies of them
+inside the package.
 """
 
 from pathlib import Path

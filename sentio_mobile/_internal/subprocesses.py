@@ -1,4 +1,4 @@
-"""Processes of our own: their environment, their time limit, and how they end with the process that started them."""
+"""Child processes: their environment, their time limit, their log, and their end with the process that started them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sentio_mobile
@@ -14,7 +17,7 @@ from sentio_mobile.errors import OutputError
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with all that `PYTHONPATH` names, and this package itself, as absolute paths."""
+    """Environment for a child process: this one's, with an absolute `PYTHONPATH` that includes this package."""
     root = str(Path(sentio_mobile.__file__).parents[1])
     named = (path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path)
     return {**os.environ, "PYTHONPATH": os.pathsep.join([root, *(str(Path(path).absolute()) for path in named)])}
@@ -79,6 +82,24 @@ def end_with_parent() -> None:
     So no converter outlives a command that was killed and could not clean up.
     """
     threading.Thread(target=_wait_for_parents_end, daemon=True).start()
+
+
+@contextmanager
+def silence_output() -> Iterator[None]:
+    """Discard what libraries write to standard error, also past Python: some have no setting for it.
+
+    Faults are not lost, because the libraries raise exceptions for them too.
+    """
+    sys.stderr.flush()
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
 
 
 def _wait_for_parents_end() -> None:

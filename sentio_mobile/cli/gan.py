@@ -214,9 +214,9 @@ def render(
         pcm = pcm[: round(seconds * audio.sample_rate)]
         mel = mel[:, : 1 + len(pcm) // audio.hop_length]
     if plot is not None:
-        from sentio_mobile._internal.picture import write_picture
+        from sentio_mobile._internal.charts import write_chart
         from sentio_mobile.teacher.gan.spectrogram_chart import draw_spectrogram
 
-        write_picture(plot, (8, 3.2), lambda axes: draw_spectrogram(axes, mel, audio))
+        write_chart(plot, (8, 3.2), lambda axes: draw_spectrogram(axes, mel, audio))
     write_wav(out, pcm, audio.sample_rate)
     console.print(f"{len(pcm) / audio.sample_rate:.1f} s of sound in {out}", soft_wrap=True)

@@ -52,7 +52,7 @@ def distill(
         cache: Folder where the teacher's outputs are kept for other runs. They are deleted by default.
         convert: Whether the teacher may use its own normalization and image size.
         overwrite: Whether an existing `out` is replaced.
-        progress: Told of each step.
+        progress: Receives each step.
 
     Returns:
         The student's checkpoint, with its evaluation, the teacher's, and the retention.

@@ -85,7 +85,7 @@ def finetune(
         out: The checkpoint folder to write.
         extra: More music, for which the student also learns its original predictions.
         overwrite: Whether an existing `out` is replaced.
-        progress: Told of each step.
+        progress: Receives each step.
 
     Returns:
         The finetuned student. In its evaluation, `teacher` is the original student, `fake_quantized` holds the metrics

@@ -141,7 +141,7 @@ def fill_cache(
         clips: The training clips; `clips.sources.views` is the number of views.
         mapping: Defines the outputs, and the student's token grid.
         folder: The cache folder.
-        progress: Told of each batch.
+        progress: Receives each batch.
 
     Raises:
         OutputError: The folder cannot be written, or the disk has too little space.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentio_mobile._internal.quiet import silence_output
+from sentio_mobile._internal.subprocesses import silence_output
 from sentio_mobile.formats.base import Runner, damaged
 from sentio_mobile.formats.coreml_base import CoreMLFormat, describe, sort_maps, trace
 from sentio_mobile.spec import ModelSpec, Precision

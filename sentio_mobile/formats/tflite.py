@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.quiet import silence_output
+from sentio_mobile._internal.subprocesses import silence_output
 from sentio_mobile.formats.base import SPEC_KEY, ConvertedModel, Format, Runner, check_name, damaged, spec_json
 from sentio_mobile.spec import ModelSpec, Precision
 

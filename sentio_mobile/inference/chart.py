@@ -8,8 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from sentio_mobile._internal.charts import LIGHT
-from sentio_mobile._internal.picture import write_picture
+from sentio_mobile._internal.charts import LIGHT, write_chart
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.songs import clock
 from sentio_mobile.inference.write import CHART_SUFFIXES, check_output_file
@@ -60,7 +59,7 @@ def plot_trajectory(path: Path, emotions: Sequence[Emotion]) -> None:
         axes.set_title(_short(emotions[0].song), loc="left", fontsize=10, parse_math=False)
 
     check_output_file(path, CHART_SUFFIXES)
-    write_picture(path, (7.5, 3.2), draw)
+    write_chart(path, (7.5, 3.2), draw)
 
 
 def plot_plane(path: Path, emotions: Sequence[Emotion]) -> None:
@@ -121,7 +120,7 @@ def plot_plane(path: Path, emotions: Sequence[Emotion]) -> None:
         axes.set_ylabel("arousal, -1 (calm) to 1 (energetic)")
 
     check_output_file(path, CHART_SUFFIXES)
-    write_picture(path, (5, 5), draw)
+    write_chart(path, (5, 5), draw)
 
 
 def _interval_note(emotions: Sequence[Emotion]) -> str:

@@ -16,8 +16,7 @@ from matplotlib.axes import Axes
 from msgspec import Meta
 from torch import nn
 
-from sentio_mobile._internal.charts import LIGHT
-from sentio_mobile._internal.picture import write_picture
+from sentio_mobile._internal.charts import LIGHT, write_chart
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import Count, Name, NonNegative, Record
 from sentio_mobile.quantization.activation_ranges import LayerRanges, measure_ranges
@@ -78,7 +77,7 @@ def rank_layers(
         model: The network, in evaluation mode and with folded norms. It is not changed.
         spec: The model's spec.
         calibration: Clips on which ranges and predictions are computed.
-        progress: Told of each layer.
+        progress: Receives each layer.
     """
     progress = progress or NoProgress()
     images = torch.from_numpy(np.concatenate(list(calibration.inputs(spec))))
@@ -155,7 +154,7 @@ def draw_sensitivity(path: Path, sensitivity: Sensitivity) -> None:
         )
         axes.legend(loc="lower right", frameon=False)
 
-    write_picture(path, (8, 1 + _ROW_INCHES * len(rows)), draw)
+    write_chart(path, (8, 1 + _ROW_INCHES * len(rows)), draw)
 
 
 def _kind(layer: Layer) -> str:

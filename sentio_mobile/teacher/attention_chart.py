@@ -10,8 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.charts import LIGHT
-from sentio_mobile._internal.picture import write_picture
+from sentio_mobile._internal.charts import LIGHT, write_chart
 from sentio_mobile.audio.logmel import mel_bank
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.attention_rollout import Explanation
@@ -75,7 +74,7 @@ def plot_explanation(path: Path, explanation: Explanation) -> None:
         bar.outline.set_visible(False)
         axes.set_title(_title(explanation), loc="left", fontsize=9, parse_math=False)
 
-    write_picture(path, (8, 3.4), draw)
+    write_chart(path, (8, 3.4), draw)
 
 
 def relative(rollout: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -58,7 +58,7 @@ def fit(
         settings: The training schedule.
         objective: What a training step minimizes.
         work: Folder for the trainer's state.
-        progress: Told of each step.
+        progress: Receives each step.
         what: Description of the run for the progress display.
         hardware: Where training runs. Only the first of several processes returns; the others exit when done.
         sources: What training draws from besides the training songs.

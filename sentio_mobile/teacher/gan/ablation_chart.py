@@ -6,8 +6,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from sentio_mobile._internal.charts import LIGHT
-from sentio_mobile._internal.picture import write_picture
+from sentio_mobile._internal.charts import LIGHT, write_chart
 from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.teacher.gan.ablation import AblationRecord
 
@@ -37,7 +36,7 @@ def draw_ablation(path: Path, record: AblationRecord) -> None:
         axes.set_xlabel(f"CCC on {record.songs['test']} real test songs, 95% interval over songs")
         axes.legend(loc="best", frameon=False)
 
-    write_picture(path, (8, 4), draw)
+    write_chart(path, (8, 4), draw)
 
 
 def _mark(axes: Axes, interval: Interval, *, y: float, colour: str, label: str | None) -> None:
