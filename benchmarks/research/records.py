@@ -15,6 +15,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -107,14 +108,14 @@ def summarize(name: str, rows: list[dict[str, object]]) -> dict[str, object]:
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--runs", type=int, default=RUNS)
-    arguments = parser.parse_args()
-    record = compare(arguments.runs)
-    write_json(arguments.out, record)
+    options = parser.parse_args(arguments)
+    record = compare(options.runs)
+    write_json(options.out, record)
     print(json.dumps(record["libraries"], indent=2))
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conversions import ConvertibleStudent, skip_unless_here
+from conversions import STUDENT, ConvertibleStudent, skip_unless_here
 from torch import nn
 
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.errors import BundleError, ConversionError, MissingExtraError
+from sentio_mobile.export.conversion import ConversionJob, convert
 from sentio_mobile.formats.base import SPEC_KEY, Format, require_packages, write_artifact
 from sentio_mobile.formats.registry import format_names, get_format
+from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.quantization.layer_choice import quantizable_layers
 from sentio_mobile.spec import ModelSpec, Precision
 
@@ -115,18 +117,21 @@ def test_files_are_smaller_by_the_weights_that_have_fewer_bits(
         assert saved > 0.6 * weights * (2 if precision == "fp16" else 3), (precision, saved)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    # TorchScript numbers its classes by process: what is traced here has another number than in a worker.
     ("name", "precision"),
     [("onnx", "int8"), ("tflite", "int8"), ("coreml", "int8"), ("mlmodel", "fp16")],
 )
 def test_another_process_writes_the_same_bytes(
-    name: str, precision: Precision, exported: Bundle, convertible: ConvertibleStudent, tmp_path: Path
+    name: str, precision: Precision, exported: Bundle, calibration: Calibration, tmp_path: Path
 ) -> None:
     skip_unless_here(name)
     assert get_format(name).varies is None
-    written = convertible.write(name, precision, tmp_path).path
+    # A process of its own, as in an export: converters number what they make over the life of a process.
+    job = ConversionJob(format=name, form="spectrogram", precisions=(precision,), stem="student")
+    needed = calibration if precision in get_format(name).calibrated else None
+    result = convert(STUDENT, job, folder=tmp_path, log=tmp_path / "log", timeout_s=300, calibration=needed)
+    written = result.artifacts[0].path
     by_worker = exported.artifact(name, precision=precision).path
     assert _content(written) == _content(by_worker)
 

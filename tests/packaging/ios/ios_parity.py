@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256, write_json
-from sentio_mobile._internal.records import replace, to_plain
+from sentio_mobile._internal.records import json_bytes, replace
 from sentio_mobile.bundle.manifest import SCHEMA
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.predictor import Predictor
@@ -85,7 +85,7 @@ def expected(temporary: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(emotion: Emotion) -> dict[str, Any]:
-    row: dict[str, Any] = to_plain(emotion.to_prediction())
+    row: dict[str, Any] = json.loads(json_bytes(emotion.to_prediction()))
     return row
 
 
