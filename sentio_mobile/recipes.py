@@ -12,7 +12,8 @@ from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Record, from_plain, read_toml, replace, shown
+from sentio_mobile._internal.record_messages import shown
+from sentio_mobile._internal.records import Record, from_plain, read_toml, replace
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.data.config import DataRecipe, GeneratedRecipe
 from sentio_mobile.distill.config import DistillRecipe

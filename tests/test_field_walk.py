@@ -21,7 +21,8 @@ from click.testing import CliRunner
 from msgspec import Meta
 
 import sentio_mobile
-from sentio_mobile._internal.records import Record, field_types, from_plain, read_toml, replace, to_plain
+from sentio_mobile._internal.record_messages import field_types
+from sentio_mobile._internal.records import Record, from_plain, read_toml, replace, to_plain
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.cli import main
 from sentio_mobile.distill.config import QatRecipe

@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Meta
 
 from sentio_mobile._internal.files import sha256
-from sentio_mobile._internal.records import Count, Name, Record, Sha256, Size, Text, from_plain, shown
+from sentio_mobile._internal.record_messages import shown
+from sentio_mobile._internal.records import Count, Name, Record, Sha256, Size, Text, from_plain
 from sentio_mobile.bundle.accuracy import Accuracy
 from sentio_mobile.bundle.parity import Parity, Reason
 from sentio_mobile.errors import BundleError, InputError, RecordError

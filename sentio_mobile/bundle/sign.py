@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Count, Record, Sha256, from_plain, read_plain, shown, write_record
+from sentio_mobile._internal.record_messages import shown
+from sentio_mobile._internal.records import Count, Record, Sha256, from_plain, read_plain, write_record
 from sentio_mobile.bundle.bundle import Bundle, open_with_manifest
 from sentio_mobile.bundle.keys import fingerprint, read_private_key, read_public_key
 from sentio_mobile.bundle.manifest import MANIFEST, read_manifest_bytes

@@ -20,7 +20,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Name, Record, Seed, from_plain, read_plain, replace, shown
+from sentio_mobile._internal.record_messages import shown
+from sentio_mobile._internal.records import Name, Record, Seed, from_plain, read_plain, replace
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.songs import LabelSource, Scale, Song, require_printable
 from sentio_mobile.errors import InputError, LabelError

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from sentio_mobile._internal.records import from_plain, shown, to_plain
+from sentio_mobile._internal.record_messages import shown
+from sentio_mobile._internal.records import from_plain, to_plain
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.config import ASTSettings, CRNNSettings, CustomSettings, MobileViTSettings, ViTSettings
 from sentio_mobile.spec import AudioSpec, ModelSpec

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import (
     Count,
     Finite,
@@ -23,7 +24,6 @@ from sentio_mobile._internal.records import (
     read_record,
     read_toml,
     replace,
-    shown,
     to_plain,
     write_record,
 )

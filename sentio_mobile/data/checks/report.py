@@ -15,7 +15,8 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import Count, Finite, NonNegative, Record, Size, Text, shown
+from sentio_mobile._internal.record_messages import shown
+from sentio_mobile._internal.records import Count, Finite, NonNegative, Record, Size, Text
 from sentio_mobile.data.checks.duplicates import Duplicate, find_duplicates
 from sentio_mobile.data.checks.label_distribution import (
     Coverage,
