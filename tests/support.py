@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from click.testing import Result
 
 from sentio_mobile._internal.records import to_plain
@@ -16,6 +18,19 @@ from sentio_mobile.spec import ModelSpec
 MakeBundle = Callable[..., Path]
 Sentio = Callable[..., Result]
 Refused = Callable[..., str]
+
+
+def gone(pid: int, within_s: float = 20) -> bool:
+    """Whether the process has ended; one that nobody has reaped yet has ended too."""
+    limit = time.monotonic() + within_s
+    while time.monotonic() < limit:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sentio_mobile.errors import InputError, OutputError
+from sentio_mobile.errors import OutputError
 
 
 def user_cache(name: str) -> Path:
@@ -59,23 +59,6 @@ def write_json(path: Path, value: Any) -> None:
         OutputError: The file cannot be written.
     """
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def read_json(path: Path, error: type[InputError]) -> dict[str, object]:
-    """Read a JSON object.
-
-    Raises:
-        InputError: Of the class `error`. The file is missing, is not JSON, or holds no object.
-    """
-    try:
-        value = json.loads(path.read_text())
-    except OSError as fault:
-        raise error(f"cannot read {path}: {fault.strerror}") from fault
-    except (ValueError, RecursionError) as fault:
-        raise error(f"{path} is not JSON ({fault}); make it again") from fault
-    if not isinstance(value, dict):
-        raise error(f"{path} holds no JSON object; make it again")
-    return value
 
 
 def require_free(place: Path, overwrite: bool) -> None:

@@ -6,25 +6,12 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
+from support import gone
 
 from sentio_mobile._internal.subprocesses import exit_cause, run_logged
 
 ROOT = Path(__file__).parents[2]
-
-
-def gone(pid: int, within_s: float = 20) -> bool:
-    """Whether the process has ended; one that nobody has reaped yet has ended too."""
-    limit = time.monotonic() + within_s
-    while time.monotonic() < limit:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def pid_in(log: Path) -> int:

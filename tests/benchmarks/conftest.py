@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,13 @@ import pytest
 import torch
 from quick_export import export_quickly, quick_golden
 
-from sentio_mobile._internal.files import read_json, write_json
+from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.gates import load_budgets
 from sentio_mobile.benchmarks.results import Benchmark
 from sentio_mobile.benchmarks.run import benchmark
 from sentio_mobile.bundle.bundle import EVALUATION, Bundle
 from sentio_mobile.bundle.verify import Verification, verify
-from sentio_mobile.errors import BundleError
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.metrics.agreement import retention
 from sentio_mobile.metrics.evaluation import Evaluation, TeacherEvaluation, evaluate
@@ -125,7 +125,7 @@ def changed_bundle(bundle: Bundle, tmp_path: Path) -> Callable[..., Bundle]:
     """The bundle with another evaluation, or with other manifest keys, in a folder of its own."""
 
     def change(evaluation: dict[str, Any] | None = None, **manifest: object) -> Bundle:
-        whole = read_json(bundle.folder / EVALUATION, BundleError) if evaluation is None else evaluation
+        whole = json.loads((bundle.folder / EVALUATION).read_text()) if evaluation is None else evaluation
         write_json(tmp_path / EVALUATION, whole)
         return replace(bundle, folder=tmp_path, manifest=replace(bundle.manifest, **manifest))
 

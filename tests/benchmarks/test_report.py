@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -5,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from sentio_mobile._internal.files import read_json
 from sentio_mobile._internal.records import replace
 from sentio_mobile.benchmarks.report import write_report
 from sentio_mobile.benchmarks.results import Benchmark
@@ -13,7 +13,6 @@ from sentio_mobile.benchmarks.summary import summarize
 from sentio_mobile.bundle.accuracy import Accuracy
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.verify import Verification
-from sentio_mobile.errors import BundleError
 from sentio_mobile.metrics.bootstrap import DIMENSIONS, Interval
 
 Write = Callable[[Bundle], str]
@@ -175,7 +174,7 @@ def test_report_without_evaluation_says_what_is_not_known(
 def test_report_with_a_missing_part(
     bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write, missing: str, said: str
 ) -> None:
-    whole = read_json(bundle.folder / "evaluation.json", BundleError)
+    whole = json.loads((bundle.folder / "evaluation.json").read_text())
     del whole[missing]
     text = words(write(changed_bundle(whole)))
     assert said in text
@@ -185,7 +184,7 @@ def test_report_with_a_missing_part(
 def test_report_without_songs_has_no_song_charts(
     bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write
 ) -> None:
-    whole = read_json(bundle.folder / "evaluation.json", BundleError)
+    whole = json.loads((bundle.folder / "evaluation.json").read_text())
     whole["test"] |= {"songs": [], "truth": [], "predicted": []}
     page = write(changed_bundle(whole))
     assert "60 songs of the test split" in words(page)
@@ -193,7 +192,7 @@ def test_report_without_songs_has_no_song_charts(
 
 
 def test_report_draws_several_loss_terms(bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write) -> None:
-    whole = read_json(bundle.folder / "evaluation.json", BundleError)
+    whole = json.loads((bundle.folder / "evaluation.json").read_text())
     whole["history"] = [
         {**row, "train_soft": 0.5 / (1 + i), "gradient_soft": 0.1, "train_attention": 0.8, "gradient_attention": 0.2}
         for i, row in enumerate(whole["history"])
@@ -207,7 +206,7 @@ def test_report_draws_several_loss_terms(bundle: Bundle, changed_bundle: Callabl
 
 
 def test_report_of_undefined_figures(bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write) -> None:
-    whole = read_json(bundle.folder / "evaluation.json", BundleError)
+    whole = json.loads((bundle.folder / "evaluation.json").read_text())
     nothing = {"value": None, "low": None, "high": None}
     for name in ("valence", "mean"):
         whole["test"]["metrics"][name]["ccc"] = nothing

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support import gone
 
 from sentio_mobile.errors import CheckpointError, ConversionError, InputError, MissingExtraError, OutputError
 from sentio_mobile.export import conversion
@@ -16,19 +17,6 @@ from sentio_mobile.export.conversion import ConversionJob, convert
 
 ROOT = Path(__file__).parents[2]
 JOB = ConversionJob(format="torchscript", form="waveform")
-
-
-def gone(pid: int, within_s: float = 20) -> bool:
-    """Whether the process has ended; one that nobody has reaped yet has ended too."""
-    limit = time.monotonic() + within_s
-    while time.monotonic() < limit:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_worker_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:

@@ -14,9 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentio_mobile.formats.base import damaged
-from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor, Value, unpack_bits
-from sentio_mobile.formats.coreml_interpreter.protobuf import (
+from sentio_mobile._internal.protobuf import (
     FAULTS,
     Field,
     Message,
@@ -27,6 +25,8 @@ from sentio_mobile.formats.coreml_interpreter.protobuf import (
     raw,
     text,
 )
+from sentio_mobile.formats.base import damaged
+from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor, Value, unpack_bits
 
 READER = "the Core ML reader"
 _ML_PROGRAM = 502

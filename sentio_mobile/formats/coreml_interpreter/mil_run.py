@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from sentio_mobile._internal.protobuf import FAULTS
 from sentio_mobile.errors import BundleError
 from sentio_mobile.formats.base import check_name, damaged
 from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor, Value
 from sentio_mobile.formats.coreml_interpreter.mil_ops import OPERATIONS, run_operation
 from sentio_mobile.formats.coreml_interpreter.mil_read import READER, Operation, read_package
-from sentio_mobile.formats.coreml_interpreter.protobuf import FAULTS
 
 
 class MilRunner:

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentio_mobile.formats.base import damaged
-from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor
-from sentio_mobile.formats.coreml_interpreter.protobuf import (
+from sentio_mobile._internal.protobuf import (
     FAULTS,
     Message,
     fields,
@@ -22,6 +20,8 @@ from sentio_mobile.formats.coreml_interpreter.protobuf import (
     raw,
     text,
 )
+from sentio_mobile.formats.base import damaged
+from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor
 
 READER = "the Core ML neural network reader"
 _DESCRIPTION, _NETWORK = 2, 500

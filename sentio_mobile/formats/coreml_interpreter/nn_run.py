@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from sentio_mobile._internal.protobuf import FAULTS
 from sentio_mobile.errors import BundleError
 from sentio_mobile.formats.base import check_name, damaged
 from sentio_mobile.formats.coreml_interpreter.arithmetic import Tensor
 from sentio_mobile.formats.coreml_interpreter.nn_ops import LAYERS, Step
 from sentio_mobile.formats.coreml_interpreter.nn_read import READER, Layer, read_network
-from sentio_mobile.formats.coreml_interpreter.protobuf import FAULTS
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from sentio_mobile._internal.files import read_json
+from sentio_mobile._internal.records import read_plain
 from sentio_mobile.errors import CheckpointError
 from sentio_mobile.teacher.import_weights.layouts import HUGGING_FACE
 
@@ -96,7 +96,9 @@ def read_config(weights: Path) -> HuggingFaceConfig | None:
     path = weights.with_name("config.json")
     if not path.is_file():
         return None
-    config = read_json(path, CheckpointError)
+    config = read_plain(path, CheckpointError)
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path} holds no JSON object; make it again")
     if config.get("model_type") != "vit":
         return None
     if config.get("hidden_act", "gelu") != "gelu":

@@ -26,15 +26,15 @@ def fields(data: Field) -> Message:
     message: Message = {}
     at = 0
     while at < len(data):
-        key, at = _varint(data, at)
+        key, at = varint(data, at)
         field, wire = key >> 3, key & 7
         value: Field
         if wire == 0:
-            value, at = _varint(data, at)
+            value, at = varint(data, at)
         else:
             if wire not in _FIXED and wire != 2:
                 raise ValueError(f"the specification has a field of the unknown kind {wire}")
-            size, at = _varint(data, at) if wire == 2 else (_FIXED[wire], at)
+            size, at = varint(data, at) if wire == 2 else (_FIXED[wire], at)
             if at + size > len(data):
                 raise ValueError("the specification ends too early")
             value, at = data[at : at + size], at + size
@@ -45,7 +45,12 @@ def fields(data: Field) -> Message:
 _FIXED = {1: 8, 5: 4}
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """Read a number of variable length, and where the next one begins.
+
+    Raises:
+        ValueError: The data end before the number does, or it has more than 64 bits.
+    """
     number = shift = 0
     while True:
         if at >= len(data):
@@ -72,7 +77,7 @@ def _unpacked(value: Field) -> Iterator[int]:
         return
     at = 0
     while at < len(value):
-        number, at = _varint(value, at)
+        number, at = varint(value, at)
         yield number
 
 
