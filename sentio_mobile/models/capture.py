@@ -126,3 +126,40 @@ def check_blocks(count: int, blocks: Collection[int]) -> None:
     for number in blocks:
         if not 0 <= number < count:
             raise InputError(f"there is no block {number}; the model has {count}, from 0 to {count - 1}")
+
+
+@runtime_checkable
+class HasFeatureMap(Protocol):
+    """A convolutional network whose last feature map can be captured: what it has in place of tokens.
+
+    The map's columns are equal parts of the image's width, which is the clip's time; its rows those of the mel bands.
+    """
+
+    @property
+    def map_width(self) -> int:
+        """Channels of the map."""
+        ...
+
+    @property
+    def pooled_width(self) -> int:
+        """Numbers of the vector that the head reads, which need not be those of the map."""
+        ...
+
+    def capture_map(self, image: torch.Tensor) -> CapturedMap:
+        """[batch, 3, height, width] -> the predictions, and what they were made from. Gradients flow through all."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapturedMap:
+    """What a network with a feature map computes for a batch.
+
+    Attributes:
+        output: Valence and arousal [batch, 2], the same as from the network's own forward.
+        features: The last feature map [batch, channels, rows, columns].
+        pooled: The vector that the head reads [batch, width]: one for the whole clip.
+    """
+
+    output: torch.Tensor
+    features: torch.Tensor
+    pooled: torch.Tensor
