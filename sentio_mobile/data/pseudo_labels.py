@@ -44,14 +44,19 @@ class PseudoLabels:
         Raises:
             DataError: A clip has none.
         """
-        clips = [int(checksum) for checksum in data.store.checksums[rows.ravel()]]
-        if missing := sum(clip not in self.by_clip for clip in clips):
+        labels = self.where_known(data, rows)
+        if missing := int(np.isnan(labels).any(axis=-1).sum()):
             raise DataError(
-                f"{self.path}: has no pseudo-label for {missing} of {len(clips)} clips of {data.folder}; write them "
+                f"{self.path}: has no pseudo-label for {missing} of {rows.size} clips of {data.folder}; write them "
                 "with `teacher ensemble --on`"
             )
-        labels = np.array([self.by_clip[clip] for clip in clips], dtype=np.float32)
-        return labels.reshape(*rows.shape, 2)
+        return labels
+
+    def where_known(self, data: PreparedData, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The same, with NaN for clips that have none."""
+        unknown = (np.nan, np.nan)
+        labels = [self.by_clip.get(int(checksum), unknown) for checksum in data.store.checksums[rows.ravel()]]
+        return np.array(labels, dtype=np.float32).reshape(*rows.shape, 2)
 
 
 def write_pseudo_labels(path: Path, predictions: Iterable[tuple[int, float, float]]) -> None:

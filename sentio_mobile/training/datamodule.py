@@ -33,10 +33,11 @@ LabelledClips = tuple[torch.Tensor, torch.Tensor]
 """Normalized log-mels of a song's clips, and its label."""
 SampleIndex = tuple[int, int]
 """An epoch, and the number of a song."""
-_Clip = tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.float32]]
-"""A normalized log-mel, its label and its weak labels."""
+_Clip = tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""A normalized log-mel, its label, its weak labels and its pseudo-label."""
 
 _NO_WEAK_LABELS = np.zeros(2, dtype=np.float32)
+_NO_PSEUDO_LABEL = np.full(2, np.nan, dtype=np.float32)
 
 
 class Batch(NamedTuple):
@@ -46,12 +47,14 @@ class Batch(NamedTuple):
         log_mel: Augmented normalized log-mels [clips, n_mels, n_frames].
         labels: Valence and arousal [clips, 2] in [-1, 1]; NaN where there is no label.
         weak_labels: Weak labels [clips, 2] from -1 (surely low) to 1 (surely high); 0 where unknown.
+        pseudo_labels: Predictions of a teacher that was read from a file [clips, 2]; NaN where there are none.
         teacher_outputs: Cached outputs of the teacher, by name; empty if there is no cache.
     """
 
     log_mel: torch.Tensor
     labels: torch.Tensor
     weak_labels: torch.Tensor
+    pseudo_labels: torch.Tensor
     teacher_outputs: Mapping[str, torch.Tensor]
 
 
@@ -108,18 +111,17 @@ class TrainingClips(Dataset[Batch]):
             random = np.random.default_rng((self.settings.seed, view, song, 1))
             share = float(random.beta(strength, strength))
             other = self._augmented(view, int(random.integers(len(self))))
-            log_mel, labels, weak_labels = (share * a + (1 - share) * b for a, b in zip(clip, other, strict=True))
-        else:
-            log_mel, labels, weak_labels = clip
+            clip = tuple(share * a + (1 - share) * b for a, b in zip(clip, other, strict=True))
+        log_mel, labels, weak_labels, pseudo_labels = clip
         cached = self.sources.teacher_outputs
-        return Batch(log_mel, labels, weak_labels, {} if cached is None else cached(view, song))
+        return Batch(log_mel, labels, weak_labels, pseudo_labels, {} if cached is None else cached(view, song))
 
-    def _augmented(self, view: int, song: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _augmented(self, view: int, song: int) -> tuple[torch.Tensor, ...]:
         random = np.random.default_rng((self.settings.seed, view, song))
-        log_mel, label, weak_labels = self._gan_sample(view, random) or self._window(song, random)
+        log_mel, *labels = self._gan_sample(view, random) or self._window(song, random)
         clip = torch.from_numpy(np.asarray(log_mel, dtype=np.float32))[None]
         augmented = augment(clip, self._audio, self.settings.augment, random)[0]
-        return augmented, torch.from_numpy(label), torch.from_numpy(weak_labels)
+        return augmented, *(torch.from_numpy(one) for one in labels)
 
     def _window(self, song: int, random: np.random.Generator) -> _Clip:
         number = int(np.searchsorted(self._ends, song, side="right"))
@@ -127,14 +129,17 @@ class TrainingClips(Dataset[Batch]):
         row = song - int(self._ends[number]) + len(source)
         window = int(random.integers(source.windows.shape[1]))
         weak_labels = _NO_WEAK_LABELS if source.weak_labels is None else source.weak_labels[row]
-        return source.log_mels.mels[source.windows[row, window]], source.labels[row, window], weak_labels
+        pseudo_label = (
+            self.sources.pseudo_labels[number][row, window] if self.sources.pseudo_labels else _NO_PSEUDO_LABEL
+        )
+        return source.log_mels.mels[source.windows[row, window]], source.labels[row, window], weak_labels, pseudo_label
 
     def _gan_sample(self, epoch: int, random: np.random.Generator) -> _Clip | None:
         mixture = self.sources.gan_mixture
         if mixture is None or epoch >= mixture.epochs or random.random() >= mixture.share:
             return None
         sample = int(random.integers(len(mixture.samples)))
-        return mixture.samples.mels[sample], mixture.samples.labels[sample], _NO_WEAK_LABELS
+        return mixture.samples.mels[sample], mixture.samples.labels[sample], _NO_WEAK_LABELS, _NO_PSEUDO_LABEL
 
 
 class EpochSampler(Sampler[SampleIndex]):

@@ -138,12 +138,15 @@ class TrainingSources:
         extra: Songs that are drawn in addition to the training songs.
         gan_mixture: GAN samples that replace some of the training songs.
         views: Number of augmented versions of each clip, used in turn by epoch; 0 for a new version in each epoch.
+        pseudo_labels: Predictions of a teacher that was read from a file, for each window of the training songs and
+            then of each extra source [songs, windows, 2], NaN where there are none; empty without such a teacher.
         teacher_outputs: Gives the teacher's outputs for a view of a song, by name; None if they are not cached.
     """
 
     extra: tuple[TrainingSource, ...] = ()
     gan_mixture: GanMixture | None = None
     views: int = 0
+    pseudo_labels: tuple[NDArray[np.float32], ...] = ()
     teacher_outputs: Callable[[int, int], Mapping[str, torch.Tensor]] | None = None
 
     @property
@@ -153,7 +156,7 @@ class TrainingSources:
 
     @property
     def signature(self) -> list[str]:
-        """Identifies these sources. Teacher outputs are left out, because they follow from the rest."""
+        """Identifies these sources. Outputs and pseudo-labels are left out: the objective says who the teacher is."""
         return [
             *([] if self.gan_mixture is None else [self.gan_mixture.signature]),
             *(source.fingerprint for source in self.extra),

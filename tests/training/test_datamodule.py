@@ -28,7 +28,7 @@ def test_training_clips_mixup_of_log_mel_and_labels(data: PreparedData) -> None:
     mixed, plain = TrainingClips(linear(data), mixing), TrainingClips(linear(data), SETTINGS)
     changed = 0
     for song in range(len(mixed)):
-        log_mel, labels, _, _ = mixed[3, song]
+        log_mel, labels, *_ = mixed[3, song]
         wanted = torch.stack([log_mel.mean(), log_mel[:40].mean()])
         torch.testing.assert_close(labels, wanted, atol=1e-4, rtol=0)
         changed += not torch.allclose(log_mel, plain[3, song].log_mel)
@@ -50,6 +50,17 @@ def test_training_clips_views_and_extra_sources(data: PreparedData) -> None:
     assert clips[0, songs].labels.isnan().all()
     last = TrainingClips(data, SETTINGS, TrainingSources(extra=(unlabelled,)))[0, songs + 2].log_mel
     assert torch.equal(last, torch.from_numpy(data.mels[data.split("val").rows[2]].astype(np.float32)))
+
+
+def test_training_clips_pseudo_labels_belong_to_the_window_that_was_drawn(data: PreparedData) -> None:
+    train, val = labelled_source(data, "train"), labelled_source(data, "val")
+    predictions = tuple(np.float32(0.5) * source.labels for source in (train, val))
+    predictions[0][0] = np.nan
+    clips = TrainingClips(data, SETTINGS, TrainingSources(extra=(val,), pseudo_labels=predictions))
+    assert clips[0, 0].pseudo_labels.isnan().all()
+    for song in (1, len(train), len(train) + 2):
+        torch.testing.assert_close(clips[4, song].pseudo_labels, 0.5 * clips[4, song].labels)
+    assert TrainingClips(data, SETTINGS)[0, 1].pseudo_labels.isnan().all()
 
 
 def test_training_clips_teacher_outputs(data: PreparedData) -> None:

@@ -78,7 +78,7 @@ def test_supervised_weak_labels() -> None:
     weak_labels = torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, -1.0]])
     images = torch.rand(3, 3, 1, 1)
     objective = Supervised(0.0, "", WeakLabelSettings(weight=0.5, sharpness=2.0))
-    terms = objective(model, images, Batch(images, labels, weak_labels, {}))
+    terms = objective(model, images, Batch(images, labels, weak_labels, torch.full_like(labels, torch.nan), {}))
     assert terms["loss"].item() == pytest.approx(terms["labels"].item() + 0.5 * terms["weak_labels"].item())
     assert dict(objective.weights) == {"labels": 1.0, "weak_labels": 0.5}
     assert objective.signature != Supervised(0.0, "").signature
