@@ -7,16 +7,16 @@ entry point of the group `sentio_mobile.encoders`. Nothing else has to change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, runtime_checkable
 
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Count, Name, Record, Text
+from sentio_mobile._internal.records import Count, Name, Record, Sha256, Text
 from sentio_mobile.errors import InputError
 
 ENTRY_POINTS = "sentio_mobile.encoders"
@@ -48,6 +48,9 @@ class EncoderInfo(Record, frozen=True, kw_only=True):
     licence: Name
     # Where the weights come from: paper, package, hash.
     source: Text
+    # SHA-256 of the weights, or of all else that decides what comes out. Embeddings that were made with the same digest
+    # are not made again.
+    digest: Sha256
 
 
 class AudioEncoder(Protocol):
@@ -66,6 +69,29 @@ class AudioEncoder(Protocol):
 
         Returns:
             Embeddings [time, info.size], one each `info.hop_s` seconds, at least one.
+
+        Raises:
+            AudioError: The sound is empty or holds NaN or infinity.
+        """
+
+
+@runtime_checkable
+class TaggingEncoder(AudioEncoder, Protocol):
+    """An encoder that also knows tags, such as genres and moods."""
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """Names of the tags. Without any, it is an encoder like others."""
+
+    def embed_and_tag(self, pcm: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embed one sound and tag it, in one run of the network.
+
+        Args:
+            pcm: As for `embed`.
+
+        Returns:
+            Embeddings [time, info.size], as `embed` gives them, and probabilities of the tags in [0, 1]
+            [time, len(tags)].
 
         Raises:
             AudioError: The sound is empty or holds NaN or infinity.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,15 @@ from safetensors.numpy import save
 
 from sentio_mobile._internal.files import write_bytes
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import from_plain, to_plain
+from sentio_mobile._internal.records import Record, from_plain, to_plain
 from sentio_mobile.audio.decode import decode
 from sentio_mobile.errors import AudioError, DataError
 from sentio_mobile.models.encoders.base import AudioEncoder, EncoderInfo
 
-_INFO = "encoder"
+R = TypeVar("R", bound=Record)
+
+Kind = Literal["songs", "clips"]
+"""What a file holds embeddings of. Its metadata has a record under this name."""
 
 
 def embed_songs(
@@ -55,8 +58,7 @@ def write_embeddings(path: Path, info: EncoderInfo, embeddings: Mapping[str, NDA
     Raises:
         OutputError: The file cannot be written.
     """
-    tensors = {name: np.ascontiguousarray(value) for name, value in embeddings.items()}
-    write_bytes(path, save(tensors, {_INFO: json.dumps(to_plain(info))}))
+    write_tensors(path, "songs", info, embeddings)
 
 
 def read_embeddings(path: Path) -> tuple[EncoderInfo, dict[str, NDArray[np.float32]]]:
@@ -65,16 +67,43 @@ def read_embeddings(path: Path) -> tuple[EncoderInfo, dict[str, NDArray[np.float
     Raises:
         DataError: The file is missing or damaged, or a tensor in it has not the encoder's size.
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            said: Any = json.loads((file.metadata() or {}).get(_INFO, "null"))
-            info = from_plain(EncoderInfo, said, f"{path}: its encoder", DataError)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-    except (OSError, SafetensorError, ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} cannot be read as embeddings ({str(error).splitlines()[0]}); make it again") from error
+    info, tensors = read_tensors(path, "songs", EncoderInfo, advice="make it again with `sentio-mobile encoder embed`")
     for name, value in tensors.items():
         if value.ndim != 2 or value.shape[1] != info.size or value.dtype != np.float32:
             raise DataError(f"{path}: {name!r} has the shape {value.shape}, not (time, {info.size}); make it again")
     return info, tensors
+
+
+def write_tensors(path: Path, kind: Kind, sheet: Record, tensors: Mapping[str, NDArray[Any]]) -> None:
+    """Write embeddings as tensors, and a record that says what they are, as one safetensors file.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    content = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    write_bytes(path, save(content, {kind: json.dumps(to_plain(sheet))}))
+
+
+def read_tensors(path: Path, kind: Kind, record: type[R], *, advice: str) -> tuple[R, dict[str, NDArray[Any]]]:
+    """Read what `write_tensors` wrote.
+
+    Args:
+        path: The file.
+        kind: What it holds embeddings of.
+        record: Class of the record in it.
+        advice: What to do where it cannot be read, for the message.
+
+    Raises:
+        DataError: The file is missing, damaged, or of another kind.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            if kind not in metadata:
+                found = next((f"embeddings of {one}" for one in get_args(Kind) if one in metadata), "something else")
+                raise DataError(f"{path} holds {found}, not embeddings of {kind}; {advice}")
+            sheet = from_plain(record, json.loads(metadata[kind]), f"{path}: its sheet", DataError, complete=True)
+            return sheet, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+    except (OSError, SafetensorError, ValueError, TypeError, RecursionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path} cannot be read as embeddings ({reason}); {advice}") from error

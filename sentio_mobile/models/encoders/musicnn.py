@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import pad
 
-from sentio_mobile._internal.files import user_cache
+from sentio_mobile._internal.files import sha256, user_cache
 from sentio_mobile.audio.logmel import mel_power
 from sentio_mobile.errors import AudioError, CheckpointError, InputError
 from sentio_mobile.models.encoders.base import EncoderInfo
@@ -140,18 +140,18 @@ class MusicnnEncoder:
 
     def embed(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings [time, 200] of a mono sound at 16 kHz; see `AudioEncoder.embed`."""
-        return self._run(pcm)[0]
+        return self.embed_and_tag(pcm)[0]
 
     def tag(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities [time, 50] of the tags, in the order of `tags`."""
-        probabilities = 1 / (1 + np.exp(-self._run(pcm)[1]))
-        return probabilities.astype(np.float32)
+        return self.embed_and_tag(pcm)[1]
 
-    def _run(self, pcm: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def embed_and_tag(self, pcm: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings [time, 200] and probabilities [time, 50]; see `TaggingEncoder.embed_and_tag`."""
         patches = torch.from_numpy(log_mel_patches(pcm))
         with torch.inference_mode():
             embedding, logits = self.network(patches)
-        return embedding.numpy(), logits.numpy()
+            return embedding.numpy(), torch.sigmoid(logits).numpy()
 
 
 def weights_path(dataset: str) -> Path:
@@ -201,5 +201,6 @@ def _load(dataset: str, tags: Sequence[str] = ()) -> MusicnnEncoder:
         parameters=sum(weight.numel() for weight in network.parameters()),
         licence="ISC",
         source="Pons & Serra 2019, PyPI package musicnn 0.1.0",
+        digest=sha256(path),
     )
     return MusicnnEncoder(network, info, tags)
