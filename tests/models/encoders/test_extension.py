@@ -22,8 +22,8 @@ class Loudness:
     """The root mean square and the peak of each second."""
 
     info = EncoderInfo(
-        name="loudness", sample_rate=8000, window_s=1.0, hop_s=1.0, size=2, parameters=1, licence="MIT", source="a test",
-        digest="0" * 64,
+        name="loudness", sample_rate=8000, window_s=1.0, hop_s=1.0, size=2, parameters=1, licence="MIT",
+        source="a test", digest="0" * 64,
     )
 
     def embed(self, pcm):
