@@ -10,11 +10,11 @@ tags        float16 [clips, time, tags], probabilities; only of encoders that kn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta
@@ -119,7 +119,10 @@ def write_clip_embeddings(
         OutputError: The file cannot be written.
     """
     with np.errstate(over="ignore"):
-        tensors = {_CHECKSUMS: checksums.astype(np.uint64).view(np.int64), _EMBEDDINGS: embeddings.astype(np.float16)}
+        tensors: dict[str, NDArray[Any]] = {
+            _CHECKSUMS: checksums.astype(np.uint64).view(np.int64),
+            _EMBEDDINGS: embeddings.astype(np.float16),
+        }
         if tags is not None:
             tensors[_TAGS] = tags.astype(np.float16)
     sheet = ClipEmbeddingsSheet(encoder=info, tag_names=tuple(tag_names))
@@ -146,9 +149,7 @@ def read_clip_embeddings(path: Path) -> ClipEmbeddings:
     )
 
 
-def _require_valid(
-    path: Path, sheet: ClipEmbeddingsSheet, tensors: dict[str, NDArray[np.generic]], advice: str
-) -> None:
+def _require_valid(path: Path, sheet: ClipEmbeddingsSheet, tensors: Mapping[str, NDArray[Any]], advice: str) -> None:
     """Refuse tensors that do not fit each other or their sheet, and values out of range."""
 
     def refuse(fault: str) -> DataError:
@@ -179,5 +180,5 @@ def _require_valid(
             raise refuse("a tag's probability is not from 0 to 1")
 
 
-def _listed(names: dict[str, NDArray[np.generic]] | set[str]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "(none)"
