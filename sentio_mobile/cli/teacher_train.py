@@ -1,0 +1,94 @@
+"""`sentio-mobile teacher train`: train a network as a teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+import sentio_mobile
+from sentio_mobile.cli.options import (
+    PATH,
+    Command,
+    accelerator_option,
+    console,
+    data_option,
+    force_option,
+    out_option,
+    start_option,
+    weak_labels_option,
+)
+
+
+@click.command(
+    cls=Command, epilog="Example: sentio-mobile teacher train --data prepared --recipe vit_small --out teacher-ckpt"
+)
+@data_option
+@click.option(
+    "--recipe",
+    default="vit_small",
+    show_default=True,
+    help="vit_small (2.9 M parameters), vit_b_16 (86 M, needs a GPU), or a .toml file of your own.",
+)
+@start_option
+@click.option(
+    "--weights",
+    help="First weights of the backbone only: imagenet (torchvision's, for vit_b_16), or a file as for `teacher "
+    "import`.",
+)
+@click.option(
+    "--gan-samples", type=PATH, help="GAN samples, written by `teacher gan sample`, mixed in with training songs."
+)
+@weak_labels_option
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs per machine.")
+@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Number of machines.")
+@click.option("--strategy", default="auto", show_default=True, help="Lightning's strategy: ddp, fsdp, ...")
+@accelerator_option
+@out_option
+@force_option
+def train(
+    data_folder: Path,
+    recipe: str,
+    start: Path | None,
+    weights: str | None,
+    gan_samples: Path | None,
+    weak_labels: tuple[tuple[Path, Path], ...],
+    devices: int,
+    nodes: int,
+    strategy: str,
+    accelerator: str,
+    out: Path,
+    force: bool,
+) -> None:
+    """Train a teacher on prepared songs.
+
+    Keeps the epoch with the best validation CCC, and reads the test songs once, at the end. A run that was stopped
+    continues when the same command is given again. With few songs, start from a teacher that was trained on others,
+    such as the quickstart's.
+    """
+    from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.cli.results import show_evaluation
+
+    if start and weights:
+        raise click.UsageError("--start and --weights both give the first weights; give one of them")
+    with ProgressBars() as progress:
+        checkpoint = sentio_mobile.train_teacher(
+            data=data_folder,
+            out=out,
+            recipe=recipe,
+            start=start,
+            weights=weights,
+            gan_samples=gan_samples,
+            weak_labels=weak_labels,
+            devices=devices,
+            nodes=nodes,
+            strategy=strategy,
+            accelerator=accelerator,
+            overwrite=force,
+            progress=progress,
+        )
+    show_evaluation("teacher", checkpoint.evaluation.test)
+    console.print(
+        f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt",
+        soft_wrap=True,
+    )
