@@ -22,7 +22,7 @@ from sentio_mobile.spec import Artifact, Form, ModelSpec, Precision
 Outputs = NDArray[np.float32]
 Intervals = Annotated[dict[Name, Interval], Meta(min_length=3, max_length=3)]
 """An interval for valence, for arousal, and for their mean."""
-Split = Literal["val", "test"]
+Split = Literal["train", "val", "test"]
 
 
 class Accuracy(Record, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class Accuracy(Record, frozen=True, kw_only=True):
     @property
     def song_kind(self) -> str:
         """What a song of the split is called, such as `validation song`."""
-        return {"val": "validation song", "test": "test song"}[self.split]
+        return {"train": "training song", "val": "validation song", "test": "test song"}[self.split]
 
 
 def predict_split(

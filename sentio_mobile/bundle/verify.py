@@ -16,7 +16,7 @@ from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.parity import Parity, compare_outputs, measure_parity, parity_without_outputs
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import BundleError, RecordError, SentioError
+from sentio_mobile.errors import BundleError, DataError, RecordError, SentioError
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import Artifact
 
@@ -83,7 +83,7 @@ def verify(
 
     Raises:
         BundleError: Songs are given, but no fp32 spectrogram artifact runs and is right.
-        DataError: The songs were prepared with another front end.
+        DataError: The songs were prepared with another front end, or none of them is a test song.
     """
     progress = progress or NoProgress()
     targets, golden = load_targets(), bundle.golden()
@@ -130,6 +130,8 @@ def _verify_on_arm64(
 def _verify_on_songs(
     bundle: Bundle, passing: list[Artifact], songs: PreparedData, progress: Progress
 ) -> tuple[Accuracy, ...]:
+    if not len(songs.split(SPLIT)):
+        raise DataError(f"{songs.folder}: has no test songs, and a model is verified on songs that it has not heard")
     candidates = [artifact for artifact in passing if artifact.form == "spectrogram"]
     # A format with a runtime of its own on this machine comes first: emulation is slow.
     references = sorted(

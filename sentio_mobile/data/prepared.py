@@ -75,7 +75,7 @@ class DataSheet(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """The songs of one split. Labels are in [-1, 1], and NaN without labels.
+    """The songs of one split. Labels are in [-1, 1], and NaN without labels. `val` and `test` may have no songs.
 
     Attributes:
         name: `train`, `val`, `test` or `unlabelled`.
@@ -199,19 +199,21 @@ def _read_splits(path: Path) -> tuple[dict[str, Split], NDArray[np.int64]]:
             )
         windows.append(row)
     names = (UNLABELLED,) if UNLABELLED in songs else SPLITS
-    if set(songs) != set(names):
+    if not set(songs) <= set(names) or names[0] not in songs:
         raise DataError(
             f"{path}: is damaged (it has songs for {', '.join(songs) or 'nothing'}, not for {', '.join(names)}); "
             "prepare the data again"
         )
-    return {name: _split(name, songs[name]) for name in names}, np.array([row.row for row in rows])
+    return {name: _split(name, songs.get(name, [])) for name in names}, np.array([row.row for row in rows])
 
 
 def _split(name: str, songs: list[list[ClipRow]]) -> Split:
-    count = max(len(windows) for windows in songs)
+    count = max((len(windows) for windows in songs), default=1)
     filled = [[windows[i % len(windows)] for i in range(count)] for windows in songs]
-    rows = np.array([[window.row for window in windows] for windows in filled])
+    # Without songs, the shapes must be given.
+    rows = np.array([[window.row for window in windows] for windows in filled], dtype=np.int64).reshape(-1, count)
     labels = np.array([[_labels(window) for window in windows] for windows in filled], dtype=np.float32)
+    labels = labels.reshape(-1, count, 2)
     return Split(
         name=name,
         song_ids=tuple(windows[0].song_id for windows in songs),

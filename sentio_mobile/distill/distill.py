@@ -22,7 +22,7 @@ from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.datamodule import TrainingClips
-from sentio_mobile.training.fit import fit, predict
+from sentio_mobile.training.fit import evaluate_split, fit, predict
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
 
 
@@ -121,7 +121,7 @@ def distill(
 
 
 def evaluate_student(student: Checkpoint, teacher: Checkpoint, *, data: PreparedData, seed: int) -> Evaluation:
-    """Evaluate a student on validation and test songs, and its teacher on the test songs.
+    """Evaluate a student on validation and test songs, where there are some, and its teacher on the test songs.
 
     Args:
         student: The student.
@@ -129,11 +129,14 @@ def evaluate_student(student: Checkpoint, teacher: Checkpoint, *, data: Prepared
         data: Prepared songs.
         seed: Random seed for the bootstrap.
     """
-    val, test = data.split("val"), data.split("test")
+    test = data.split("test")
+    val = evaluate_split(student.model, student.spec, data, "val", seed=seed)
+    if not len(test):
+        return Evaluation(val=val)
     student_test = predict(student.model, student.spec, data, "test")
     teacher_test = predict(teacher.model.cpu(), teacher.spec, data, "test")
     return Evaluation(
-        val=evaluate(val.song_ids, val.labels, predict(student.model, student.spec, data, "val"), seed),
+        val=val,
         test=evaluate(test.song_ids, test.labels, student_test, seed),
         retention=retention(test.labels, student_test, teacher_test, seed),
         teacher=TeacherEvaluation(

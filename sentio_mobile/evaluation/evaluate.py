@@ -184,7 +184,9 @@ def _evaluate(model: EvaluatedModel, predicted: Predictions, songs: _Songs, prog
         worst_songs=worst_songs(
             songs.windows, split.labels, predicted=predicted, factors=songs.factors, seed=options.seed
         ),
-        calibration=_calibration(model, predicted, songs, progress) if options.split == "test" else None,
+        calibration=_calibration(model, predicted, songs, progress)
+        if options.split == "test" and len(songs.data.split("val"))
+        else None,
         robustness=() if "robustness" in options.skip else tuple(_robustness(model, predicted, songs, progress)),
         weak_labels=tuple(
             result

@@ -3,7 +3,8 @@
 An artifact is refused if it is not what its precision promises: too few of its weights are stored in the precision's
 type (some tools quantize nothing and do not say so), its predictions on the golden vectors are too far from PyTorch's,
 or it loses too much CCC on validation songs, because an artifact close to PyTorch on a few vectors may still order
-songs differently.
+songs differently. Where a model was trained without validation songs, training songs take their place: what rounding
+costs shows on them too, though the CCC itself does not.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.layer_choice import head_weights, quantizable_layers
 from sentio_mobile.spec import Artifact, Precision
 
-SPLIT: Split = "val"
-"""The split whose songs decide whether an artifact is refused. Only the final evaluation reads test songs."""
+def gate_split(data: PreparedData) -> Split:
+    """The split whose songs decide whether an artifact is refused. Only the final evaluation reads test songs."""
+    return "val" if len(data.split("val")) else "train"
+
 
 _STORED_AS: Mapping[Precision, tuple[str, ...]] = {
     "fp16": ("float16",),
@@ -71,10 +74,11 @@ def run_gates(
         keep_float: Names of layers that int8 and int8-dynamic were told to leave in floating point.
     """
     targets, spec = load_targets(), loaded.spec
+    split = "val" if data is None else gate_split(data)
     fp32 = (
         None
         if data is None
-        else predict_split(_network(loaded), data, split=SPLIT, spec=spec, progress=progress, name="PyTorch")
+        else predict_split(_network(loaded), data, split=split, spec=spec, progress=progress, name="PyTorch")
     )
     results: list[GateResult] = []
     for artifact in artifacts:
@@ -88,13 +92,13 @@ def run_gates(
                 refusal = check_stored(artifact.precision, stored, weights=weights, targets=targets) or parity.reason
             if data is not None and fp32 is not None and artifact.form == "spectrogram" and not refusal:
                 run = format_.open(artifact.path, spec)
-                predictions = predict_split(run, data, split=SPLIT, spec=spec, progress=progress, name=artifact.label)
+                predictions = predict_split(run, data, split=split, spec=spec, progress=progress, name=artifact.label)
                 accuracy = measure_accuracy(
                     artifact,
-                    data.split(SPLIT).labels,
+                    data.split(split).labels,
                     predictions=predictions,
                     fp32_predictions=fp32,
-                    split=SPLIT,
+                    split=split,
                     targets=targets,
                 )
                 refusal = accuracy.reason if is_promise else ""

@@ -19,13 +19,13 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.errors import CheckpointError, DataError, LossError
 from sentio_mobile.metrics.conformal import with_uncertainty
-from sentio_mobile.metrics.evaluation import Evaluation, evaluate
+from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.registry import build, settings_of, spec_of
 from sentio_mobile.models.vit import ViT
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.teacher.config import TeacherRecipe
-from sentio_mobile.training.fit import fit, predict
+from sentio_mobile.training.fit import evaluate_split, fit
 from sentio_mobile.training.objectives import Supervised
 from sentio_mobile.training.sources import ExtraData, GanMixture, TrainingSources
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
@@ -133,10 +133,7 @@ def train_teacher(
         checkpoint = Checkpoint(model=model, spec=spec, recipe=details, history=error.history, data=data.origin)
         checkpoint.save(stopped, overwrite=True)
         raise LossError(f"{error}; the best epoch so far is saved in {stopped}", error.history) from error
-    val, test = (
-        evaluate(split.song_ids, split.labels, predict(model, spec, data, split.name), recipe.training.seed)
-        for split in (data.split("val"), data.split("test"))
-    )
+    val, test = (evaluate_split(model, spec, data, name, seed=recipe.training.seed) for name in ("val", "test"))
     spec, evaluation = with_uncertainty(spec, Evaluation(val=val, test=test))
     checkpoint = Checkpoint(
         model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin

@@ -47,7 +47,7 @@ class WeakLabelSettings(Record, frozen=True, kw_only=True):
 
 
 class TrainingSettings(Record, frozen=True, kw_only=True):
-    """Settings of the trainer: AdamW, one cosine cycle with warm-up, the best epoch by validation CCC is kept."""
+    """Settings of the trainer: AdamW, one cosine cycle with warm-up, and which epoch's weights are kept."""
 
     epochs: Epochs  # passes over the training songs
     batch_size: Clips  # clips of one step, over all processes together
@@ -57,6 +57,9 @@ class TrainingSettings(Record, frozen=True, kw_only=True):
     warm_up: Annotated[float, Meta(ge=0, lt=1)] = 0.1  # share of all steps in which the learning rate rises
     clip: Annotated[float, Meta(ge=0, le=1e6)] = 1.0  # largest norm of a step's gradient; 0 leaves it as it is
     ccc_share: Share = 0.0  # share of 1 - CCC of the batch in the loss; the rest is the mean squared error
+    # which weights are kept: those of the best epoch by validation CCC, or the last ones, after all epochs; with `last`
+    # training needs no validation songs, never stops early, and `patience` has no effect
+    keep: Literal["best", "last"] = "best"
     patience: Epochs = 10  # epochs without a better validation CCC after which training stops
     ema: Annotated[float, Meta(ge=0, lt=1)] = 0.0  # decay of the moving average of weights that is kept; 0 turns it off
     precision: FloatPrecision = "32-true"  # number format of training

@@ -179,7 +179,7 @@ class SongDataModule(lightning.LightningDataModule):
     Raises:
         DataError: The songs have no labels.
         TrainingError: There are fewer training songs than a batch holds, or no epoch can be chosen by the validation
-            songs: they are too few, or all have the same label.
+            songs, as `settings.keep` asks: they are too few, or all have the same label.
     """
 
     def __init__(
@@ -194,7 +194,8 @@ class SongDataModule(lightning.LightningDataModule):
         songs, batch = len(data.split("train")), settings.batch_size
         if songs < batch:
             raise TrainingError(f"{songs} training songs do not fill a batch of {batch}; lower batch_size")
-        _require_validation(data)
+        if settings.keep == "best":
+            _require_validation(data)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """This process' share of each training batch.
@@ -214,9 +215,11 @@ class SongDataModule(lightning.LightningDataModule):
         sampler = EpochSampler(len(clips), self.settings.seed, process=process, processes=processes)
         return DataLoader(clips, share, sampler=sampler, drop_last=True)
 
-    def val_dataloader(self) -> DataLoader[LabelledClips]:
-        """This process' share of the validation songs, each of which is in exactly one share."""
+    def val_dataloader(self) -> DataLoader[LabelledClips] | list[DataLoader[LabelledClips]]:
+        """This process' share of the validation songs, each of which is in exactly one share; no loader without any."""
         assert self.trainer is not None
+        if not len(self.data.split("val")):
+            return []
         clips = EvaluatedClips(self.data, self.data.split("val"), self.pooling)
         share = range(self.trainer.global_rank, len(clips), self.trainer.world_size)
         return DataLoader(Subset(clips, share), batch_size=EVALUATION_BATCH)

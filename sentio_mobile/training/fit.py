@@ -17,8 +17,8 @@ from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import LossError
-from sentio_mobile.metrics.evaluation import History
-from sentio_mobile.spec import ModelSpec
+from sentio_mobile.metrics.evaluation import History, SplitEvaluation, evaluate
+from sentio_mobile.spec import OUTPUTS, ModelSpec
 from sentio_mobile.training.callbacks import (
     DeadLossTermGuard,
     EpochHistory,
@@ -46,7 +46,7 @@ def fit(
     hardware: Hardware = ONE_DEVICE,
     sources: TrainingSources = NO_EXTRA_SOURCES,
 ) -> History:
-    """Train a network in place; afterwards it has the weights of the best epoch and is in evaluation mode.
+    """Train a network in place; afterwards it has the weights that `settings.keep` names, in evaluation mode.
 
     The trainer's state is kept in `work` during training. A later call with the same spec, settings, data, objective
     and sources continues after the last completed epoch; a call with others starts from the beginning.
@@ -54,7 +54,8 @@ def fit(
     Args:
         model: The network.
         spec: Its spec.
-        data: Prepared songs. The split `train` is trained on, and `val` chooses the best epoch.
+        data: Prepared songs. The split `train` is trained on. `val` chooses the best epoch; where the last weights are
+            kept, it is only watched, and may be empty.
         settings: The training schedule.
         objective: What a training step minimizes.
         work: Folder for the trainer's state.
@@ -67,7 +68,8 @@ def fit(
         One row of metrics per epoch.
 
     Raises:
-        LossError: The loss is not finite. If an epoch was completed before, the model has the best epoch's weights.
+        LossError: The loss is not finite. If an epoch was completed before, the model has the best epoch's weights, or
+            the last ones.
         TrainingError: There are too few songs, the schedule does not fit the model, Lightning refuses the hardware, or
             a loss term has no effect.
         OutputError: `work` cannot be written.
@@ -78,14 +80,20 @@ def fit(
     key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
     songs = SongDataModule(data, settings, sources, spec.pooling)
     history = EpochHistory()
-    best = ModelCheckpoint(
-        work, filename="best", monitor="val_ccc", mode="max", save_last=True, enable_version_counter=False
+    by_validation = settings.keep == "best"
+    kept = ModelCheckpoint(
+        work,
+        filename=settings.keep if by_validation else "newest",
+        monitor="val_ccc" if by_validation else None,
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
     )
     # The history must come before callbacks that can stop the run, and averaging before those that use the weights.
     callbacks: list[Callback] = [
         *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
-        best,
-        EarlyStopping("val_ccc", mode="max", patience=settings.patience),
+        kept,
+        *([EarlyStopping("val_ccc", mode="max", patience=settings.patience)] if by_validation else []),
         history,
         ShowProgress(progress, what),
         *([DeadLossTermGuard(objective.weights)] if objective.weights else []),
@@ -107,12 +115,12 @@ def fit(
             has_frozen_weights=bool(settings.unfreeze),
         )
     except LossError as error:
-        if best.best_model_path:
-            _restore(model, best.best_model_path)
+        if kept.best_model_path:
+            _restore(model, kept.best_model_path)
         raise LossError(str(error), history.rows) from error
     if not trainer.is_global_zero:
         raise SystemExit(0)
-    _restore(model, best.best_model_path)
+    _restore(model, kept.best_model_path)
     return tuple(history.rows)
 
 
@@ -126,4 +134,25 @@ def predict(model: nn.Module, spec: ModelSpec, data: PreparedData, split: str) -
     """Predict valence and arousal [songs, 2] for the songs of one split, in the order of the file."""
     with torch.inference_mode():
         predictions = [song_predictions(model, clips, spec) for clips, _ in ordered_loader(data, split, spec.pooling)]
-    return torch.cat(predictions).numpy()
+    return torch.cat(predictions).numpy() if predictions else np.zeros((0, len(OUTPUTS)), dtype=np.float32)
+
+
+def evaluate_split(
+    model: nn.Module, spec: ModelSpec, data: PreparedData, split: str, *, seed: int
+) -> SplitEvaluation | None:
+    """Evaluate a network on the songs of one split.
+
+    Args:
+        model: The network, in evaluation mode.
+        spec: Its spec.
+        data: Prepared songs.
+        split: Name of the split.
+        seed: Random seed for the bootstrap.
+
+    Returns:
+        None for a split without songs.
+    """
+    songs = data.split(split)
+    if not len(songs):
+        return None
+    return evaluate(songs.song_ids, songs.labels, predict(model, spec, data, split), seed)

@@ -64,6 +64,9 @@ class EmotionModule(lightning.LightningModule):
                 sync_dist=True,
             )
         self._measure_gradients(terms)
+        for name in self.objective.weights:
+            # The maximum over the steps, because a gradient counts as 0 until it is measured.
+            self.log(f"gradient_{name}", self._gradients.get(name, 0.0), on_step=False, on_epoch=True, reduce_fx="max")
         return terms["loss"]
 
     def _measure_gradients(self, terms: Mapping[str, torch.Tensor]) -> None:
@@ -90,9 +93,6 @@ class EmotionModule(lightning.LightningModule):
         for name, value in zip(OUTPUTS, values, strict=True):
             self.log(f"val_ccc_{name}", value.float())
         self.log("val_ccc", values.mean().float())
-        # Logged here, because callbacks read metrics before the module's own end of the training epoch.
-        for name in self.objective.weights:
-            self.log(f"gradient_{name}", self._gradients.get(name, 0.0))
         self.truth.reset()
         self.predicted.reset()
 

@@ -85,7 +85,8 @@ def check_data(data: PreparedData, progress: Progress | None = None) -> CheckRep
     clips = read_clip_rows(data.folder / SONGS)
     faults, notes = _leaks(clips), []
     songs = [clip for clip in clips if clip.window == 0]
-    by_split = {name: [clip for clip in songs if clip.split == name] for name in data.splits}
+    names = [name for name, split in data.splits.items() if len(split)]
+    by_split = {name: [clip for clip in songs if clip.split == name] for name in names}
     labels = {name: labels_of(rows) for name, rows in by_split.items() if all(row.valence is not None for row in rows)}
     faults += _bad_labels(clips)
     comparisons = compare_splits(labels)
