@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_mel
+from sentio_mobile.audio.perturb import mp3
 from sentio_mobile.data.checks.duplicates import near_pairs
 from sentio_mobile.data.checks.fingerprint import MAX_DISTANCE_DB, MIN_SIMILARITY, fingerprints_of, similarity
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.sources import read_source
 from sentio_mobile.errors import InputError
-from sentio_mobile.evaluation.perturbations import mp3
 from sentio_mobile.spec import AudioSpec
 
 RECORD = Path(__file__).parents[1] / "baselines" / "duplicates.json"

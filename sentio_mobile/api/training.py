@@ -25,6 +25,7 @@ def prepare(
     labels: Literal["static", "dynamic"] = "static",
     window: Literal["start", "middle"] = "start",
     windows: int = 1,
+    perturb: int = 0,
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
     seed: int = 0,
     splits: str | Path | None = None,
@@ -51,6 +52,8 @@ def prepare(
         labels: One label for a whole song, or those rated within each window (DEAM only).
         window: Which 30 s of a longer song are evaluated.
         windows: Number of windows kept of a longer song, 1 or more. Training draws one of them in each epoch.
+        perturb: Perturbed copies of each window, 0 to 5, of training songs and of songs without labels: through MP3, an
+            equalizer, noise or a gain, drawn for each song. Training draws one of a song's windows and their copies.
         fractions: Shares of training, validation and test songs; they sum to 1.
         seed: Random seed of the split.
         splits: Existing splits: a folder with train.txt, val.txt and test.txt, or the songs.csv of a prepared folder.
@@ -76,7 +79,9 @@ def prepare(
     from sentio_mobile.spec import AudioSpec
     from sentio_mobile.teacher.config import TeacherRecipe
 
-    settings = DataRecipe(scale=scale, labels=labels, window=window, windows=windows, fractions=fractions, seed=seed)
+    settings = DataRecipe(
+        scale=scale, labels=labels, window=window, windows=windows, perturb=perturb, fractions=fractions, seed=seed
+    )
     teacher = load_recipe(TeacherRecipe, recipe, "teacher") if isinstance(recipe, str) else recipe
     prepare_data(
         Path(source),

@@ -90,6 +90,14 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     help="Windows kept of a longer song; training draws one of them in each epoch.",
 )
 @click.option(
+    "--perturb",
+    type=click.IntRange(0, 5),
+    default=0,
+    show_default=True,
+    help="Perturbed copies of each window of a training song: MP3 at 64 kbit/s, noise, an equalizer, a gain, as drawn "
+    "for the song. Training draws one of them in each epoch.",
+)
+@click.option(
     "--fractions",
     type=(float, float, float),
     default=(0.8, 0.1, 0.1),
@@ -119,6 +127,7 @@ def prepare(
     labels: str,
     window: str,
     windows: int,
+    perturb: int,
     fractions: tuple[float, float, float],
     seed: int,
     splits: Path | None,
@@ -143,6 +152,7 @@ def prepare(
             labels=cast(Any, labels),
             window=cast(Any, window),
             windows=windows,
+            perturb=perturb,
             fractions=fractions,
             seed=seed,
             splits=splits,

@@ -15,7 +15,7 @@ from sentio_mobile.errors import DataError
 SONGS = "songs.csv"
 COLUMNS = (
     *("song_id", "window", "start", "row", "split", "group", "valence", "arousal", "path"),
-    *("sha256", "seconds", "peak", "clipped"),
+    *("sha256", "seconds", "peak", "clipped", "change"),
 )
 
 
@@ -49,6 +49,8 @@ class ClipRow:
     """Largest absolute sample of the window; full scale is 1."""
     clipped: float
     """Share of the window's samples at full scale, in [0, 1]."""
+    change: str = ""
+    """Name of the perturbation that the window went through; empty for the sound as it is."""
 
 
 def read_clip_rows(songs: Path) -> list[ClipRow]:
@@ -66,9 +68,11 @@ def read_clip_rows(songs: Path) -> list[ClipRow]:
     try:
         with songs.open(newline="", encoding="utf-8") as file:
             table = csv.reader(file)
-            if tuple(next(table, ())) != COLUMNS:
+            columns = tuple(next(table, ()))
+            # Folders from before there were perturbed windows lack the last column.
+            if columns not in (COLUMNS, COLUMNS[:-1]):
                 raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
-            return [_parse(dict(zip(COLUMNS, cells, strict=True))) for cells in table]
+            return [_parse(dict(zip(columns, cells, strict=True))) for cells in table]
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{songs}: is damaged ({error}); prepare the data again") from error
 
@@ -106,6 +110,7 @@ def _parse(cells: dict[str, str]) -> ClipRow:
         seconds=_measure(cells["seconds"]),
         peak=_measure(cells["peak"]),
         clipped=_measure(cells["clipped"]),
+        change=cells.get("change", ""),
     )
 
 

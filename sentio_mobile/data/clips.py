@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +18,11 @@ from sentio_mobile._internal.files import sha256
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.audio.open_file import estimated_seconds
+from sentio_mobile.audio.perturb import Pcm
 from sentio_mobile.audio.stream import stream
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.journal import Clip, FileState, Index
+from sentio_mobile.data.perturbed import CHANGES
 from sentio_mobile.errors import AudioError
 from sentio_mobile.spec import AudioSpec
 
@@ -35,18 +38,18 @@ _MIN_STEP = 0.1
 
 @dataclass(frozen=True)
 class FileClips:
-    """The windows of one file, the evaluated one first.
+    """The windows of one file, the evaluated one first, or the perturbed ones.
 
     Attributes:
         file: State of the file before it was read.
         sha256: Hash of the file.
-        starts: First sample of each window.
+        windows: First sample of each window, and the name of its perturbation; empty for the sound as it is.
         mels: Normalized log-mels [n_mels, n_frames] of the windows that the store does not have yet.
     """
 
     file: FileState
     sha256: str
-    starts: tuple[int, ...]
+    windows: tuple[tuple[int, str], ...]
     mels: dict[Clip, NDArray[np.float32]]
 
 
@@ -78,18 +81,64 @@ def clips_of_file(path: Path, audio: AudioSpec, recipe: DataRecipe, index: Index
     if seconds is not None:
         starts = starts_of(round(seconds * audio.sample_rate), audio, recipe)
         if all(index.row_of_clip(digest, start) is not None for start in starts):
-            return FileClips(state, digest, starts, {})
+            return FileClips(state, digest, _unchanged(starts), {})
     seconds, sounds = _windows(path, audio, recipe)
-    mels = {}
-    for start, pcm in sounds.items():
-        if index.row_of_clip(digest, start) is None:
-            level = np.abs(pcm)
-            peak, clipped = float(level.max()), float((level >= FULL_SCALE).mean())
-            clip = Clip(sha256=digest, start=start, seconds=seconds, peak=round(peak, 6), clipped=round(clipped, 6))
-            mels[clip] = clip_to_mel(fit_length(pcm, audio), audio)
+    mels = dict(
+        _log_mel(pcm, Clip(sha256=digest, start=start, seconds=seconds, peak=0, clipped=0), audio)
+        for start, pcm in sounds.items()
+        if index.row_of_clip(digest, start) is None
+    )
+    _require_unchanged(path, state)
+    return FileClips(state, digest, _unchanged(sounds), mels)
+
+
+def perturbed_clips(
+    path: Path, clean: Sequence[Clip], changes: Sequence[str], *, audio: AudioSpec, index: Index
+) -> FileClips:
+    """Read windows of an audio file once more, and change their sound. Stored clips are not decoded.
+
+    Args:
+        path: The file.
+        clean: Its windows, as they were stored.
+        changes: Names of the changes, keys of `CHANGES`. Each window goes through each of them.
+        audio: Front end.
+        index: What is stored already.
+
+    Raises:
+        AudioError: The file cannot be read, or changed while it was read.
+    """
+    state, digest, _ = _identify(path, index)
+    mels: dict[Clip, NDArray[np.float32]] = {}
+    for clip in clean:
+        if digest != clip.sha256:
+            raise AudioError(f"{path}: changed while it was read; prepare it when it is complete")
+        missing = [change for change in changes if index.row_of_clip(digest, clip.start, change) is None]
+        if not missing:
+            continue
+        pcm = decode(path, audio.sample_rate, clip.start / audio.sample_rate, audio.seconds)
+        for change in missing:
+            changed = CHANGES[change](pcm, audio.sample_rate)
+            stored, mel = _log_mel(changed, msgspec.structs.replace(clip, change=change), audio)
+            mels[stored] = mel
+    _require_unchanged(path, state)
+    return FileClips(state, digest, tuple((clip.start, change) for clip in clean for change in changes), mels)
+
+
+def _log_mel(pcm: Pcm, clip: Clip, audio: AudioSpec) -> tuple[Clip, NDArray[np.float32]]:
+    """A clip with the levels of its sound, and its normalized log-mel [n_mels, n_frames]."""
+    level = np.abs(pcm)
+    peak, clipped = float(level.max()), float((level >= FULL_SCALE).mean())
+    measured = msgspec.structs.replace(clip, peak=round(peak, 6), clipped=round(clipped, 6))
+    return measured, clip_to_mel(fit_length(pcm, audio), audio)
+
+
+def _unchanged(starts: Iterable[int]) -> tuple[tuple[int, str], ...]:
+    return tuple((start, "") for start in starts)
+
+
+def _require_unchanged(path: Path, state: FileState) -> None:
     if not path.is_file() or FileState.of(path) != state:
         raise AudioError(f"{path}: changed while it was read; prepare it when it is complete")
-    return FileClips(state, digest, tuple(sounds), mels)
 
 
 def _identify(path: Path, index: Index) -> tuple[FileState, str, float | None]:

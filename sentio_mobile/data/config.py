@@ -24,12 +24,15 @@ class DataRecipe(Record, frozen=True, kw_only=True):
     """How labelled audio is prepared.
 
     Training draws one of a song's stored windows for each epoch; validation and test use the one that `window` names.
+    Perturbed copies (MP3 at 64 kbit/s, noise 30 dB below the music, an equalizer tilted either way, a gain that clips;
+    drawn for each song) are further windows of training songs and of songs without labels.
     """
 
     scale: Literal["1-9", "-1-1"] = "1-9"  # scale of a manifest's labels; DEAM's is always 1-9
     labels: Literal["static", "dynamic"] = "static"  # one label a song, or those of the window's moments
     window: Literal["start", "middle"] = "start"  # which part of a longer song is taken
     windows: Annotated[int, Meta(ge=1, le=64)] = 1  # windows stored of each long song, spread evenly over it
+    perturb: Annotated[int, Meta(ge=0, le=5)] = 0  # perturbed copies of each window of a song that is trained on
     fractions: tuple[Fraction, Fraction, Fraction] = (0.8, 0.1, 0.1)  # shares of training, validation and test songs
     seed: Seed = 0  # random seed of the split
 

@@ -51,7 +51,7 @@ class FileState(msgspec.Struct, frozen=True):
         return hashlib.blake2b(repr(self).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-class Clip(msgspec.Struct, frozen=True, kw_only=True):
+class Clip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One window of one audio file. `peak` and `clipped` are those of the mixed-down window before it is filled up."""
 
     sha256: Sha256  # hash of the whole file
@@ -59,6 +59,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     seconds: NonNegative  # length of the whole file
     peak: NonNegative  # largest absolute sample; full scale is 1
     clipped: Share  # share of samples at full scale
+    change: Annotated[str, Meta(max_length=100)] = ""  # name of the perturbation; empty for the sound as it is
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -123,6 +124,7 @@ class Index:
         """Offset of each record's line in the journal."""
         self._numbers = array("d")
         self._hashes = bytearray()
+        self._changes: dict[int, str] = {}
         self._row_of_clip: dict[bytes, int] = {}
         self._row_of_file: dict[bytes, int] = {}
 
@@ -137,7 +139,9 @@ class Index:
             self.offsets.append(offset)
             self._numbers.extend((clip.start, clip.seconds, clip.peak, clip.clipped))
             self._hashes += bytes.fromhex(clip.sha256)
-            self._row_of_clip[self._key(clip.sha256, clip.start)] = line.row
+            if clip.change:
+                self._changes[line.row] = clip.change
+            self._row_of_clip[self._key(clip.sha256, clip.start, clip.change)] = line.row
             self._row_of_clip[self._key(clip.sha256, None)] = line.row
         self._row_of_file[line.file.key] = line.row
 
@@ -150,16 +154,17 @@ class Index:
             seconds=seconds,
             peak=peak,
             clipped=clipped,
+            change=self._changes.get(row, ""),
         )
 
-    def row_of_clip(self, sha256: str, start: int | None = None) -> int | None:
+    def row_of_clip(self, sha256: str, start: int | None = None, change: str = "") -> int | None:
         """Return the row of a window, or of any window of the file without `start`; None for an unknown one."""
-        return self._row_of_clip.get(self._key(sha256, start))
+        return self._row_of_clip.get(self._key(sha256, start, change))
 
     def row_of_file(self, file: FileState) -> int | None:
         """Return the row of any window of an unchanged file; None for a new or changed one."""
         return self._row_of_file.get(file.key)
 
     @staticmethod
-    def _key(sha256: str, start: int | None) -> bytes:
-        return hashlib.blake2b(f"{sha256} {start}".encode(), digest_size=16).digest()
+    def _key(sha256: str, start: int | None, change: str = "") -> bytes:
+        return hashlib.blake2b(f"{sha256} {start} {change}".rstrip().encode(), digest_size=16).digest()

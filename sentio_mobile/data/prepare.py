@@ -18,10 +18,11 @@ from sentio_mobile._internal.files import require_free, sha256
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, write_record
 from sentio_mobile.data.clip_table import SONGS, write_clip_rows
-from sentio_mobile.data.clips import FileClips, clips_of_file, in_order
+from sentio_mobile.data.clips import FileClips, clips_of_file, in_order, perturbed_clips
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.data_set import Source
 from sentio_mobile.data.journal import Index
+from sentio_mobile.data.perturbed import changes_of
 from sentio_mobile.data.prepared import SHEET, STORE, UNLABELLED, DataSheet, fingerprint_of
 from sentio_mobile.data.songs import Song
 from sentio_mobile.data.sources import read_source
@@ -93,6 +94,11 @@ def prepare(
         else:
             names = split_songs(songs, recipe.fractions, recipe.seed)
         rows = [rows for _, rows in usable]
+        if recipe.perturb:
+            rows = _add_perturbed(
+                songs, names, rows=rows, writer=writer, recipe=recipe, audio=audio, progress=progress or NoProgress()
+            )
+            writer.sync()
         write_clip_rows(
             out / SONGS, _clip_rows(songs, names, rows=rows, index=writer.index, root=found.root, audio=audio)
         )
@@ -108,6 +114,7 @@ def prepare(
             dynamic=recipe.labels == "dynamic",
             window=recipe.window,
             windows=recipe.windows,
+            perturb=recipe.perturb,
             split_seed=None if splits is not None else recipe.seed,
             split_fractions=None if splits is not None else recipe.fractions,
             split_list=None if splits is None else _escaped(splits.path.name),
@@ -157,10 +164,40 @@ def _store_file(clips: FileClips, writer: StoreWriter) -> tuple[int, ...]:
     """Store the new clips of a file and return the rows of all its windows."""
     for clip, mel in clips.mels.items():
         writer.add(clip, clips.file, mel)
-    rows = [writer.index.row_of_clip(clips.sha256, start) for start in clips.starts]
+    rows = [writer.index.row_of_clip(clips.sha256, start, change) for start, change in clips.windows]
     found = tuple(row for row in rows if row is not None)
     writer.remember(found[0], clips.file)
     return found
+
+
+def _add_perturbed(
+    songs: Sequence[Song],
+    splits: Sequence[str],
+    *,
+    rows: Sequence[tuple[int, ...]],
+    writer: StoreWriter,
+    recipe: DataRecipe,
+    audio: AudioSpec,
+    progress: Progress,
+) -> list[tuple[int, ...]]:
+    """Store perturbed copies of the windows of songs that are trained on, and add their rows to those of the song."""
+    trained = [number for number, split in enumerate(splits) if split in ("train", UNLABELLED)]
+
+    def load(number: int) -> FileClips:
+        song = songs[number]
+        clean = [writer.index.clip(row) for row in rows[number]]
+        changes = changes_of(song.song_id, recipe.perturb, recipe.seed)
+        return perturbed_clips(song.path, clean, changes, audio=audio, index=writer.index)
+
+    added = list(rows)
+    progress.start("perturbed copies", len(trained))
+    try:
+        for number, clips in zip(trained, in_order(load, trained), strict=True):
+            added[number] = (*rows[number], *_store_file(clips, writer))
+            progress.advance()
+    finally:
+        progress.finish()
+    return added
 
 
 def _clip_rows(
@@ -180,7 +217,7 @@ def _clip_rows(
             start = clip.start / audio.sample_rate
             label = song.label(start, audio.seconds)
             labels = ("", "") if label is None else tuple(f"{value:.6f}" for value in label)
-            facts = (clip.sha256, f"{clip.seconds:.3f}", f"{clip.peak:.6f}", f"{clip.clipped:.6f}")
+            facts = (clip.sha256, f"{clip.seconds:.3f}", f"{clip.peak:.6f}", f"{clip.clipped:.6f}", clip.change)
             yield song.song_id, window, f"{start:.6f}", row, split, song.group, *labels, path, *facts
 
 

@@ -51,6 +51,8 @@ class DataSheet(Record, frozen=True, kw_only=True):
     dynamic: bool  # whether windows have labels of their own moments
     window: Literal["start", "middle"]  # part of a longer song that is evaluated
     windows: Annotated[int, Meta(ge=1, le=64)]  # windows stored of a longer song, at most
+    # perturbed copies of each window of a song that is trained on; None for folders from before there were any
+    perturb: Annotated[int, Meta(ge=0, le=5)] | None = None
     split_seed: Seed | None  # seed of the split; None where the splits were given
     split_fractions: tuple[Fraction, Fraction, Fraction] | None  # shares of train, val and test; None as above
     split_list: Text | None  # file or folder of the given splits; None where songs were split here

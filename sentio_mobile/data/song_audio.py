@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.perturb import ChangePcm, Pcm
 from sentio_mobile.audio.sliding import windows
 from sentio_mobile.audio.stream import stream
 from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
 from sentio_mobile.spec import AudioSpec
-
-Pcm = NDArray[np.float32]
-ChangePcm = Callable[[Pcm, int], Pcm]
-"""Maps PCM and its sample rate to changed PCM."""
 
 
 @dataclass(frozen=True)

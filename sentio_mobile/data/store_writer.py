@@ -91,7 +91,7 @@ class StoreWriter:
         Raises:
             OutputError: It cannot be written, for example because the disk is full. Earlier records stay good.
         """
-        row = self.index.row_of_clip(clip.sha256, clip.start)
+        row = self.index.row_of_clip(clip.sha256, clip.start, clip.change)
         if row is not None:
             self.remember(row, file)
             return row

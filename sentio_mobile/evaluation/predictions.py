@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile.audio.perturb import ChangePcm, Pcm
 from sentio_mobile.data.clips import in_order
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.data.song_audio import ChangePcm, Pcm, SongAudio, read_clips
+from sentio_mobile.data.song_audio import SongAudio, read_clips
 from sentio_mobile.evaluation.evaluated_model import BATCH, EvaluatedModel, Predictions, check_predictions
 
 

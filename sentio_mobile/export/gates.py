@@ -25,6 +25,7 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.layer_choice import head_weights, quantizable_layers
 from sentio_mobile.spec import Artifact, Precision
 
+
 def gate_split(data: PreparedData) -> Split:
     """The split whose songs decide whether an artifact is refused. Only the final evaluation reads test songs."""
     return "val" if len(data.split("val")) else "train"

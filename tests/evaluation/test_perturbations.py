@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sentio_mobile.evaluation.perturbations import PERTURBATIONS, gain, mp3, tilt, white_noise
+from sentio_mobile.audio.perturb import gain, mp3, tilt, white_noise
+from sentio_mobile.evaluation.perturbations import PERTURBATIONS
 
 RATE = 22050
 TIME = np.arange(3 * RATE) / RATE
