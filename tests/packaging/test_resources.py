@@ -14,6 +14,7 @@ from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.export.config import ExportRecipe
+from sentio_mobile.models.first_weights import MAX_BYTES, SHIPPED
 from sentio_mobile.packaging.platforms import PLATFORMS, App, Platform
 from sentio_mobile.packaging.project import package
 from sentio_mobile.packaging.source_files import NEVER_SOURCE, source_files
@@ -40,6 +41,17 @@ def test_a_wheel_leaves_out_what_is_never_source() -> None:
     for platform in PLATFORMS:
         assert sources[platform.name] == f"sentio_mobile/_resources/{platform.name}"
         assert platform.name in build["targets"]["wheel"]["only-include"]
+
+
+def test_a_wheel_has_the_first_weights() -> None:
+    included = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert SHIPPED == ROOT / "distill" / "weights"
+    assert included["force-include"]["distill/weights"] == "sentio_mobile/_resources/distill/weights"
+    names = {path.stem for path in SHIPPED.iterdir() if path.name != "README.md"}
+    assert {path.name for path in SHIPPED.iterdir()} == {
+        "README.md", *(f"{name}{end}" for name in names for end in (".json", ".safetensors"))
+    }  # fmt: skip
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= MAX_BYTES
 
 
 @each_platform
