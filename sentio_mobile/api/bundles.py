@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from sentio_mobile.packaging.project import PackagedProject
 
 
-def load(bundle: str | Path, *, format: str = DEFAULT_FORMAT, form: Form | None = None, threads: int = 1) -> Predictor:
+def load(
+    bundle: str | Path | None = None, *, format: str = DEFAULT_FORMAT, form: Form | None = None, threads: int = 1
+) -> Predictor:
     """Load a model from a bundle, to predict the emotion of music.
 
     Example:
@@ -32,7 +34,7 @@ def load(bundle: str | Path, *, format: str = DEFAULT_FORMAT, form: Form | None 
         ```
 
     Args:
-        bundle: A bundle folder. Its hashes are checked.
+        bundle: A bundle folder. Its hashes are checked. By default the model that comes with this package.
         format: Which of its formats to run, such as "torchscript", "onnx", "tflite" or "coreml".
         form: The model's input, "spectrogram" or "waveform". By default the first that the bundle has.
         threads: Threads that the model may use, 1 or more.
@@ -44,12 +46,14 @@ def load(bundle: str | Path, *, format: str = DEFAULT_FORMAT, form: Form | None 
 
     Raises:
         InputError: There is no format of this name.
-        BundleError: The bundle is damaged, or lacks the format or form.
+        BundleError: The bundle is damaged, or lacks the format or form, or this installation has no default model.
         MissingExtraError: The format's packages are not installed.
     """
+    from sentio_mobile.inference.default_model import default_bundle
     from sentio_mobile.inference.predictor import Predictor
 
-    return Predictor.open(Path(bundle), format_name=format, threads=threads, form=form)
+    folder = default_bundle() if bundle is None else Path(bundle)
+    return Predictor.open(folder, format_name=format, threads=threads, form=form)
 
 
 def export(

@@ -17,6 +17,7 @@ from msgspec import Meta
 from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Count, Name, Record, Sha256, Size, Text, from_plain
+from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.accuracy import Accuracy
 from sentio_mobile.bundle.parity import Parity, Reason
 from sentio_mobile.errors import BundleError, InputError, RecordError
@@ -127,6 +128,8 @@ class Manifest(Record, frozen=True, kw_only=True):
     versions: Annotated[dict[Name, Name], Meta(max_length=1024)]
     # The bundle that this one was trimmed from; only in an app.
     trimmed_from: TrimmedFrom | None = None
+    # What the model's maker says of it; null where nothing was said.
+    about: About | None = None
 
     def check(self) -> None:
         """Paths must stay inside the bundle, and every artifact needs the hashes of its files."""

@@ -1,15 +1,18 @@
 """MODEL_CARD.md: what a model is, how accurate it is and on which songs, and what it is not for.
 
 Its front matter is that of the Hugging Face Hub. Names in it may come from strangers: they are shown as inline code,
-which Markdown and YAML do not interpret, and characters that inline code cannot hold are escaped.
+which Markdown and YAML do not interpret, and characters that inline code cannot hold are escaped. So are those of
+sentences.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.manifest import UNKNOWN, ArtifactEntry, Manifest, flatten
 from sentio_mobile.metrics.evaluation import Evaluation, SplitEvaluation
 from sentio_mobile.spec import FORMS, OUTPUTS
@@ -24,6 +27,13 @@ _PRECISIONS = {
     "int8": "8-bit weights; activations are rounded by ranges measured on songs, where the runtime is faster for it",
     "int8-full": "integers only: 8 bits, input and output included, with their scale in the file, and 16-bit sums",
 }
+
+_LABELLED = {
+    "rated": "labelled by people",
+    "generated": "labelled by the program that generated the music",
+    "none": "without labels; the model learned a teacher's predictions",
+}
+"""Who labelled the songs, by `DataOrigin.labels`."""
 
 _HUB_LICENCES = frozenset(
     {
@@ -53,7 +63,7 @@ def model_card(manifest: Manifest, evaluation: Evaluation) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(code=_code, yaml=_yaml, count=_count, size=_size, flatten=flatten)
+    environment.filters.update(code=_code, text=_text, yaml=_yaml, count=_count, size=_size, flatten=flatten)
     return environment.get_template(_TEMPLATE.name).render(_view(manifest, evaluation))
 
 
@@ -96,7 +106,9 @@ def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
         if coverage
         else [],
         "origin": origin,
-        "labels": origin.labels if origin and origin.labels in ("rated", "generated") else None,
+        "labels": origin.labels if origin and origin.labels in _LABELLED else None,
+        "labelled_by": _LABELLED,
+        "about": manifest.about or About(),
     }
 
 
@@ -130,6 +142,12 @@ def _code(value: object) -> str:
     text = text if len(text) <= _MAX_CODE_LENGTH else f"{text[: _MAX_CODE_LENGTH - 3]}..."
     plain = "".join(c if c.isprintable() and c not in "`|" else _escaped(c) for c in text).strip()
     return f"`{plain or ' '}`"
+
+
+def _text(text: str) -> str:
+    """A sentence as it is, on one line: characters that Markdown or HTML would interpret are escaped."""
+    line = " ".join("".join(c if c.isprintable() or c.isspace() else _escaped(c) for c in text).split())
+    return re.sub(r"([\\`*_{}\[\]<>#|&~$!])", r"\\\1", line)
 
 
 def _escaped(character: str) -> str:

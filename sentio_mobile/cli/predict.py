@@ -16,11 +16,14 @@ from sentio_mobile.spec import FORMS, Form
 
 if TYPE_CHECKING:
     from sentio_mobile.inference.emotion import Emotion
+    from sentio_mobile.inference.predictor import Predictor
 
 
-@click.command(cls=Command, epilog="Example: sentio-mobile predict bundle song.mp3 --every 1 --plot song.png")
-@click.argument("bundle", type=PATH)
-@click.argument("songs", nargs=-1, required=True, type=PATH)
+@click.command(
+    cls=Command,
+    epilog="Examples: sentio-mobile predict song.mp3, sentio-mobile predict bundle song.mp3 --every 1 --plot song.png",
+)
+@click.argument("places", nargs=-1, required=True, type=PATH, metavar="[BUNDLE] SONGS...")
 @click.option(
     "--every",
     type=float,
@@ -47,8 +50,7 @@ if TYPE_CHECKING:
 @threads_option
 @json_option
 def predict(
-    bundle: Path,
-    songs: tuple[Path, ...],
+    places: tuple[Path, ...],
     every: float | None,
     out: Path | None,
     plot: Path | None,
@@ -59,6 +61,9 @@ def predict(
 ) -> None:
     """Predict valence and arousal, from -1 to 1, of songs and of folders of songs.
 
+    Without BUNDLE, a folder that `sentio-mobile export` wrote, the default model predicts, which comes with this
+    package. It was trained without ratings: its card says on what, and how accurate it is.
+
     The prediction is for the first 30 s of each song, or with --every for one window after another. Windows start at
     multiples of SECONDS, rounded down to 23 ms, and end within the song: less than SECONDS of its end is not used. A
     song shorter than a window is padded.
@@ -68,6 +73,7 @@ def predict(
     """
     from sentio_mobile.audio.sliding import check_every
     from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.inference.default_model import bundle_and_songs
     from sentio_mobile.inference.songs import find_songs, predict_songs
     from sentio_mobile.inference.write import CHART_SUFFIXES, TABLE_SUFFIXES, check_output_file, write_predictions
 
@@ -75,12 +81,15 @@ def predict(
         check_output_file(out, TABLE_SUFFIXES)
     if plot:
         check_output_file(plot, CHART_SUFFIXES)
+    bundle, songs = bundle_and_songs(places)
     found, faults = find_songs(songs)
     if plot and every is not None and len(found) > 1:
         raise InputError(f"--plot with --every draws one song, not {len(found)}; give one, or leave --every out")
     predictor = sentio_mobile.load(bundle, format=format_name, form=form, threads=threads)
     if every is not None:
         check_every(every, predictor.spec.audio)
+    if bundle is None and not as_json:
+        _name_default_model(predictor)
     with ProgressBars() as progress:
         predictions = predict_songs(predictor, found, every=every, progress=progress)
     faults += predictions.faults
@@ -102,6 +111,15 @@ def predict(
     if faults:
         _show_faults(faults)
         sys.exit(1)
+
+
+def _name_default_model(predictor: Predictor) -> None:
+    from sentio_mobile.bundle.bundle import CARD
+
+    if predictor.bundle:
+        name = f"{predictor.bundle.manifest.name} {predictor.bundle.manifest.release}"
+        card = predictor.bundle.folder / CARD
+        stderr.print(f"default model {name}; its card: {card}", style="dim", markup=False, soft_wrap=True)
 
 
 def _plot(place: Path, predictions: list[Emotion], every: float | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from sentio_mobile._internal.files import new_folder, sha256, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, write_record
+from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.bundle import CARD, EVALUATION, GOLDEN
 from sentio_mobile.bundle.golden import make_golden
 from sentio_mobile.bundle.manifest import MANIFEST, ArtifactEntry, Manifest, Provenance, check_licence, hash_files
@@ -50,6 +51,7 @@ def build_bundle(
     progress: Progress | None = None,
     overwrite: bool = False,
     keep_refused: bool = False,
+    about: About | None = None,
 ) -> BuildResult:
     """Export a checkpoint to a new bundle. A conversion that fails does not affect the others.
 
@@ -61,6 +63,7 @@ def build_bundle(
         progress: Advances as conversions are done.
         overwrite: Whether an existing `out` is replaced.
         keep_refused: Whether artifacts that are not what their precision promises get into the bundle, which says so.
+        about: What the model's maker says of it, for the model card.
 
     Raises:
         CheckpointError: The checkpoint cannot be read.
@@ -130,6 +133,7 @@ def build_bundle(
                 keep_float=recipe.keep_float,
             ),
             versions=package_versions(),
+            about=about,
         )
         write_text(part / CARD, model_card(manifest, evaluation))
         # The card has the hashes of the other files, and is hashed after them.

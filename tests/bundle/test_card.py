@@ -250,3 +250,33 @@ def test_a_licence_that_looks_like_something_else_stays_a_word(manifest: dict[st
     for licence in ("no", "1.0", "1e5"):
         manifest["licence"] = licence
         assert parts(card_of(manifest, Evaluation()))[0]["license_name"] == licence
+
+
+def test_card_of_a_model_without_ratings_says_so(manifest: dict[str, Any]) -> None:
+    manifest["provenance"]["data"]["labels"] = "none"
+    card = card_of(manifest, Evaluation())
+    assert "**Trained without ratings.**" in card
+    assert "without labels; the model learned a teacher's predictions" in card
+    assert "they are not ratings" in card
+    assert "unknown origin" not in card
+    assert "listeners" not in card
+
+
+def test_card_has_what_the_maker_says(manifest: dict[str, Any]) -> None:
+    figures = {"value": 0.7412, "low": 0.7, "high": 0.78}
+    auc = dict.fromkeys(("valence", "arousal", "valence_when_calm", "valence_when_energetic"), figures)
+    manifest["about"] = {
+        "music": "Free music,\n\n# all of it <b>[x](http://y)</b>\x1b",
+        "teacher": "tags of an encoder",
+        "auc": [{"music": "songs of four quadrants", "songs": 600, **auc, "over": "groups", "seed": 3}],
+        "limits": ["Western tags"],
+    }
+    card = card_of(manifest, Evaluation())
+    assert "Music: Free music, \\# all of it \\<b\\>\\[x\\](http://y)\\</b\\>\\\\x1b\n" in card
+    assert "Teacher: tags of an encoder\n" in card
+    assert "On 600 songs: songs of four quadrants\n" in card
+    assert ["valence, among calm songs", "0.74 [0.70, 0.78]"] in rows(card)
+    assert "bootstrap over groups, seed 3" in card
+    assert "- Western tags\n" in card
+    del manifest["about"]
+    assert "AUC" not in card_of(manifest, Evaluation())

@@ -15,6 +15,7 @@ from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.models.first_weights import MAX_BYTES, SHIPPED
+from sentio_mobile.inference.default_model import DEFAULT_MODEL
 from sentio_mobile.packaging.platforms import PLATFORMS, App, Platform
 from sentio_mobile.packaging.project import package
 from sentio_mobile.packaging.source_files import NEVER_SOURCE, source_files
@@ -52,6 +53,13 @@ def test_a_wheel_has_the_first_weights() -> None:
         "README.md", *(f"{name}{end}" for name in names for end in (".json", ".safetensors"))
     }  # fmt: skip
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= MAX_BYTES
+
+
+def test_a_wheel_has_the_default_model_where_it_is_looked_for() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"]["models"] == "sentio_mobile/_resources/models"
+    assert DEFAULT_MODEL.relative_to(ROOT).as_posix() == "models/default"
+    assert DEFAULT_MODEL.parent.is_dir(), "a wheel cannot be built without the folder"
 
 
 @each_platform

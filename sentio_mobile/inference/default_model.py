@@ -1,0 +1,60 @@
+"""The model that comes with this package, for predictions without a bundle of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sentio_mobile._internal.resources import ROOT
+from sentio_mobile.audio.decode import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
+from sentio_mobile.bundle.manifest import MANIFEST
+from sentio_mobile.errors import BundleError, InputError
+from sentio_mobile.inference.songs import find_songs
+
+DEFAULT_MODEL = ROOT / "models" / "default"
+"""The folder of its bundle."""
+
+
+def default_bundle() -> Path:
+    """The bundle that comes with this package.
+
+    Raises:
+        BundleError: This installation has none.
+    """
+    if not (DEFAULT_MODEL / MANIFEST).is_file():
+        raise BundleError("this installation ships no default model; give a bundle, made with `sentio-mobile export`")
+    return DEFAULT_MODEL
+
+
+def bundle_and_songs(places: Sequence[Path]) -> tuple[Path | None, tuple[Path, ...]]:
+    """Tell a bundle from songs: the first place is a bundle if it is a folder with a manifest.
+
+    Args:
+        places: A bundle or none, and songs or folders of songs after it.
+
+    Returns:
+        The bundle, or None for the default model, and the songs.
+
+    Raises:
+        InputError: There is no song, or the first of several places is neither a bundle nor a song, as a bundle's name
+            with a wrong letter is not.
+    """
+    first, *others = places
+    if (first / MANIFEST).is_file():
+        if not others:
+            raise InputError(f"{first}: is a bundle; give songs after it, or folders of songs")
+        return first, tuple(others)
+    if others and _is_no_song(first):
+        raise InputError(
+            f"{first}: is no bundle (no {MANIFEST}) and holds no song; check the name, or make a bundle with "
+            "`sentio-mobile export`"
+        )
+    return None, tuple(places)
+
+
+def _is_no_song(place: Path) -> bool:
+    if place.is_dir():
+        songs, faults = find_songs([place])
+        # A folder that cannot be read is reported as such, later.
+        return not songs and all("has no song" in fault for fault in faults)
+    return not place.exists() and not place.name.lower().endswith((*AUDIO_SUFFIXES, *UNDECODABLE_SUFFIXES))
