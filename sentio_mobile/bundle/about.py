@@ -12,10 +12,10 @@ from sentio_mobile.metrics.bootstrap import Interval
 Statement = Annotated[str, Meta(min_length=1, max_length=1000)]
 
 
-class QuadrantAuc(Record, frozen=True, kw_only=True):
-    """How well a model tells high from low on songs of which only the quadrant of the plane is known."""
+class WeakLabelAuc(Record, frozen=True, kw_only=True):
+    """How well a model tells high from low on songs with weak labels: which side of neutral they are on."""
 
-    music: Statement  # the songs, and where their quadrants come from
+    music: Statement  # the songs, and where their weak labels come from
     songs: Count  # number of songs
     valence: Interval  # AUC of valence: share of pairs, a pleasant and an unpleasant song, in the right order
     arousal: Interval  # AUC of arousal
@@ -30,5 +30,5 @@ class About(Record, frozen=True, kw_only=True):
 
     music: Text = ""  # what music the model learned from, and under which licences
     teacher: Text = ""  # whose predictions it learned
-    auc: Annotated[tuple[QuadrantAuc, ...], Meta(max_length=16)] = ()  # measurements on songs with known quadrants
+    auc: Annotated[tuple[WeakLabelAuc, ...], Meta(max_length=16)] = ()  # measurements on songs with weak labels
     limits: Annotated[tuple[Statement, ...], Meta(max_length=32)] = ()  # what it is not, and where it is weak
