@@ -14,8 +14,8 @@ from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.export.config import ExportRecipe
-from sentio_mobile.models.first_weights import MAX_BYTES, SHIPPED
 from sentio_mobile.inference.default_model import DEFAULT_MODEL
+from sentio_mobile.models.first_weights import MAX_BYTES, SHIPPED
 from sentio_mobile.packaging.platforms import PLATFORMS, App, Platform
 from sentio_mobile.packaging.project import package
 from sentio_mobile.packaging.source_files import NEVER_SOURCE, source_files
