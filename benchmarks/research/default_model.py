@@ -30,12 +30,12 @@ MAX_BYTES = 10_000_000
 """Largest default model: it is in every wheel."""
 
 TEACHER = (
-    "the tags of musicnn (Pons & Serra 2019, trained on tags of the Million Song Dataset), placed on the plane of valence "
-    "and arousal by a table after Russell's circumplex of affect (1980); the table was written down by meaning, not "
+    "the tags of musicnn (Pons & Serra 2019, trained on tags of the Million Song Dataset), placed on the plane of "
+    "valence and arousal by a table after Russell's circumplex of affect (1980); the table was written down by meaning, not "
     "fitted to labels"
 )
 LIMITS = (
-    "Its predictions are not ratings: they say where the words lie that listeners of a tagging site would write on a song.",
+    "Its predictions are not ratings: they say where the words lie that listeners of a tagging site would write.",
     "The words are those of Western popular music around 2010; other music was not considered.",
     "Valence is weaker than arousal, above all within calm music: see the areas above.",
 )

@@ -3,8 +3,8 @@
     python benchmarks/research/weak_label_auc.py PREDICTIONS.csv WEAK_LABELS.csv OUT.json --music "300 songs of ..."
         [--data PREPARED] [--seed 0]
 
-PREDICTIONS.csv is what `sentio-mobile predict --out` writes: a song's name without folder and suffix is its id. Or it is
-a file of pseudo-labels, and --data the prepared folder of its clips; a song's prediction is then the mean over its
+PREDICTIONS.csv is what `sentio-mobile predict --out` writes: a song's name without folder and suffix is its id. Or it
+is a file of pseudo-labels, and --data the prepared folder of its clips; a song's prediction is then the mean over its
 clips. WEAK_LABELS.csv has the columns song_id, v_high and a_high; with a column `group`, the bootstrap draws groups.
 OUT.json is a record that `default_model.py` puts into a model card.
 """
