@@ -31,8 +31,8 @@ MAX_BYTES = 10_000_000
 
 TEACHER = (
     "the tags of musicnn (Pons & Serra 2019, trained on tags of the Million Song Dataset), placed on the plane of "
-    "valence and arousal by a table after Russell's circumplex of affect (1980); the table was written down by meaning, not "
-    "fitted to labels"
+    "valence and arousal by a table after Russell's circumplex of affect (1980); the table was written by meaning, "
+    "not fitted to labels"
 )
 LIMITS = (
     "Its predictions are not ratings: they say where the words lie that listeners of a tagging site would write.",
