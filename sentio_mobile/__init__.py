@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sentio_mobile.api.bundles import benchmark, export, load, package, verify
     from sentio_mobile.api.evaluation import evaluate
+    from sentio_mobile.api.pretraining import pretrain
     from sentio_mobile.api.training import distill, prepare, train_teacher
     from sentio_mobile.errors import SentioError
     from sentio_mobile.spec import AudioSpec, ModelSpec
@@ -36,6 +37,7 @@ __all__ = [
     "load",
     "package",
     "prepare",
+    "pretrain",
     "train_teacher",
     "verify",
 ]
@@ -44,6 +46,7 @@ _MODULES = {
     **dict.fromkeys(("benchmark", "export", "load", "package", "verify"), "sentio_mobile.api.bundles"),
     **dict.fromkeys(("distill", "prepare", "train_teacher"), "sentio_mobile.api.training"),
     **dict.fromkeys(("AudioSpec", "ModelSpec"), "sentio_mobile.spec"),
+    "pretrain": "sentio_mobile.api.pretraining",
     "evaluate": "sentio_mobile.api.evaluation",
     "SentioError": "sentio_mobile.errors",
 }

@@ -16,7 +16,7 @@ from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Record, from_plain, read_toml, replace
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.data.config import DataRecipe, GeneratedRecipe
-from sentio_mobile.distill.config import DistillRecipe
+from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe
 from sentio_mobile.errors import RecipeError
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.spec import AudioSpec
@@ -62,7 +62,7 @@ def load_recipe(kind: type[R], name: str, stage: str) -> R:
     """
     path = _find(name, stage)
     table = _read(path)
-    if issubclass(kind, TeacherRecipe | DistillRecipe):
+    if issubclass(kind, TeacherRecipe | DistillRecipe | PretrainRecipe):
         _fill_architecture(table, "teacher" if issubclass(kind, TeacherRecipe) else "distill")
     return from_plain(kind, table, str(path), RecipeError)
 

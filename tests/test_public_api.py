@@ -18,6 +18,8 @@ FUNCTIONS = {
     "progress",
     "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, devices, nodes, strategy, "
     "accelerator, overwrite, progress",
+    "pretrain": "*, data, embeddings, out, recipe, steps, pseudo_labels, devices, nodes, strategy, accelerator, "
+    "overwrite, progress",
     "distill": "*, teacher, data, out, recipe, unlabelled, gan_samples, pseudo_labels, weak_labels, cache, convert, "
     "overwrite, progress",
     "export": "checkpoint, *, out, formats, forms, precisions, data, name, release, licence, keep_float, timeout_s, "

@@ -18,6 +18,7 @@ COMMANDS = {
     "data": ("data", "Generate, prepare and check labelled music."),
     "teacher": ("teacher", "Train the large model that a student learns from."),
     "encoder": ("encoder", "Use audio networks that were pretrained on much music."),
+    "pretrain": ("pretrain", "Let a student hear music without labels before it is distilled."),
     "distill": ("distill", "Teach a phone-sized student what a teacher knows."),
     "evaluate": ("evaluate", "Evaluate checkpoints and bundles on songs that they were not trained on."),
     "export": ("export", "Export a checkpoint to mobile formats, with golden vectors, a model card and hashes."),

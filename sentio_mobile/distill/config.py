@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Record
+from sentio_mobile._internal.records import Count, Record
 from sentio_mobile.errors import RecordError
 from sentio_mobile.models.config import CustomSettings, MobileViTSettings
 from sentio_mobile.spec import ImageSide
-from sentio_mobile.training.config import TrainingSettings
+from sentio_mobile.training.config import EmbeddingSettings, TrainingSettings
 
 Weight = Annotated[float, Meta(ge=0, le=1000)]
 Blocks = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(max_length=64)]
@@ -21,6 +21,15 @@ def _check_pairs(blocks: tuple[int, ...], teacher_blocks: tuple[int, ...]) -> No
         raise RecordError(f"blocks names a block twice: {list(blocks)}")
     if teacher_blocks and len(teacher_blocks) != len(blocks):
         raise RecordError(f"teacher_blocks must be as many as blocks, {len(blocks)}, not {len(teacher_blocks)}")
+
+
+def _check_image(model: object, size: tuple[int, int] | None) -> None:
+    if not isinstance(model, MobileViTSettings) or size is None:
+        return
+    if any(side % model.stride for side in size):
+        raise RecordError(
+            f"image_size must be two multiples of {model.stride}, the stride of the stem, not {list(size)}"
+        )
 
 
 class ResponseSettings(Record, frozen=True, kw_only=True):
@@ -74,20 +83,32 @@ class DistillRecipe(Record, frozen=True, kw_only=True):
     response: ResponseSettings = ResponseSettings()  # what it learns from labels and from the teacher's predictions
     features: FeatureSettings = FeatureSettings()  # what it learns from the teacher's tokens
     attention: AttentionSettings = AttentionSettings()  # what it learns from the teacher's attention
+    embeddings: EmbeddingSettings = EmbeddingSettings()  # what it learns from an encoder's embeddings, if there are any
     # height and width of the student's image, in pixels; None takes the one that songs were prepared for
     image_size: tuple[ImageSide, ImageSide] | None = None
     # augmented versions of each clip whose teacher outputs are cached before training; 0 runs the teacher in each step
     views: Annotated[int, Meta(ge=0, le=1000)] = 4
 
     def check(self) -> None:
-        """The stem must be able to halve the image, and blocks that learn must be there."""
-        if not isinstance(self.model, MobileViTSettings) or self.image_size is None:
-            return
-        if any(side % self.model.stride for side in self.image_size):
-            raise RecordError(
-                f"image_size must be two multiples of {self.model.stride}, the stride of the stem, "
-                f"not {list(self.image_size)}"
-            )
+        """The stem must be able to halve the image."""
+        _check_image(self.model, self.image_size)
+
+
+class PretrainRecipe(Record, frozen=True, kw_only=True):
+    """A student, and how it learns embeddings of music without labels before it is distilled (`pretrain`)."""
+
+    model: MobileViTSettings | CustomSettings  # the student; a recipe without `architecture` describes a mobilevit
+    training: TrainingSettings  # how it is trained; `epochs` and `steps` both end it
+    steps: Count  # training steps, at most: the schedule lasts for these or for `training.epochs`, the shorter of both
+    embeddings: EmbeddingSettings = EmbeddingSettings()  # what it learns from the encoder
+    soft: Weight = 0.5  # weight of pseudo-labels in the loss, if there are any
+    held_out: Annotated[float, Meta(gt=0, le=0.5)] = 0.05  # share of the music that is kept apart and measured on
+    # height and width of the student's image, in pixels; None takes the one that songs were prepared for
+    image_size: tuple[ImageSide, ImageSide] | None = None
+
+    def check(self) -> None:
+        """The stem must be able to halve the image."""
+        _check_image(self.model, self.image_size)
 
 
 class QatRecipe(Record, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ end removes it, because levels are relative to the loudest value of the clip.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,9 +20,22 @@ _CURVE_POINTS = 6
 """Number of random points of a curve over bands or time, which is linear between them."""
 
 
+class Augmented(NamedTuple):
+    """Augmented clips.
+
+    Attributes:
+        log_mel: Normalized log-mels [batch, n_mels, n_frames] in [0, 1].
+        shift: Share of the clip, from 0 to below 1, by which each was rotated in time [batch]: what sounded at second t
+            sounds at (t - shift * clip seconds) modulo the clip's seconds.
+    """
+
+    log_mel: torch.Tensor
+    shift: torch.Tensor
+
+
 def augment(
     log_mel: torch.Tensor, spec: AudioSpec, settings: AugmentSettings, random: np.random.Generator
-) -> torch.Tensor:
+) -> Augmented:
     """Rotate clips in time, change their levels over bands and time, and mask bands and frames.
 
     Masked values become 0, the floor. After the equalizer and the gain drift, levels are made relative to the clip's
@@ -35,13 +48,14 @@ def augment(
         random: Random number generator; the result depends on nothing else.
 
     Returns:
-        Augmented log-mels of the same shape, in [0, 1].
+        Augmented log-mels of the same shape, and how far each was rotated.
     """
     batch, bands, frames = log_mel.shape
+    shift = np.zeros((batch, 1), dtype=np.int64)
     if settings.roll:
-        shift = _to(log_mel, random.integers(frames, size=(batch, 1)))
-        index = (torch.arange(frames, device=log_mel.device) + shift) % frames
-        log_mel = log_mel.gather(2, index[:, None, :].expand(-1, bands, -1))
+        shift = random.integers(frames, size=(batch, 1))
+        rotated = zip(log_mel, shift[:, 0], strict=True)
+        log_mel = torch.stack([clip.roll(-int(by), dims=1) for clip, by in rotated])
     if settings.equalizer_db or settings.gain_db:
         change = _curve(log_mel, bands, settings.equalizer_db, random)[:, :, None]
         change = change + _curve(log_mel, frames, settings.gain_db, random)[:, None, :]
@@ -53,7 +67,8 @@ def augment(
         log_mel, bands, count=settings.frequency_masks, max_width=settings.frequency_width, random=random
     )
     frame_mask = _masks(log_mel, frames, count=settings.time_masks, max_width=settings.time_width, random=random)
-    return log_mel.masked_fill(band_mask[:, :, None] | frame_mask[:, None, :], 0.0)
+    masked = log_mel.masked_fill(band_mask[:, :, None] | frame_mask[:, None, :], 0.0)
+    return Augmented(masked, _to(log_mel, (shift[:, 0] / frames).astype(np.float32)))
 
 
 def _curve(like: torch.Tensor, length: int, limit: float, random: np.random.Generator) -> torch.Tensor:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import time
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import lightning
@@ -12,6 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
+from sentio_mobile._internal.files import write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.training.config import Unfreeze
@@ -83,6 +87,29 @@ class EpochHistory(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the rows of the run that is resumed."""
         self.rows = list(state_dict["rows"])
+
+
+class MetricsFile(Callback):
+    """Writes the history as a CSV after every epoch, so that a long run can be watched. Comes after `EpochHistory`.
+
+    Args:
+        history: Collects the rows.
+        path: File to write.
+    """
+
+    def __init__(self, history: EpochHistory, path: Path) -> None:
+        self._history, self._path = history, path
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write all rows, those of the run that was resumed included."""
+        if not is_first_process():
+            return
+        text = io.StringIO()
+        names = list(dict.fromkeys(name for row in self._history.rows for name in row))
+        table = csv.DictWriter(text, names, lineterminator="\n")
+        table.writeheader()
+        table.writerows(self._history.rows)
+        write_text(self._path, text.getvalue())
 
 
 class DeadLossTermGuard(Callback):

@@ -46,6 +46,22 @@ class WeakLabelSettings(Record, frozen=True, kw_only=True):
     sharpness: Annotated[float, Meta(gt=0, le=100)] = 4.0  # slope of the logistic curve from prediction to probability
 
 
+TermWeight = Annotated[float, Meta(ge=0, le=1000)]
+
+
+class EmbeddingSettings(Record, frozen=True, kw_only=True):
+    """How much a network learns from an encoder's embeddings of its clips. See `EmbeddingLoss`."""
+
+    steps: TermWeight = 1.0  # weight of the embedding of each time step, learned by the tokens of that moment
+    clip: TermWeight = 0.5  # weight of the clip's mean and standard deviation, learned by the class token
+    tags: TermWeight = 0.5  # weight of the encoder's tags, of each time step and in the mean of the clip
+
+    def check(self) -> None:
+        """Something must be learned."""
+        if self.steps + self.clip + self.tags == 0:
+            raise RecordError("steps, clip or tags must be above 0: nothing of the embeddings is learned otherwise")
+
+
 class TrainingSettings(Record, frozen=True, kw_only=True):
     """Settings of the trainer: AdamW, one cosine cycle with warm-up, and which epoch's weights are kept."""
 

@@ -6,7 +6,7 @@ therefore sees the same clips as an uninterrupted run in one process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import lightning
@@ -19,10 +19,16 @@ from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepared import PreparedData, Split
 from sentio_mobile.errors import TrainingError
-from sentio_mobile.spec import OUTPUTS, ModelSpec
+from sentio_mobile.spec import OUTPUTS, AudioSpec, ModelSpec
 from sentio_mobile.training.augment import augment
 from sentio_mobile.training.config import TrainingSettings
-from sentio_mobile.training.sources import NO_EXTRA_SOURCES, TrainingSource, TrainingSources, labelled_source
+from sentio_mobile.training.sources import (
+    NO_EXTRA_SOURCES,
+    TrainingSource,
+    TrainingSources,
+    labelled_source,
+    with_embeddings,
+)
 
 MIN_SONGS = 3
 """Smallest number of songs for which a CCC means something: any straight line fits two songs perfectly."""
@@ -33,11 +39,22 @@ LabelledClips = tuple[torch.Tensor, torch.Tensor]
 """Normalized log-mels of a song's clips, and its label."""
 SampleIndex = tuple[int, int]
 """An epoch, and the number of a song."""
-_Clip = tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-"""A normalized log-mel, its label, its weak labels and its pseudo-label."""
 
 _NO_WEAK_LABELS = np.zeros(2, dtype=np.float32)
 _NO_PSEUDO_LABEL = np.full(2, np.nan, dtype=np.float32)
+_NOTHING = torch.empty(0, 0)
+"""Embeddings or tags where no source has any."""
+
+
+class _Clip(NamedTuple):
+    """A normalized log-mel before augmentation, and what is known of it."""
+
+    log_mel: NDArray[np.float16]
+    label: NDArray[np.float32]
+    weak_labels: NDArray[np.float32]
+    pseudo_label: NDArray[np.float32]
+    embeddings: torch.Tensor
+    tags: torch.Tensor
 
 
 class Batch(NamedTuple):
@@ -49,6 +66,10 @@ class Batch(NamedTuple):
         weak_labels: Weak labels [clips, 2] from -1 (surely low) to 1 (surely high); 0 where unknown.
         pseudo_labels: Predictions of a teacher that was read from a file [clips, 2]; NaN where there are none.
         teacher_outputs: Cached outputs of the teacher, by name; empty if there is no cache.
+        embeddings: An encoder's embeddings of the clips before augmentation [clips, time, size]; NaN for clips that
+            have none, and no value at all if no clip of any source has some.
+        tags: The encoder's tags, probabilities [clips, time, n_tags]; missing ones as for `embeddings`.
+        shift: Share of the clip by which augmentation rotated it in time [clips]; see `Augmented`.
     """
 
     log_mel: torch.Tensor
@@ -56,6 +77,9 @@ class Batch(NamedTuple):
     weak_labels: torch.Tensor
     pseudo_labels: torch.Tensor
     teacher_outputs: Mapping[str, torch.Tensor]
+    embeddings: torch.Tensor = _NOTHING
+    tags: torch.Tensor = _NOTHING
+    shift: torch.Tensor = torch.zeros(())
 
 
 class EvaluatedClips(Dataset[LabelledClips]):
@@ -79,19 +103,38 @@ class EvaluatedClips(Dataset[LabelledClips]):
         return torch.from_numpy(mels), torch.from_numpy(self._labels[song])
 
 
-class TrainingClips(Dataset[Batch]):
+class SourceClips(Dataset[Batch]):
     """One window of each song per epoch, drawn at random, augmented, and mixed with another song if mixup is on.
 
-    Songs are numbered consecutively: the training songs first, then those of each extra source.
+    Songs are numbered consecutively, source by source.
+
+    Args:
+        songs: Where clips are drawn from.
+        audio: Front end of all of them.
+        settings: Training settings.
+        sources: The GAN mixture, the views and the teacher outputs; its own songs are not used.
+
+    Raises:
+        TrainingError: Mixup is on and songs have embeddings, or sources have embeddings of different encoders.
     """
 
     def __init__(
-        self, data: PreparedData, settings: TrainingSettings, sources: TrainingSources = NO_EXTRA_SOURCES
+        self,
+        songs: Sequence[TrainingSource],
+        audio: AudioSpec,
+        settings: TrainingSettings,
+        sources: TrainingSources = NO_EXTRA_SOURCES,
     ) -> None:
         self.settings, self.sources = settings, sources
-        self._audio = data.audio
-        self._songs = (labelled_source(data, "train"), *sources.extra)
+        self._audio = audio
+        self._songs = tuple(songs)
         self._ends = np.cumsum([len(source) for source in self._songs])
+        self._no_embeddings, self._no_tags = _missing(self._songs)
+        if settings.augment.mixup > 0 and self._no_embeddings.numel():
+            raise TrainingError(
+                "training.augment.mixup: a mixture of two songs has no embeddings; set it to 0, or leave the "
+                "embeddings out"
+            )
 
     @property
     def fingerprints(self) -> list[str]:
@@ -111,35 +154,96 @@ class TrainingClips(Dataset[Batch]):
             random = np.random.default_rng((self.settings.seed, view, song, 1))
             share = float(random.beta(strength, strength))
             other = self._augmented(view, int(random.integers(len(self))))
-            clip = tuple(share * a + (1 - share) * b for a, b in zip(clip, other, strict=True))
-        log_mel, labels, weak_labels, pseudo_labels = clip
+            log_mel, labels, weak_labels, pseudo_labels = (
+                share * a + (1 - share) * b for a, b in zip(clip[:4], other[:4], strict=True)
+            )
+            clip = Batch(log_mel, labels, weak_labels, pseudo_labels, {}, shift=clip.shift)
         cached = self.sources.teacher_outputs
-        return Batch(log_mel, labels, weak_labels, pseudo_labels, {} if cached is None else cached(view, song))
+        return clip if cached is None else clip._replace(teacher_outputs=cached(view, song))
 
-    def _augmented(self, view: int, song: int) -> tuple[torch.Tensor, ...]:
+    def _augmented(self, view: int, song: int) -> Batch:
         random = np.random.default_rng((self.settings.seed, view, song))
-        log_mel, *labels = self._gan_sample(view, random) or self._window(song, random)
-        clip = torch.from_numpy(np.asarray(log_mel, dtype=np.float32))[None]
-        augmented = augment(clip, self._audio, self.settings.augment, random)[0]
-        return augmented, *(torch.from_numpy(one) for one in labels)
+        clip = self._gan_sample(view, random) or self._window(song, random)
+        log_mel = torch.from_numpy(np.array(clip.log_mel)).float()[None]
+        augmented = augment(log_mel, self._audio, self.settings.augment, random)
+        return Batch(
+            augmented.log_mel[0],
+            torch.from_numpy(clip.label),
+            torch.from_numpy(clip.weak_labels),
+            torch.from_numpy(clip.pseudo_label),
+            {},
+            clip.embeddings,
+            clip.tags,
+            augmented.shift[0],
+        )
 
     def _window(self, song: int, random: np.random.Generator) -> _Clip:
         number = int(np.searchsorted(self._ends, song, side="right"))
         source: TrainingSource = self._songs[number]
         row = song - int(self._ends[number]) + len(source)
         window = int(random.integers(source.windows.shape[1]))
-        weak_labels = _NO_WEAK_LABELS if source.weak_labels is None else source.weak_labels[row]
-        pseudo_label = (
-            self.sources.pseudo_labels[number][row, window] if self.sources.pseudo_labels else _NO_PSEUDO_LABEL
+        embeddings, tags = self._no_embeddings, self._no_tags
+        if source.embeddings is not None and (at := source.embeddings.rows[row, window]) >= 0:
+            clips = source.embeddings.clips
+            embeddings = torch.from_numpy(clips.embeddings[at].astype(np.float32))
+            if clips.tags is not None:
+                tags = torch.from_numpy(clips.tags[at].astype(np.float32))
+        return _Clip(
+            source.log_mels.mels[source.windows[row, window]],
+            source.labels[row, window],
+            _NO_WEAK_LABELS if source.weak_labels is None else source.weak_labels[row],
+            self.sources.pseudo_labels[number][row, window] if self.sources.pseudo_labels else _NO_PSEUDO_LABEL,
+            embeddings,
+            tags,
         )
-        return source.log_mels.mels[source.windows[row, window]], source.labels[row, window], weak_labels, pseudo_label
 
     def _gan_sample(self, epoch: int, random: np.random.Generator) -> _Clip | None:
         mixture = self.sources.gan_mixture
         if mixture is None or epoch >= mixture.epochs or random.random() >= mixture.share:
             return None
         sample = int(random.integers(len(mixture.samples)))
-        return mixture.samples.mels[sample], mixture.samples.labels[sample], _NO_WEAK_LABELS, _NO_PSEUDO_LABEL
+        log_mel, label = mixture.samples.mels[sample], mixture.samples.labels[sample]
+        return _Clip(log_mel, label, _NO_WEAK_LABELS, _NO_PSEUDO_LABEL, self._no_embeddings, self._no_tags)
+
+
+class TrainingClips(SourceClips):
+    """The labelled training songs first, then the songs of each extra source.
+
+    Args:
+        data: Prepared songs.
+        settings: Training settings.
+        sources: What training draws from besides the training songs.
+
+    Raises:
+        DataError: The embeddings of the training songs are not complete.
+        TrainingError: Mixup is on and songs have embeddings, or sources have embeddings of different encoders.
+    """
+
+    def __init__(
+        self, data: PreparedData, settings: TrainingSettings, sources: TrainingSources = NO_EXTRA_SOURCES
+    ) -> None:
+        labelled = with_embeddings(labelled_source(data, "train"), data, sources.embeddings)
+        super().__init__((labelled, *sources.extra), data.audio, settings, sources)
+
+
+def _missing(songs: Sequence[TrainingSource]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a clip without embeddings and tags has in their place: NaN of the shape that the other clips' have."""
+    found = [source.embeddings.clips for source in songs if source.embeddings is not None]
+    if not found:
+        return _NOTHING, _NOTHING
+    first = found[0]
+    for clips in found[1:]:
+        if (clips.info, clips.embeddings.shape[1:], clips.tag_names) != (
+            first.info,
+            first.embeddings.shape[1:],
+            first.tag_names,
+        ):
+            raise TrainingError(
+                f"{clips.path}: its embeddings are of another encoder or length than those of {first.path}; embed all "
+                "music with one encoder"
+            )
+    missing = torch.full(first.embeddings.shape[1:], torch.nan)
+    return missing, _NOTHING if first.tags is None else torch.full(first.tags.shape[1:], torch.nan)
 
 
 class EpochSampler(Sampler[SampleIndex]):
@@ -204,16 +308,7 @@ class SongDataModule(lightning.LightningDataModule):
             TrainingError: A batch cannot be divided evenly among the processes.
         """
         assert self.trainer is not None
-        process, processes = self.trainer.global_rank, self.trainer.world_size
-        share, rest = divmod(self.settings.batch_size, processes)
-        if rest:
-            raise TrainingError(
-                f"a batch of {self.settings.batch_size} cannot be shared by {processes} processes; "
-                f"make batch_size a multiple of {processes}"
-            )
-        clips = TrainingClips(self.data, self.settings, self.sources)
-        sampler = EpochSampler(len(clips), self.settings.seed, process=process, processes=processes)
-        return DataLoader(clips, share, sampler=sampler, drop_last=True)
+        return training_loader(TrainingClips(self.data, self.settings, self.sources), self.trainer)
 
     def val_dataloader(self) -> DataLoader[LabelledClips] | list[DataLoader[LabelledClips]]:
         """This process' share of the validation songs, each of which is in exactly one share; no loader without any."""
@@ -223,6 +318,23 @@ class SongDataModule(lightning.LightningDataModule):
         clips = EvaluatedClips(self.data, self.data.split("val"), self.pooling)
         share = range(self.trainer.global_rank, len(clips), self.trainer.world_size)
         return DataLoader(Subset(clips, share), batch_size=EVALUATION_BATCH)
+
+
+def training_loader(clips: SourceClips, trainer: lightning.Trainer) -> DataLoader[Batch]:
+    """One process' share of each batch of `clips`, in random order.
+
+    Raises:
+        TrainingError: A batch cannot be divided evenly among the processes.
+    """
+    settings, processes = clips.settings, trainer.world_size
+    share, rest = divmod(settings.batch_size, processes)
+    if rest:
+        raise TrainingError(
+            f"a batch of {settings.batch_size} cannot be shared by {processes} processes; "
+            f"make batch_size a multiple of {processes}"
+        )
+    sampler = EpochSampler(len(clips), settings.seed, process=trainer.global_rank, processes=processes)
+    return DataLoader(clips, share, sampler=sampler, drop_last=True)
 
 
 def song_predictions(model: nn.Module, clips: torch.Tensor, spec: ModelSpec) -> torch.Tensor:

@@ -91,7 +91,7 @@ def fit(
     )
     # The history must come before callbacks that can stop the run, and averaging before those that use the weights.
     callbacks: list[Callback] = [
-        *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
+        *averaging(settings),
         kept,
         *([EarlyStopping("val_ccc", mode="max", patience=settings.patience)] if by_validation else []),
         history,
@@ -116,15 +116,21 @@ def fit(
         )
     except LossError as error:
         if kept.best_model_path:
-            _restore(model, kept.best_model_path)
+            restore(model, kept.best_model_path)
         raise LossError(str(error), history.rows) from error
     if not trainer.is_global_zero:
         raise SystemExit(0)
-    _restore(model, kept.best_model_path)
+    restore(model, kept.best_model_path)
     return tuple(history.rows)
 
 
-def _restore(model: nn.Module, path: str) -> None:
+def averaging(settings: TrainingSettings) -> list[Callback]:
+    """The callback that keeps the moving average of weights, if the settings ask for one."""
+    return [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
+
+
+def restore(model: nn.Module, path: str | Path) -> None:
+    """Give a network the weights in a trainer's checkpoint, and set it to evaluation."""
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     model.cpu().load_state_dict({n.removeprefix("model."): w for n, w in state.items() if n.startswith("model.")})
     model.requires_grad_(True).eval()

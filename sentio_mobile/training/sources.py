@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from sentio_mobile.data.prepared import UNLABELLED, PreparedData
 from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.errors import DataError
+from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 
 
 class LogMels(Protocol):
@@ -24,6 +25,19 @@ class LogMels(Protocol):
     def mels(self) -> NDArray[np.float16]:
         """Normalized log-mels [rows, n_mels, n_frames], memory-mapped."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowEmbeddings:
+    """An encoder's embeddings of the windows of songs.
+
+    Attributes:
+        clips: Embeddings and tags, from one file.
+        rows: The row in `clips` of each window [songs, windows]; -1 for a window without embeddings.
+    """
+
+    clips: ClipEmbeddings
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +51,7 @@ class TrainingSource:
         fingerprint: Identifies these songs and labels.
         weak_labels: For valence and arousal of each song, -1 if low, 1 if high and 0 if unknown [songs, 2]; None if no
             song has weak labels.
+        embeddings: An encoder's embeddings of each window; None if there are none.
     """
 
     log_mels: LogMels
@@ -44,6 +59,7 @@ class TrainingSource:
     labels: NDArray[np.float32]
     fingerprint: str
     weak_labels: NDArray[np.float32] | None = None
+    embeddings: WindowEmbeddings | None = None
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -73,12 +89,14 @@ class ExtraData:
         gan_samples: GAN samples. The labels that they were generated for are not used.
         pseudo_labels: Another model's predictions, used as labels of the unlabelled music.
         weak_labels: Prepared folders of music without labels, each with weak labels for its songs.
+        embeddings: An encoder's embeddings of the clips of all music here and of the labelled training songs.
     """
 
     unlabelled: tuple[PreparedData, ...] = ()
     gan_samples: tuple[GanSamples, ...] = ()
     pseudo_labels: PseudoLabels | None = None
     weak_labels: tuple[tuple[PreparedData, WeakLabels], ...] = ()
+    embeddings: tuple[ClipEmbeddings, ...] = ()
 
     def sources(self, data: PreparedData) -> tuple[TrainingSource, ...]:
         """Check the extra data against prepared songs, and make training sources of it.
@@ -88,11 +106,11 @@ class ExtraData:
 
         Raises:
             DataError: Some extra data was prepared for another front end, has labels of its own, or contains a
-                validation or test song of `data`; or pseudo-labels or weak labels do not match their songs.
+                validation or test song of `data`; or pseudo-labels, weak labels or embeddings do not match their songs.
         """
         sources = []
         for music in self.unlabelled:
-            source = _unlabelled_source(data, music)
+            source = with_embeddings(_unlabelled_source(data, music), music, self.embeddings)
             if self.pseudo_labels is not None:
                 source = replace(
                     source,
@@ -102,7 +120,7 @@ class ExtraData:
             sources.append(source)
         sources += [_gan_source(data, samples) for samples in self.gan_samples]
         for music, weak_labels in self.weak_labels:
-            source = _unlabelled_source(data, music)
+            source = with_embeddings(_unlabelled_source(data, music), music, self.embeddings)
             sources.append(
                 replace(
                     source,
@@ -137,6 +155,7 @@ class TrainingSources:
     Attributes:
         extra: Songs that are drawn in addition to the training songs.
         gan_mixture: GAN samples that replace some of the training songs.
+        embeddings: An encoder's embeddings of the labelled training songs; empty if there are none.
         views: Number of augmented versions of each clip, used in turn by epoch; 0 for a new version in each epoch.
         pseudo_labels: Predictions of a teacher that was read from a file, for each window of the training songs and
             then of each extra source [songs, windows, 2], NaN where there are none; empty without such a teacher.
@@ -145,6 +164,7 @@ class TrainingSources:
 
     extra: tuple[TrainingSource, ...] = ()
     gan_mixture: GanMixture | None = None
+    embeddings: tuple[ClipEmbeddings, ...] = ()
     views: int = 0
     pseudo_labels: tuple[NDArray[np.float32], ...] = ()
     teacher_outputs: Callable[[int, int], Mapping[str, torch.Tensor]] | None = None
@@ -160,11 +180,37 @@ class TrainingSources:
         return [
             *([] if self.gan_mixture is None else [self.gan_mixture.signature]),
             *(source.fingerprint for source in self.extra),
+            *(f"embeddings {clips.digest}" for clips in self.embeddings),
             *([f"views {self.views}"] if self.views else []),
         ]
 
 
 NO_EXTRA_SOURCES = TrainingSources()
+
+
+def with_embeddings(source: TrainingSource, data: PreparedData, files: Sequence[ClipEmbeddings]) -> TrainingSource:
+    """Add the embeddings of its windows to a source.
+
+    Args:
+        source: A source of songs of `data`.
+        data: The prepared folder, which knows the clips' checksums.
+        files: Files of embeddings; the first that has all of the source's clips is used. Without a file the source
+            stays as it is.
+
+    Raises:
+        DataError: No file has embeddings of all clips.
+    """
+    checksums = data.store.checksums[source.windows]
+    for number, clips in enumerate(files):
+        try:
+            rows = clips.rows_of(checksums, data.folder)
+        except DataError:
+            if number == len(files) - 1:
+                raise
+            continue
+        found = WindowEmbeddings(clips=clips, rows=rows)
+        return replace(source, embeddings=found, fingerprint=f"{source.fingerprint} {clips.digest}")
+    return source
 
 
 def _unlabelled_source(data: PreparedData, music: PreparedData) -> TrainingSource:

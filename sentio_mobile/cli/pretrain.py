@@ -1,0 +1,93 @@
+"""`sentio-mobile pretrain`: a student learns music from an encoder's embeddings, before anybody's labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from sentio_mobile.cli.options import PATH, Command, accelerator_option, console, force_option, out_option
+
+
+@click.command(
+    cls=Command,
+    epilog="Example: sentio-mobile pretrain --data prepared --embeddings embeddings.safetensors --out first-ckpt",
+)
+@click.option(
+    "--data",
+    "folders",
+    type=PATH,
+    multiple=True,
+    required=True,
+    help="Music, prepared by `data prepare`; of a folder with labels, its training songs. May be given more than once.",
+)
+@click.option(
+    "--embeddings",
+    type=PATH,
+    multiple=True,
+    required=True,
+    help="Embeddings of the music, written by `teacher embed`. May be given more than once.",
+)
+@click.option(
+    "--pseudo-labels", type=PATH, help="A CSV of a teacher's predictions for the music, learned beside the embeddings."
+)
+@click.option(
+    "--recipe",
+    default="mobilevit",
+    show_default=True,
+    help="mobilevit (7.3 M parameters), mobilevit_xs (2.0 M), or a .toml file of your own.",
+)
+@click.option("--steps", type=click.IntRange(1), help="Training steps, in place of the recipe's.")
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs per machine.")
+@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Number of machines.")
+@click.option("--strategy", default="auto", show_default=True, help="Lightning's strategy: ddp, fsdp, ...")
+@accelerator_option
+@out_option
+@force_option
+def pretrain(
+    folders: tuple[Path, ...],
+    embeddings: tuple[Path, ...],
+    pseudo_labels: Path | None,
+    recipe: str,
+    steps: int | None,
+    devices: int,
+    nodes: int,
+    strategy: str,
+    accelerator: str,
+    out: Path,
+    force: bool,
+) -> None:
+    """Let a student hear music without labels before it is distilled.
+
+    It learns what an audio encoder makes of every few seconds of the music. `distill --start` goes on from the
+    checkpoint. A share of the music is held out: OUT.training/metrics.csv says after each epoch how well the student
+    predicts it. A run that was stopped continues when the same command is given again.
+    """
+    import sentio_mobile
+    from sentio_mobile.cli.progress_bars import ProgressBars
+
+    with ProgressBars() as progress:
+        student = sentio_mobile.pretrain(
+            data=folders,
+            embeddings=embeddings,
+            pseudo_labels=pseudo_labels,
+            recipe=recipe,
+            steps=steps,
+            devices=devices,
+            nodes=nodes,
+            strategy=strategy,
+            accelerator=accelerator,
+            out=out,
+            overwrite=force,
+            progress=progress,
+        )
+    last = student.history[-1]
+    words = {"val_r2": "R2 of embeddings", "val_tags": "correlation of tags", "val_ccc": "CCC of pseudo-labels"}
+    shown = [f"{text} {last[name]:.3f}" for name, text in words.items() if last.get(name) is not None]
+    console.print(f"Held-out music: {', '.join(shown)}", soft_wrap=True)
+    console.print(
+        f"Checkpoint: {out}. Next: sentio-mobile distill --start {out} --teacher teacher-ckpt --data prepared --out "
+        "student-ckpt",
+        soft_wrap=True,
+        markup=False,
+    )
