@@ -48,7 +48,7 @@ def _run_all(recipe: str, out: Path, source: Path | None, seed: int | None, star
         settings = with_seed(settings, seed)
     # Imported after the recipe is read: a wrong recipe is reported before torch is loaded.
     from sentio_mobile.benchmarks.report import REPORT
-    from sentio_mobile.pipeline import Pipeline
+    from sentio_mobile.pipeline.run import Pipeline
 
     with ProgressBars() as progress:
         pipeline = Pipeline(

@@ -56,39 +56,50 @@ def split_songs(songs: Sequence[Song], fractions: tuple[float, float, float], se
     """
     if abs(sum(fractions) - 1) > 1e-6 or min(fractions) <= 0:
         raise DataError(f"split fractions must be above 0 and sum to 1, not {fractions}")
+    splits = [SPLITS[part] for part in draw_parts(songs, fractions, seed)]
+    for name in SPLITS:
+        if (count := Counter(splits)[name]) < MIN_SONGS:
+            raise DataError(
+                f"{len(songs)} songs in {len({song.group for song in songs})} groups leave {count} for the {name} "
+                f"split, which needs {MIN_SONGS}; add songs or change the fractions"
+            )
+    return splits
+
+
+def draw_parts(songs: Sequence[Song], shares: Sequence[float], seed: int) -> list[int]:
+    """Draw a part for each song, as `split_songs` does, and return its number.
+
+    Args:
+        songs: Labelled songs.
+        shares: Share of the songs that each part gets. They sum to 1.
+        seed: Random seed of the orders.
+    """
     members: dict[str, list[int]] = {}
     for i, song in enumerate(songs):
         members.setdefault(song.group, []).append(i)
     cells = np.array([cell_of(song) for song in songs])
     counts = {group: np.bincount(cells[rows], minlength=GRID * GRID) for group, rows in members.items()}
-    wanted = np.outer(fractions, np.bincount(cells, minlength=GRID * GRID))
+    wanted = np.outer(shares, np.bincount(cells, minlength=GRID * GRID))
     random = np.random.default_rng(seed)
     # With many groups, no single one can spoil an order, and fewer orders are enough.
     attempts = max(1, min(20, 20_000 // len(members)))
     assignments = [_assign(random.permutation(list(members)), counts, wanted) for _ in range(attempts)]
     best = min(assignments, key=lambda assignment: assignment[1])[0]
-    splits = [best[song.group] for song in songs]
-    for name in SPLITS:
-        if (count := Counter(splits)[name]) < MIN_SONGS:
-            raise DataError(
-                f"{len(songs)} songs in {len(members)} groups leave {count} for the {name} split, "
-                f"which needs {MIN_SONGS}; add songs or change the fractions"
-            )
-    return splits
+    return [best[song.group] for song in songs]
 
 
 def _assign(
     order: Iterable[str], counts: Mapping[str, NDArray[np.int64]], wanted: NDArray[np.float64]
-) -> tuple[dict[str, str], float]:
-    """Assign groups in this order; return their splits, and the distance from `wanted` [splits, cells]."""
+) -> tuple[dict[str, int], float]:
+    """Assign groups in this order; return their parts, and the distance from `wanted` [parts, cells]."""
     have = np.zeros_like(wanted)
-    split_of: dict[str, str] = {}
+    part_of: dict[str, int] = {}
     for group in order:
         costs = [_misfit(h + counts[group], w) - _misfit(h, w) for h, w in zip(have, wanted, strict=True)]
         best = int(np.argmin(costs))
         have[best] += counts[group]
-        split_of[group] = SPLITS[best]
-    return split_of, sum(_misfit(h, w) for h, w in zip(have, wanted, strict=True))
+        part_of[group] = best
+    return part_of, sum(_misfit(h, w) for h, w in zip(have, wanted, strict=True))
 
 
 def _misfit(have: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sentio_mobile import pipeline
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
 from sentio_mobile.errors import DataError, OutputError, SentioError
-from sentio_mobile.pipeline import Pipeline
+from sentio_mobile.pipeline import run as pipeline
+from sentio_mobile.pipeline.run import Pipeline
 from sentio_mobile.recipes import RunRecipe, load_run_recipe
 
 STAGES = ["music", "data", "teacher", "student", "bundle", "report.html"]

@@ -1,0 +1,1 @@
+"""Whole runs: stage after stage, each continued where an earlier run stopped."""
