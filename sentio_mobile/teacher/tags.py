@@ -28,9 +28,13 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Count, Finite, Name, Record, Sha256
+from sentio_mobile._internal.records import Count, Finite, Name, Record, Sha256, read_record
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
+
+SHIPPED = ROOT / "teacher" / "tags"
+"""References that come with this package, one file for an encoder."""
 
 SPREAD = 0.5
 """Standard deviation of each output over the reference, before tanh: ratings of songs spread about as much."""
@@ -169,6 +173,19 @@ def tag_reference(clips: ClipEmbeddings) -> TagReference:
         clips=len(odds),
         embeddings_sha256=clips.digest,
     )
+
+
+def shipped_reference(encoder: str) -> TagReference:
+    """The reference for an encoder that comes with this package.
+
+    Raises:
+        DataError: There is none.
+    """
+    path = SHIPPED / f"{encoder}.json"
+    if not path.is_file():
+        known = sorted(one.stem for one in SHIPPED.glob("*.json"))
+        raise DataError(f"there is no reference for the tags of {encoder}, only for those of {', '.join(known)}")
+    return read_record(TagReference, path, DataError)
 
 
 def tag_predictions(clips: ClipEmbeddings, reference: TagReference) -> NDArray[np.float32]:

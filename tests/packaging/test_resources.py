@@ -60,6 +60,7 @@ def test_a_wheel_has_the_default_model_where_it_is_looked_for() -> None:
     assert wheel["force-include"]["models"] == "sentio_mobile/_resources/models"
     assert DEFAULT_MODEL.relative_to(ROOT).as_posix() == "models/default"
     assert DEFAULT_MODEL.parent.is_dir(), "a wheel cannot be built without the folder"
+    assert wheel["force-include"]["teacher/tags"] == "sentio_mobile/_resources/teacher/tags"
 
 
 @each_platform

@@ -12,7 +12,15 @@ from sentio_mobile.errors import DataError
 from sentio_mobile.models.encoders.base import EncoderInfo
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.models.encoders.musicnn import MSD_TAGS
-from sentio_mobile.teacher.tags import GENRES, MOODS, SPREAD, TagReference, tag_predictions, tag_reference
+from sentio_mobile.teacher.tags import (
+    GENRES,
+    MOODS,
+    SPREAD,
+    TagReference,
+    shipped_reference,
+    tag_predictions,
+    tag_reference,
+)
 
 CLIPS, STEPS = 80, 4
 INFO = EncoderInfo(
@@ -102,6 +110,14 @@ def test_tag_predictions_of_certain_tags_are_finite(reference: TagReference) -> 
 def test_tag_reference_is_read_as_it_was_written(reference: TagReference, tmp_path: Path) -> None:
     write_record(tmp_path / "reference.json", reference)
     assert read_record(TagReference, tmp_path / "reference.json", DataError) == reference
+
+
+def test_shipped_reference_is_for_the_tags_of_musicnn() -> None:
+    reference = shipped_reference("musicnn-msd")
+    assert reference.tags == MSD_TAGS
+    assert reference.clips > 5_000
+    with pytest.raises(DataError, match="only for those of musicnn-msd"):
+        shipped_reference("listener")
 
 
 def test_tag_reference_refuses_clips_that_say_nothing(music: ClipEmbeddings) -> None:
