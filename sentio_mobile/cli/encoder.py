@@ -18,8 +18,14 @@ def encoder() -> None:
 
 @encoder.command("list", epilog="Example: sentio-mobile encoder list")
 def list_encoders() -> None:
-    """List the encoders that are known here, those of other packages included."""
-    from sentio_mobile.models.encoders.base import encoder_names, load_encoder
+    """List the encoders that are known here, those of other packages included.
+
+    Others are named by what they are made of: hf:FOLDER and hf:HUB-ID are audio models of the package transformers
+    (AST, CLAP, Wav2Vec2, HuBERT, WavLM, Data2Vec, Whisper), ckpt:FOLDER is a student or teacher that was trained here.
+    With #layer=6 at the end, the hidden states of that layer are the embeddings. Needs, for hf:, transformers: pip
+    install 'sentio-mobile[transformers]'.
+    """
+    from sentio_mobile.models.encoders.base import PREFIX_FORMS, encoder_names, load_encoder
 
     table = Table("Encoder", "Sample rate", "Window", "Embedding", "Parameters", "Licence", box=None)
     for name in encoder_names():
@@ -31,6 +37,11 @@ def list_encoders() -> None:
         size, parameters = f"{info.size} values", f"{info.parameters:,}"
         table.add_row(name, f"{info.sample_rate:,} Hz", f"{info.window_s:.1f} s", size, parameters, info.licence)
     console.print(table)
+    forms = Table("Form", "Made of", box=None)
+    for form, what in PREFIX_FORMS.items():
+        forms.add_row(form, what)
+    console.print()
+    console.print(forms)
 
 
 @encoder.command(epilog="Example: sentio-mobile encoder install musicnn")
@@ -53,7 +64,9 @@ def install(name: str, wheel: Path | None) -> None:
     epilog="Example: sentio-mobile encoder embed music/ --encoder musicnn-msd --out embeddings.safetensors"
 )
 @click.argument("songs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--encoder", "name", required=True, help="One of those that `encoder list` shows.")
+@click.option(
+    "--encoder", "name", required=True, help="A name, or a form such as hf:FOLDER, that `encoder list` shows."
+)
 @out_option
 def embed(songs: tuple[Path, ...], name: str, out: Path) -> None:
     """Write the embeddings of SONGS, files or folders: one tensor [time, values] for each song, as safetensors."""

@@ -28,6 +28,20 @@ BUILT_IN: Mapping[str, str] = {
 }
 """The encoders of this package: name, and the function that loads it as `module:function`."""
 
+PREFIXES: Mapping[str, str] = {
+    "hf:": "sentio_mobile.models.encoders.transformers_model:load",
+    "ckpt:": "sentio_mobile.models.encoders.own_checkpoint:load",
+}
+"""Beginnings of names of encoders that say in the rest of the name which model they are of, and the function that loads
+one from this rest, as `module:function`."""
+
+PREFIX_FORMS: Mapping[str, str] = {
+    "hf:FOLDER": "an audio model of transformers: AST, CLAP, Wav2Vec2, HuBERT, WavLM, Data2Vec or Whisper",
+    "hf:HUB-ID": "the same, downloaded from the Hugging Face hub once",
+    "ckpt:FOLDER": "a student or teacher with tokens that was trained here",
+}
+"""The forms of such names, for people. All take `#layer=6` at their end."""
+
 
 class EncoderInfo(Record, frozen=True, kw_only=True):
     """What a caller must know of an encoder, and what a model card must say of it."""
@@ -111,14 +125,22 @@ def load_encoder(name: str) -> AudioEncoder:
             brings them.
     """
     if name in BUILT_IN:
-        module, function = BUILT_IN[name].split(":")
-        encoder: AudioEncoder = getattr(import_module(module), function)()
-        return encoder
+        return _load(BUILT_IN[name])
+    for prefix, place in PREFIXES.items():
+        if name.startswith(prefix):
+            return _load(place, name.removeprefix(prefix))
     found = _foreign()
     if name not in found:
-        raise InputError(f"no encoder {name!r}; known: {', '.join(encoder_names())}")
+        raise InputError(f"no encoder {name!r}; known: {', '.join([*encoder_names(), *PREFIX_FORMS])}")
     made: AudioEncoder = found[name].load()()
     return made
+
+
+def _load(place: str, *arguments: str) -> AudioEncoder:
+    """Call the function `module:function`."""
+    module, function = place.split(":")
+    encoder: AudioEncoder = getattr(import_module(module), function)(*arguments)
+    return encoder
 
 
 def _foreign() -> dict[str, EntryPoint]:

@@ -20,8 +20,9 @@ from torch.nn.functional import pad
 
 from sentio_mobile._internal.files import sha256, user_cache
 from sentio_mobile.audio.logmel import mel_power
-from sentio_mobile.errors import AudioError, CheckpointError, InputError
+from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.models.encoders.base import EncoderInfo
+from sentio_mobile.models.encoders.windowed import require_sound
 from sentio_mobile.spec import AudioSpec
 
 SAMPLE_RATE, HOP, FFT, MELS = 16_000, 256, 512, 96
@@ -118,10 +119,7 @@ def log_mel_patches(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
     Raises:
         AudioError: The sound is empty or holds NaN or infinity.
     """
-    if not len(pcm):
-        raise AudioError("the sound is empty; an embedding needs at least one sample")
-    if not np.isfinite(pcm).all():
-        raise AudioError("the sound holds NaN or infinity; decode it again")
+    require_sound(pcm)
     shortest = (FRAMES - 1) * HOP
     if len(pcm) < shortest:
         pcm = np.tile(pcm, -(-shortest // len(pcm)))[:shortest]
