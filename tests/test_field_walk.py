@@ -186,6 +186,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "Manifest": {"files": {"1": {"sha256": "f" * 64, "bytes": 1}}},
     "ModelEvaluation": {"predicted": [[0, 0]]},
     "Targets": read_toml(ROOT / "export" / "targets.toml"),
+    "TrainingSettings": {"epochs": 1},
     "Verification": {"passed": False},
 }
 """Values of fields that must agree with others, by record."""

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data, teacher = open_data(options.data), Checkpoint.load(options.teacher)
     recipe = load_recipe(DistillRecipe, options.recipe, "distill")
     if options.epochs:
-        recipe = replace(recipe, training=replace(recipe.training, epochs=options.epochs))
+        recipe = replace(recipe, training=replace(recipe.training, epochs=options.epochs, steps=0))
     extra = ExtraData(unlabelled=(open_data(options.unlabelled),) if options.unlabelled else ())
     work = options.out.with_name(f"{options.out.name}.runs")
     runs: dict[str, list[Checkpoint]] = {arm: [] for arm in options.arms}

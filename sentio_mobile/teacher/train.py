@@ -99,8 +99,10 @@ def train_teacher(
         first_weights = weights_digest(model)
     sources = TrainingSources(
         extra=ExtraData(weak_labels=tuple(weak_labels)).sources(data),
-        gan_mixture=None if gan_samples is None else _gan_mixture(gan_samples, data, recipe),
     )
+    if gan_samples is not None:
+        clips = len(data.split("train")) + sum(len(source) for source in sources.extra)
+        sources = replace(sources, gan_mixture=_gan_mixture(gan_samples, data, recipe, clips))
     objective = Supervised(
         recipe.training.ccc_share, first_weights, recipe.training.weak_labels if sources.has_weak_labels else None
     )
@@ -170,7 +172,7 @@ def _load_backbone(model: nn.Module, backbone: Mapping[str, torch.Tensor]) -> No
         raise CheckpointError("the backbone's weights are of other widths or layers than the recipe's") from error
 
 
-def _gan_mixture(samples: GanSamples, data: PreparedData, recipe: TeacherRecipe) -> GanMixture:
+def _gan_mixture(samples: GanSamples, data: PreparedData, recipe: TeacherRecipe, clips: int) -> GanMixture:
     if samples.audio.log_mel != data.audio.log_mel:
         raise DataError(
             f"{samples.folder}: follows another front end than {data.folder} was prepared with; generate samples with "
@@ -179,5 +181,5 @@ def _gan_mixture(samples: GanSamples, data: PreparedData, recipe: TeacherRecipe)
     return GanMixture(
         samples=samples,
         share=recipe.gan_samples.share,
-        epochs=round(recipe.gan_samples.until * recipe.training.epochs),
+        epochs=round(recipe.gan_samples.until * recipe.training.epochs_for(clips)),
     )

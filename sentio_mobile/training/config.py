@@ -65,7 +65,11 @@ class EmbeddingSettings(Record, frozen=True, kw_only=True):
 class TrainingSettings(Record, frozen=True, kw_only=True):
     """Settings of the trainer: AdamW, one cosine cycle with warm-up, and which epoch's weights are kept."""
 
-    epochs: Epochs  # passes over the training songs
+    # passes over the training songs; 0 where `steps` decides
+    epochs: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    # steps of the optimizer, rounded up to whole epochs: they cost the same, however many songs there are; 0 where
+    # `epochs` decides
+    steps: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
     batch_size: Clips  # clips of one step, over all processes together
     learning_rate: Rate  # peak learning rate of AdamW
     accumulate: Annotated[int, Meta(ge=1, le=4096)] = 1  # batches whose gradients are added up for one step
@@ -84,8 +88,18 @@ class TrainingSettings(Record, frozen=True, kw_only=True):
     unfreeze: Annotated[tuple[Unfreeze, ...], Meta(max_length=64)] = ()  # gradual unfreezing; empty trains everything
     weak_labels: WeakLabelSettings = WeakLabelSettings()  # learning from weak labels, where there are some
 
+    def epochs_for(self, clips: int) -> int:
+        """The number of epochs for so many training clips, of which one of each is drawn in an epoch."""
+        if not self.steps:
+            return self.epochs
+        batches = max(clips // self.batch_size, 1)
+        # What is left of the batches at the end of an epoch makes a step, too.
+        return -(-self.steps // -(-batches // self.accumulate))
+
     def check(self) -> None:
-        """Unfreezing must begin at epoch 1 and go upwards."""
+        """Epochs or steps must say how long training takes; unfreezing must begin at epoch 1 and go upwards."""
+        if (self.epochs == 0) == (self.steps == 0):
+            raise RecordError("'epochs' or 'steps' must be above 0, and the other one left out")
         epochs = [step.epoch for step in self.unfreeze]
         if self.unfreeze and (epochs[0] != 1 or epochs != sorted(set(epochs))):
             raise RecordError(f"unfreeze must begin at epoch 1 and go upwards, not {epochs}")

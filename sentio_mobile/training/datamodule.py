@@ -301,6 +301,11 @@ class SongDataModule(lightning.LightningDataModule):
         if settings.keep == "best":
             _require_validation(data)
 
+    @property
+    def n_clips(self) -> int:
+        """Number of clips that an epoch draws: one of each training song, and of each song of an extra source."""
+        return len(self.data.split("train")) + sum(len(source) for source in self.sources.extra)
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """This process' share of each training batch.
 

@@ -106,7 +106,7 @@ def fit(
             songs,
             work=work,
             key=key,
-            epochs=settings.epochs,
+            epochs=settings.epochs_for(songs.n_clips),
             precision=settings.precision,
             callbacks=callbacks,
             hardware=hardware,

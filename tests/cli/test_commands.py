@@ -235,7 +235,7 @@ def test_wrong_input_is_one_line_and_leaves_nothing(tmp_path: Path, data: Prepar
     recipe.write_text("[model]\n[training]\nepochs = 1\nbatch_size = 8\nlearning_rate = 1e-3\ncolour = 1\n")
     refused(sentio(*train, "--recipe", recipe), str(recipe), "no key 'colour'", "learning_rate")
     recipe.write_text('[model]\n[training]\nepochs = "many"\nbatch_size = 8\nlearning_rate = 1e-3\n')
-    refused(sentio(*train, "--recipe", recipe), "training.epochs must be a whole number from 1 to 100,000, not 'many'")
+    refused(sentio(*train, "--recipe", recipe), "training.epochs must be a whole number from 0 to 100,000, not 'many'")
     export = ("export", "--checkpoint", tmp_path / "none", "--out", tmp_path / "bundle")
     refused(sentio(*export), "is no checkpoint")
     refused(sentio(*export, "--format", "gguf"), "'gguf'", "torchscript, ptl, onnx, ort, tflite, coreml, mlmodel")
