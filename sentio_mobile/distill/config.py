@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from sentio_mobile._internal.records import Count, Record
 from sentio_mobile.errors import RecordError
-from sentio_mobile.models.config import CustomSettings, MobileViTSettings
+from sentio_mobile.models.config import CustomSettings, MobileViTSettings, TimmSettings
 from sentio_mobile.spec import ImageSide
 from sentio_mobile.training.config import EmbeddingSettings, TrainingSettings
 
@@ -78,7 +78,8 @@ class AttentionSettings(Record, frozen=True, kw_only=True):
 class DistillRecipe(Record, frozen=True, kw_only=True):
     """A student and how it is distilled from its teacher."""
 
-    model: MobileViTSettings | CustomSettings  # the student; a recipe without `architecture` describes a mobilevit
+    # the student; a recipe without `architecture` describes a mobilevit
+    model: MobileViTSettings | TimmSettings | CustomSettings
     training: TrainingSettings  # how it is trained
     response: ResponseSettings = ResponseSettings()  # what it learns from labels and from the teacher's predictions
     features: FeatureSettings = FeatureSettings()  # what it learns from the teacher's tokens

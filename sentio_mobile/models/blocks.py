@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
@@ -69,11 +71,23 @@ class ConvNorm(nn.Sequential):
         )
 
 
+@runtime_checkable
+class FoldsItself(Protocol):
+    """A network that knows how its norms are folded."""
+
+    def fold_norms(self) -> None:
+        """Fold them in place, in evaluation mode."""
+        ...
+
+
 def fold_norms(module: nn.Module) -> None:
     """Fold every batch normalization in `module` into the linear map or convolution before it, in place.
 
     The module must be in evaluation mode. Its outputs stay the same up to rounding errors.
     """
+    if isinstance(module, FoldsItself):
+        module.fold_norms()
+        return
     for name, child in module.named_children():
         if isinstance(child, LinearNorm):
             setattr(module, name, fuse_linear_bn_eval(child.linear, child.norm))

@@ -25,6 +25,7 @@ from sentio_mobile.spec import DataOrigin, ModelSpec
 
 MAKERS = (
     "torchvision",
+    "timm",
     "lightning",
     "numpy",
     "onnx",

@@ -125,6 +125,14 @@ class MobileViTSettings(Record, frozen=True, kw_only=True, tag_field="architectu
         _check_transformer(self.layers, self.width, self.heads * self.head_width, self.mlp_width)
 
 
+class TimmSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="timm"):
+    """A student whose backbone is a network of timm, from random weights, with the same head as ours."""
+
+    name: Name  # the network's name in timm, without a tag of weights, such as mobilenetv4_conv_small
+    output_width: Width = 192  # hidden width of the regression head
+    drop_path: Annotated[float, Meta(ge=0, lt=1)] = 0.0  # stochastic depth (Huang et al. 2016); 0 is off
+
+
 class CustomSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="custom"):
     """A student of another package, which it registers as an entry point of the group `sentio_mobile.students`."""
 

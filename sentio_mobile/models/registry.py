@@ -11,18 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import from_plain, to_plain
-from sentio_mobile.errors import InputError
-from sentio_mobile.models.config import ASTSettings, CRNNSettings, CustomSettings, MobileViTSettings, ViTSettings
+from sentio_mobile.errors import InputError, MissingExtraError
+from sentio_mobile.models.config import (
+    ASTSettings,
+    CRNNSettings,
+    CustomSettings,
+    MobileViTSettings,
+    TimmSettings,
+    ViTSettings,
+)
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
-Settings = ViTSettings | ASTSettings | CRNNSettings | MobileViTSettings | CustomSettings
+Settings = ViTSettings | ASTSettings | CRNNSettings | MobileViTSettings | TimmSettings | CustomSettings
 
 ENTRY_POINTS = "sentio_mobile.students"
 """The group of entry points through which other packages add students."""
@@ -35,6 +43,7 @@ ARCHITECTURES: Mapping[str, type[Settings]] = {
     "ast": ASTSettings,
     "crnn": CRNNSettings,
     "mobilevit": MobileViTSettings,
+    "timm": TimmSettings,
     "custom": CustomSettings,
 }
 
@@ -57,6 +66,7 @@ def build(spec: ModelSpec) -> nn.Module:
 
     Raises:
         InputError: The architecture is unknown, or its settings have a fault.
+        MissingExtraError: The architecture is of a package that is not installed.
     """
     settings = settings_of(spec)
     if isinstance(settings, ViTSettings):
@@ -71,6 +81,8 @@ def build(spec: ModelSpec) -> nn.Module:
         from sentio_mobile.models.crnn import CRNN
 
         return CRNN(settings, spec.audio.image_size)
+    if isinstance(settings, TimmSettings):
+        return _build_timm(settings, spec.audio.image_size)
     if isinstance(settings, CustomSettings):
         return _build_custom(settings, spec.audio.image_size)
     from sentio_mobile.models.mobilevit import MobileViT
@@ -92,6 +104,14 @@ def settings_of(spec: ModelSpec) -> Settings:
         own = {key: values[key] for key in (TAG, "name") if key in values}
         values = {**own, "options": {key: value for key, value in spec.settings.items() if key not in own}}
     return from_plain(ARCHITECTURES[name], values, f"architecture {name}")
+
+
+def _build_timm(settings: TimmSettings, image_size: tuple[int, int]) -> nn.Module:
+    if find_spec("timm") is None:
+        raise MissingExtraError("timm", "timm", f"the student {settings.name!r}")
+    from sentio_mobile.models.timm_student import TimmStudent
+
+    return TimmStudent(settings, image_size)
 
 
 def _build_custom(settings: CustomSettings, image_size: tuple[int, int]) -> nn.Module:
