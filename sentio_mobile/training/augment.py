@@ -50,25 +50,32 @@ def augment(
     Returns:
         Augmented log-mels of the same shape, and how far each was rotated.
     """
+    # Passes over the clip take most of the time of loading it, so that each one here works in place.
     batch, bands, frames = log_mel.shape
     shift = np.zeros((batch, 1), dtype=np.int64)
     if settings.roll:
         shift = random.integers(frames, size=(batch, 1))
         rotated = zip(log_mel, shift[:, 0], strict=True)
         log_mel = torch.stack([clip.roll(-int(by), dims=1) for clip, by in rotated])
+    else:
+        log_mel = log_mel.clone()
     if settings.equalizer_db or settings.gain_db:
-        change = _curve(log_mel, bands, settings.equalizer_db, random)[:, :, None]
-        change = change + _curve(log_mel, frames, settings.gain_db, random)[:, None, :]
         # Values at the floor stay there: how far below it they were is unknown.
-        levels = torch.where(log_mel > 0, log_mel + change / -spec.floor_db, 0.0)
-        loudest = levels.amax(dim=(1, 2), keepdim=True)
-        log_mel = torch.where((log_mel > 0) & (loudest > 0), levels - loudest + 1, 0.0).clamp(0, 1)
+        above = log_mel > 0
+        log_mel += _curve(log_mel, bands, settings.equalizer_db, random)[:, :, None] / -spec.floor_db
+        log_mel += _curve(log_mel, frames, settings.gain_db, random)[:, None, :] / -spec.floor_db
+        log_mel *= above
+        loudest = log_mel.amax(dim=(1, 2), keepdim=True)
+        log_mel += torch.where(loudest > 0, 1 - loudest, -torch.inf)
+        log_mel.clamp_(0, 1).mul_(above)
     band_mask = _masks(
         log_mel, bands, count=settings.frequency_masks, max_width=settings.frequency_width, random=random
     )
     frame_mask = _masks(log_mel, frames, count=settings.time_masks, max_width=settings.time_width, random=random)
-    masked = log_mel.masked_fill(band_mask[:, :, None] | frame_mask[:, None, :], 0.0)
-    return Augmented(masked, _to(log_mel, (shift[:, 0] / frames).astype(np.float32)))
+    for clip, masked_bands, masked_frames in zip(log_mel, band_mask, frame_mask, strict=True):
+        clip[masked_bands] = 0
+        clip[:, masked_frames] = 0
+    return Augmented(log_mel, _to(log_mel, (shift[:, 0] / frames).astype(np.float32)))
 
 
 def _curve(like: torch.Tensor, length: int, limit: float, random: np.random.Generator) -> torch.Tensor:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import lightning
-from lightning.pytorch.callbacks import Callback
+import torch
+from lightning.pytorch.callbacks import Callback, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
@@ -87,6 +88,27 @@ class EpochHistory(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the rows of the run that is resumed."""
         self.rows = list(state_dict["rows"])
+
+
+class WarmAveraging(WeightAveraging):
+    """A moving average of weights that follows them closely at first, so that a run can be watched from its beginning.
+
+    After n updates the decay is (1 + n) / (10 + n), until that exceeds `decay`.
+
+    Args:
+        decay: The decay in the end.
+    """
+
+    def __init__(self, decay: float) -> None:
+        def average(averaged: Any, current: Any, updates: Any) -> None:
+            if not torch.is_floating_point(averaged[0]):
+                for mean, value in zip(averaged, current, strict=True):
+                    mean.copy_(value)
+                return
+            n = int(updates)
+            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+
+        super().__init__(multi_avg_fn=average)
 
 
 class MetricsFile(Callback):

@@ -91,7 +91,7 @@ def fit(
     )
     # The history must come before callbacks that can stop the run, and averaging before those that use the weights.
     callbacks: list[Callback] = [
-        *averaging(settings),
+        *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
         kept,
         *([EarlyStopping("val_ccc", mode="max", patience=settings.patience)] if by_validation else []),
         history,
@@ -122,11 +122,6 @@ def fit(
         raise SystemExit(0)
     restore(model, kept.best_model_path)
     return tuple(history.rows)
-
-
-def averaging(settings: TrainingSettings) -> list[Callback]:
-    """The callback that keeps the moving average of weights, if the settings ask for one."""
-    return [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
 
 
 def restore(model: nn.Module, path: str | Path) -> None:

@@ -36,6 +36,11 @@ class EmotionModule(lightning.LightningModule):
         self.truth, self.predicted = CatMetric(), CatMetric()
         self._gradients: dict[str, float] = {}
 
+    @property
+    def fused(self) -> bool | None:
+        """Whether the optimizer takes its steps in one pass; None leaves it to torch."""
+        return None
+
     def on_train_epoch_start(self) -> None:
         """Seed torch from the position in the schedule, so that a resumed run draws the same dropout."""
         position = np.random.SeedSequence((self.settings.seed, self.current_epoch, self.global_rank))
@@ -103,6 +108,7 @@ class EmotionModule(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": self.settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
             lr=self.settings.learning_rate,
+            fused=self.fused,
         )
         steps, warm_up = int(self.trainer.estimated_stepping_batches), self.settings.warm_up
         if warm_up * steps == 1:
