@@ -84,6 +84,34 @@ def load(place: Path | str) -> TransformersEncoder:
     return encoder
 
 
+def variant(models: Path, name: str, place: Path) -> Path:
+    """The same weights in another form that people publish."""
+    import transformers as t
+
+    source = models / name.split("-")[0]
+    shutil.copytree(source, place)
+    weights = load_file(source / "model.safetensors")
+    if name == "whisper-classifier":
+        config = t.WhisperConfig.from_pretrained(source)
+        network = t.WhisperForAudioClassification(config)
+        network.encoder.load_state_dict(t.WhisperModel.from_pretrained(source).encoder.state_dict())
+        network.save_pretrained(place)
+    elif name == "clap-tower":
+        t.ClapAudioModelWithProjection.from_pretrained(source).save_pretrained(place)
+    elif name == "wav2vec2-shards":
+        names = sorted(weights)
+        for number, part in enumerate((names[:9], names[9:]), 1):
+            save_file({key: weights[key] for key in part}, place / f"model-0000{number}-of-00002.safetensors")
+        (place / "model.safetensors").unlink()
+    elif name == "hubert-old":
+        old = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+        for ours, theirs in old.items():
+            weights = {key.replace(ours, theirs): value for key, value in weights.items()}
+        assert any(key.endswith("weight_g") for key in weights)
+        save_file(weights, place / "model.safetensors")
+    return place
+
+
 def noise(seconds: float, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
 
@@ -119,6 +147,39 @@ def test_frames_equal_those_of_transformers(name: str, layer: int | None, models
     assert encoder.info.size == expected.shape[-1]
     assert len(expected) == 1 or expected.std(dim=0).min() > 1e-3
     np.testing.assert_allclose(encoder.frames(pcm), expected.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["whisper-classifier", "clap-tower", "wav2vec2-shards", "hubert-old"])
+def test_the_same_weights_in_another_form_give_the_same(name: str, models: Path, tmp_path: Path) -> None:
+    first, second = load(models / name.split("-")[0]), load(variant(models, name, tmp_path / "other"))
+    pcm = noise(1.5)
+    np.testing.assert_allclose(second.embed(pcm), first.embed(pcm), atol=1e-6)
+
+
+def test_half_precision_is_computed_in_single(ast: Path, models: Path) -> None:
+    change_weights(lambda weights: weights.update({name: w.half() for name, w in weights.items()}))(ast)
+    np.testing.assert_allclose(load(ast).embed(noise(1)), load(models / "ast").embed(noise(1)), atol=1e-2)
+    assert next(load(ast).network.parameters()).dtype == torch.float32
+
+
+def test_fused_clap_gives_what_transformers_gives_and_the_same_each_time(models: Path, tmp_path: Path) -> None:
+    import transformers as t
+
+    folder = Path(shutil.copytree(models / "clap", tmp_path / "clap"))
+    config = t.ClapConfig.from_pretrained(folder)
+    config.audio_config.enable_fusion = True
+    torch.manual_seed(0)
+    network = t.ClapModel(config).eval()
+    network.save_pretrained(folder)
+    with pytest.raises(InputError, match=r"fusion is True in config\.json and False in the feature"):
+        load(folder)
+    features = t.ClapFeatureExtractor.from_pretrained(folder)
+    features.truncation = "fusion"
+    features.save_pretrained(folder)
+    encoder, pcm = load(folder), noise(2)
+    found = encoder.embed(pcm)
+    np.testing.assert_allclose(encoder.frames(pcm[:RATE]), run_directly(folder, pcm[:RATE], None), atol=1e-5)
+    np.testing.assert_array_equal(encoder.embed(pcm), found)
 
 
 @pytest.mark.parametrize("place", ["ast#layer=0", "hubert#layer=0", "whisper#layer=0", "clap"])
