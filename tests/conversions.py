@@ -77,6 +77,13 @@ def build_shared(
     keep_refused: bool = False,
 ) -> BuildResult:
     """`build_bundle` of the student, with conversions and golden vectors that were made before."""
+    with shared_conversions(factory):
+        return build_bundle(STUDENT, recipe, out=out, data=data, keep_refused=keep_refused)
+
+
+@contextmanager
+def shared_conversions(factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Within it `build_bundle`, whoever calls it for the student, takes conversions that were made before."""
 
     def shared_convert(checkpoint: Path, job: ConversionJob, *, folder: Path, **options: object) -> ConversionResult:
         with shared_folder(factory, f"{job.format}-{job.form}") as store:
@@ -98,7 +105,7 @@ def build_shared(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build_module, "convert", shared_convert)
         patch.setattr(build_module, "make_golden", lambda *_: shared_golden(factory))
-        return build_bundle(STUDENT, recipe, out=out, data=data, keep_refused=keep_refused)
+        yield
 
 
 def student() -> Checkpoint:
