@@ -14,6 +14,7 @@
     ├── TrainingError               training cannot start or cannot go on
     │   └── LossError               the loss is not finite
     ├── ConversionError             a converter failed, hung or died; its log says more
+    ├── WorkerError                 a process that did a part of the work was killed
     ├── PrecisionError              an artifact does not keep what its precision promises
     └── CheckFailedError            a check was completed and failed
 
@@ -86,6 +87,12 @@ class LossError(TrainingError):
 
 class ConversionError(SentioError):
     """A converter failed, hung or was killed. Its log says more."""
+
+    exit_status = 1
+
+
+class WorkerError(SentioError):
+    """A process that did a part of the work was killed."""
 
     exit_status = 1
 

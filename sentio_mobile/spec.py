@@ -38,6 +38,9 @@ Form = Literal["spectrogram", "waveform"]
 FORMS: tuple[Form, ...] = ("spectrogram", "waveform")
 """The input of a model: the image of a log-mel, or PCM, with the front end as part of the graph."""
 
+ShortClip = Literal["silence", "loop"]
+"""How a clip that is too short is filled up: by silence, or by repeating it."""
+
 ImageSide = Annotated[int, Meta(ge=1, le=2048)]
 """Height or width of an image, in pixels."""
 
@@ -90,7 +93,7 @@ class AudioSpec(Record, frozen=True, kw_only=True):
     floor_db: Annotated[float, Meta(ge=-200, le=-1)] = -80.0  # lowest level of the log-mel, in dB
     # db80: (dB - floor_db) / -floor_db, in [0, 1]; zscore: zero mean and unit standard deviation per clip
     normalization: Literal["db80", "zscore"] = "db80"
-    short_clip: Literal["silence", "loop"] = "silence"  # how a clip that is too short is filled up
+    short_clip: ShortClip = "silence"  # how a clip that is too short is filled up
     image_size: tuple[ImageSide, ImageSide] = (224, 224)  # height and width of the image, in pixels
 
     def check(self) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +65,23 @@ def tiny_student() -> DistillRecipe:
         stem_widths=(8, 16, 32), layers=2, heads=2, head_width=16, width=64, mlp_width=128, output_width=32
     )
     return DistillRecipe(model=model, training=TrainingSettings(epochs=3, batch_size=8, learning_rate=2e-3))
+
+
+@pytest.fixture
+def loudness_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installed package with the encoders `loudness` and `loudness-tags`; see toy_encoder.py."""
+    site = tmp_path / "site"
+    facts = site / "toy_encoder-1.0.dist-info"
+    facts.mkdir(parents=True)
+    shutil.copyfile(Path(__file__).with_name("toy_encoder.py"), site / "loudness_encoder.py")
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-encoder\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(
+        "[sentio_mobile.encoders]\nloudness = loudness_encoder:Loudness\n"
+        "loudness-tags = loudness_encoder:LoudnessTags\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    yield
+    sys.modules.pop("loudness_encoder", None)
 
 
 @pytest.fixture

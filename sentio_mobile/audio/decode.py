@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile.audio.stream import stream
-from sentio_mobile.spec import AudioSpec
+from sentio_mobile.spec import AudioSpec, ShortClip
 
 AUDIO_SUFFIXES: tuple[str, ...] = (
     *(".wav", ".flac", ".ogg", ".mp3", ".oga", ".opus"),
@@ -50,10 +50,23 @@ def fit_length(pcm: NDArray[np.float32], spec: AudioSpec, start: int = 0) -> NDA
     Returns:
         PCM [spec.n_samples].
     """
-    clip = pcm[start : start + spec.n_samples]
-    missing = spec.n_samples - len(clip)
+    return fit_samples(pcm[start:], spec.n_samples, spec.short_clip)
+
+
+def fit_samples(pcm: NDArray[np.float32], samples: int, short_clip: ShortClip) -> NDArray[np.float32]:
+    """Cut or fill PCM to a number of samples, at any sample rate.
+
+    Args:
+        pcm: PCM [samples], at least one sample.
+        samples: Length of the result.
+        short_clip: How short PCM is filled up: by silence, or by repeating it.
+
+    Returns:
+        PCM [samples].
+    """
+    missing = samples - len(pcm)
     if missing <= 0:
-        return clip
-    if spec.short_clip == "loop":
-        return np.tile(clip, -(-spec.n_samples // len(clip)))[: spec.n_samples]
-    return np.pad(clip, (0, missing))
+        return pcm[:samples]
+    if short_clip == "loop":
+        return np.tile(pcm, -(-samples // len(pcm)))[:samples]
+    return np.pad(pcm, (0, missing))

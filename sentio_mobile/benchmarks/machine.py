@@ -13,6 +13,7 @@ import psutil
 from msgspec import Meta
 
 from sentio_mobile._internal.records import Count, Name, NonNegative, Record, Text
+from sentio_mobile._internal.workers import usable_cores
 
 RUNTIMES = ("torch", "onnxruntime", "ai-edge-litert", "coremltools", "numpy")
 
@@ -34,12 +35,11 @@ class Machine(Record, frozen=True, kw_only=True):
 def describe_machine() -> Machine:
     """Describe the machine that this process runs on. What cannot be determined is `unknown` or None."""
     cores = os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     return Machine(
         cpu=_cpu(),
         architecture=platform.machine() or "unknown",
         cores=cores,
-        usable_cores=usable,
+        usable_cores=usable_cores(),
         memory_gb=round(psutil.virtual_memory().total / 1e9, 1),
         system=_system(),
         python=platform.python_version(),

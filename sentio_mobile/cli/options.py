@@ -109,6 +109,13 @@ def show_skipped(skipped: list[str]) -> None:
             stderr.print(f"  {line}", markup=False, soft_wrap=True)
 
 
+def show_faults(faults: list[str]) -> None:
+    """Name what could not be done while the rest was."""
+    stderr.print(f"[yellow]{len(faults):,} fault{'s' if len(faults) > 1 else ''}:[/]")
+    for line in faults:
+        stderr.print(f"  {line}", markup=False, soft_wrap=True)
+
+
 data_option = click.option(
     "--data", "data_folder", type=PATH, required=True, help="A prepared folder, written by `data prepare`."
 )

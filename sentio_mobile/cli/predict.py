@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, console, json_option, stderr, threads_option
+from sentio_mobile.cli.options import PATH, Command, console, json_option, show_faults, threads_option
 from sentio_mobile.errors import AudioError, InputError
 from sentio_mobile.formats.registry import DEFAULT_FORMAT
 from sentio_mobile.spec import FORMS, Form
@@ -109,7 +109,7 @@ def predict(
     else:
         _show(predictions.emotions)
     if faults:
-        _show_faults(faults)
+        show_faults(faults)
         sys.exit(1)
 
 
@@ -151,16 +151,10 @@ def _show(predictions: list[Emotion]) -> None:
         )
 
 
-def _show_faults(faults: list[str]) -> None:
-    stderr.print(f"[yellow]{_plural(len(faults), 'fault')}:[/]")
-    for line in faults:
-        stderr.print(f"  {line}", markup=False, soft_wrap=True)
-
-
 def _exit_without_prediction(faults: list[str]) -> NoReturn:
     if len(faults) == 1:
         raise AudioError(faults[0])
-    _show_faults(faults)
+    show_faults(faults)
     raise AudioError("no song could be predicted; the reasons are listed above")
 
 

@@ -9,6 +9,7 @@ from sentio_mobile.cli.options import Group
 COMMANDS = {
     "train": ("teacher_train", "Train a teacher on prepared songs."),
     "import": ("teacher_import", "Make a checkpoint from a vision transformer's weights that another program saved."),
+    "embed": ("teacher_embed", "Write embeddings of prepared songs by a pretrained encoder."),
     "ensemble": ("teacher_ensemble", "Label music with an ensemble of Ridge, SVR and XGBoost on 164 audio features."),
     "explain": ("explain", "Draw which parts of a song a teacher attends to."),
     "gan": ("gan", "Train a GAN that generates log-mels, evaluate it, and draw samples from it."),

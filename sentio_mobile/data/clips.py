@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.workers import usable_cores
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.audio.open_file import estimated_seconds
@@ -188,7 +188,7 @@ def in_order(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
     """
     from threadpoolctl import threadpool_limits
 
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = usable_cores()
     waiting: deque[Future[U]] = deque()
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         try:

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Count, Name, Record, Sha256, Text
+from sentio_mobile._internal.records import Name, Record, Sha256, Size, Text
 from sentio_mobile.errors import InputError
 
 ENTRY_POINTS = "sentio_mobile.encoders"
@@ -56,8 +56,8 @@ class EncoderInfo(Record, frozen=True, kw_only=True):
     hop_s: Annotated[float, Meta(gt=0, le=600)]
     # Values of one embedding.
     size: Annotated[int, Meta(ge=1, le=65_536)]
-    # Learned parameters.
-    parameters: Count
+    # Learned parameters; 0 where they are not known.
+    parameters: Size
     # SPDX identifier of the licence of the weights.
     licence: Name
     # Where the weights come from: paper, package, hash.

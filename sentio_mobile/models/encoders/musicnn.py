@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
-from torch.nn.functional import pad
+from torch.nn.functional import conv1d, conv2d, max_pool2d, pad
 
 from sentio_mobile._internal.files import sha256, user_cache
 from sentio_mobile.audio.logmel import mel_power
@@ -107,6 +107,75 @@ def _rows(features: torch.Tensor) -> torch.Tensor:
     return pad(features[:, None], (0, 0, 3, 3))
 
 
+class _Inference:
+    """The network with its present weights, rearranged so that a CPU needs half the time; outputs agree within 1e-5.
+
+    A patch is run by itself, because convolutions of large kernels slow down with the batch. Of each channel only the
+    extreme over frequency goes through ReLU and batch norm: neither changes which one it is, but for channels whose
+    scale is negative, whose signs are turned.
+    """
+
+    def __init__(self, network: Musicnn) -> None:
+        self._network = network
+        self._front = [_Extremes(layer) for layer in (*network.timbral, *network.temporal)]
+        self._middle = [_Extremes(layer) for layer in network.middle]
+
+    def __call__(self, patches: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings [batch, 200] and logits of the tags [batch, 50] of patches [batch, frames, 96]."""
+        pooled = torch.cat([self._pooled(patch[None, None]) for patch in patches])
+        network = self._network
+        embedding = torch.relu(network.dense(network.pooled_norm(pooled)))
+        return embedding, network.tags(network.dense_norm(embedding))
+
+    def _pooled(self, patch: torch.Tensor) -> torch.Tensor:
+        image = self._network.input_norm(patch)
+        front = torch.cat([layer.over_image(image) for layer in self._front], dim=1)
+        first = self._middle[0].over_rows(front)
+        second = self._middle[1].over_rows(first) + first
+        third = self._middle[2].over_rows(second) + second
+        everything = torch.cat([front, first, second, third], dim=1)
+        return torch.stack([everything.amax(dim=2), everything.mean(dim=2)], dim=2).flatten(1)
+
+
+class _Extremes:
+    """A `_Filter` whose maximum comes first; features are [batch, width, time]."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        conv, norm = layer.get_submodule("conv"), layer.get_submodule("norm")
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        weight, bias, scale, shift = conv.weight.detach(), conv.bias, norm.weight.detach(), norm.bias.detach()
+        mean, var = norm.running_mean, norm.running_var
+        assert bias is not None
+        assert mean is not None
+        assert var is not None
+        scale = (scale / torch.sqrt(var + norm.eps))[:, None]
+        self._scale, self._shift = scale, shift[:, None] - mean[:, None] * scale
+        self._sign = torch.where(scale < 0, -1.0, 1.0)
+        weight = weight * self._sign[..., None, None]
+        self._rows = weight[:, 0].transpose(1, 2).contiguous()
+        # With channels last, the maximum needs a tenth of its time. `contiguous` would leave a kernel of one input
+        # channel as it is.
+        self._weight = weight.to(memory_format=torch.channels_last)
+        self._bias, self._length = bias.detach() * self._sign[:, 0], weight.shape[2]
+
+    def over_image(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 1, time, bands] -> [batch, width, time]."""
+        found = conv2d(pad(image, (0, 0, *self._padding)), self._weight, self._bias)
+        return self._normalized(max_pool2d(found, (1, found.shape[3]))[..., 0])
+
+    def over_rows(self, features: torch.Tensor) -> torch.Tensor:
+        """[batch, bands, time] -> [batch, width, time], for a filter as high as there are bands."""
+        return self._normalized(conv1d(pad(features, self._padding), self._rows, self._bias))
+
+    @property
+    def _padding(self) -> tuple[int, int]:
+        return (self._length - 1) // 2, self._length // 2
+
+    def _normalized(self, extremes: torch.Tensor) -> torch.Tensor:
+        return torch.relu(extremes * self._sign) * self._scale + self._shift
+
+
 def log_mel_patches(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
     """Cut a sound into patches of musicnn's log-mel, log10(1 + 10,000 x mel power), each of 3 s, one after another.
 
@@ -135,6 +204,7 @@ class MusicnnEncoder:
 
     def __init__(self, network: Musicnn, info: EncoderInfo, tags: Sequence[str] = ()) -> None:
         self.network, self.info, self.tags = network.eval(), info, tuple(tags)
+        self._inference = _Inference(self.network)
 
     def embed(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings [time, 200] of a mono sound at 16 kHz; see `AudioEncoder.embed`."""
@@ -148,7 +218,7 @@ class MusicnnEncoder:
         """Embeddings [time, 200] and probabilities [time, 50]; see `TaggingEncoder.embed_and_tag`."""
         patches = torch.from_numpy(log_mel_patches(pcm))
         with torch.inference_mode():
-            embedding, logits = self.network(patches)
+            embedding, logits = self._inference(patches)
             return embedding.numpy(), torch.sigmoid(logits).numpy()
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile.cli import main
 from sentio_mobile.errors import AudioError, CheckpointError, InputError
-from sentio_mobile.models.encoders.base import load_encoder
+from sentio_mobile.models.encoders.base import EncoderInfo, load_encoder
 from sentio_mobile.models.encoders.install import convert, install_musicnn
 from sentio_mobile.models.encoders.musicnn import FRAMES, MELS, Musicnn, MusicnnEncoder, log_mel_patches
 from sentio_mobile.models.encoders.tensorflow_checkpoint import read_tensors
@@ -184,3 +184,23 @@ def test_published_weights_give_the_published_answers(tmp_path: Path, monkeypatc
 TOP_TAGS = ["ambient", "jazz"]
 TOP_VALUES = [6.563193, 6.514103, 6.288381, 6.028644]
 """From this network, after it gave the reference implementation's outputs within 1e-5 on nine seconds of sound."""
+
+
+def test_encoder_gives_what_the_network_gives_in_batches(tensors: dict[str, NDArray[np.float32]]) -> None:
+    # Scales of batch norm may be negative: then the smallest value is the largest after it.
+    turned = {
+        name: value * (-1) ** np.arange(value.size) if name.endswith("gamma") else value
+        for name, value in tensors.items()
+    }
+    network = Musicnn().eval()
+    network.load_state_dict(convert({name: value.astype(np.float32) for name, value in turned.items()}))
+    info = EncoderInfo(
+        name="random", sample_rate=16_000, window_s=3, hop_s=3, size=200, parameters=1, licence="MIT", source="a test",
+        digest="0" * 64,
+    )  # fmt: skip
+    pcm = np.random.default_rng(2).uniform(-1, 1, 7 * SECOND).astype(np.float32)
+    with torch.inference_mode():
+        embeddings, logits = network(torch.from_numpy(log_mel_patches(pcm)))
+    found = MusicnnEncoder(network, info, ["tag"] * 50).embed_and_tag(pcm)
+    np.testing.assert_allclose(found[0], embeddings.numpy(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found[1], torch.sigmoid(logits).numpy(), rtol=1e-5, atol=1e-5)

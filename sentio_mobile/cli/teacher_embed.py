@@ -1,0 +1,99 @@
+"""`sentio-mobile teacher embed`: embeddings of prepared songs, for probes and students."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from sentio_mobile.cli.options import PATH, Command, console, data_option, force_option, out_option, show_faults
+
+
+@click.command(
+    cls=Command,
+    epilog="Example: sentio-mobile teacher embed --data prepared --music songs/ --out embeddings.safetensors\n\n"
+    "Or: sentio-mobile teacher embed --data prepared --from-table embeddings.csv --out embeddings.safetensors",
+)
+@data_option
+@click.option("--music", type=PATH, help="The folder that --data was prepared from.")
+@click.option(
+    "--on",
+    "more",
+    type=(PATH, PATH),
+    multiple=True,
+    metavar="PREPARED MUSIC",
+    help="More music: its prepared folder, and the folder that it was prepared from. May be given more than once.",
+)
+@click.option(
+    "--encoder", default="musicnn-msd", show_default=True, help="One of those that `sentio-mobile encoder list` shows."
+)
+@click.option(
+    "--from-table",
+    "table",
+    type=PATH,
+    metavar="FILE",
+    help="Instead of an encoder: embeddings as a CSV or Parquet file with the columns song_id and time_s (where in the "
+    "song the sound of the row begins, in seconds), and one column for each value.",
+)
+@click.option(
+    "--step",
+    type=click.FloatRange(0, 600),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Shortest time from one embedding to the next. Those that follow each other faster are averaged.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes, each on one core. By default one for each usable core."
+)
+@out_option
+@force_option
+def embed(
+    data_folder: Path,
+    music: Path | None,
+    more: tuple[tuple[Path, Path], ...],
+    encoder: str,
+    table: Path | None,
+    step: float,
+    workers: int | None,
+    out: Path,
+    force: bool,
+) -> None:
+    """Write embeddings of every window of prepared songs, and tags where the encoder knows any, as one file.
+
+    What was embedded stays in the user's cache, so that a run that was stopped continues, and a second run, or other
+    prepared folders with the same songs, embed only what is new.
+
+    A song that cannot be embedded is listed, and the others are written. The exit status is 0 when all songs were
+    embedded, 1 when more than 95% of them were, and 2 otherwise.
+    """
+    from sentio_mobile._internal.files import require_free
+    from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.data.prepared import open_data
+
+    if table is None and music is None:
+        raise click.UsageError("give the folder that --data was prepared from as --music, or a table as --from-table")
+    require_free(out, force)
+    folders = [open_data(folder) for folder in (data_folder, *(folder for folder, _ in more))]
+    if table is not None:
+        from sentio_mobile.teacher.embedding_table import map_table, read_table
+
+        found = map_table(read_table(table), folders, step=step)
+    else:
+        from sentio_mobile.teacher.embed import embed_clips
+
+        places = [place for place in (music, *(place for _, place in more)) if place is not None]
+        with ProgressBars() as progress:
+            sources = list(zip(folders, places, strict=True))
+            found = embed_clips(sources, encoder, step=step, workers=workers, progress=progress)
+    found.write(out)
+    info, tags = found.info, f", {len(found.tag_names)} tags" if found.tag_names else ""
+    console.print(
+        f"{len(found.steps):,} clips in {out}: {info.size} values{tags}, every {info.hop_s:.1f} s, from {info.name}",
+        markup=False,
+        soft_wrap=True,
+    )
+    if found.faults:
+        show_faults(list(found.faults))
+        sys.exit(1)
