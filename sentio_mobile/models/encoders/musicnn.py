@@ -108,11 +108,11 @@ def _rows(features: torch.Tensor) -> torch.Tensor:
 
 
 class _Inference:
-    """The network with its present weights, rearranged so that a CPU needs half the time; outputs agree within 1e-5.
+    """The network with its present weights, rearranged so that a CPU needs a quarter of the time for ten patches.
 
-    A patch is run by itself, because convolutions of large kernels slow down with the batch. Of each channel only the
-    extreme over frequency goes through ReLU and batch norm: neither changes which one it is, but for channels whose
-    scale is negative, whose signs are turned.
+    Outputs are the same but for rounding. A patch is run by itself, because convolutions of large kernels slow down
+    with the batch. Of each channel only the extreme over frequency goes through ReLU and batch norm: neither changes
+    which one it is, but for channels whose scale is negative, whose signs are turned.
     """
 
     def __init__(self, network: Musicnn) -> None:
