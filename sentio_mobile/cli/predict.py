@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, console, json_option, show_faults, threads_option
+from sentio_mobile.cli.options import PATH, Command, console, json_option, show_faults, stderr, threads_option
 from sentio_mobile.errors import AudioError, InputError
 from sentio_mobile.formats.registry import DEFAULT_FORMAT
 from sentio_mobile.spec import FORMS, Form
