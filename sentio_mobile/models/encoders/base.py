@@ -38,9 +38,9 @@ one from this rest, as `module:function`."""
 PREFIX_FORMS: Mapping[str, str] = {
     "hf:FOLDER": "an audio model of transformers: AST, CLAP, Wav2Vec2, HuBERT, WavLM, Data2Vec or Whisper",
     "hf:HUB-ID": "the same, downloaded from the Hugging Face hub once",
-    "ckpt:FOLDER": "a student or teacher with tokens that was trained here",
+    "ckpt:FOLDER": "a student or teacher that was trained here, with tokens or a feature map",
 }
-"""The forms of such names, for people. All take `#layer=6` at their end."""
+"""The forms of such names, for people. Where a network has layers, `#layer=6` at the end chooses one."""
 
 
 class EncoderInfo(Record, frozen=True, kw_only=True):

@@ -7,11 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.models.capture import capture
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.models.config import ASTSettings, CRNNSettings, MobileViTSettings, ViTSettings
+from sentio_mobile.models.config import ASTSettings, CRNNSettings, MobileViTSettings, TimmSettings, ViTSettings
 from sentio_mobile.models.encoders.base import AudioEncoder, load_encoder
 from sentio_mobile.models.registry import Settings, build, spec_of
 from sentio_mobile.spec import AudioSpec
@@ -77,11 +78,25 @@ def test_a_long_sound_is_embedded_clip_by_clip_and_a_short_one_within_its_length
     assert len(encoder.embed(noise(0.2))) == 1
 
 
+def test_a_feature_map_gives_an_embedding_a_column(tmp_path: Path) -> None:
+    pytest.importorskip("timm")
+    audio = replace(AUDIO, image_size=(64, 96))
+    checkpoint, pcm = save(tmp_path / "model", TimmSettings(name="test_efficientnet", output_width=16), audio), noise(4)
+    encoder = load_encoder(f"ckpt:{tmp_path / 'model'}")
+    with torch.no_grad():
+        image = torch.from_numpy(clip_to_input(pcm, checkpoint.spec))
+        rows = checkpoint.model.capture_map(image).features[0].numpy()
+    assert rows.shape[1:] == (2, 3)
+    np.testing.assert_allclose(encoder.embed(pcm), (rows[:, 0] + rows[:, 1]).T / 2, rtol=1e-4)
+    with pytest.raises(InputError, match="has a feature map alone, and no layers"):
+        load_encoder(f"ckpt:{tmp_path / 'model'}#layer=1")
+
+
 def test_what_is_no_encoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"is no checkpoint: it has no checkpoint\.json"):
         load_encoder(f"ckpt:{tmp_path}")
     save(tmp_path / "crnn", CRNNSettings())
-    with pytest.raises(InputError, match=r"checkpoint\.json: a CRNN has no attention to capture; use a transformer"):
+    with pytest.raises(InputError, match=r"checkpoint\.json: a CRNN has neither tokens nor a feature map"):
         load_encoder(f"ckpt:{tmp_path / 'crnn'}")
     save(tmp_path / "vit", VIT)
     with pytest.raises(InputError, match="has no layer 3; choose one from 1 to 2"):
