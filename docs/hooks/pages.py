@@ -43,6 +43,7 @@ RECORDS = {
     "manifest.sig.json": "sentio_mobile.bundle.sign:Signature",
     "evaluation.json": "sentio_mobile.evaluation.results:EvaluationRun",
     "bundle/evaluation.json": "sentio_mobile.metrics.evaluation:Evaluation",
+    "probe.json": "sentio_mobile.teacher.probe.sheet:ProbeSheet",
     "gan-samples.json": "sentio_mobile.data.gan_samples:GanSampleSheet",
     "verification.json": "sentio_mobile.bundle.verify:Verification",
     "benchmark.json": "sentio_mobile.benchmarks.results:Benchmark",

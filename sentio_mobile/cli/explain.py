@@ -1,4 +1,4 @@
-"""`sentio-mobile teacher explain`: which parts of a song a teacher attends to."""
+"""`sentio-mobile teacher explain`: which parts of a song a teacher attends to, or what a probe predicts over time."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ from sentio_mobile.errors import InputError
 @click.option("--blocks", metavar="N,N,...", help="Blocks whose attention is followed, counted from 0; by default all.")
 @json_option
 def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str | None, as_json: bool) -> None:
-    """Draw which parts of a song a teacher attends to.
+    """Draw which parts of a song a teacher attends to, or what a probe predicts over time.
 
     The chart shows the spectrogram of one clip, as long as the teacher's input, and over it the attention rollout from
     the class token to the patches. Rollout follows attention: it shows where a model looks, not why it predicts what it
-    does.
+    does. CHECKPOINT may also be a probe: the chart then shows its predictions over the time of the clip.
     """
     from sentio_mobile.inference.write import CHART_SUFFIXES, check_output_file
 
     check_output_file(out, CHART_SUFFIXES)
     chosen = _parse_blocks(blocks)
+    if (checkpoint / "probe.json").is_file():
+        if chosen is not None:
+            raise InputError(f"{checkpoint} is a probe, which has no blocks; leave --blocks out")
+        _explain_probe(checkpoint, song, start=start, out=out, as_json=as_json)
+        return
     # Torch takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.teacher.attention_chart import plot_explanation
@@ -45,6 +50,22 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
         markup=False,
         soft_wrap=True,
     )
+
+
+def _explain_probe(folder: Path, song: Path, *, start: float, out: Path, as_json: bool) -> None:
+    from sentio_mobile.teacher.probe.chart import plot_time_course
+    from sentio_mobile.teacher.probe.listen import ListeningProbe
+    from sentio_mobile.teacher.probe.probe import Probe
+
+    found = ListeningProbe(Probe.load(folder)).explain(song, start)
+    plot_time_course(out, found)
+    if as_json:
+        from sentio_mobile._internal.records import json_bytes
+
+        click.echo(json_bytes(found).decode().rstrip())
+        return
+    line = f"{out}: valence {found.valence:+.2f}, arousal {found.arousal:+.2f} from {start:g} s on"
+    console.print(f"{line}, in {len(found.times)} steps of {found.step:.1f} s", markup=False, soft_wrap=True)
 
 
 def _parse_blocks(blocks: str | None) -> tuple[int, ...] | None:

@@ -10,6 +10,8 @@ COMMANDS = {
     "train": ("teacher_train", "Train a teacher on prepared songs."),
     "import": ("teacher_import", "Make a checkpoint from a vision transformer's weights that another program saved."),
     "embed": ("teacher_embed", "Write embeddings of prepared songs by a pretrained encoder."),
+    "probe": ("teacher_probe", "Train a probe: regressors on the embeddings of a pretrained encoder."),
+    "label": ("teacher_label", "Label music with the predictions of one teacher, or of several."),
     "ensemble": ("teacher_ensemble", "Label music with an ensemble of Ridge, SVR and XGBoost on 164 audio features."),
     "explain": ("explain", "Draw which parts of a song a teacher attends to."),
     "gan": ("gan", "Train a GAN that generates log-mels, evaluate it, and draw samples from it."),

@@ -19,6 +19,8 @@ from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
 from sentio_mobile.metrics.evaluation import History
 from sentio_mobile.models.checkpoint import SHEET, Checkpoint
 from sentio_mobile.spec import OUTPUTS, Artifact, AudioSpec, DataOrigin, Uncertainty
+from sentio_mobile.teacher.probe.probe import SHEET as PROBE_SHEET
+from sentio_mobile.teacher.probe.probe import Probe
 
 Predictions = NDArray[np.float32]
 """Valence and arousal, [songs, 2] or [clips, 2], in [-1, 1]."""
@@ -62,20 +64,22 @@ class EvaluatedModel:
 
 
 def open_model(path: Path, name: str | None = None, format_name: str | None = None) -> EvaluatedModel:
-    """Open a checkpoint, a bundle, or one artifact of a bundle.
+    """Open a checkpoint, a probe, a bundle, or one artifact of a bundle.
 
     Args:
-        path: A checkpoint folder, a bundle, or an artifact in a bundle.
+        path: A checkpoint folder, a probe's folder, a bundle, or an artifact in a bundle.
         name: Name for tables; by default that of the folder or the artifact.
         format_name: Format to use of a bundle; by default ONNX, or its first format where it has no ONNX.
 
     Raises:
-        InputError: `path` is none of these, or is damaged.
+        InputError: `path` is none of these, or is damaged, or a probe's encoder is not installed.
         MissingExtraError: The packages of a format are not installed.
     """
     name = name or path.resolve().name
     if (path / SHEET).is_file():
         return _from_checkpoint(path, name)
+    if (path / PROBE_SHEET).is_file():
+        return _from_probe(path, name)
     if (path / MANIFEST).is_file():
         bundle = open_bundle(path)
         return _from_artifact(bundle, _default_artifact(bundle, format_name), name)
@@ -85,8 +89,8 @@ def open_model(path: Path, name: str | None = None, format_name: str | None = No
             if artifact.path == path:
                 return _from_artifact(bundle, artifact, name)
     raise InputError(
-        f"{path} is neither a checkpoint (it has no {SHEET}) nor a bundle (it has no {MANIFEST}); give a folder that "
-        "`teacher train`, `distill` or `export` wrote"
+        f"{path} is neither a checkpoint (it has no {SHEET}) nor a bundle (it has no {MANIFEST}) nor a probe (it has "
+        f"no {PROBE_SHEET}); give a folder that `teacher train`, `teacher probe`, `distill` or `export` wrote"
     )
 
 
@@ -131,6 +135,24 @@ def _from_checkpoint(path: Path, name: str) -> EvaluatedModel:
         history=checkpoint.history,
         training_data=checkpoint.data,
         uncertainty=spec.uncertainty,
+    )
+
+
+def _from_probe(path: Path, name: str) -> EvaluatedModel:
+    # The encoder brings torch.
+    from sentio_mobile.teacher.probe.listen import ListeningProbe
+
+    probe = Probe.load(path)
+    sheet, listening = probe.sheet, ListeningProbe(probe)
+    return EvaluatedModel(
+        name=name,
+        kind=f"probe on the embeddings of {sheet.encoder.name}",
+        audio=sheet.audio,
+        predict_clips=listening.predict,
+        parameters=sheet.encoder.parameters + probe.parameters,
+        # A probe of all songs was trained on the evaluated ones too: none of its songs is known to be new to it.
+        training_data=sheet.data if sheet.trained_on == "train" else None,
+        uncertainty=sheet.uncertainty,
     )
 
 

@@ -26,6 +26,8 @@ COMMANDS = [
     ("teacher", "import"),
     ("teacher", "explain"),
     ("teacher", "ensemble"),
+    ("teacher", "probe"),
+    ("teacher", "label"),
     ("teacher", "ablate"),
     ("teacher", "gan", "train"),
     ("teacher", "gan", "sample"),

@@ -1,0 +1,1 @@
+"""Probes: small regressors on an encoder's embeddings, as a teacher."""

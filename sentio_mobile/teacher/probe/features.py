@@ -1,0 +1,69 @@
+"""The 164 audio features of prepared windows, kept in the user's cache by the clip's checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile._internal.files import user_cache, write_bytes
+from sentio_mobile._internal.progress import Progress
+from sentio_mobile.data.clip_table import ClipRow
+from sentio_mobile.data.clips import in_order
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.song_audio import SongAudio, find_audio_files, read_clips
+from sentio_mobile.teacher.ensemble.features import FEATURE_NAMES, extract_features
+
+
+def window_features(
+    data: PreparedData, clips: Sequence[ClipRow], *, music: Path, progress: Progress
+) -> NDArray[np.float32]:
+    """The features of windows [clips, 164]. What was computed before, also by a run that was killed, is read.
+
+    Args:
+        data: The prepared songs.
+        clips: Some of its windows.
+        music: Folder that the paths in songs.csv start from.
+        progress: Updated for each window.
+
+    Raises:
+        DataError: An audio file is missing, or is not the file that was prepared.
+        MissingExtraError: librosa is not installed.
+    """
+    key = hashlib.sha256(json.dumps(FEATURE_NAMES).encode()).hexdigest()[:16]
+    folder = user_cache("features") / key
+    files: dict[str, Path] = {}
+    missing = [clip for clip in clips if not _place(folder, data, clip).is_file()]
+    if missing:
+        files = find_audio_files(missing, data, music)
+
+    def features_of(clip: ClipRow) -> NDArray[np.float32]:
+        place = _place(folder, data, clip)
+        if place.is_file():
+            found = np.load(place, allow_pickle=False)
+            if found.shape == (len(FEATURE_NAMES),) and np.isfinite(found).all():
+                return np.asarray(found, dtype=np.float32)
+        path = files.get(clip.song_id) or find_audio_files([clip], data, music)[clip.song_id]
+        pcm = read_clips(SongAudio(clip.song_id, path, clip.start), data.audio)[0]
+        row, content = extract_features(pcm, data.audio.sample_rate), io.BytesIO()
+        np.save(content, row, allow_pickle=False)
+        write_bytes(place, content.getvalue())
+        return row
+
+    progress.start(f"164 features: {data.folder.name}", len(clips))
+    rows = []
+    for row in in_order(features_of, clips):
+        rows.append(row)
+        progress.advance()
+    progress.finish()
+    return np.stack(rows)
+
+
+def _place(folder: Path, data: PreparedData, clip: ClipRow) -> Path:
+    checksum = f"{int(data.store.checksums[clip.row]):016x}"
+    return folder / checksum[:2] / f"{checksum}.npy"

@@ -1,0 +1,159 @@
+"""Pseudo-labels by teachers of any kind: probes and networks, alone or together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.pseudo_labels import PseudoLabels
+from sentio_mobile.errors import DataError, InputError
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
+from sentio_mobile.teacher.probe.features import window_features
+from sentio_mobile.teacher.probe.probe import Probe
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipLabels:
+    """A teacher's predictions for clips.
+
+    Attributes:
+        checksums: Checksum of each clip [clips].
+        predicted: Valence and arousal [clips, 2].
+        out_of_fold: Number of clips that the teacher was trained on, whose out-of-fold predictions these are.
+    """
+
+    checksums: NDArray[np.uint64]
+    predicted: NDArray[np.float32]
+    out_of_fold: int = 0
+
+    def triples(self) -> Iterable[tuple[int, float, float]]:
+        """Checksum, valence and arousal of each clip, as `write_pseudo_labels` takes them."""
+        for clip, (valence, arousal) in zip(self.checksums, self.predicted, strict=True):
+            yield int(clip), float(valence), float(arousal)
+
+
+def probe_targets(
+    probe: Probe | Path,
+    data: PreparedData,
+    embeddings: ClipEmbeddings,
+    *,
+    music: Path | None = None,
+    progress: Progress | None = None,
+) -> PseudoLabels:
+    """A probe's predictions for every window of prepared songs, as targets of a student.
+
+    Clips that the probe was trained on get their out-of-fold predictions: what it says of them now, it has read off
+    their labels.
+
+    Args:
+        probe: The probe, or its folder.
+        data: The prepared songs, with or without labels.
+        embeddings: Embeddings of their windows by the probe's encoder.
+        music: Folder that the paths in songs.csv start from; needed for a probe that hears the 164 audio features.
+        progress: Updated for each window whose features are computed.
+
+    Raises:
+        CheckpointError: The folder holds no probe, or a damaged one.
+        DataError: A window has no embeddings, or the songs have another front end.
+        InputError: Embeddings come from another encoder, or music is needed.
+    """
+    teacher = probe if isinstance(probe, Probe) else Probe.load(probe)
+    found = label_by_probe(teacher, data, embeddings, music=music, progress=progress)
+    digest = hashlib.sha256((teacher.sheet.tensors_sha256 + embeddings.digest).encode()).hexdigest()
+    by_clip = {clip: (valence, arousal) for clip, valence, arousal in found.triples()}
+    return PseudoLabels(teacher.folder, by_clip, digest)
+
+
+def label_by_probe(
+    probe: Probe,
+    data: PreparedData,
+    embeddings: ClipEmbeddings,
+    *,
+    music: Path | None = None,
+    progress: Progress | None = None,
+) -> ClipLabels:
+    """The predictions of `probe_targets` with their number; arguments and faults are the same."""
+    probe.require_encoder(embeddings.info, str(embeddings.path))
+    if data.audio.seconds != probe.sheet.audio.seconds:
+        raise DataError(
+            f"{data.folder}: has clips of {data.audio.seconds:g} s, and the probe {probe.folder} was made on clips of "
+            f"{probe.sheet.audio.seconds:g} s; prepare the songs with the same length"
+        )
+    windows = read_clip_rows(data.folder / SONGS)
+    checksums = _checksums(data, windows)
+    predicted = np.array(
+        [probe.out_of_fold.by_clip.get(int(clip), (np.nan, np.nan)) for clip in checksums], dtype=np.float32
+    )
+    others = np.isnan(predicted[:, 0])
+    if others.any():
+        features = None
+        rows = embeddings.rows_of(checksums[others], data.folder)
+        if probe.needs_features:
+            if music is None:
+                raise InputError(
+                    f"the probe {probe.folder} also hears the 164 audio features of {data.folder}; give its music"
+                )
+            heard = [window for window, other in zip(windows, others, strict=True) if other]
+            features = window_features(data, heard, music=music, progress=progress or NoProgress())
+        predicted[others] = probe.predict(embeddings.embeddings[rows], features)
+    return ClipLabels(checksums=checksums, predicted=predicted, out_of_fold=int((~others).sum()))
+
+
+def label_by_network(checkpoint: Checkpoint, data: PreparedData, *, progress: Progress | None = None) -> ClipLabels:
+    """A network's predictions for every window of prepared songs.
+
+    Args:
+        checkpoint: A teacher or a student.
+        data: The prepared songs, with or without labels.
+        progress: Updated for each batch.
+
+    Raises:
+        DataError: The songs have another front end than the network.
+    """
+    import torch
+
+    from sentio_mobile.audio.image import to_input_batch
+
+    spec = checkpoint.spec
+    if spec.audio.log_mel != data.audio.log_mel:
+        raise DataError(f"{data.folder} has another front end than the teacher; prepare both with the same settings")
+    windows = read_clip_rows(data.folder / SONGS)
+    rows = np.array([window.row for window in windows])
+    starts, shown = range(0, len(rows), _BATCH), progress or NoProgress()
+    predicted = []
+    shown.start(f"labels: {data.folder.name}", len(starts))
+    for start in starts:
+        log_mels = np.asarray(data.mels[rows[start : start + _BATCH]], dtype=np.float32)
+        with torch.inference_mode():
+            predicted.append(checkpoint.model(to_input_batch(torch.from_numpy(log_mels), spec)).numpy())
+        shown.advance()
+    shown.finish()
+    return ClipLabels(checksums=_checksums(data, windows), predicted=np.clip(np.concatenate(predicted), -1, 1))
+
+
+def mean_of_teachers(labels: Sequence[ClipLabels]) -> ClipLabels:
+    """The mean of several teachers' predictions for the same clips.
+
+    Args:
+        labels: Predictions of each teacher, clips in the same order.
+    """
+    return ClipLabels(
+        checksums=labels[0].checksums,
+        predicted=np.mean([one.predicted for one in labels], axis=0, dtype=np.float32),
+        out_of_fold=min(one.out_of_fold for one in labels),
+    )
+
+
+def _checksums(data: PreparedData, windows: Sequence[ClipRow]) -> NDArray[np.uint64]:
+    return data.store.checksums[np.array([window.row for window in windows])]
