@@ -19,7 +19,7 @@ from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.distill.config import PretrainRecipe
-from sentio_mobile.distill.pretrain_data import MusicDataModule, split_music
+from sentio_mobile.distill.pretrain_data import MusicDataModule, music_origin, split_music
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.models.registry import build, spec_of
@@ -197,7 +197,7 @@ def pretrain(
             "held_out_metrics": {name: value for name, value in history[-1].items() if name.startswith("val_")},
         },
         history=history,
-        data=music[0].origin if len(music) == 1 else None,
+        data=music_origin(music),
     )
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)

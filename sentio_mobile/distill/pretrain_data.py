@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,11 +12,11 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from sentio_mobile._internal.records import replace
-from sentio_mobile.data.prepared import UNLABELLED, PreparedData
+from sentio_mobile.data.prepared import UNLABELLED, PreparedData, Split
 from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.errors import DataError, TrainingError
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
-from sentio_mobile.spec import AudioSpec
+from sentio_mobile.spec import AudioSpec, DataOrigin
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.training.datamodule import EVALUATION_BATCH, Batch, SourceClips, training_loader
 from sentio_mobile.training.sources import TrainingSource, with_embeddings
@@ -105,6 +106,17 @@ def split_music(
     )
 
 
+def music_origin(music: Sequence[PreparedData]) -> DataOrigin:
+    """What a checkpoint states about music whose labels, if there are any, were not used."""
+    hashes = [data.sheet.fingerprint for data in music]
+    return DataOrigin(
+        labels="none",
+        source=", ".join(data.sheet.source for data in music)[:4096],
+        fingerprint=hashes[0] if len(music) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest(),
+        songs={UNLABELLED: sum(len(_songs_of(data)) for data in music)},
+    )
+
+
 class MusicDataModule(lightning.LightningDataModule):
     """Clips in random order and full batches, and the clips that are held out, as they are stored.
 
@@ -136,11 +148,15 @@ class MusicDataModule(lightning.LightningDataModule):
         return DataLoader(self._held_out, EVALUATION_BATCH, sampler=[(0, clip) for clip in share])
 
 
+def _songs_of(data: PreparedData) -> Split:
+    return data.split(UNLABELLED if UNLABELLED in data.splits else "train")
+
+
 def _clips(
     data: PreparedData, embeddings: Sequence[ClipEmbeddings], pseudo_labels: PseudoLabels | None
 ) -> tuple[TrainingSource, NDArray[np.str_]]:
     """The clips of one folder, and the group of each."""
-    songs = data.split(UNLABELLED if UNLABELLED in data.splits else "train")
+    songs = _songs_of(data)
     # Songs with fewer windows repeat theirs.
     windows, first = np.unique(songs.windows, return_index=True)
     groups = np.array(songs.groups)[first // songs.windows.shape[1]]

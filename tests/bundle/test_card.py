@@ -253,8 +253,9 @@ def test_a_licence_that_looks_like_something_else_stays_a_word(manifest: dict[st
 
 
 def test_card_of_a_model_without_ratings_says_so(manifest: dict[str, Any]) -> None:
-    manifest["provenance"]["data"]["labels"] = "none"
+    manifest["provenance"]["data"] |= {"labels": "none", "songs": {"unlabelled": 889}}
     card = card_of(manifest, Evaluation())
+    assert "trained on 889 songs without labels. It was not tested." in card
     assert "**Trained without ratings.**" in card
     assert "without labels; the model learned a teacher's predictions" in card
     assert "they are not ratings" in card
