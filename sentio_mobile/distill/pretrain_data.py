@@ -113,7 +113,7 @@ def music_origin(music: Sequence[PreparedData]) -> DataOrigin:
         labels="none",
         source=", ".join(data.sheet.source for data in music)[:4096],
         fingerprint=hashes[0] if len(music) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest(),
-        songs={UNLABELLED: sum(len(_songs_of(data)) for data in music)},
+        songs={"unlabelled": sum(len(_songs_of(data)) for data in music)},
     )
 
 
