@@ -95,15 +95,20 @@ def check_latency(label: str, latency: Latency | None, reason: str, limits: Limi
     )
 
 
-def check_retention(retention: Interval | None, limits: Limits) -> Gate:
+def check_retention(retention: Interval | None, limits: Limits, reason: str | None = None) -> Gate:
     """Check that the student retains enough of its teacher's CCC.
 
     The measured value decides; the note says when its interval includes the limit.
+
+    Args:
+        retention: The retention; None where it was not measured.
+        limits: Limits of the gates.
+        reason: Why it was not measured.
     """
     value = None if retention is None else retention.value
     verdict: Verdict = "not measured"
     if retention is None:
-        note = "the bundle holds no evaluation of a teacher"
+        note = reason or "the bundle holds no evaluation of a teacher"
     elif retention.value is None or retention.low is None or retention.high is None:
         note = "undefined: the teacher's CCC is not above zero"
         value = None

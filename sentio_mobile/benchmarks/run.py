@@ -53,7 +53,7 @@ def benchmark(
     if threads < 1:
         raise InputError(f"threads must be at least 1, not {threads}")
     check_runs(runs)
-    machine, retention, golden = describe_machine(), bundle.evaluation().retention, bundle.golden()
+    machine, evaluation, golden = describe_machine(), bundle.evaluation(), bundle.golden()
     inputs = {a.label: golden.inputs(bundle.spec.in_form(a.form)) for a in bundle.artifacts}
 
     runners: dict[str, Runner] = {}
@@ -92,7 +92,7 @@ def benchmark(
         for a in bundle.artifacts
     )
     gates = (
-        check_retention(retention, limits),
+        check_retention(evaluation.retention, limits, evaluation.no_retention),
         *(check_size(one.label, one.size, limits) for one in measured),
         *(check_latency(one.label, one.latency, one.reason, limits) for one in measured),
     )

@@ -54,9 +54,13 @@ class PseudoLabels:
 
     def where_known(self, data: PreparedData, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The same, with NaN for clips that have none."""
+        return self.lookup(data.store.checksums[rows])
+
+    def lookup(self, checksums: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """The pseudo-labels of clips, given by their checksums [...]: [..., 2], NaN for clips that have none."""
         unknown = (np.nan, np.nan)
-        labels = [self.by_clip.get(int(checksum), unknown) for checksum in data.store.checksums[rows.ravel()]]
-        return np.array(labels, dtype=np.float32).reshape(*rows.shape, 2)
+        labels = [self.by_clip.get(int(checksum), unknown) for checksum in checksums.ravel()]
+        return np.array(labels, dtype=np.float32).reshape(*checksums.shape, 2)
 
 
 def write_pseudo_labels(path: Path, predictions: Iterable[tuple[int, float, float]]) -> None:

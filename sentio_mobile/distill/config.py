@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Count, Record
+from sentio_mobile._internal.records import Count, Record, replace
 from sentio_mobile.errors import RecordError
 from sentio_mobile.models.config import CustomSettings, MobileViTSettings, TimmSettings
 from sentio_mobile.spec import ImageSide
@@ -89,6 +89,25 @@ class DistillRecipe(Record, frozen=True, kw_only=True):
     image_size: tuple[ImageSide, ImageSide] | None = None
     # augmented versions of each clip whose teacher outputs are cached before training; 0 runs the teacher in each step
     views: Annotated[int, Meta(ge=0, le=1000)] = 4
+
+    @property
+    def follows_a_teacher(self) -> bool:
+        """Whether the student learns from a teacher's predictions, features or attention."""
+        response = self.response.weight * self.response.soft
+        return response > 0 or self.features.weight > 0 or self.attention.weight > 0
+
+    def without_teacher(self) -> DistillRecipe:
+        """The same without the terms that need a teacher.
+
+        Raises:
+            RecordError: Nothing is left to learn.
+        """
+        return replace(
+            self,
+            response=replace(self.response, soft=0.0),
+            features=replace(self.features, weight=0.0),
+            attention=replace(self.attention, weight=0.0),
+        )
 
     def check(self) -> None:
         """The stem must be able to halve the image."""

@@ -1,8 +1,9 @@
-"""Distill a teacher, given as a checkpoint, into a student."""
+"""Distill a teacher into a student."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import lightning
@@ -11,84 +12,95 @@ from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.distill.config import DistillRecipe
-from sentio_mobile.distill.layer_mapping import map_layers
+from sentio_mobile.distill.followed.base import Followed
+from sentio_mobile.distill.followed.choose import choose_followed
 from sentio_mobile.distill.objective import Distillation
-from sentio_mobile.distill.teacher_outputs import TeacherOutputs, cached_outputs, fill_cache, online_teacher
-from sentio_mobile.errors import DataError
+from sentio_mobile.distill.start import Start, give_first_weights
 from sentio_mobile.metrics.agreement import retention
 from sentio_mobile.metrics.conformal import with_uncertainty
-from sentio_mobile.metrics.evaluation import Evaluation, TeacherEvaluation, evaluate
-from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
+from sentio_mobile.metrics.evaluation import Evaluation, evaluate
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.spec import AudioSpec
-from sentio_mobile.training.datamodule import TrainingClips
 from sentio_mobile.training.fit import evaluate_split, fit, predict
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
 
 
 def distill(
-    teacher: Checkpoint,
+    teacher: Checkpoint | None,
     data: PreparedData,
     *,
     recipe: DistillRecipe,
     out: Path,
     extra: ExtraData = NO_EXTRA_DATA,
+    start: Start = "default",
     cache: Path | None = None,
     convert: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Checkpoint:
     """Distill, keep the best epoch by validation CCC, compare with the teacher on the test songs, and save.
 
     An interrupted run continues after its last epoch when it is started again with the same recipe, data and `out`.
 
     Args:
-        teacher: The teacher.
+        teacher: The teacher; None if pseudo-labels are the teacher. Without either, the terms that need a teacher are
+            off.
         data: Prepared songs.
         recipe: The student, the training schedule, and the weights of the loss terms.
         out: The checkpoint folder to write.
         extra: Music without labels and GAN samples, for which the student learns the teacher's predictions;
-            pseudo-labels for that music; and music with weak labels.
+            pseudo-labels for that music, or, without a teacher, for training songs too; and music with weak labels.
+        start: The student's first weights.
         cache: Folder where the teacher's outputs are kept for other runs. They are deleted by default.
         convert: Whether the teacher may use its own normalization and image size.
         overwrite: Whether an existing `out` is replaced.
         progress: Receives each step.
+        announce: Receives a line of text that says which first weights the student has.
 
     Returns:
         The student's checkpoint, with its evaluation, the teacher's, and the retention.
 
     Raises:
+        InputError: Music that was added teaches nothing.
         DataError: Songs or extra data were prepared for another front end than the teacher's, or extra music contains
             validation or test songs.
+        CheckpointError: `start` is another network.
         RecipeError: The recipe names a block that the student or the teacher does not have.
         TrainingError: There are too few songs, the loss is not finite, or one of its terms has no effect.
         OutputError: `out` or the cache cannot be written.
     """
-    _require_same_front_end(teacher.spec.audio, data, convert)
+    if teacher is None and extra.pseudo_labels is None:
+        recipe = recipe.without_teacher()
+    followed = choose_followed(teacher, recipe, extra, convert=convert)
+    followed.check(data, extra)
     progress = progress or NoProgress()
     audio = replace(data.audio, image_size=recipe.image_size or data.audio.image_size)
     spec = spec_of(recipe.model, audio)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)
-    teacher.model.eval()
-    mapping = map_layers(teacher.model, model, features=recipe.features, attention=recipe.attention)
-    sources = TrainingSources(extra=extra.sources(data), views=recipe.views)
-    cache_folder = cache or out.with_name(f"{out.name}.teacher-outputs")
-    outputs: TeacherOutputs = online_teacher(teacher, mapping)
-    if recipe.views:
-        clips = TrainingClips(data, recipe.training, sources)
-        filled = fill_cache(teacher, clips, mapping=mapping, folder=cache_folder, progress=progress)
-        sources, outputs = replace(sources, teacher_outputs=filled), cached_outputs
+    first_weights = give_first_weights(model, spec, start)
+    if announce is not None:
+        announce(str(first_weights))
+    mapping = followed.map_layers(model, recipe)
+    lesson = followed.teach(
+        data,
+        TrainingSources(extra=extra.sources(data), embeddings=extra.embeddings),
+        recipe=recipe,
+        mapping=mapping,
+        cache=cache or out.with_name(f"{out.name}.teacher-outputs"),
+        progress=progress,
+    )
     # Data loaders draw random numbers. Seeding again makes the projections independent of whether the cache was filled.
     lightning.seed_everything(recipe.training.seed, verbose=False)
     objective = Distillation(
         mapping,
         student=model,
-        teacher=teacher.model,
+        token_width=followed.token_width,
         recipe=recipe,
-        outputs=outputs,
-        teacher_digest=weights_digest(teacher.model),
-        has_weak_labels=sources.has_weak_labels,
+        outputs=lesson.outputs,
+        identity=f"{followed.signature}, {first_weights.signature}",
+        has_weak_labels=lesson.sources.has_weak_labels,
     )
     work = out.with_name(f"{out.name}.training")
     history = fit(
@@ -100,14 +112,16 @@ def distill(
         work=work,
         progress=progress,
         what="distilling the student",
-        sources=sources,
+        sources=lesson.sources,
     )
-    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), teacher, data=data, seed=recipe.training.seed)
+    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), followed, data=data, seed=recipe.training.seed)
     spec, evaluation = with_uncertainty(spec, evaluation)
     details = {
         **to_plain(recipe),
         "layer_mapping": to_plain(mapping),
-        "extra_clips": [len(source) for source in sources.extra],
+        "followed": followed.name,
+        **to_plain(first_weights),
+        "extra_clips": [len(source) for source in lesson.sources.extra],
         "pseudo_labels": None if extra.pseudo_labels is None else extra.pseudo_labels.digest,
     }
     checkpoint = Checkpoint(
@@ -115,17 +129,17 @@ def distill(
     )
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)
-    if recipe.views and cache is None:
-        shutil.rmtree(cache_folder)
+    if lesson.scratch is not None and cache is None:
+        shutil.rmtree(lesson.scratch)
     return checkpoint
 
 
-def evaluate_student(student: Checkpoint, teacher: Checkpoint, *, data: PreparedData, seed: int) -> Evaluation:
+def evaluate_student(student: Checkpoint, followed: Followed, *, data: PreparedData, seed: int) -> Evaluation:
     """Evaluate a student on validation and test songs, where there are some, and its teacher on the test songs.
 
     Args:
         student: The student.
-        teacher: Its teacher.
+        followed: Its teacher.
         data: Prepared songs.
         seed: Random seed for the bootstrap.
     """
@@ -134,29 +148,12 @@ def evaluate_student(student: Checkpoint, teacher: Checkpoint, *, data: Prepared
     if not len(test):
         return Evaluation(val=val)
     student_test = predict(student.model, student.spec, data, "test")
-    teacher_test = predict(teacher.model.cpu(), teacher.spec, data, "test")
-    return Evaluation(
-        val=val,
-        test=evaluate(test.song_ids, test.labels, student_test, seed),
+    evaluation = Evaluation(val=val, test=evaluate(test.song_ids, test.labels, student_test, seed))
+    teacher_test = followed.predict_test(data)
+    if isinstance(teacher_test, str):
+        return replace(evaluation, no_retention=teacher_test)
+    return replace(
+        evaluation,
         retention=retention(test.labels, student_test, teacher_test, seed),
-        teacher=TeacherEvaluation(
-            test=evaluate(test.song_ids, test.labels, teacher_test, seed),
-            spec=teacher.spec,
-            parameters=sum(p.numel() for p in teacher.model.parameters()),
-            history=teacher.history,
-            data=teacher.data,
-        ),
+        teacher=followed.evaluation(evaluate(test.song_ids, test.labels, teacher_test, seed)),
     )
-
-
-def _require_same_front_end(teacher_audio: AudioSpec, data: PreparedData, convert: bool) -> None:
-    prepared, teacher = data.audio.to_dict(), teacher_audio.to_dict()
-    differing = [name for name in prepared if prepared[name] != teacher[name]]
-    if not differing:
-        return
-    differences = "; ".join(f"{name} {teacher[name]} and not {prepared[name]}" for name in differing)
-    message = f"{data.folder}: was prepared for another front end than the teacher's, which has {differences}"
-    if teacher_audio.log_mel != data.audio.log_mel:
-        raise DataError(message)
-    if not convert:
-        raise DataError(f"{message}; --convert gives the teacher its own, and the student that of the data")

@@ -28,10 +28,10 @@ class Distillation(nn.Module):
     Args:
         mapping: The pairs of blocks.
         student: The network that learns. Its projections to the teacher's width are created here.
-        teacher: The teacher, of which only the width is used.
+        token_width: Width of the teacher's tokens.
         recipe: Weights of the terms.
         outputs: Gives the teacher's outputs for a batch.
-        teacher_digest: Identifies the teacher's weights.
+        identity: Identifies the teacher and the student's first weights.
         has_weak_labels: Whether some clips have weak labels.
     """
 
@@ -40,26 +40,23 @@ class Distillation(nn.Module):
         mapping: LayerMapping,
         *,
         student: nn.Module,
-        teacher: nn.Module,
+        token_width: int,
         recipe: DistillRecipe,
         outputs: TeacherOutputs,
-        teacher_digest: str,
+        identity: str,
         has_weak_labels: bool = False,
     ) -> None:
         super().__init__()
         self.mapping, self.recipe = mapping, recipe
         self._outputs = outputs
-        self.signature = (
-            f"distillation {recipe.response} {recipe.features} {recipe.attention} {mapping} {teacher_digest}"
-        )
+        self.signature = f"distillation {recipe.response} {recipe.features} {recipe.attention} {mapping} {identity}"
         response = recipe.response
         weights = {"hard": response.weight * response.hard, "soft": response.weight * response.soft}
         if mapping.features:
             assert isinstance(student, Capturable)
-            assert isinstance(teacher, Capturable)
             weights["features"] = recipe.features.weight
             self.projections = nn.ModuleDict(
-                {str(pair.student): nn.Linear(student.width, teacher.width) for pair in mapping.features}
+                {str(pair.student): nn.Linear(student.width, token_width) for pair in mapping.features}
             )
         if has_weak_labels:
             weights["weak_labels"] = recipe.training.weak_labels.weight

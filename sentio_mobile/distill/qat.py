@@ -22,6 +22,7 @@ from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.distill.config import QatRecipe
 from sentio_mobile.distill.distill import evaluate_student
+from sentio_mobile.distill.followed.network import FollowedNetwork
 from sentio_mobile.errors import CheckpointError, DataError
 from sentio_mobile.metrics.conformal import with_uncertainty
 from sentio_mobile.metrics.evaluation import QuantizationError, evaluate
@@ -126,7 +127,7 @@ def finetune(
     unfold_norms(model, folded)
     model.requires_grad_(True).eval()
     seed, test = recipe.training.seed, data.split("test")
-    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), student, data=data, seed=seed)
+    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), FollowedNetwork(student), data=data, seed=seed)
     error_after = _rms_difference(predict(network, spec, data, "val"), val_target)
     evaluation = replace(
         evaluation,

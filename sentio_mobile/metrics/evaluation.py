@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Count, Finite, Name, NonNegative, Record, Seed, Share
+from sentio_mobile._internal.records import Count, Finite, Name, NonNegative, Record, Seed, Share, Text
 from sentio_mobile.errors import RecordError
 from sentio_mobile.metrics.bootstrap import (
     RESAMPLES,
@@ -133,8 +133,9 @@ class TeacherEvaluation(Record, frozen=True, kw_only=True):
     """The teacher of a student, on the same test songs."""
 
     test: SplitEvaluation  # its metrics
-    spec: ModelSpec  # its spec
-    parameters: Count  # number of its weights
+    kind: Text | None = None  # what it is, where it is no network: pseudo-labels by their file, or a probe
+    spec: ModelSpec | None = None  # its spec; None where it is no network
+    parameters: Count | None = None  # number of its weights; None where it is no network
     history: History = ()  # its training, one row per epoch
     data: DataOrigin | None = None  # the songs it was trained on; None where that is not known
 
@@ -152,6 +153,7 @@ class Evaluation(Record, frozen=True, kw_only=True):
     val: SplitEvaluation | None = None  # validation songs, which chose the epoch
     test: SplitEvaluation | None = None  # test songs, read once
     retention: Interval | None = None  # the student's mean CCC over the teacher's
+    no_retention: Text | None = None  # why there is no retention, where test songs could have shown it
     teacher: TeacherEvaluation | None = None  # a student's teacher
     fake_quantized: SplitEvaluation | None = None  # test songs, with fake quantization
     quantization_error: QuantizationError | None = None  # what quantization-aware training gained
