@@ -119,7 +119,7 @@ def distill(
     details = {
         **to_plain(recipe),
         "layer_mapping": to_plain(mapping),
-        "followed": followed.name,
+        "followed": Path(followed.name).name,
         **to_plain(first_weights),
         "extra_clips": [len(source) for source in lesson.sources.extra],
         "pseudo_labels": None if extra.pseudo_labels is None else extra.pseudo_labels.digest,
