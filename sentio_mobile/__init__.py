@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sentio_mobile.api.bundles import benchmark, export, load, package, verify
+    from sentio_mobile.api.distillation import distill
     from sentio_mobile.api.evaluation import evaluate
     from sentio_mobile.api.pretraining import pretrain
-    from sentio_mobile.api.training import distill, prepare, train_teacher
+    from sentio_mobile.api.training import prepare, train_teacher
     from sentio_mobile.errors import SentioError
     from sentio_mobile.spec import AudioSpec, ModelSpec
 
@@ -44,8 +45,9 @@ __all__ = [
 
 _MODULES = {
     **dict.fromkeys(("benchmark", "export", "load", "package", "verify"), "sentio_mobile.api.bundles"),
-    **dict.fromkeys(("distill", "prepare", "train_teacher"), "sentio_mobile.api.training"),
+    **dict.fromkeys(("prepare", "train_teacher"), "sentio_mobile.api.training"),
     **dict.fromkeys(("AudioSpec", "ModelSpec"), "sentio_mobile.spec"),
+    "distill": "sentio_mobile.api.distillation",
     "pretrain": "sentio_mobile.api.pretraining",
     "evaluate": "sentio_mobile.api.evaluation",
     "SentioError": "sentio_mobile.errors",

@@ -30,6 +30,9 @@ Source = Annotated[str, Meta(min_length=1, max_length=4096)]
 GENERATED = "generated"
 """The source of a run that generates its own music."""
 
+STARTS = ("default", "random")
+"""First weights of a student that are not those of a checkpoint."""
+
 DEFAULT_ARCHITECTURES: Mapping[str, str] = {"teacher": "vit", "distill": "mobilevit"}
 """The architecture of a teacher or a student whose recipe names none."""
 
@@ -47,6 +50,9 @@ class RunRecipe(Record, frozen=True, kw_only=True):
     audio: AudioSpec = AudioSpec()  # the front end
     data: DataRecipe = DataRecipe()  # how songs are prepared
     export: ExportRecipe = ExportRecipe()  # which artifacts are made
+    # the student's first weights: "default" for shipped ones where they fit, "random", or a student's checkpoint; a
+    # relative path is relative to the recipe's file
+    student_start: Source = "default"
 
 
 def load_recipe(kind: type[R], name: str, stage: str) -> R:
@@ -89,6 +95,8 @@ def load_run_recipe(name: str, source: Path | None = None) -> RunRecipe:
             table[stage] = _read(_find(table[stage], stage))
         _fill_architecture(table.get(stage), stage)
     recipe = from_plain(RunRecipe, table, str(path), RecipeError)
+    if recipe.student_start not in STARTS:
+        recipe = replace(recipe, student_start=str(path.parent.absolute() / Path(recipe.student_start).expanduser()))
     if recipe.source == GENERATED:
         return recipe
     found = path.parent.absolute() / recipe.source

@@ -1,4 +1,4 @@
-"""From labelled music to a student: `prepare`, `train_teacher` and `distill`."""
+"""From labelled music to a teacher: `prepare` and `train_teacher`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from sentio_mobile.errors import InputError
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
     from sentio_mobile.data.prepared import PreparedData
-    from sentio_mobile.distill.config import DistillRecipe
     from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.teacher.config import TeacherRecipe
 
@@ -183,92 +182,4 @@ def train_teacher(
         hardware=Hardware(devices, nodes, strategy, accelerator),
         gan_samples=samples,
         weak_labels=weakly_labelled,
-    )
-
-
-def distill(
-    *,
-    teacher: str | Path | Checkpoint,
-    data: str | Path | PreparedData,
-    out: str | Path,
-    recipe: str | DistillRecipe = "mobilevit",
-    unlabelled: Sequence[str | Path] = (),
-    gan_samples: Sequence[str | Path] = (),
-    pseudo_labels: str | Path | None = None,
-    weak_labels: Sequence[tuple[str | Path, str | Path]] = (),
-    cache: str | Path | None = None,
-    convert: bool = False,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-) -> Checkpoint:
-    """Teach a phone-sized student what a teacher knows.
-
-    The student learns from the labels, and from the teacher's predictions, features and attention. Both are evaluated
-    on the same test songs. A run that was stopped continues when it is called again with the same arguments.
-
-    Example:
-        ```python
-        import sentio_mobile
-
-        student = sentio_mobile.distill(
-            teacher="teacher-ckpt", data="prepared", recipe="mobilevit", out="student-ckpt"
-        )
-        ```
-
-    Args:
-        teacher: A checkpoint folder, or what `train_teacher` returned.
-        data: A prepared folder, or what `prepare` returned.
-        out: The checkpoint folder to write.
-        recipe: A recipe's name, such as "mobilevit" (7.3 M parameters) or "mobilevit_xs" (2.0 M); the path of a .toml
-            file; or a recipe object.
-        unlabelled: Prepared folders of music without labels: the student learns the teacher's predictions for it.
-        gan_samples: Folders written by `sentio-mobile teacher gan sample`, used like `unlabelled`.
-        pseudo_labels: A CSV of another teacher's predictions for the `unlabelled` music, used as labels;
-            `sentio-mobile teacher ensemble` writes one.
-        weak_labels: Pairs of a prepared folder without labels and a CSV (song_id, v_high, a_high) that says on which
-            side of neutral each song is.
-        cache: Folder where the teacher's outputs are kept for other runs. They are deleted by default.
-        convert: Whether the teacher may use its own normalization and image size.
-        overwrite: Whether an existing `out` is overwritten.
-        progress: Receives the progress, step by step.
-
-    Returns:
-        The student's checkpoint. Its evaluation holds the teacher's figures and the retention, too.
-
-    Raises:
-        RecipeError: There is no such recipe, a setting is wrong, or it names a block that a model does not have.
-        DataError: Music was prepared for another front end than the teacher's, or holds validation or test songs.
-        TrainingError: Too few songs, a loss that is not finite, or a loss term that has no effect.
-        OutputError: `out` exists, or cannot be written.
-    """
-    from sentio_mobile._internal.files import require_free
-    from sentio_mobile.data.gan_samples import open_gan_samples
-    from sentio_mobile.data.pseudo_labels import read_pseudo_labels
-    from sentio_mobile.distill.config import DistillRecipe
-    from sentio_mobile.recipes import load_recipe
-
-    require_free(Path(out), overwrite)
-    if pseudo_labels is not None and not unlabelled:
-        raise InputError("pseudo-labels are for music without labels: give its prepared folder as unlabelled, too")
-    settings = load_recipe(DistillRecipe, recipe, "distill") if isinstance(recipe, str) else recipe
-    songs = to_data(data)
-    music = tuple(to_data(folder) for folder in unlabelled)
-    samples = tuple(open_gan_samples(Path(folder)) for folder in gan_samples)
-    weakly_labelled = tuple(to_weak_labels(weak_labels))
-    predictions = None if pseudo_labels is None else read_pseudo_labels(Path(pseudo_labels))
-    loaded = to_checkpoint(teacher)
-    # Lightning takes seconds to import, so wrong arguments are reported before it is.
-    from sentio_mobile.distill.distill import distill as distill_student
-    from sentio_mobile.training.sources import ExtraData
-
-    return distill_student(
-        loaded,
-        songs,
-        recipe=settings,
-        out=Path(out),
-        extra=ExtraData(unlabelled=music, gan_samples=samples, pseudo_labels=predictions, weak_labels=weakly_labelled),
-        cache=None if cache is None else Path(cache),
-        convert=convert,
-        overwrite=overwrite,
-        progress=progress,
     )

@@ -24,7 +24,12 @@ from sentio_mobile.errors import InputError
 @click.command(
     cls=Command, epilog="Example: sentio-mobile distill --teacher teacher-ckpt --data prepared --out student-ckpt"
 )
-@click.option("--teacher", type=PATH, required=True, help="The teacher's checkpoint folder.")
+@click.option(
+    "--teacher",
+    type=PATH,
+    help="The teacher's checkpoint folder, or the folder of a probe, which needs --embeddings. Not needed if "
+    "--pseudo-labels or --embeddings are what the student learns from.",
+)
 @data_option
 @click.option(
     "--recipe",
@@ -49,26 +54,43 @@ from sentio_mobile.errors import InputError
     multiple=True,
     help="GAN samples written by `teacher gan sample`, used like --unlabelled. May be given more than once.",
 )
+@click.option(
+    "--start",
+    default="default",
+    show_default=True,
+    metavar="default|random|CHECKPOINT",
+    help="The student's first weights: the shipped ones where they fit the recipe, random ones, or those of a "
+    "student's checkpoint.",
+)
 @click.option("--cache", type=PATH, help="Keep the teacher's outputs here, for other runs with this teacher and music.")
 @click.option(
     "--pseudo-labels",
     type=PATH,
-    help="A CSV of another teacher's predictions for the --unlabelled music, used as labels. `teacher ensemble` writes "
-    "one.",
+    help="A CSV of another teacher's predictions for the --unlabelled music, used as labels. Without --teacher, its "
+    "predictions for labelled songs are learned beside the labels. `teacher ensemble` writes one.",
+)
+@click.option(
+    "--embeddings",
+    type=PATH,
+    multiple=True,
+    help="An encoder's embeddings of all the music, which the student learns to predict. `teacher embed` writes them. "
+    "May be given more than once.",
 )
 @weak_labels_option
 @click.option("--convert", is_flag=True, help="Let the teacher use its own normalization and image size.")
 @out_option
 @force_option
 def distill(
-    teacher: Path,
+    teacher: Path | None,
     data_folder: Path,
     recipe: str | None,
     qat: bool,
+    start: str,
     unlabelled: tuple[Path, ...],
     gan_samples: tuple[Path, ...],
     cache: Path | None,
     pseudo_labels: Path | None,
+    embeddings: tuple[Path, ...],
     weak_labels: tuple[tuple[Path, Path], ...],
     convert: bool,
     out: Path,
@@ -76,8 +98,9 @@ def distill(
 ) -> None:
     """Teach a phone-sized student what a teacher knows.
 
-    The student learns from the labels, and from the teacher's predictions, features and attention. Both are evaluated
-    on the same test songs. A run that was stopped continues when the same command is given again.
+    The student learns from the labels, and from the teacher's predictions, features and attention. The teacher may also
+    be a probe, or predictions in a file. Both are evaluated on the same test songs. A run that was stopped continues
+    when the same command is given again.
 
     Where `export` refuses `int8-full` because the student loses too much accuracy, `--qat` moves its weights to where
     rounding costs least: `distill --qat --teacher student-ckpt --data prepared --out student-8`.
@@ -85,10 +108,17 @@ def distill(
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import show_evaluation, show_retention
 
-    if pseudo_labels is not None and not unlabelled:
-        raise InputError("--pseudo-labels are for music without labels: give it as --unlabelled")
     if qat:
-        _refuse_with_qat(cache=cache, pseudo_labels=pseudo_labels, weak_labels=weak_labels, convert=convert)
+        if teacher is None:
+            raise InputError("--qat finetunes a student: give its checkpoint as --teacher")
+        _refuse_with_qat(
+            cache=cache,
+            pseudo_labels=pseudo_labels,
+            weak_labels=weak_labels,
+            embeddings=embeddings,
+            convert=convert,
+            start=start != "default",
+        )
         _finetune(teacher, data_folder, recipe or "finetune", out, force, unlabelled, gan_samples)
         return
     with ProgressBars() as progress:
@@ -97,26 +127,37 @@ def distill(
             data=data_folder,
             out=out,
             recipe=recipe or "mobilevit",
+            start=start,
             unlabelled=unlabelled,
             gan_samples=gan_samples,
             pseudo_labels=pseudo_labels,
             weak_labels=weak_labels,
+            embeddings=embeddings,
             cache=cache,
             convert=convert,
             overwrite=force,
             progress=progress,
+            announce=lambda line: stderr.print(line, markup=False, soft_wrap=True),
         )
+    if teacher is not None and student.recipe.get("followed") == "nobody":
+        _note("the recipe follows no teacher, so --teacher was not used")
     if off := _terms_off(student.recipe):
-        stderr.print(
-            f"[yellow]note:[/] the teacher has no attention blocks, so {' and '.join(off)} were off, and only its "
-            "predictions were learned",
-            soft_wrap=True,
+        _note(
+            f"the teacher has no attention blocks, so {' and '.join(off)} were off, and only its predictions were "
+            "learned"
         )
     evaluation = student.evaluation
     show_evaluation("teacher", evaluation.teacher.test if evaluation.teacher else None)
     show_evaluation("student", evaluation.test)
     show_retention(evaluation.retention)
+    if evaluation.no_retention and student.recipe.get("followed") != "nobody":
+        _note(f"no retention: {evaluation.no_retention}")
     _show_next(out, "--format all")
+
+
+def _note(text: str) -> None:
+    stderr.print("[yellow]note:[/]", end=" ")
+    stderr.print(text, markup=False, soft_wrap=True)
 
 
 def _terms_off(recipe: Mapping[str, object]) -> list[str]:

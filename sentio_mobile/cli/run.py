@@ -17,13 +17,21 @@ from sentio_mobile.cli.options import PATH, Command, console, out_option, show_s
     "--seed", type=click.IntRange(0), help="Random seed of the split and the first weights, in place of the recipe's."
 )
 @start_option
-def run(recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None) -> None:
+@click.option(
+    "--student-start",
+    metavar="default|random|CHECKPOINT",
+    help="The student's first weights, in place of the recipe's: shipped ones where they fit, random ones, or those of "
+    "a student's checkpoint.",
+)
+def run(
+    recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None, student_start: str | None
+) -> None:
     """Run every step of a RECIPE: data, teacher, student, bundle, report.
 
     RECIPE is a .toml file, or the name of a recipe in benchmarks/recipes. A step whose inputs have not changed is not
     repeated, so that a run that was stopped continues when the same command is given again.
     """
-    _run_all(recipe, out, source, seed, start)
+    _run_all(recipe, out, source=source, seed=seed, start=start, student_start=student_start)
 
 
 @click.command(cls=Command, epilog="Example: sentio-mobile quickstart --out runs/quickstart")
@@ -35,10 +43,19 @@ def quickstart(out: Path) -> None:
     to every main format, verifies and measures the bundle, and writes a report. Takes about thirteen minutes on two
     cores.
     """
-    _run_all("quickstart", out, None, None, None)
+    _run_all("quickstart", out)
 
 
-def _run_all(recipe: str, out: Path, source: Path | None, seed: int | None, start: Path | None) -> None:
+def _run_all(
+    recipe: str,
+    out: Path,
+    *,
+    source: Path | None = None,
+    seed: int | None = None,
+    start: Path | None = None,
+    student_start: str | None = None,
+) -> None:
+    from sentio_mobile._internal.records import replace
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import show_summary
     from sentio_mobile.recipes import load_run_recipe, with_seed
@@ -46,6 +63,8 @@ def _run_all(recipe: str, out: Path, source: Path | None, seed: int | None, star
     settings = load_run_recipe(recipe, source)
     if seed is not None:
         settings = with_seed(settings, seed)
+    if student_start is not None:
+        settings = replace(settings, student_start=student_start)
     # Imported after the recipe is read: a wrong recipe is reported before torch is loaded.
     from sentio_mobile.benchmarks.report import REPORT
     from sentio_mobile.pipeline.run import Pipeline

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import lightning
+from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, to_plain
@@ -21,8 +22,15 @@ from sentio_mobile.metrics.conformal import with_uncertainty
 from sentio_mobile.metrics.evaluation import Evaluation, evaluate
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.training.embedding_loss import EmbeddingLoss
 from sentio_mobile.training.fit import evaluate_split, fit, predict
-from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
+from sentio_mobile.training.sources import (
+    NO_EXTRA_DATA,
+    ExtraData,
+    TrainingSources,
+    labelled_source,
+    with_embeddings,
+)
 
 
 def distill(
@@ -50,7 +58,8 @@ def distill(
         recipe: The student, the training schedule, and the weights of the loss terms.
         out: The checkpoint folder to write.
         extra: Music without labels and GAN samples, for which the student learns the teacher's predictions;
-            pseudo-labels for that music, or, without a teacher, for training songs too; and music with weak labels.
+            pseudo-labels for that music, or, without a teacher, for training songs too; music with weak labels; and
+            an encoder's embeddings of all this music and the training songs.
         start: The student's first weights.
         cache: Folder where the teacher's outputs are kept for other runs. They are deleted by default.
         convert: Whether the teacher may use its own normalization and image size.
@@ -101,6 +110,7 @@ def distill(
         outputs=lesson.outputs,
         identity=f"{followed.signature}, {first_weights.signature}",
         has_weak_labels=lesson.sources.has_weak_labels,
+        embeddings=_embedding_loss(model, data, lesson.sources, recipe) if extra.embeddings else None,
     )
     work = out.with_name(f"{out.name}.training")
     history = fit(
@@ -122,6 +132,7 @@ def distill(
         "followed": Path(followed.name).name,
         **to_plain(first_weights),
         "extra_clips": [len(source) for source in lesson.sources.extra],
+        "embedding_files": [clips.digest for clips in extra.embeddings],
         "pseudo_labels": None if extra.pseudo_labels is None else extra.pseudo_labels.digest,
     }
     checkpoint = Checkpoint(
@@ -157,3 +168,11 @@ def evaluate_student(student: Checkpoint, followed: Followed, *, data: PreparedD
         retention=retention(test.labels, student_test, teacher_test, seed),
         teacher=followed.evaluation(evaluate(test.song_ids, test.labels, teacher_test, seed)),
     )
+
+
+def _embedding_loss(
+    model: nn.Module, data: PreparedData, sources: TrainingSources, recipe: DistillRecipe
+) -> EmbeddingLoss:
+    labelled = with_embeddings(labelled_source(data, "train"), data, sources.embeddings)
+    known = [source.embeddings for source in (labelled, *sources.extra) if source.embeddings is not None]
+    return EmbeddingLoss(model, known, settings=recipe.embeddings, clip_seconds=data.audio.seconds)

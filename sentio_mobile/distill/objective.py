@@ -13,6 +13,7 @@ from sentio_mobile.distill.losses import attention_loss, feature_loss, gather_at
 from sentio_mobile.distill.teacher_outputs import TeacherOutputs
 from sentio_mobile.models.capture import Capturable, Captured, capture
 from sentio_mobile.training.datamodule import Batch
+from sentio_mobile.training.embedding_loss import EmbeddingLoss, clip_features, features_of_tokens
 from sentio_mobile.training.objectives import regression_loss, weak_label_loss
 
 
@@ -33,6 +34,7 @@ class Distillation(nn.Module):
         outputs: Gives the teacher's outputs for a batch.
         identity: Identifies the teacher and the student's first weights.
         has_weak_labels: Whether some clips have weak labels.
+        embeddings: The terms of an encoder's embeddings; None without embeddings.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Distillation(nn.Module):
         outputs: TeacherOutputs,
         identity: str,
         has_weak_labels: bool = False,
+        embeddings: EmbeddingLoss | None = None,
     ) -> None:
         super().__init__()
         self.mapping, self.recipe = mapping, recipe
@@ -58,6 +61,10 @@ class Distillation(nn.Module):
             self.projections = nn.ModuleDict(
                 {str(pair.student): nn.Linear(student.width, token_width) for pair in mapping.features}
             )
+        self.embeddings = embeddings
+        if embeddings is not None:
+            weights |= embeddings.weights
+            self.signature += f" {embeddings.signature}"
         if has_weak_labels:
             weights["weak_labels"] = recipe.training.weak_labels.weight
         if mapping.attention:
@@ -67,18 +74,24 @@ class Distillation(nn.Module):
     def forward(self, model: nn.Module, images: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         """Compute each term, and `loss`, their weighted sum, for images [batch, 3, height, width]."""
         teacher_outputs = self._outputs(batch)
-        if self.mapping.features or self.mapping.attention:
+        if isinstance(model, Capturable):
+            blocks = {pair.student for pair in self.mapping.features}
+            if self.embeddings is not None:
+                blocks.add(len(model.blocks) - 1)
             captured = capture(
-                model,
-                images,
-                hidden={pair.student for pair in self.mapping.features},
-                attention={pair.student for pair in self.mapping.attention},
+                model, images, hidden=blocks, attention={pair.student for pair in self.mapping.attention}
             )
             terms = self._response(captured.output, batch, teacher_outputs[PREDICTIONS])
             if self.mapping.features:
                 terms["features"] = self._features(captured, teacher_outputs)
             if self.mapping.attention:
                 terms["attention"] = self._attention(captured, teacher_outputs)
+            if self.embeddings is not None:
+                terms |= self.embeddings(features_of_tokens(model, captured), batch)
+        elif self.embeddings is not None:
+            features = clip_features(model, images)
+            terms = self._response(features.output, batch, teacher_outputs[PREDICTIONS])
+            terms |= self.embeddings(features, batch)
         else:
             terms = self._response(model(images), batch, teacher_outputs[PREDICTIONS])
         loss = torch.stack([weight * terms[name] for name, weight in self.weights.items()]).sum()

@@ -17,6 +17,8 @@ from sentio_mobile.distill.followed.nobody import FollowedNobody
 from sentio_mobile.distill.followed.predictions import FollowedPredictions
 from sentio_mobile.errors import DataError, InputError, RecordError
 from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.encoders.base import EncoderInfo
+from sentio_mobile.models.encoders.clip_embeddings import read_clip_embeddings, write_clip_embeddings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData
 
@@ -118,3 +120,22 @@ def test_checkpoints_of_networks_are_followed_before_pseudo_labels(
     network = Checkpoint(model=build(spec), spec=spec)
     labels = predictions(tmp_path / "labels.csv", data, "train")
     assert choose_followed(network, tiny_student, ExtraData(pseudo_labels=labels)).name == "mobilevit"
+
+
+def test_distill_learns_embeddings_beside_the_labels(
+    data: PreparedData, tiny_student: DistillRecipe, tmp_path: Path
+) -> None:
+    checksums = data.store.checksums[data.split("train").windows.ravel()]
+    info = EncoderInfo(
+        name="toy", parameters=10, sample_rate=16_000, hop_s=10.0, window_s=10.0, size=4, licence="CC0-1.0",
+        source="here", digest="0" * 64,
+    )  # fmt: skip
+    values = np.random.default_rng(0).normal(size=(len(checksums), 3, 4)).astype(np.float32)
+    write_clip_embeddings(tmp_path / "e.safetensors", info=info, checksums=checksums, embeddings=values)
+    known = read_clip_embeddings(tmp_path / "e.safetensors")
+    student = distill(
+        None, data, recipe=once(tiny_student), out=tmp_path / "student", extra=ExtraData(embeddings=(known,))
+    )
+    assert {"train_hard", "train_steps", "train_clip"} < set(student.history[0])
+    assert student.history[0]["gradient_steps"] > 0
+    assert student.recipe["embedding_files"] == [known.digest]

@@ -123,5 +123,5 @@ def test_distill_command_pseudo_labels_without_music_are_refused(
     )
     result = run(*train)
     assert result.exit_code == 2
-    assert "give it as --unlabelled" in result.output
+    assert "give its prepared folder as unlabelled" in " ".join(result.output.split())
     assert not (tmp_path / "out").exists()
