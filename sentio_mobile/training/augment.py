@@ -1,4 +1,4 @@
-"""Augmentation of training clips: rotation in time, equalizer, gain drift and SpecAugment's masks.
+"""Augmentation of training clips: rotation in time, equalizer, gain drift, noise and SpecAugment's masks.
 
 It is applied to normalized log-mels, before a model's own normalization. A constant gain is not part of it: the front
 end removes it, because levels are relative to the loudest value of the clip.
@@ -19,6 +19,13 @@ from sentio_mobile.training.config import AugmentSettings
 _CURVE_POINTS = 6
 """Number of random points of a curve over bands or time, which is linear between them."""
 
+_NOISE_SHARE = 0.5
+"""Share of the clips that get noise: quiet recordings must stay as common as noisy ones."""
+_NOISE_TILT = 6.0
+"""Largest tilt of noise over the bands, in dB at either end. White noise rises: a higher band is wider."""
+_NOISE_SD = 3.0
+"""Standard deviation of noise around its level, in dB: a band's power is a mean over few frequencies."""
+
 
 class Augmented(NamedTuple):
     """Augmented clips.
@@ -36,7 +43,7 @@ class Augmented(NamedTuple):
 def augment(
     log_mel: torch.Tensor, spec: AudioSpec, settings: AugmentSettings, random: np.random.Generator
 ) -> Augmented:
-    """Rotate clips in time, change their levels over bands and time, and mask bands and frames.
+    """Rotate clips in time, change their levels over bands and time, add noise, and mask bands and frames.
 
     Masked values become 0, the floor. After the equalizer and the gain drift, levels are made relative to the clip's
     loudest value again.
@@ -68,6 +75,8 @@ def augment(
         loudest = log_mel.amax(dim=(1, 2), keepdim=True)
         log_mel += torch.where(loudest > 0, 1 - loudest, -torch.inf)
         log_mel.clamp_(0, 1).mul_(above)
+    if settings.noise_db:
+        log_mel = torch.stack([_with_noise(clip, spec, settings.noise_db, random) for clip in log_mel])
     band_mask = _masks(
         log_mel, bands, count=settings.frequency_masks, max_width=settings.frequency_width, random=random
     )
@@ -76,6 +85,21 @@ def augment(
         clip[masked_bands] = 0
         clip[:, masked_frames] = 0
     return Augmented(log_mel, _to(log_mel, (shift[:, 0] / frames).astype(np.float32)))
+
+
+def _with_noise(
+    log_mel: torch.Tensor, spec: AudioSpec, loudest: float, random: np.random.Generator
+) -> torch.Tensor:
+    """Add steady noise to one clip [bands, frames]: powers add up, at a random level up to `loudest` dB over the floor."""
+    if random.random() >= _NOISE_SHARE:
+        return log_mel
+    bands = len(log_mel)
+    level = random.uniform(0, loudest) + random.uniform(-_NOISE_TILT, _NOISE_TILT) * np.linspace(-1, 1, bands)
+    noise = level[:, None] + _NOISE_SD * random.standard_normal(log_mel.shape, dtype=np.float32)
+    noise = _to(log_mel, (noise / -spec.floor_db).astype(np.float32))
+    decades = -spec.floor_db / 10
+    power = 10 ** (decades * log_mel) + 10 ** (decades * noise)
+    return (torch.log10(power) / decades).clamp(0, 1)
 
 
 def _curve(like: torch.Tensor, length: int, limit: float, random: np.random.Generator) -> torch.Tensor:

@@ -20,7 +20,7 @@ Decibels = Annotated[float, Meta(ge=0, le=80)]
 
 
 class AugmentSettings(Record, frozen=True, kw_only=True):
-    """Augmentation of training clips: SpecAugment's masks (Park et al. 2019), rotation in time, equalizer, mixup."""
+    """Augmentation of training clips: SpecAugment's masks (Park et al. 2019), rotation in time, equalizer, noise, mixup."""
 
     frequency_masks: Masks = 1  # masks over mel bands for each clip
     frequency_width: Annotated[int, Meta(ge=0, le=512)] = 16  # widest frequency mask, in mel bands
@@ -29,6 +29,7 @@ class AugmentSettings(Record, frozen=True, kw_only=True):
     roll: bool = True  # rotate the clip around the time axis by a random number of frames
     equalizer_db: Decibels = 0.0  # largest change by a random curve over mel bands, in dB
     gain_db: Decibels = 0.0  # largest change by a random curve over time, in dB
+    noise_db: Decibels = 0.0  # loudest steady noise that every second clip gets, in dB above the floor of the log-mel
     mixup: Annotated[float, Meta(ge=0, le=100)] = 0.0  # both parameters of mixup's Beta distribution; 0 turns it off
 
 

@@ -103,3 +103,16 @@ def test_front_end_removes_constant_gain() -> None:
 def test_augment_settings_negative() -> None:
     with pytest.raises(RecordError, match=r"gain_db must be a number from 0 to 80, not -3"):
         AugmentSettings(gain_db=-3)
+
+
+def test_augment_noise_fills_quiet_cells_and_leaves_loud_ones() -> None:
+    clip = torch.zeros(40, 128, 60)
+    clip[:, :, 30:] = 0.9
+    noisy = changed(clip, replace(NOTHING, noise_db=40.0))
+    with_noise = (noisy != clip).flatten(1).any(dim=1)
+    assert 10 <= with_noise.sum() <= 30
+    raised = (noisy - clip)[with_noise]
+    assert raised.min() >= 0
+    assert raised[:, :, :30].mean() > 0.15
+    assert raised[:, :, 30:].max() < 0.05
+    assert noisy.max() <= 1
