@@ -87,9 +87,7 @@ def augment(
     return Augmented(log_mel, _to(log_mel, (shift[:, 0] / frames).astype(np.float32)))
 
 
-def _with_noise(
-    log_mel: torch.Tensor, spec: AudioSpec, loudest: float, random: np.random.Generator
-) -> torch.Tensor:
+def _with_noise(log_mel: torch.Tensor, spec: AudioSpec, loudest: float, random: np.random.Generator) -> torch.Tensor:
     """Add steady noise to one clip [bands, frames]: powers add up, at a random level up to `loudest` dB over the floor."""
     if random.random() >= _NOISE_SHARE:
         return log_mel
