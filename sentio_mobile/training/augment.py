@@ -88,7 +88,7 @@ def augment(
 
 
 def _with_noise(log_mel: torch.Tensor, spec: AudioSpec, loudest: float, random: np.random.Generator) -> torch.Tensor:
-    """Add steady noise to one clip [bands, frames]: powers add up, at a random level up to `loudest` dB over the floor."""
+    """Add steady noise to one clip [bands, frames], at a random level up to `loudest` dB over the floor."""
     if random.random() >= _NOISE_SHARE:
         return log_mel
     bands = len(log_mel)

@@ -20,7 +20,7 @@ Decibels = Annotated[float, Meta(ge=0, le=80)]
 
 
 class AugmentSettings(Record, frozen=True, kw_only=True):
-    """Augmentation of training clips: SpecAugment's masks (Park et al. 2019), rotation in time, equalizer, noise, mixup."""
+    """Augmentation of training clips: SpecAugment's masks (Park et al. 2019), rotation, equalizer, noise, mixup."""
 
     frequency_masks: Masks = 1  # masks over mel bands for each clip
     frequency_width: Annotated[int, Meta(ge=0, le=512)] = 16  # widest frequency mask, in mel bands
