@@ -91,12 +91,11 @@ def _with_noise(log_mel: torch.Tensor, spec: AudioSpec, loudest: float, random: 
     """Add steady noise to one clip [bands, frames], at a random level up to `loudest` dB over the floor."""
     if random.random() >= _NOISE_SHARE:
         return log_mel
-    bands = len(log_mel)
-    level = random.uniform(0, loudest) + random.uniform(-_NOISE_TILT, _NOISE_TILT) * np.linspace(-1, 1, bands)
-    noise = level[:, None] + _NOISE_SD * random.standard_normal(log_mel.shape, dtype=np.float32)
-    noise = _to(log_mel, (noise / -spec.floor_db).astype(np.float32))
+    level = random.uniform(0, loudest) + random.uniform(-_NOISE_TILT, _NOISE_TILT) * np.linspace(-1, 1, len(log_mel))
+    spread = _NOISE_SD * random.standard_normal(log_mel.shape, dtype=np.float32)
+    noise = _to(log_mel, ((level[:, None] + spread) / -spec.floor_db).astype(np.float32))
     decades = -spec.floor_db / 10
-    power = 10 ** (decades * log_mel) + 10 ** (decades * noise)
+    power = torch.pow(10.0, decades * log_mel) + torch.pow(10.0, decades * noise)
     return (torch.log10(power) / decades).clamp(0, 1)
 
 
