@@ -57,7 +57,7 @@ def install(name: str, wheel: Path | None) -> None:
 
     for path in install_musicnn(wheel):
         console.print(f"Installed {path}", soft_wrap=True, markup=False)
-    console.print("Next: sentio-mobile encoder embed SONGS --encoder musicnn-msd --out embeddings.safetensors")
+    console.print("Next: sentio-mobile teacher embed --data PREPARED --music FOLDER --out embeddings.safetensors")
 
 
 @encoder.command(

@@ -45,6 +45,12 @@ from sentio_mobile.cli.options import PATH, Command, console, data_option, force
     help="Shortest time from one embedding to the next. Those that follow each other faster are averaged.",
 )
 @click.option(
+    "--clean",
+    is_flag=True,
+    help="Give perturbed copies (`data prepare --perturb`) the embeddings of the clean sound, so that students learn "
+    "not to mind. By default they get their own.",
+)
+@click.option(
     "--workers", type=click.IntRange(1), help="Processes, each on one core. By default one for each usable core."
 )
 @out_option
@@ -56,6 +62,7 @@ def embed(
     encoder: str,
     table: Path | None,
     step: float,
+    clean: bool,
     workers: int | None,
     out: Path,
     force: bool,
@@ -86,7 +93,7 @@ def embed(
         places = [place for place in (music, *(place for _, place in more)) if place is not None]
         with ProgressBars() as progress:
             sources = list(zip(folders, places, strict=True))
-            found = embed_clips(sources, encoder, step=step, workers=workers, progress=progress)
+            found = embed_clips(sources, encoder, step=step, clean=clean, workers=workers, progress=progress)
     found.write(out)
     info, tags = found.info, f", {len(found.tag_names)} tags" if found.tag_names else ""
     console.print(

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.workers import in_processes, usable_cores
-from sentio_mobile.audio.decode import decode, fit_samples
 from sentio_mobile.data.clip_table import SONGS, read_clip_rows
+from sentio_mobile.data.perturbed import CHANGES
 from sentio_mobile.data.prepare import MAX_UNUSABLE
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import AudioError, DataError, InputError
-from sentio_mobile.models.encoders.base import AudioEncoder, EncoderInfo, TaggingEncoder, load_encoder
+from sentio_mobile.errors import DataError
+from sentio_mobile.models.encoders.base import EncoderInfo, load_encoder
 from sentio_mobile.models.encoders.clip_embeddings import write_clip_embeddings
 from sentio_mobile.spec import MAX_SAMPLES, AudioSpec
+from sentio_mobile.teacher.embed_worker import Setup, SongWindows, embed_song, forget, start, tags_of
 from sentio_mobile.teacher.embedding_cache import ClipSteps, EmbeddingCache
 
 STEP_S = 1.0
@@ -73,6 +72,7 @@ def embed_clips(
     encoder: str,
     *,
     step: float = STEP_S,
+    clean: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> EmbeddedClips:
@@ -85,6 +85,8 @@ def embed_clips(
         sources: Prepared folders, and the folder that each was prepared from.
         encoder: Name of the encoder, as `load_encoder` takes it.
         step: Seconds that a step must last: embeddings that follow each other faster are averaged.
+        clean: Give perturbed windows the embeddings of the sound before it was perturbed, so that a student learns not
+            to mind. By default they get their own.
         workers: Processes, each on one core; by default one for each usable core.
         progress: Updated for each song.
 
@@ -104,43 +106,20 @@ def embed_clips(
     averaged = max(1, int(step / info.hop_s + 1e-6))
     kept = replace(info, hop_s=averaged * info.hop_s, window_s=info.window_s + (averaged - 1) * info.hop_s)
     cache = EmbeddingCache(kept, len(tag_names))
-    setup = _Setup(encoder, audio, averaged, cache)
+    setup = Setup(encoder, audio, averaged, cache)
     del loaded
     steps: dict[int, ClipSteps] = {}
     faults: list[str] = []
     for data, music in sources:
-        songs = _songs_of(data, music)
-        clips = [checksum for song in songs for checksum in song.starts]
+        songs, same = _songs_of(data, music, clean)
+        clips = [checksum for song in songs for checksum in song.windows]
         known = {checksum for checksum in clips if checksum in steps or cache.read(checksum)}
         faults += _embed_missing(
             songs, known, data=data, setup=setup, workers=workers or usable_cores(), progress=progress or NoProgress()
         )
         steps |= {checksum: found for checksum in clips if checksum not in steps and (found := cache.read(checksum))}
+        steps |= {copy: steps[checksum] for copy, checksum in same.items() if checksum in steps}
     return EmbeddedClips(info=kept, steps=steps, tag_names=tag_names, faults=tuple(faults))
-
-
-def tags_of(encoder: AudioEncoder) -> tuple[str, ...]:
-    """Names of the tags that an encoder knows; empty if it knows none."""
-    return tuple(encoder.tags) if isinstance(encoder, TaggingEncoder) else ()
-
-
-@dataclass(frozen=True)
-class _Song:
-    """A song's file, its SHA-256, and the start of each window in seconds by the window's checksum."""
-
-    path: Path
-    sha256: str
-    starts: Mapping[int, float]
-
-
-@dataclass(frozen=True)
-class _Setup:
-    """What a worker needs to know: the encoder, the clips, and how many embeddings are averaged to a step."""
-
-    encoder: str
-    audio: AudioSpec
-    averaged: int
-    cache: EmbeddingCache
 
 
 def _require_fit(info: EncoderInfo, folders: Sequence[PreparedData]) -> AudioSpec:
@@ -166,21 +145,41 @@ def _require_fit(info: EncoderInfo, folders: Sequence[PreparedData]) -> AudioSpe
     return first.audio
 
 
-def _songs_of(data: PreparedData, music: Path) -> list[_Song]:
-    """The songs of a prepared folder in the order of songs.csv."""
-    songs: dict[str, tuple[Path, str, dict[int, float]]] = {}
-    for row in read_clip_rows(data.folder / SONGS):
-        _, _, starts = songs.setdefault(row.song_id, (music / row.path, row.sha256, {}))
-        starts.setdefault(int(data.store.checksums[row.row]), row.start)
-    return [_Song(*facts) for facts in songs.values()]
+def _songs_of(data: PreparedData, music: Path, clean: bool) -> tuple[list[SongWindows], dict[int, int]]:
+    """The songs of a prepared folder in the order of songs.csv.
+
+    With `clean`, perturbed windows are left out, and their checksums come beside, each with that of the clean sound.
+    """
+    rows = read_clip_rows(data.folder / SONGS)
+    checksums = [int(checksum) for checksum in data.store.checksums[[row.row for row in rows]]]
+    originals = {
+        (row.song_id, row.start): checksum for row, checksum in zip(rows, checksums, strict=True) if not row.change
+    }
+    songs: dict[str, SongWindows] = {}
+    windows: dict[str, dict[int, tuple[float, str]]] = {}
+    same: dict[int, int] = {}
+    for row, checksum in zip(rows, checksums, strict=True):
+        if row.change and row.change not in CHANGES:
+            raise DataError(
+                f"{data.folder}: has windows that went through {row.change!r}, which is not known here; "
+                "prepare the songs again"
+            )
+        own = windows.setdefault(row.song_id, {})
+        songs.setdefault(row.song_id, SongWindows(music / row.path, row.sha256, own))
+        original = originals.get((row.song_id, row.start))
+        if clean and row.change and original is not None:
+            same[checksum] = original
+        else:
+            own.setdefault(checksum, (row.start, row.change))
+    return list(songs.values()), same
 
 
 def _embed_missing(
-    songs: Sequence[_Song],
+    songs: Sequence[SongWindows],
     known: set[int],
     *,
     data: PreparedData,
-    setup: _Setup,
+    setup: Setup,
     workers: int,
     progress: Progress,
 ) -> list[str]:
@@ -195,7 +194,7 @@ def _embed_missing(
     progress.advance(len(songs) - len(present))
     try:
         if present:
-            results = in_processes(_embed_song, present, workers=workers, start=_start, arguments=(setup,))
+            results = in_processes(embed_song, present, workers=workers, start=start, arguments=(setup,))
             with closing(results):
                 for song, fault in results:
                     if fault is not None:
@@ -204,18 +203,18 @@ def _embed_missing(
                     progress.advance(note=f"{len(faults)} failed" if faults else song.path.name)
     finally:
         progress.finish()
-        _forget()
+        forget()
     return faults
 
 
-def _missing(songs: Iterable[_Song], known: set[int]) -> Iterator[_Song]:
+def _missing(songs: Iterable[SongWindows], known: set[int]) -> Iterator[SongWindows]:
     """Songs with the windows that have no embeddings, each window once."""
     seen = set(known)
     for song in songs:
-        starts = {checksum: start for checksum, start in song.starts.items() if checksum not in seen}
-        seen.update(starts)
-        if starts:
-            yield replace(song, starts=starts)
+        windows = {checksum: window for checksum, window in song.windows.items() if checksum not in seen}
+        seen.update(windows)
+        if windows:
+            yield replace(song, windows=windows)
 
 
 def require_few(faults: Sequence[str], songs: int, data: PreparedData, advice: str = "") -> None:
@@ -229,77 +228,3 @@ def require_few(faults: Sequence[str], songs: int, data: PreparedData, advice: s
         raise DataError(
             f"{data.folder}: {len(faults)} of {songs} songs cannot be embedded, more than 5%; the first: {first}"
         )
-
-
-class _Embedder:
-    """An encoder with what it needs to embed songs; one in each process."""
-
-    def __init__(self, setup: _Setup) -> None:
-        self._setup, self._encoder = setup, load_encoder(setup.encoder)
-        self._info, self._tags = self._encoder.info, len(tags_of(self._encoder))
-
-    def embed(self, song: _Song) -> None:
-        """Embed a song's windows into the cache.
-
-        Raises:
-            AudioError: The song cannot be read or embedded, or is not the one that was prepared.
-            InputError: The encoder gives something else than embeddings.
-        """
-        if sha256(song.path) != song.sha256:
-            raise AudioError(f"{song.path} is not the file that was prepared; prepare the songs again")
-        audio, rate = self._setup.audio, self._info.sample_rate
-        for checksum, start in song.starts.items():
-            pcm = decode(song.path, rate, start, audio.seconds)
-            found = self._run(fit_samples(pcm, round(audio.seconds * rate), audio.short_clip))
-            kept = [self._averaged(one) for one in found]
-            if not all(np.isfinite(one).all() for one in kept):
-                raise AudioError(f"{song.path}: its embeddings are not finite, or too large for half precision")
-            self._setup.cache.write(checksum, ClipSteps(kept[0], kept[1] if self._tags else None))
-
-    def _run(self, pcm: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Embeddings, and probabilities of the tags if there are any, of one clip, [time, ...] each."""
-        if isinstance(self._encoder, TaggingEncoder) and self._tags:
-            found = list(self._encoder.embed_and_tag(pcm))
-        else:
-            found = [self._encoder.embed(pcm)]
-        for values, width in zip(found, (self._info.size, self._tags), strict=False):
-            if values.ndim != 2 or values.shape != (max(1, len(found[0])), width):
-                raise InputError(
-                    f"the encoder {self._info.name} gives an array of the shape {values.shape}, not (time, {width}); "
-                    "mend the encoder"
-                )
-        return found
-
-    def _averaged(self, values: NDArray[np.float32]) -> NDArray[np.float16]:
-        """Means of so many embeddings each; the last may be of fewer [time, ...]."""
-        firsts = np.arange(0, len(values), self._setup.averaged)
-        counts = np.diff(firsts, append=len(values))[:, None]
-        with np.errstate(over="ignore"):
-            return np.asarray(np.add.reduceat(values, firsts) / counts, dtype=np.float16)
-
-
-_embedder: _Embedder | None = None
-"""The embedder of this process."""
-
-
-def _start(setup: _Setup) -> None:
-    global _embedder
-    _embedder = _Embedder(setup)
-
-
-def _forget() -> None:
-    """Drop the embedder of this process, whose encoder may be large."""
-    global _embedder
-    _embedder = None
-
-
-def _embed_song(song: _Song) -> tuple[_Song, str | None]:
-    """Embed a song in a worker process, and return it, and a line if it cannot be embedded."""
-    assert _embedder is not None
-    try:
-        _embedder.embed(song)
-    except AudioError as error:
-        return song, str(error)
-    except OSError as error:
-        return song, f"{song.path}: cannot be read ({error.strerror}); check its permissions"
-    return song, None

@@ -16,6 +16,7 @@ from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import decode
 from sentio_mobile.data.clip_table import SONGS, read_clip_rows
 from sentio_mobile.data.config import DataRecipe
+from sentio_mobile.data.perturbed import CHANGES
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.errors import DataError, InputError
@@ -151,6 +152,28 @@ def test_a_song_of_two_folders_is_embedded_once(songs: PreparedData, music: Path
     prepare(music, tmp_path / "again", recipe=DataRecipe(), audio=SPEC)
     both = [(songs, music), (open_data(tmp_path / "again"), tmp_path / "nowhere")]
     assert len(embed_clips(both, "loudness", workers=1).steps) == 41
+
+
+@pytest.mark.parametrize("clean", [False, True])
+def test_perturbed_windows_get_their_own_embeddings_or_those_of_the_clean_sound(
+    clean: bool, music: Path, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "songs.csv"
+    rows = [f"{music / f'{number:02}.wav'},{number},5,{1 + number % 8}" for number in range(1, 21)]
+    manifest.write_text("\n".join(["path,song_id,valence_mean,arousal_mean", *rows]) + "\n")
+    prepare(manifest, tmp_path / "prepared", recipe=DataRecipe(perturb=1, fractions=(0.6, 0.2, 0.2)), audio=SPEC)
+    data = open_data(tmp_path / "prepared")
+    found = embed_clips([(data, tmp_path)], "loudness", clean=clean, workers=1)
+    changes = {}
+    for row in read_clip_rows(data.folder / SONGS):
+        if row.change:
+            pcm = decode(music / Path(row.path).name, RATE, row.start, SECONDS)
+            pcm = pcm if clean else CHANGES[row.change](pcm, RATE)
+            filled = np.pad(pcm, (0, int(RATE * SECONDS) - len(pcm)))
+            steps = found.steps[int(data.store.checksums[row.row])].embeddings
+            np.testing.assert_allclose(steps, Loudness().embed(filled), atol=1e-3)
+            changes[row.change] = row
+    assert len(changes) >= 2
 
 
 @pytest.mark.parametrize("fault", ["missing", "another", "no sound"])

@@ -1,0 +1,137 @@
+"""What one process does when songs are embedded: it loads the encoder once, and embeds songs into the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentio_mobile._internal.files import sha256
+from sentio_mobile.audio.decode import decode, fit_samples
+from sentio_mobile.data.perturbed import CHANGES
+from sentio_mobile.errors import AudioError, InputError
+from sentio_mobile.models.encoders.base import AudioEncoder, TaggingEncoder, load_encoder
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.embedding_cache import ClipSteps, EmbeddingCache
+
+
+@dataclass(frozen=True)
+class SongWindows:
+    """Windows of a song.
+
+    Attributes:
+        path: The song's file.
+        sha256: Hash of the file that was prepared.
+        windows: Start in seconds, and the name of the perturbation, of each window by its checksum.
+    """
+
+    path: Path
+    sha256: str
+    windows: Mapping[int, tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a process must know.
+
+    Attributes:
+        encoder: Name of the encoder.
+        audio: Length of the clips, and how short ones are filled up.
+        averaged: Embeddings that are averaged to a step.
+        cache: Where the steps are written.
+    """
+
+    encoder: str
+    audio: AudioSpec
+    averaged: int
+    cache: EmbeddingCache
+
+
+def start(setup: Setup) -> None:
+    """Load the encoder in this process."""
+    global _embedder
+    _embedder = _Embedder(setup)
+
+
+def forget() -> None:
+    """Drop the encoder of this process, which may be large."""
+    global _embedder
+    _embedder = None
+
+
+def embed_song(song: SongWindows) -> tuple[SongWindows, str | None]:
+    """Embed a song in this process, and return it, and a line if it cannot be embedded.
+
+    Raises:
+        InputError: The encoder gives something else than embeddings.
+        OutputError: The cache cannot be written.
+    """
+    assert _embedder is not None
+    try:
+        _embedder.embed(song)
+    except AudioError as error:
+        return song, str(error)
+    except OSError as error:
+        return song, f"{song.path}: cannot be read ({error.strerror}); check its permissions"
+    return song, None
+
+
+def tags_of(encoder: AudioEncoder) -> tuple[str, ...]:
+    """Names of the tags that an encoder knows; empty if it knows none."""
+    return tuple(encoder.tags) if isinstance(encoder, TaggingEncoder) else ()
+
+
+class _Embedder:
+    """An encoder with what it needs to embed songs."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup, self._encoder = setup, load_encoder(setup.encoder)
+        self._info, self._tags = self._encoder.info, len(tags_of(self._encoder))
+
+    def embed(self, song: SongWindows) -> None:
+        """Embed a song's windows into the cache.
+
+        Raises:
+            AudioError: The song cannot be read or embedded, or is not the one that was prepared.
+            InputError: The encoder gives something else than embeddings.
+        """
+        if sha256(song.path) != song.sha256:
+            raise AudioError(f"{song.path} is not the file that was prepared; prepare the songs again")
+        audio, rate = self._setup.audio, self._info.sample_rate
+        for checksum, (begin, change) in song.windows.items():
+            pcm = decode(song.path, rate, begin, audio.seconds)
+            if change:
+                pcm = CHANGES[change](pcm, rate)
+            found = self._run(fit_samples(pcm, round(audio.seconds * rate), audio.short_clip))
+            kept = [self._averaged(one) for one in found]
+            if not all(np.isfinite(one).all() for one in kept):
+                raise AudioError(f"{song.path}: its embeddings are not finite, or too large for half precision")
+            self._setup.cache.write(checksum, ClipSteps(kept[0], kept[1] if self._tags else None))
+
+    def _run(self, pcm: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Embeddings, and probabilities of the tags if there are any, of one clip, [time, ...] each."""
+        if isinstance(self._encoder, TaggingEncoder) and self._tags:
+            found = list(self._encoder.embed_and_tag(pcm))
+        else:
+            found = [self._encoder.embed(pcm)]
+        for values, width in zip(found, (self._info.size, self._tags), strict=False):
+            if values.ndim != 2 or values.shape != (max(1, len(found[0])), width):
+                raise InputError(
+                    f"the encoder {self._info.name} gives an array of the shape {values.shape}, not (time, {width}); "
+                    "mend the encoder"
+                )
+        return found
+
+    def _averaged(self, values: NDArray[np.float32]) -> NDArray[np.float16]:
+        """Means of so many embeddings each; the last may be of fewer [time, ...]."""
+        firsts = np.arange(0, len(values), self._setup.averaged)
+        counts = np.diff(firsts, append=len(values))[:, None]
+        with np.errstate(over="ignore"):
+            return np.asarray(np.add.reduceat(values, firsts) / counts, dtype=np.float16)
+
+
+_embedder: _Embedder | None = None
+"""The embedder of this process."""
