@@ -2,20 +2,31 @@
 
 import copy
 import importlib.util
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from quick_export import quick_golden
 from torch import nn
+from torch.nn.functional import interpolate
 
+from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.errors import InputError, MissingExtraError
+from sentio_mobile.export.gates import run_gates
+from sentio_mobile.formats.base import write_artifact
+from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.capture import Capturable, HasFeatureMap
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import TimmSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.models.timm_fold import fold_backbone
+from sentio_mobile.quantization.calibration import Calibration
+from sentio_mobile.quantization.layer_choice import head_weights
+from sentio_mobile.quantization.options import QuantizationOptions
 from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import AudioSpec, ModelSpec, Precision
 
@@ -134,3 +145,43 @@ def test_recipe_describes_timm_student(tmp_path: Path) -> None:
     recipe = load_recipe(DistillRecipe, str(tmp_path / "x.toml"), "distill")
     assert recipe.model == TimmSettings(name="test_vit", drop_path=0.05)
     assert build(spec_of(recipe.model, AudioSpec(image_size=SIZE))).backbone.num_features == 64
+
+
+def learned(name: str, songs: torch.Tensor) -> nn.Module:
+    """A network that has learned something smooth, so that rounding does not change its outputs much."""
+    torch.manual_seed(0)
+    model = build(spec_for(name)).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(30):
+        level = torch.rand(16, 1, 2, 3) * 2 - 1
+        image = interpolate(level, size=SIZE, mode="bilinear") + 0.3 * torch.randn(16, 1, *SIZE)
+        target = torch.stack([level.mean(dim=(1, 2, 3)), (level[:, 0, 0] - level[:, 0, 1]).mean(dim=1) / 2], dim=1)
+        loss = (model(2 * image.expand(-1, 3, -1, -1)) - 0.8 * torch.tanh(2 * target)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        model(songs)
+    return model.eval()
+
+
+@pytest.mark.slow
+def test_timm_student_passes_gates_whole_and_in_int8(tmp_path: Path) -> None:
+    spec = spec_for("test_efficientnet")
+    golden = quick_golden(build(spec).eval(), spec)
+    model = learned("test_efficientnet", torch.from_numpy(np.concatenate(golden.inputs(spec))))
+    golden = quick_golden(model, spec)
+    fold_norms(model)
+    options, format_ = QuantizationOptions(Calibration(golden.image), head=head_weights(model)), get_format("onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        converted = format_.convert(model, spec)
+        artifacts = [
+            write_artifact(format_, converted, spec=spec, folder=tmp_path, precision=precision, options=options)
+            for precision in PRECISIONS
+        ]
+    loaded = Checkpoint(model=model, spec=spec)
+    results = run_gates(artifacts, loaded, golden=golden, data=None, progress=NoProgress())
+    assert [result.refusal for result in results] == ["", ""]
+    assert [result.parity.verdict for result in results] == ["pass", "pass"]
+    assert results[0].parity.max_diff < 1e-4

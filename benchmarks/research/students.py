@@ -1,0 +1,288 @@
+"""Measure the size and the speed of students, and draw accuracy against latency.
+
+    python benchmarks/research/students.py OUT
+    python benchmarks/research/students.py OUT --students mobilevit_xs,timm:repvit_m0_9@128x224,musicnn:3 --runs 200
+    python benchmarks/research/students.py OUT --measured --accuracy accuracy.json
+
+A student is the name of a recipe in distill/recipes, `timm:NAME` or `timm:NAME@HEIGHTxWIDTH` for a network of timm, or
+`musicnn:N` for the encoder itself: N patches of 3 s, the mean of their embeddings, and a linear head. All have random
+weights, whose norms were set by generated music: neither size nor speed depends on training. Each is converted in a
+process of its own, by the code that makes a bundle's artifacts. All artifacts are then timed in turns at one thread;
+the front end, which every student needs and musicnn needs at another rate, is not in these times. OUT/students.json
+has parameters, multiply-accumulates, megabytes, times, and the ratio of each median to that of the default student in
+the same format and precision, with a bootstrap interval over rounds. What could not be converted is there with why.
+
+accuracy.json is {"mobilevit": {"auc_v": X, "auc_a": X, "ccc": X}, ...}, by the names given above, where X is a number
+or {"value": 0.8, "low": 0.7, "high": 0.9}. For each measure OUT/students-MEASURE.png and .svg are drawn: latency ratio
+and accuracy, an area for the size of the file, and a line through the students that no other beats in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from sentio_mobile._internal.charts import LIGHT, write_chart
+from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.records import replace, to_plain
+from sentio_mobile.audio.image import clip_to_image
+from sentio_mobile.benchmarks.latency import ratio_of, time_in_turns
+from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.data.generated import draw_songs, render
+from sentio_mobile.distill.config import DistillRecipe
+from sentio_mobile.formats.base import write_artifact
+from sentio_mobile.formats.registry import get_format
+from sentio_mobile.models.blocks import fold_norms
+from sentio_mobile.models.checkpoint import package_versions
+from sentio_mobile.models.config import TimmSettings
+from sentio_mobile.models.encoders.musicnn import FRAMES, MELS, SIZE, Musicnn
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.quantization.calibration import Calibration
+from sentio_mobile.quantization.layer_choice import head_weights, quantizable_layers
+from sentio_mobile.quantization.options import QuantizationOptions
+from sentio_mobile.recipes import load_recipe
+from sentio_mobile.spec import AudioSpec, ModelSpec, Precision
+
+DEFAULT = "mobilevit"
+STUDENTS = (
+    *(DEFAULT, "mobilevit_wide", "mobilevit_xs", "musicnn:2", "musicnn:3"),
+    *(f"timm:{name}" for name in ("mobilenetv4_conv_small", "mobileone_s0", "repvit_m0_9", "fastvit_t8")),
+    *(f"timm:{name}@128x224" for name in ("mobilenetv4_conv_small", "mobileone_s0", "repvit_m0_9", "fastvit_t8")),
+)
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+MEASURES = {"auc_v": "AUC of valence", "auc_a": "AUC of arousal", "ccc": "mean CCC"}
+SONGS, WARM_UP = 8, 10
+MIN_AREA, AREA_OF_MB = 12.0, 22.0
+"""Area of a dot in square points: for an empty file, and added for each megabyte."""
+
+
+class EncoderStudent(nn.Module):
+    """musicnn with a linear head on the mean embedding of a clip's patches, fed like an image.
+
+    Args:
+        patches: Number of patches of 3 s, one under the other in the image [batch, 3, patches x 187, 96].
+    """
+
+    head_layers = ("head",)
+
+    def __init__(self, patches: int) -> None:
+        super().__init__()
+        self.patches, self.encoder, self.head = patches, Musicnn(), nn.Linear(SIZE, 2)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, patches x 187, 96] -> [batch, 2]."""
+        embeddings, _ = self.encoder(image[:, 0].reshape(-1, FRAMES, MELS))
+        return torch.tanh(self.head(embeddings.reshape(-1, self.patches, SIZE).mean(dim=1)))
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What one student became: facts for the record, and files by format and precision."""
+
+    facts: dict[str, Any]
+    paths: dict[tuple[str, Precision], Path]
+
+
+def spec_for(student: str) -> ModelSpec:
+    """The spec of a student by the name that the command takes."""
+    kind, _, rest = student.partition(":")
+    if kind == "musicnn":
+        return ModelSpec(architecture="musicnn", audio=AudioSpec(image_size=(int(rest or 3) * FRAMES, MELS)))
+    if kind == "timm":
+        name, _, size = rest.partition("@")
+        height, width = (int(side) for side in size.split("x")) if size else AudioSpec().image_size
+        return spec_of(TimmSettings(name=name), AudioSpec(image_size=(height, width)))
+    recipe = load_recipe(DistillRecipe, student, "distill")
+    return spec_of(recipe.model, replace(AudioSpec(), image_size=recipe.image_size or AudioSpec().image_size))
+
+
+def network_for(spec: ModelSpec, images: torch.Tensor) -> nn.Module:
+    """A network with random weights whose norms have the statistics of the images, so that numbers stay moderate."""
+    torch.manual_seed(0)
+    is_encoder = spec.architecture == "musicnn"
+    model = EncoderStudent(spec.audio.image_size[0] // FRAMES) if is_encoder else build(spec)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.momentum = None  # the mean over all batches
+                if module.weight is not None and not module.weight.any():
+                    nn.init.normal_(module.weight, std=0.1)
+        model.train()(images)
+    fold_norms(model.eval())
+    return model
+
+
+def images_for(spec: ModelSpec, clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Images [clips, height, width] of generated music in the student's shape."""
+    return np.stack([clip_to_image(clip, spec.audio) for clip in clips])
+
+
+def make(student: str, images: NDArray[np.float32], formats: Sequence[str], folder: Path) -> Artifacts:
+    """Convert a student to each format and precision. A conversion that fails is told with its reason."""
+    torch.set_num_threads(1)
+    spec, calibration = spec_for(student), Calibration(images)
+    inputs = list(calibration.inputs(spec))
+    model = network_for(spec, torch.from_numpy(np.concatenate(inputs)))
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        model(torch.from_numpy(inputs[0]))
+    weights = sum(layer.weight.numel() for layer in quantizable_layers(model).values())
+    facts: dict[str, Any] = {
+        "image_size": list(spec.audio.image_size),
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "multiply_accumulates": counter.get_total_flops() // 2,
+        "artifacts": {},
+        "failed": {},
+    }
+    paths: dict[tuple[str, Precision], Path] = {}
+    options = QuantizationOptions(calibration=calibration, head=head_weights(model))
+    for name in formats:
+        format_ = get_format(name)
+        try:
+            converted = format_.convert(model, spec)
+            for precision in PRECISIONS:
+                path = write_artifact(
+                    format_, converted, spec=spec, folder=folder, precision=precision, options=options, stem=name
+                ).path
+                stored = format_.stored_numbers(path)
+                paths[name, precision] = path
+                facts["artifacts"][f"{name} {precision}"] = {
+                    "megabytes": round(path.stat().st_size / 1e6, 3),
+                    "share_in_8_bits": round(min(1.0, (stored.get("int8", 0) + stored.get("uint8", 0)) / weights), 3),
+                }
+        except Exception as error:  # converters raise anything
+            facts["failed"][name] = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return Artifacts(facts, paths)
+
+
+def measure_all(students: Sequence[str], formats: Sequence[str], runs: int) -> dict[str, Any]:
+    """Everything that the record holds."""
+    names = list(dict.fromkeys([DEFAULT, *students]))
+    rate = AudioSpec().sample_rate
+    clips = [render(song, rate) for song in draw_songs(SONGS, seed=0)]
+    made, runners, inputs = {}, {}, {}
+    with tempfile.TemporaryDirectory() as place:
+        for number, name in enumerate(names):
+            spec, folder = spec_for(name), Path(place) / str(number)
+            folder.mkdir()
+            images = images_for(spec, clips)
+            # In its own process, because models run slower in a process that has converted.
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as worker:
+                try:
+                    made[name] = worker.submit(make, name, images, formats, folder).result()
+                except BrokenProcessPool:
+                    made[name] = Artifacts({"artifacts": {}, "failed": {"all": "the conversion's process died"}}, {})
+            for (format_name, precision), path in made[name].paths.items():
+                label = f"{name} {format_name} {precision}"
+                runners[label] = get_format(format_name).open(path, spec, 1)
+                inputs[label] = list(Calibration(images).inputs(spec))
+            print(
+                f"{name}: {len(made[name].paths)} artifacts; failed: {made[name].facts['failed'] or 'none'}", flush=True
+            )
+        times = time_in_turns(runners, inputs, runs=runs, warm_up=WARM_UP)
+    for name, artifacts in made.items():
+        for kind, row in artifacts.facts["artifacts"].items():
+            row["p50_ms"] = round(float(np.median(times[f"{name} {kind}"])), 3)
+            if (base := times.get(f"{DEFAULT} {kind}")) is not None:
+                row["ratio"] = to_plain(ratio_of(times[f"{name} {kind}"], base))
+    return {
+        "machine": to_plain(describe_machine()),
+        "versions": package_versions(),
+        "threads": 1,
+        "runs": runs,
+        "ratios_to": DEFAULT,
+        "students": {name: artifacts.facts for name, artifacts in made.items()},
+    }
+
+
+def bounds(value: float | dict[str, float]) -> tuple[float, float, float]:
+    """A measure of accuracy.json as its value and the ends of its interval, which are the value where it has none."""
+    if isinstance(value, dict):
+        return value["value"], value.get("low", value["value"]), value.get("high", value["value"])
+    return value, value, value
+
+
+def front_of(points: dict[str, tuple[float, float]]) -> list[str]:
+    """Those that no other beats in both latency and accuracy, from the fastest to the slowest."""
+    front: list[str] = []
+    for name in sorted(points, key=lambda one: (points[one][0], -points[one][1])):
+        if not front or points[name][1] > points[front[-1]][1]:
+            front.append(name)
+    return front
+
+
+def draw(record: dict[str, Any], accuracy: dict[str, Any], *, measure: str, kind: str, out: Path) -> list[str]:
+    """Draw one measure against the latency of one kind of artifact; gives the names on the front."""
+    rows = {name: facts["artifacts"].get(kind) for name, facts in record["students"].items()}
+    shown = {
+        name: (row, bounds(accuracy[name][measure]))
+        for name, row in rows.items()
+        if row is not None and "ratio" in row and measure in accuracy.get(name, {})
+    }
+    front = front_of({name: (row["ratio"]["value"], value) for name, (row, (value, _, _)) in shown.items()})
+
+    def plot(axes: Axes) -> None:
+        line = [(shown[name][0]["ratio"]["value"], shown[name][1][0]) for name in front]
+        axes.plot(*zip(*line, strict=True), color=LIGHT.second, linewidth=1, zorder=1)
+        for name, (row, (value, low, high)) in shown.items():
+            x, colour = row["ratio"]["value"], LIGHT.second if name in front else LIGHT.first
+            axes.plot([x, x], [low, high], color=LIGHT.faint, linewidth=0.6, zorder=2)
+            axes.scatter([x], [value], s=MIN_AREA + AREA_OF_MB * row["megabytes"], color=colour, alpha=0.8, zorder=3)
+            label = f"{name.removeprefix('timm:')}, {row['megabytes']:.1f} MB"
+            axes.annotate(label, (x, value), xytext=(6, 5), textcoords="offset points", fontsize=7)
+        axes.set_xscale("log")
+        axes.set_xlabel(f"latency of {kind} / that of {record['ratios_to']}, one thread")
+        axes.set_ylabel(f"{MEASURES[measure]}, 95% interval")
+        axes.margins(x=0.15, y=0.1)
+
+    if shown:
+        for suffix in (".png", ".svg"):
+            write_chart(out / f"students-{measure}{suffix}", (7.5, 4.8), plot)
+    return front
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, or read what was measured; draw where accuracy is given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--students", default=",".join(STUDENTS), help="Names, with commas between them.")
+    parser.add_argument("--formats", default="onnx,tflite", help="Formats (default: onnx,tflite).")
+    parser.add_argument("--runs", type=int, default=100, help="Timed rounds, at least 50 (default: 100).")
+    parser.add_argument("--measured", action="store_true", help="Read OUT/students.json instead of measuring.")
+    parser.add_argument("--accuracy", type=Path, help="Accuracy by student, as JSON.")
+    parser.add_argument("--kind", default="onnx int8", help="Artifact whose latency is drawn (default: onnx int8).")
+    options = parser.parse_args(arguments)
+    place = options.out / "students.json"
+    if options.measured:
+        record = json.loads(place.read_text())
+    else:
+        options.out.mkdir(parents=True, exist_ok=True)
+        record = measure_all(options.students.split(","), options.formats.split(","), options.runs)
+        write_json(place, record)
+        for name, facts in record["students"].items():
+            row = facts["artifacts"].get(options.kind, {})
+            print(f"{name}: {options.kind} {row or facts['failed'] or 'not made'}")
+    if options.accuracy is not None:
+        accuracy = json.loads(options.accuracy.read_text())
+        for measure_name in MEASURES:
+            front = draw(record, accuracy, measure=measure_name, kind=options.kind, out=options.out)
+            print(f"{MEASURES[measure_name]}: front {', '.join(front) or 'none: no student has it'}")
+
+
+if __name__ == "__main__":
+    main()

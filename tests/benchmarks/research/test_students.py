@@ -1,0 +1,66 @@
+"""The students' comparison: names become networks, and the picture joins latency with accuracy."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+FOLDER = Path(__file__).parents[3] / "benchmarks" / "research"
+
+
+@pytest.fixture
+def students(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import students
+
+    sys.modules.pop("students")
+    return students
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("mobilevit_wide", (128, 224)), ("timm:test_vit@64x96", (64, 96)), ("musicnn:2", (374, 96))]
+)
+def test_student_name_gives_network_of_its_shape(students: ModuleType, name: str, size: tuple[int, int]) -> None:
+    spec = students.spec_for(name)
+    assert spec.audio.image_size == size
+    images = torch.randn(2, 3, *size)
+    assert students.network_for(spec, images)(images).shape == (2, 2)
+
+
+def test_encoder_student_predicts_from_mean_of_patches(students: ModuleType) -> None:
+    model, image = students.EncoderStudent(2).eval(), torch.rand(3, 3, 374, 96)
+    patches = torch.stack([image[:, 0, :187], image[:, 0, 187:]], dim=1)
+    embeddings = torch.stack([model.encoder(patches[:, n])[0] for n in range(2)]).mean(dim=0)
+    torch.testing.assert_close(model(image), torch.tanh(model.head(embeddings)))
+
+
+def test_front_has_no_student_that_another_beats(students: ModuleType) -> None:
+    points = {"slow": (2.0, 0.8), "best": (1.0, 0.8), "fast": (0.3, 0.6), "bad": (0.5, 0.5)}
+    assert students.front_of(points) == ["fast", "best"]
+
+
+def test_picture_is_drawn_for_measures_that_are_known(
+    students: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def facts(ratio: float) -> dict[str, object]:
+        return {"artifacts": {"onnx int8": {"megabytes": 2.0, "ratio": {"value": ratio, "low": 0.9, "high": 1.1}}}}
+
+    names = {"mobilevit": facts(1.0), "timm:repvit_m0_9": facts(0.7), "broken": {"artifacts": {}, "failed": {}}}
+    (tmp_path / "students.json").write_text(json.dumps({"ratios_to": "mobilevit", "students": names}))
+    accuracy = {"mobilevit": {"auc_v": {"value": 0.8, "low": 0.75, "high": 0.85}}, "timm:repvit_m0_9": {"auc_v": 0.7}}
+    (tmp_path / "accuracy.json").write_text(json.dumps({**accuracy, "broken": {"auc_v": 0.9}, "other": {"ccc": 0.5}}))
+    students.main([str(tmp_path), "--measured", "--accuracy", str(tmp_path / "accuracy.json")])
+    assert "AUC of valence: front timm:repvit_m0_9, mobilevit\n" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.glob("students-*")) == ["students-auc_v.png", "students-auc_v.svg"]
+
+
+def test_network_with_random_weights_has_moderate_outputs(students: ModuleType) -> None:
+    spec = students.spec_for("timm:test_byobnet@64x96")
+    images = torch.from_numpy(np.random.default_rng(0).random((4, 3, 64, 96), dtype=np.float32))
+    outputs = students.network_for(spec, images)(images)
+    assert torch.isfinite(outputs).all()
+    assert outputs.abs().max() < 1
