@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from sentio_mobile.cli.options import PATH, Command, console, force_option, out_option
+from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
     from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
     from sentio_mobile.teacher.probe.label import ClipLabels
 
+TAGS, TAGS_ENCODER = Path("tags"), "musicnn-msd"
+"""The teacher that is no file, and the encoder whose tags it knows."""
+
 
 @click.command(
     cls=Command,
     epilog="Example: sentio-mobile teacher label --teacher probe --on unlabelled albums/ --embeddings "
+    "embeddings.safetensors --out pseudo-labels.csv\n\n"
+    "Without anybody's labels: sentio-mobile teacher label --teacher tags --on unlabelled albums/ --embeddings "
     "embeddings.safetensors --out pseudo-labels.csv",
 )
 @click.option(
@@ -27,7 +33,9 @@ if TYPE_CHECKING:
     type=PATH,
     multiple=True,
     required=True,
-    help="A probe or a checkpoint. Given more than once, the pseudo-labels are the mean of all teachers' predictions.",
+    help="A probe, a checkpoint, or `tags`: where the words that musicnn-msd gives to music, such as happy and metal, "
+    "lie on the plane, which needs nobody's labels. Given more than once, the pseudo-labels are the mean of all "
+    "teachers' predictions.",
 )
 @click.option(
     "--on",
@@ -43,7 +51,7 @@ if TYPE_CHECKING:
     "--embeddings",
     type=PATH,
     metavar="FILE",
-    help="Embeddings of the music, written by `teacher embed`, for probes.",
+    help="Embeddings of the music, written by `teacher embed`, for probes and tags.",
 )
 @out_option
 @force_option
@@ -81,15 +89,24 @@ def _predict(
     teacher: Path, data: PreparedData, music: Path, *, embeddings: ClipEmbeddings | None, progress: Progress
 ) -> ClipLabels:
     from sentio_mobile.models.checkpoint import Checkpoint
-    from sentio_mobile.teacher.probe.label import label_by_network, label_by_probe
+    from sentio_mobile.teacher.probe.label import label_by_network, label_by_probe, label_by_tags
     from sentio_mobile.teacher.probe.probe import Probe, is_probe
 
+    if teacher == TAGS and not teacher.exists():
+        return label_by_tags(data, _needed(embeddings, "the teacher tags", data, music=music, encoder=TAGS_ENCODER))
     if not is_probe(teacher):
         return label_by_network(Checkpoint.load(teacher), data, progress=progress)
     probe = Probe.load(teacher)
+    known = _needed(embeddings, f"the probe {teacher}", data, music=music, encoder=probe.sheet.encoder.name)
+    return label_by_probe(probe, data, known, music=music, progress=progress)
+
+
+def _needed(
+    embeddings: ClipEmbeddings | None, what: str, data: PreparedData, *, music: Path, encoder: str
+) -> ClipEmbeddings:
     if embeddings is None:
-        raise click.UsageError(
-            f"the probe {teacher} needs embeddings of the music; make them with `sentio-mobile teacher embed --data "
-            f"{data.folder} --music {music} --encoder {probe.sheet.encoder.name}` and give the file as --embeddings"
+        raise InputError(
+            f"{what} needs embeddings of the music; make them with `sentio-mobile teacher embed --data "
+            f"{data.folder} --music {music} --encoder {encoder}` and give the file as --embeddings"
         )
-    return label_by_probe(probe, data, embeddings, music=music, progress=progress)
+    return embeddings

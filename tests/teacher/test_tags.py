@@ -6,11 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support import Refused, Sentio
 
 from sentio_mobile._internal.records import read_record, write_record
+from sentio_mobile._internal.records import replace as replace_record
+from sentio_mobile.data.clip_table import SONGS, read_clip_rows
+from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.pseudo_labels import read_pseudo_labels
 from sentio_mobile.errors import DataError
 from sentio_mobile.models.encoders.base import EncoderInfo
-from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
+from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings, read_clip_embeddings, write_clip_embeddings
 from sentio_mobile.models.encoders.musicnn import MSD_TAGS
 from sentio_mobile.teacher.tags import (
     GENRES,
@@ -141,3 +146,30 @@ def test_tag_predictions_refuse_tags_of_another_encoder(music: ClipEmbeddings, r
         tag_predictions(other, reference)
     with pytest.raises(DataError, match="holds no tags"):
         tag_predictions(replace(music, tags=None), reference)
+
+
+def test_label_command_takes_tags(sentio: Sentio, refused: Refused, data: PreparedData, tmp_path: Path) -> None:
+    usual = shipped_reference("musicnn-msd")
+    info = replace_record(INFO, name=usual.encoder, digest=usual.encoder_sha256)
+    probabilities = np.random.default_rng(0).uniform(0.01, 0.3, size=(len(data.store.checksums), STEPS, len(MSD_TAGS)))
+    file, out = tmp_path / "embeddings.safetensors", tmp_path / "labels.csv"
+    write_clip_embeddings(
+        file,
+        info=info,
+        checksums=data.store.checksums[:],
+        embeddings=np.zeros((*probabilities.shape[:2], INFO.size)),
+        tags=probabilities,
+        tag_names=MSD_TAGS,
+    )
+    command = ("teacher", "label", "--teacher", "tags", "--on", data.folder, tmp_path, "--out", out)
+    result = sentio(*command, "--embeddings", file)
+    assert result.exit_code == 0, result.output
+    clips = read_clip_embeddings(file)
+    found = read_pseudo_labels(out).by_clip
+    assert len(found) == len(read_clip_rows(data.folder / SONGS))
+    for clip, expected in zip(clips.checksums, tag_predictions(clips, usual), strict=True):
+        if int(clip) in found:
+            assert found[int(clip)] == pytest.approx(tuple(expected), abs=1e-5)
+    refused("the teacher tags needs embeddings of the music", *command, "--force")
+    write_clip_embeddings(file, info=INFO, checksums=clips.checksums, embeddings=clips.embeddings)
+    refused("no reference for the tags of listener", *command, "--embeddings", file, "--force")

@@ -1,4 +1,4 @@
-"""Pseudo-labels by teachers of any kind: probes and networks, alone or together."""
+"""Pseudo-labels by teachers of any kind: probes, networks and the tags of an encoder, alone or together."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.teacher.probe.features import window_features
 from sentio_mobile.teacher.probe.probe import Probe
+from sentio_mobile.teacher.tags import TagReference, shipped_reference, tag_predictions
 
 _BATCH = 16
 
@@ -140,6 +141,23 @@ def label_by_network(checkpoint: Checkpoint, data: PreparedData, *, progress: Pr
         shown.advance()
     shown.finish()
     return ClipLabels(checksums=_checksums(data, windows), predicted=np.clip(np.concatenate(predicted), -1, 1))
+
+
+def label_by_tags(data: PreparedData, embeddings: ClipEmbeddings, reference: TagReference | None = None) -> ClipLabels:
+    """Where an encoder's tags place every window of prepared songs; nobody's labels are needed.
+
+    Args:
+        data: The prepared songs, with or without labels.
+        embeddings: Embeddings and tags of their windows.
+        reference: What is usual in music; by default the one that comes with this package for the encoder.
+
+    Raises:
+        DataError: A window has no embeddings, the encoder has no tags, or there is no reference for it.
+    """
+    usual = reference or shipped_reference(embeddings.info.name)
+    checksums = _checksums(data, read_clip_rows(data.folder / SONGS))
+    rows = embeddings.rows_of(checksums, data.folder)
+    return ClipLabels(checksums=checksums, predicted=tag_predictions(embeddings, usual)[rows])
 
 
 def mean_of_teachers(labels: Sequence[ClipLabels]) -> ClipLabels:
