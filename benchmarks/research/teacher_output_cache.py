@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, (outputs, _) in ways.items():
             torch.manual_seed(1)
             objectives[name] = Distillation(
-                mapping, student=student, teacher=teacher.model, recipe=recipe, outputs=outputs, teacher_digest=""
+                mapping, student=student, token_width=teacher.model.width, recipe=recipe, outputs=outputs, identity=""
             )
         first_batches = {name: next(iter(loader(clips))) for name, (_, clips) in ways.items()}
         terms = compare_terms(first_batches, objectives, student=student, spec=spec)

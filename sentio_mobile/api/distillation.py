@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sentio_mobile.distill.start import Start
     from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
+    from sentio_mobile.teacher.probe.probe import Probe
 
 PROBE = "probe.json"
 """The file by which the folder of a probe is known from that of a network."""
@@ -173,6 +174,17 @@ def _to_start(start: str | Path | Checkpoint) -> Start:
     return weights_of_checkpoint(name, to_checkpoint(start))
 
 
+def _require_test_songs_apart(probe: Probe, data: PreparedData) -> None:
+    """Refuse a probe that has heard test songs: its predictions for other songs contain their labels."""
+    test = data.split("test")
+    heard = sum(int(clip) in probe.out_of_fold.by_clip for clip in data.store.checksums[test.rows])
+    if heard:
+        raise InputError(
+            f"{probe.folder}: was trained on {heard} of the {len(test)} test songs of {data.folder}, so that the "
+            "student would learn from their labels; make a probe of the training songs alone"
+        )
+
+
 def _probe_predictions(
     folder: Path,
     music: Sequence[PreparedData],
@@ -188,7 +200,7 @@ def _probe_predictions(
         pseudo_labels: Another teacher's predictions, which must not be there.
 
     Raises:
-        InputError: There are no embeddings, or there is another teacher.
+        InputError: There are no embeddings, there is another teacher, or the probe was trained on test songs.
     """
     from sentio_mobile.data.pseudo_labels import PseudoLabels
     from sentio_mobile.teacher.probe.label import probe_targets
@@ -199,6 +211,7 @@ def _probe_predictions(
     if not embeddings:
         raise InputError(f"{folder}: is a probe, which predicts from embeddings; give the music's embeddings, too")
     probe = Probe.load(folder)
+    _require_test_songs_apart(probe, music[0])
     found = []
     for data in music:
         covering = [one for one in embeddings if (one.find_rows(data.store.checksums) >= 0).all()]
