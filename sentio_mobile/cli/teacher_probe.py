@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 @click.option(
     "--embeddings",
     type=PATH,
-    required=True,
     metavar="FILE",
-    help="Embeddings of the songs, written by `teacher embed`.",
+    help="Embeddings of the songs, written by `teacher embed`. Without it, the songs of --music are embedded first.",
+)
+@click.option(
+    "--encoder",
+    default="musicnn-msd",
+    show_default=True,
+    help="Encoder to embed the songs with, where there is no --embeddings.",
 )
 @click.option(
     "--music",
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     help="The folder that --data was prepared from. With it, members may also hear 164 audio features, which takes "
     "about a second a window.",
 )
+@click.option("--no-features", is_flag=True, help="Leave the 164 audio features out.")
 @click.option(
     "--all",
     "everything",
@@ -53,8 +59,10 @@ if TYPE_CHECKING:
 @force_option
 def probe(
     data_folder: Path,
-    embeddings: Path,
+    embeddings: Path | None,
+    encoder: str,
     music: Path | None,
+    no_features: bool,
     everything: bool,
     folds: int,
     xgboost: bool,
@@ -72,24 +80,27 @@ def probe(
     """
     from sentio_mobile._internal.files import require_free
     from sentio_mobile._internal.records import replace
+    from sentio_mobile.cli.embeddings import embeddings_of
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.weak_labels import read_weak_labels
-    from sentio_mobile.models.encoders.clip_embeddings import read_clip_embeddings
     from sentio_mobile.teacher.probe.config import ProbeRecipe
     from sentio_mobile.teacher.probe.train import train_probe
 
+    if embeddings is None and music is None:
+        raise click.UsageError("give embeddings as --embeddings, or the folder of the songs as --music")
     require_free(out, force)
     recipe = ProbeRecipe(folds=folds, seed=seed)
     if xgboost:
         recipe = replace(recipe, regressors=(*recipe.regressors, "xgboost"))
+    data = open_data(data_folder)
     with ProgressBars() as progress:
         found = train_probe(
-            open_data(data_folder),
-            read_clip_embeddings(embeddings),
+            data,
+            embeddings_of(data, music, encoder=encoder, file=embeddings, progress=progress),
             out=out,
             recipe=recipe,
-            music=music,
+            music=None if no_features else music,
             songs="all" if everything else "train",
             weak_labels=read_weak_labels(weak_labels) if weak_labels else None,
             overwrite=force,

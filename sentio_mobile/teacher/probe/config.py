@@ -27,6 +27,8 @@ class ProbeRecipe(Record, frozen=True, kw_only=True):
     inputs: Annotated[tuple[Input, ...], Meta(min_length=1, max_length=3)] = ("embedding", "features", "both")
     folds: Annotated[int, Meta(ge=2, le=100)] = 10  # outer folds, by group: they estimate the CCC
     inner_folds: Annotated[int, Meta(ge=2, le=20)] = 8  # inner folds, by group: they choose settings and members
+    # clips that settings and members are chosen on, whole groups of them drawn by the seed; all are fitted on
+    choice_clips: Annotated[int, Meta(ge=50, le=1_000_000)] = 1000
     # greedy: members are added while their mean gets better; one-se: all within a standard error of the best one
     selection: Literal["greedy", "one-se"] = "one-se"
     # labels: predictions are stretched until they vary as much as the labels, which gives the largest CCC; regression:

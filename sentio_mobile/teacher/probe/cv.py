@@ -44,15 +44,23 @@ class TrainingClips:
         inputs: Their inputs.
         labels: Valence and arousal in [-1, 1] [clips, 2].
         groups: Number of each clip's group [clips].
+        fitted: Which clips regressors are fitted on [clips]. The others are predicted with their group: perturbed
+            copies, which would only repeat what the sound itself says.
     """
 
     inputs: Inputs
     labels: NDArray[np.float32]
     groups: NDArray[np.int64]
+    fitted: NDArray[np.bool_]
 
     def of(self, clips: NDArray[np.bool_]) -> TrainingClips:
         """Some of the clips, given by a mask [clips]."""
-        return TrainingClips(inputs=self.inputs.of(clips), labels=self.labels[clips], groups=self.groups[clips])
+        return TrainingClips(
+            inputs=self.inputs.of(clips),
+            labels=self.labels[clips],
+            groups=self.groups[clips],
+            fitted=self.fitted[clips],
+        )
 
     @property
     def has_features(self) -> bool:
@@ -116,6 +124,7 @@ def choose(clips: TrainingClips, recipe: ProbeRecipe) -> tuple[Choice, ...]:
         clips: The training clips.
         recipe: Settings of the probe.
     """
+    clips = _some_groups(clips.of(clips.fitted), recipe)
     folds = min(recipe.inner_folds, len(np.unique(clips.groups)))
     if folds < 2:
         first = next(candidates(recipe, clips.has_features))[0]
@@ -136,7 +145,8 @@ def choose(clips: TrainingClips, recipe: ProbeRecipe) -> tuple[Choice, ...]:
 
 
 def fit_ensemble(clips: TrainingClips, choice: Sequence[Choice], seed: int) -> tuple[Ensemble, ...]:
-    """Fit the chosen members of each output on all of the clips."""
+    """Fit the chosen members of each output on the clips that are for it."""
+    clips = clips.of(clips.fitted)
     return tuple(
         Ensemble(
             members=tuple(fit_members(one, clips.inputs, clips.labels, seed=seed)[output] for one in chosen.candidates),
@@ -171,6 +181,16 @@ def nested_predictions(clips: TrainingClips, recipe: ProbeRecipe, progress: Prog
         progress.advance()
     progress.finish()
     return predicted
+
+
+def _some_groups(clips: TrainingClips, recipe: ProbeRecipe) -> TrainingClips:
+    """Whole groups of clips, as many as choices are made on."""
+    if len(clips.labels) <= recipe.choice_clips:
+        return clips
+    names, sizes = np.unique(clips.groups, return_counts=True)
+    order = np.random.default_rng(recipe.seed).permutation(len(names))
+    kept = order[np.cumsum(sizes[order]) <= recipe.choice_clips]
+    return clips.of(np.isin(clips.groups, names[kept])) if len(kept) >= recipe.inner_folds else clips
 
 
 def _out_of_fold(

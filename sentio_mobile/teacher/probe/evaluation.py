@@ -40,7 +40,7 @@ def evaluate_probe(
     predicted: NDArray[np.float32],
     recipe: ProbeRecipe,
     weak_labels: WeakLabels | None,
-    missing: int = 0,
+    notes: Sequence[str] = (),
 ) -> ProbeEvaluation:
     """Judge out-of-fold predictions. Intervals are over groups, and metrics over the songs' first windows.
 
@@ -50,7 +50,7 @@ def evaluate_probe(
         predicted: Out-of-fold predictions [clips, 2].
         recipe: Settings of the probe.
         weak_labels: High or low by song, for the AUC; None for labels above 0.
-        missing: Windows that were left out because they have no embeddings.
+        notes: More lines that a user must know, such as what was left out.
 
     Raises:
         DataError: The weak labels list none of the songs.
@@ -66,9 +66,10 @@ def evaluate_probe(
         predicted=found,
         bootstrap=Bootstrap(resamples=RESAMPLES, seed=recipe.seed, over="groups"),
     )
+    song_ids = np.array([window.song_id for window in windows])[clips.fitted]
     control = shuffle_control(
-        clips,
-        np.unique([window.song_id for window in windows], return_inverse=True)[1],
+        clips.of(clips.fitted),
+        np.unique(song_ids, return_inverse=True)[1],
         probe_ccc=np.nan_to_num(ccc(truth, found)),
         folds=recipe.folds,
         shuffles=recipe.shuffles,
@@ -82,7 +83,7 @@ def evaluate_probe(
         songs=songs,
         auc=_auc_table(sides, found, draws, "labels above 0" if weak_labels is None else weak_labels.path.name),
         control=control,
-        warnings=tuple(_warnings(control, len(firsts), missing)),
+        warnings=(*notes, *_warnings(control, len(firsts))),
     )
 
 
@@ -114,9 +115,7 @@ def _auc_table(sides: NDArray[np.floating], predicted: NDArray[np.float32], draw
     )
 
 
-def _warnings(control: ShuffleControl, songs: int, missing: int) -> Iterator[str]:
-    if missing:
-        yield f"{missing} windows have no embeddings and were left out"
+def _warnings(control: ShuffleControl, songs: int) -> Iterator[str]:
     if songs < _FEW:
         yield f"only {songs} songs: the out-of-fold figures are uncertain, as their intervals show"
     for name, one in zip(OUTPUTS, (control.valence, control.arousal), strict=True):

@@ -26,17 +26,19 @@ _BATCH = 16
 
 @dataclass(frozen=True, kw_only=True)
 class ClipLabels:
-    """A teacher's predictions for clips.
+    """A teacher's predictions for clips, and how they came about.
 
     Attributes:
         checksums: Checksum of each clip [clips].
         predicted: Valence and arousal [clips, 2].
         out_of_fold: Number of clips that the teacher was trained on, whose out-of-fold predictions these are.
+        missing: Number of clips without predictions, because they have no embeddings.
     """
 
     checksums: NDArray[np.uint64]
     predicted: NDArray[np.float32]
     out_of_fold: int = 0
+    missing: int = 0
 
     def triples(self) -> Iterable[tuple[int, float, float]]:
         """Checksum, valence and arousal of each clip, as `write_pseudo_labels` takes them."""
@@ -82,9 +84,13 @@ def label_by_probe(
     embeddings: ClipEmbeddings,
     *,
     music: Path | None = None,
+    partial: bool = False,
     progress: Progress | None = None,
 ) -> ClipLabels:
-    """The predictions of `probe_targets` with their number; arguments and faults are the same."""
+    """The predictions of `probe_targets` with their number; arguments and faults are the same.
+
+    With `partial`, windows without embeddings are left out, as long as there are others.
+    """
     probe.require_encoder(embeddings.info, str(embeddings.path))
     if data.audio.seconds != probe.sheet.audio.seconds:
         raise DataError(
@@ -92,6 +98,10 @@ def label_by_probe(
             f"{probe.sheet.audio.seconds:g} s; prepare the songs with the same length"
         )
     windows = read_clip_rows(data.folder / SONGS)
+    total = len(windows)
+    if partial:
+        known = embeddings.find_rows(_checksums(data, windows)) >= 0
+        windows = [window for window, one in zip(windows, known, strict=True) if one] or windows
     checksums = _checksums(data, windows)
     predicted = np.array(
         [probe.out_of_fold.by_clip.get(int(clip), (np.nan, np.nan)) for clip in checksums], dtype=np.float32
@@ -108,7 +118,8 @@ def label_by_probe(
             heard = [window for window, other in zip(windows, others, strict=True) if other]
             features = window_features(data, heard, music=music, progress=progress or NoProgress())
         predicted[others] = probe.predict(embeddings.embeddings[rows], features)
-    return ClipLabels(checksums=checksums, predicted=predicted, out_of_fold=int((~others).sum()))
+    out_of_fold, missing = int((~others).sum()), total - len(windows)
+    return ClipLabels(checksums=checksums, predicted=predicted, out_of_fold=out_of_fold, missing=missing)
 
 
 def label_by_network(checkpoint: Checkpoint, data: PreparedData, *, progress: Progress | None = None) -> ClipLabels:
@@ -161,15 +172,19 @@ def label_by_tags(data: PreparedData, embeddings: ClipEmbeddings, reference: Tag
 
 
 def mean_of_teachers(labels: Sequence[ClipLabels]) -> ClipLabels:
-    """The mean of several teachers' predictions for the same clips.
+    """The mean of several teachers' predictions, for the clips that all of them predict.
 
     Args:
-        labels: Predictions of each teacher, clips in the same order.
+        labels: Predictions of each teacher for the same music.
     """
+    tables = [dict(zip(one.checksums.tolist(), one.predicted, strict=True)) for one in labels]
+    shared = [clip for clip in labels[0].checksums.tolist() if all(clip in table for table in tables)]
+    means = [np.mean([table[clip] for table in tables], axis=0) for clip in shared]
     return ClipLabels(
-        checksums=labels[0].checksums,
-        predicted=np.mean([one.predicted for one in labels], axis=0, dtype=np.float32),
+        checksums=np.array(shared, dtype=np.uint64),
+        predicted=np.array(means, dtype=np.float32).reshape(-1, 2),
         out_of_fold=min(one.out_of_fold for one in labels),
+        missing=max(one.missing for one in labels),
     )
 
 

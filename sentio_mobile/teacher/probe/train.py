@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -72,7 +73,7 @@ def train_probe(
     """
     recipe, shown = recipe or ProbeRecipe(), progress or NoProgress()
     require_free(out, overwrite)
-    windows, missing = _with_embeddings(data, _labelled_windows(data, songs), embeddings)
+    windows, notes = _with_embeddings(data, _labelled_windows(data, songs), embeddings)
     labels = np.array([(window.valence, window.arousal) for window in windows], dtype=np.float32)
     groups = np.unique([window.group for window in windows], return_inverse=True)[1].astype(np.int64)
     _require_enough(data, windows, labels=labels, folds=recipe.folds)
@@ -80,8 +81,16 @@ def train_probe(
     rows = embeddings.rows_of(checksums, data.folder)
     features = None
     if music is not None and set(recipe.inputs) - {"embedding"}:
-        features = window_features(data, windows, music=music, progress=shown)
-    clips = TrainingClips(inputs=inputs_of(embeddings.embeddings[rows], features), labels=labels, groups=groups)
+        if find_spec("librosa"):
+            features = window_features(data, windows, music=music, progress=shown)
+        else:
+            notes.append("the 164 features were left out: they need librosa (pip install 'sentio-mobile[baselines]')")
+    clips = TrainingClips(
+        inputs=inputs_of(embeddings.embeddings[rows], features),
+        labels=labels,
+        groups=groups,
+        fitted=np.array([not window.change for window in windows]),
+    )
     if not clips.has_features and "embedding" not in recipe.inputs:
         raise DataError(f"{data.folder}: inputs are the 164 features alone, and they need the music; give its folder")
     predicted = nested_predictions(clips, recipe, shown)
@@ -92,7 +101,7 @@ def train_probe(
     shown.finish()
     first = np.array([window.window == 0 for window in windows])
     evaluation = evaluate_probe(
-        clips, windows=windows, predicted=predicted, recipe=recipe, weak_labels=weak_labels, missing=missing
+        clips, windows=windows, predicted=predicted, recipe=recipe, weak_labels=weak_labels, notes=notes
     )
     with new_folder(out, overwrite) as part:
         write_bytes(part / TENSORS, save(tensors_of(ensembles)))
@@ -125,13 +134,15 @@ def _labelled_windows(data: PreparedData, songs: Songs) -> list[ClipRow]:
 
 def _with_embeddings(
     data: PreparedData, windows: Sequence[ClipRow], embeddings: ClipEmbeddings
-) -> tuple[list[ClipRow], int]:
-    """The windows that have embeddings, and how many have none; all must have some but for a few."""
+) -> tuple[list[ClipRow], list[str]]:
+    """The windows that have embeddings, and a line on those that have none; all must have some but for a few."""
     checksums = data.store.checksums[np.array([window.row for window in windows])]
     known = embeddings.find_rows(checksums) >= 0
     if (~known).mean() > _MAX_MISSING:
         embeddings.rows_of(checksums, data.folder)
-    return [window for window, one in zip(windows, known, strict=True) if one], int((~known).sum())
+    missing = int((~known).sum())
+    notes = [f"{missing} windows have no embeddings and were left out"] if missing else []
+    return [window for window, one in zip(windows, known, strict=True) if one], notes
 
 
 def _require_enough(data: PreparedData, windows: Sequence[ClipRow], *, labels: NDArray[np.float32], folds: int) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
@@ -13,12 +14,18 @@ from sentio_mobile.teacher.probe.members import inputs_of
 RECIPE = ProbeRecipe(regressors=("ridge",), inputs=("embedding",), folds=4, inner_folds=3)
 
 
+def clips_of(steps: NDArray[np.float64], labels: NDArray[np.float32], groups: NDArray[np.int64]) -> TrainingClips:
+    return TrainingClips(
+        inputs=inputs_of(steps), labels=labels, groups=groups, fitted=np.ones(len(labels), dtype=np.bool_)
+    )
+
+
 def training_clips(count: int, size: int = 5, noise: float = 0.5, seed: int = 0) -> TrainingClips:
     random = np.random.default_rng(seed)
     steps = random.normal(size=(count, 1, size))
     weights = random.normal(size=(size, 2)) / size
     labels = np.tanh(steps[:, 0] @ weights + noise * random.normal(size=(count, 2)) / size).astype(np.float32)
-    return TrainingClips(inputs=inputs_of(steps), labels=labels, groups=np.arange(count) // 2)
+    return clips_of(steps, labels, np.arange(count) // 2)
 
 
 def test_group_folds_keep_groups_together_in_folds_of_one_size() -> None:
@@ -39,7 +46,7 @@ def test_nested_predictions_find_nothing_in_noise() -> None:
     """With more inputs than clips, anything that leaks from a fold shows at once."""
     random = np.random.default_rng(0)
     labels = random.uniform(-0.5, 0.5, size=(60, 2)).astype(np.float32)
-    clips = TrainingClips(inputs=inputs_of(random.normal(size=(60, 1, 100))), labels=labels, groups=np.arange(60))
+    clips = clips_of(random.normal(size=(60, 1, 100)), labels, np.arange(60))
     assert ccc(labels, nested_predictions(clips, RECIPE, NoProgress())).max() < 0.3
     ensembles = fit_ensemble(clips, choose(clips, RECIPE), 0)
     assert min(np.corrcoef(labels[:, i], one.predict(clips.inputs))[0, 1] for i, one in enumerate(ensembles)) > 0.6
@@ -54,6 +61,22 @@ def test_nested_predictions_do_not_depend_on_labels_of_their_own_fold() -> None:
     before, after = (nested_predictions(one, RECIPE, NoProgress()) for one in (clips, changed))
     assert np.array_equal(before[own], after[own])
     assert not np.array_equal(before[~own], after[~own])
+
+
+def test_nested_predictions_fit_on_chosen_clips_and_predict_all() -> None:
+    clips = training_clips(60)
+    fitted = np.arange(60) % 2 == 0
+    labels = np.where(fitted[:, None], clips.labels, -clips.labels)
+    some = replace(clips, labels=labels, fitted=fitted)
+    predicted = nested_predictions(some, RECIPE, NoProgress())
+    assert ccc(clips.labels, predicted).min() > 0.6
+
+
+def test_choose_takes_no_more_clips_than_the_recipe_says() -> None:
+    clips = training_clips(400)
+    few = choose(clips, replace(RECIPE, choice_clips=60))
+    assert [one.weights for one in few] != [one.weights for one in choose(clips, RECIPE)]
+    assert min(ccc(clips.labels, np.stack([one.predict(clips.inputs) for one in fit_ensemble(clips, few, 0)], 1))) > 0.7
 
 
 @pytest.mark.parametrize("selection", ["greedy", "one-se"])

@@ -49,6 +49,19 @@ def test_mean_of_teachers_is_the_mean_of_their_predictions() -> None:
     assert found.out_of_fold == 0
 
 
+def test_label_by_probe_leaves_out_windows_without_embeddings_if_asked(
+    probe: Probe, data: PreparedData, make_embeddings: MakeEmbeddings
+) -> None:
+    fewer = make_embeddings(data, leave_out=3)
+    found = label_by_probe(probe, data, fewer, partial=True)
+    assert found.missing == 3
+    assert found.checksums.tolist() == fewer.checksums.tolist()
+    others = make_embeddings(data, leave_out=data.store.checksums.size - 1)
+    mean = mean_of_teachers([found, label_by_probe(probe, data, others, partial=True)])
+    assert mean.checksums.tolist() == others.checksums.tolist()
+    assert mean.missing == len(fewer.checksums) + 2
+
+
 def test_label_command_takes_probes_and_says_how_many_are_out_of_fold(
     sentio: Sentio, refused: Refused, probe: Probe, data: PreparedData, embeddings_file: Path, tmp_path: Path
 ) -> None:
@@ -62,3 +75,13 @@ def test_label_command_takes_probes_and_says_how_many_are_out_of_fold(
     assert len(read_pseudo_labels(out).by_clip) == len(rows)
     refused("exists already", *command, probe.folder, "--embeddings", embeddings_file)
     refused("is no checkpoint", *command, tmp_path, "--force")
+
+
+def test_label_command_without_embeddings_names_an_encoder_that_is_missing(
+    refused: Refused, probe: Probe, data: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    command = ("teacher", "label", "--on", data.folder, tmp_path, "--out", tmp_path / "labels.csv", "--teacher")
+    refused("musicnn-msd is not installed; install it with", *command, "tags")
+    refused("no encoder 'toy'", *command, probe.folder)
+    assert not (tmp_path / "labels.csv").exists()
