@@ -25,7 +25,7 @@ from sentio_mobile._internal.record_messages import field_types
 from sentio_mobile._internal.records import Record, from_plain, read_toml, replace, to_plain
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.cli import main
-from sentio_mobile.distill.config import QatRecipe
+from sentio_mobile.distill.config import PretrainRecipe, QatRecipe
 from sentio_mobile.errors import InputError, RecipeError, RecordError
 from sentio_mobile.recipes import load_recipe, load_run_recipe
 from sentio_mobile.teacher.gan.config import GanRecipe
@@ -358,7 +358,12 @@ def test_recipe_of_a_run_refuses_wrong_values_on_the_command_line(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "stage"), [(QatRecipe, "finetune", "distill/qat"), (GanRecipe, "cgan", "teacher/gan")]
+    ("kind", "name", "stage"),
+    [
+        (QatRecipe, "finetune", "distill/qat"),
+        (PretrainRecipe, "mobilevit", "distill/pretrain"),
+        (GanRecipe, "cgan", "teacher/gan"),
+    ],
 )
 def test_recipe_of_a_stage_refuses_wrong_values(kind: type[Record], name: str, stage: str, tmp_path: Path) -> None:
     table, place = to_plain(load_recipe(kind, name, stage)), tmp_path / "mine.toml"

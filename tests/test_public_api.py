@@ -16,8 +16,8 @@ FUNCTIONS = {
     "load": "bundle, *, format, form, threads",
     "prepare": "source, *, out, scale, labels, window, windows, fractions, seed, splits, recipe, store, overwrite, "
     "progress",
-    "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, devices, nodes, strategy, "
-    "accelerator, overwrite, progress",
+    "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, unlabelled, embeddings, devices, "
+    "nodes, strategy, accelerator, overwrite, progress",
     "pretrain": "*, data, embeddings, out, recipe, steps, pseudo_labels, devices, nodes, strategy, accelerator, "
     "overwrite, progress",
     "distill": "*, teacher, data, out, recipe, start, unlabelled, gan_samples, pseudo_labels, weak_labels, embeddings, "

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sentio_mobile.data.prepared import PreparedData
     from sentio_mobile.data.weak_labels import WeakLabels
     from sentio_mobile.models.checkpoint import Checkpoint
+    from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 
 
 def to_data(data: str | Path | PreparedData) -> PreparedData:
@@ -40,3 +41,10 @@ def to_weak_labels(pairs: Iterable[tuple[str | Path, str | Path]]) -> list[tuple
     from sentio_mobile.data.weak_labels import read_weak_labels
 
     return [(open_data(Path(folder)), read_weak_labels(Path(labels))) for folder, labels in pairs]
+
+
+def to_embeddings(files: Iterable[str | Path]) -> tuple[ClipEmbeddings, ...]:
+    """Files of embeddings, read."""
+    from sentio_mobile.models.encoders.clip_embeddings import read_clip_embeddings
+
+    return tuple(read_clip_embeddings(Path(file)) for file in files)

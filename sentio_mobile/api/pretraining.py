@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio_mobile.api.inputs import to_data
+from sentio_mobile.api.inputs import to_data, to_embeddings
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +73,6 @@ def pretrain(
     from sentio_mobile._internal.records import replace
     from sentio_mobile.data.pseudo_labels import read_pseudo_labels
     from sentio_mobile.distill.config import PretrainRecipe
-    from sentio_mobile.models.encoders.clip_embeddings import read_clip_embeddings
     from sentio_mobile.recipes import load_recipe
 
     require_free(Path(out), overwrite)
@@ -83,7 +82,7 @@ def pretrain(
     if steps is not None:
         settings = replace(settings, steps=steps)
     music = [to_data(folder) for folder in data]
-    found = [read_clip_embeddings(Path(file)) for file in embeddings]
+    found = to_embeddings(embeddings)
     predictions = None if pseudo_labels is None else read_pseudo_labels(Path(pseudo_labels))
     # Torch takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.distill.pretrain import pretrain as pretrain_student

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sentio_mobile.api.inputs import to_checkpoint, to_data, to_weak_labels
+from sentio_mobile.api.inputs import to_checkpoint, to_data, to_embeddings, to_weak_labels
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def train_teacher(
     weights: str | None = None,
     gan_samples: str | Path | None = None,
     weak_labels: Sequence[tuple[str | Path, str | Path]] = (),
+    unlabelled: Sequence[str | Path] = (),
+    embeddings: Sequence[str | Path] = (),
     devices: int = 1,
     nodes: int = 1,
     strategy: str = "auto",
@@ -133,6 +135,9 @@ def train_teacher(
         gan_samples: A folder written by `sentio-mobile teacher gan sample`, mixed in as the recipe says.
         weak_labels: Pairs of a prepared folder without labels and a CSV (song_id, v_high, a_high) that says on which
             side of neutral each song is.
+        unlabelled: Prepared folders of music without labels, of which only `embeddings` are learned.
+        embeddings: Files that `sentio-mobile teacher embed` wrote for all of this music: an encoder's embeddings, which
+            are learned beside the labels.
         devices: Processes or GPUs on each machine.
         nodes: Number of machines.
         strategy: Lightning's strategy, such as "ddp" or "fsdp".
@@ -160,8 +165,12 @@ def train_teacher(
         raise InputError("start and weights both give the first weights; give one of them")
     settings = load_recipe(TeacherRecipe, recipe, "teacher") if isinstance(recipe, str) else recipe
     songs = to_data(data)
+    if unlabelled and not embeddings:
+        raise InputError("a teacher learns embeddings of music without labels, and there are none: give embeddings")
     samples = None if gan_samples is None else open_gan_samples(Path(gan_samples))
     weakly_labelled = to_weak_labels(weak_labels)
+    music = [to_data(folder) for folder in unlabelled]
+    found = to_embeddings(embeddings)
     # Torch takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.teacher.train import train_teacher as train
     from sentio_mobile.training.trainer import Hardware
@@ -182,4 +191,6 @@ def train_teacher(
         hardware=Hardware(devices, nodes, strategy, accelerator),
         gan_samples=samples,
         weak_labels=weakly_labelled,
+        unlabelled=music,
+        embeddings=found,
     )

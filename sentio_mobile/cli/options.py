@@ -143,3 +143,10 @@ weak_labels_option = click.option(
     help="Music known only to be above or below neutral: its folder, prepared by `data prepare`, and a CSV with the "
     "columns song_id, v_high and a_high (1 or 0). May be given more than once.",
 )
+embeddings_option = click.option(
+    "--embeddings",
+    type=PATH,
+    multiple=True,
+    help="An audio encoder's embeddings of all this music, written by `teacher embed`: learned besides. May be given "
+    "more than once.",
+)

@@ -13,6 +13,7 @@ from sentio_mobile.cli.options import (
     accelerator_option,
     console,
     data_option,
+    embeddings_option,
     force_option,
     out_option,
     start_option,
@@ -40,6 +41,14 @@ from sentio_mobile.cli.options import (
     "--gan-samples", type=PATH, help="GAN samples, written by `teacher gan sample`, mixed in with training songs."
 )
 @weak_labels_option
+@click.option(
+    "--unlabelled",
+    type=PATH,
+    multiple=True,
+    help="Music without labels, prepared by `data prepare`, of which only --embeddings are learned. May be given more "
+    "than once.",
+)
+@embeddings_option
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs per machine.")
 @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Number of machines.")
 @click.option("--strategy", default="auto", show_default=True, help="Lightning's strategy: ddp, fsdp, ...")
@@ -53,6 +62,8 @@ def train(
     weights: str | None,
     gan_samples: Path | None,
     weak_labels: tuple[tuple[Path, Path], ...],
+    unlabelled: tuple[Path, ...],
+    embeddings: tuple[Path, ...],
     devices: int,
     nodes: int,
     strategy: str,
@@ -80,6 +91,8 @@ def train(
             weights=weights,
             gan_samples=gan_samples,
             weak_labels=weak_labels,
+            unlabelled=unlabelled,
+            embeddings=embeddings,
             devices=devices,
             nodes=nodes,
             strategy=strategy,

@@ -117,7 +117,8 @@ class DistillRecipe(Record, frozen=True, kw_only=True):
 class PretrainRecipe(Record, frozen=True, kw_only=True):
     """A student, and how it learns embeddings of music without labels before it is distilled (`pretrain`)."""
 
-    model: MobileViTSettings | CustomSettings  # the student; a recipe without `architecture` describes a mobilevit
+    # the student; a recipe without `architecture` describes a mobilevit
+    model: MobileViTSettings | TimmSettings | CustomSettings
     training: TrainingSettings  # how it is trained; `epochs` and `steps` both end it
     steps: Count  # training steps, at most: the schedule lasts for these or for `training.epochs`, the shorter of both
     embeddings: EmbeddingSettings = EmbeddingSettings()  # what it learns from the encoder

@@ -173,13 +173,13 @@ def pretrain(
     settings = replace(settings, epochs=min(settings.epochs, -(-recipe.steps // per_epoch)))
     lightning.seed_everything(settings.seed, verbose=False)
     model = build(spec)
-    known = [source.embeddings for source in split.train if source.embeddings is not None]
-    loss = EmbeddingLoss(model, known, settings=recipe.embeddings, clip_seconds=audio.seconds)
+    songs = MusicDataModule(split, audio, settings)
+    loss = EmbeddingLoss(model, songs.embeddings, settings=recipe.embeddings, clip_seconds=audio.seconds)
     objective = Pretraining(loss, recipe, has_pseudo_labels=pseudo_labels is not None)
     work = out.with_name(f"{out.name}.training")
     history = _run(
         PretrainModule(model, spec, settings, objective),
-        MusicDataModule(split, audio, settings),
+        songs,
         work=work,
         hardware=hardware,
         progress=progress or NoProgress(),

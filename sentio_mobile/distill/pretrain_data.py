@@ -19,7 +19,7 @@ from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.spec import AudioSpec, DataOrigin
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.training.datamodule import EVALUATION_BATCH, Batch, SourceClips, training_loader
-from sentio_mobile.training.sources import TrainingSource, with_embeddings
+from sentio_mobile.training.sources import TrainingSource, WindowEmbeddings, with_embeddings
 
 MIN_HELD_OUT = 2
 """Fewest clips that are held out: the variance of one clip is not defined."""
@@ -135,6 +135,11 @@ class MusicDataModule(lightning.LightningDataModule):
         self._train = SourceClips(split.train, audio, settings)
         unchanged = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
         self._held_out = SourceClips(split.held_out, audio, replace(settings, augment=unchanged))
+
+    @property
+    def embeddings(self) -> list[WindowEmbeddings]:
+        """The embeddings of the clips that are learned."""
+        return self._train.embeddings
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """This process' share of each training batch."""

@@ -10,7 +10,7 @@ from sentio_mobile._internal.records import Record
 from sentio_mobile.errors import RecordError
 from sentio_mobile.models.config import ASTSettings, CRNNSettings, ViTSettings
 from sentio_mobile.spec import AudioSpec
-from sentio_mobile.training.config import TrainingSettings
+from sentio_mobile.training.config import EmbeddingSettings, TrainingSettings
 
 TeacherSettings = ViTSettings | ASTSettings | CRNNSettings
 """The architectures of a teacher; a recipe chooses one by `architecture`."""
@@ -34,6 +34,7 @@ class TeacherRecipe(Record, frozen=True, kw_only=True):
     model: TeacherSettings  # architecture and its widths; a recipe without `architecture` describes a vit
     training: TrainingSettings  # how it is trained
     gan_samples: GanSampleSettings = GanSampleSettings()  # how GAN samples are mixed in, where there are some
+    embeddings: EmbeddingSettings = EmbeddingSettings()  # what it learns from an encoder's embeddings, if there are any
     audio: AudioSpec | None = None  # front end it needs, for `data prepare --recipe`; None takes songs as prepared
     pooling: Literal["mean"] | None = None  # "mean": the prediction for a song is the mean over its windows
 

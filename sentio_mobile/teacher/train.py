@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from msgspec import Meta
 from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import Count, Record, Text, replace, to_plain
+from sentio_mobile._internal.records import Count, Record, Sha256, Text, replace, to_plain
 from sentio_mobile.data.gan_samples import GanSamples
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.weak_labels import WeakLabels
@@ -21,13 +21,15 @@ from sentio_mobile.errors import CheckpointError, DataError, LossError
 from sentio_mobile.metrics.conformal import with_uncertainty
 from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
+from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.models.registry import build, settings_of, spec_of
 from sentio_mobile.models.vit import ViT
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.teacher.config import TeacherRecipe
+from sentio_mobile.training.embedding_loss import embedding_loss
 from sentio_mobile.training.fit import evaluate_split, fit
 from sentio_mobile.training.objectives import Supervised
-from sentio_mobile.training.sources import ExtraData, GanMixture, TrainingSources
+from sentio_mobile.training.sources import ExtraData, GanMixture, TrainingSource, TrainingSources
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
 
 
@@ -44,6 +46,9 @@ class TrainingInputs(Record, frozen=True, kw_only=True):
     first_weights: Text  # "random", or the hash of the weights that training started from
     gan_sample_source: ClipSource | None  # GAN samples that were mixed in
     weak_label_sources: Annotated[tuple[ClipSource, ...], Meta(max_length=1000)]  # songs with weak labels
+    # songs without labels, of which embeddings were learned
+    unlabelled_sources: Annotated[tuple[ClipSource, ...], Meta(max_length=1000)] = ()
+    embedding_files: Annotated[tuple[Sha256, ...], Meta(max_length=1000)] = ()  # files of embeddings that were learned
 
 
 def train_teacher(
@@ -58,6 +63,8 @@ def train_teacher(
     hardware: Hardware = ONE_DEVICE,
     gan_samples: GanSamples | None = None,
     weak_labels: Sequence[tuple[PreparedData, WeakLabels]] = (),
+    unlabelled: Sequence[PreparedData] = (),
+    embeddings: Sequence[ClipEmbeddings] = (),
 ) -> Checkpoint:
     """Train a teacher, keep the best epoch by validation CCC, read the test split once, and save.
 
@@ -74,9 +81,12 @@ def train_teacher(
         hardware: Where training runs.
         gan_samples: GAN samples to mix in, as the recipe says. Validation and test songs stay real.
         weak_labels: Prepared music without labels, each with its weak labels.
+        unlabelled: Prepared music without labels, of which only `embeddings` are learned.
+        embeddings: An encoder's embeddings of all songs, learned beside the labels.
 
     Raises:
-        DataError: The songs have another front end than `recipe.audio`, `gan_samples` or `weak_labels`.
+        DataError: The songs have another front end than `recipe.audio`, `gan_samples`, `weak_labels` or `unlabelled`,
+            or clips have no embeddings.
         CheckpointError: `start` or `backbone` is of another architecture, size or front end.
         TrainingError: There are too few songs, or a loss is not finite. In the latter case the best epoch is saved in a
             folder beside `out`, which the message names.
@@ -98,20 +108,28 @@ def train_teacher(
         _load_backbone(model, backbone)
         first_weights = weights_digest(model)
     sources = TrainingSources(
-        extra=ExtraData(weak_labels=tuple(weak_labels)).sources(data),
+        extra=ExtraData(
+            unlabelled=tuple(unlabelled), weak_labels=tuple(weak_labels), embeddings=tuple(embeddings)
+        ).sources(data),
+        embeddings=tuple(embeddings),
     )
     if gan_samples is not None:
         clips = len(data.split("train")) + sum(len(source) for source in sources.extra)
         sources = replace(sources, gan_mixture=_gan_mixture(gan_samples, data, recipe, clips))
     objective = Supervised(
-        recipe.training.ccc_share, first_weights, recipe.training.weak_labels if sources.has_weak_labels else None
+        recipe.training.ccc_share,
+        first_weights,
+        recipe.training.weak_labels if sources.has_weak_labels else None,
+        embeddings=embedding_loss(model, data, settings=recipe.training, sources=sources, weights=recipe.embeddings),
     )
     inputs = TrainingInputs(
         first_weights=first_weights,
         gan_sample_source=None
         if gan_samples is None
         else ClipSource(n=len(gan_samples), fingerprint=gan_samples.fingerprint),
-        weak_label_sources=tuple(ClipSource(n=len(songs), fingerprint=songs.fingerprint) for songs in sources.extra),
+        weak_label_sources=_listed(source for source in sources.extra if source.weak_labels is not None),
+        unlabelled_sources=_listed(source for source in sources.extra if source.weak_labels is None),
+        embedding_files=tuple(clips.digest for clips in embeddings),
     )
     details = {**to_plain(recipe), **to_plain(inputs)}
     work = out.with_name(f"{out.name}.training")
@@ -143,6 +161,10 @@ def train_teacher(
     checkpoint.save(out, overwrite)
     shutil.rmtree(work)
     return checkpoint
+
+
+def _listed(sources: Iterable[TrainingSource]) -> tuple[ClipSource, ...]:
+    return tuple(ClipSource(n=len(source), fingerprint=source.fingerprint) for source in sources)
 
 
 def _load_start(model: nn.Module, spec: ModelSpec, start: Checkpoint, data: PreparedData) -> None:

@@ -26,6 +26,7 @@ from sentio_mobile.training.sources import (
     NO_EXTRA_SOURCES,
     TrainingSource,
     TrainingSources,
+    WindowEmbeddings,
     labelled_source,
     with_embeddings,
 )
@@ -140,6 +141,11 @@ class SourceClips(Dataset[Batch]):
     def fingerprints(self) -> list[str]:
         """Identify the songs, source by source."""
         return [source.fingerprint for source in self._songs]
+
+    @property
+    def embeddings(self) -> list[WindowEmbeddings]:
+        """The embeddings of the sources that have some."""
+        return [source.embeddings for source in self._songs if source.embeddings is not None]
 
     def __len__(self) -> int:
         return int(self._ends[-1])

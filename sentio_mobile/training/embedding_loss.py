@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
+from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.models.capture import Capturable, Captured, HasFeatureMap, capture
 from sentio_mobile.models.encoders.base import EncoderInfo
-from sentio_mobile.training.config import EmbeddingSettings
-from sentio_mobile.training.datamodule import Batch
-from sentio_mobile.training.sources import WindowEmbeddings
+from sentio_mobile.training.config import EmbeddingSettings, TrainingSettings
+from sentio_mobile.training.datamodule import Batch, TrainingClips
+from sentio_mobile.training.sources import TrainingSources, WindowEmbeddings
 
 _MIN_SD = 1e-4
 """Smallest standard deviation that embeddings are divided by: a value that never changes stays 0."""
@@ -164,6 +165,33 @@ class EmbeddingLoss(nn.Module):
         """Standardized mean and standard deviation over time [clips, 2 * size] of embeddings [clips, time, size]."""
         mean, sd = embeddings.mean(dim=1), embeddings.std(dim=1, correction=0)
         return (torch.cat([mean, sd], dim=1) - self.clip_mean) / self.clip_sd
+
+
+def embedding_loss(
+    model: nn.Module,
+    data: PreparedData,
+    *,
+    settings: TrainingSettings,
+    sources: TrainingSources,
+    weights: EmbeddingSettings,
+) -> EmbeddingLoss | None:
+    """The terms for the clips that training draws; None if none of them has embeddings.
+
+    Args:
+        model: The network that learns.
+        data: The labelled songs.
+        settings: The training schedule.
+        sources: What training draws from besides the labelled songs.
+        weights: Weights of the terms.
+
+    Raises:
+        DataError: The embeddings of the training songs are not complete.
+        TrainingError: As for `EmbeddingLoss`; or mixup is on, or embeddings are of different encoders.
+    """
+    if not sources.embeddings:
+        return None
+    known = TrainingClips(data, settings, sources).embeddings
+    return EmbeddingLoss(model, known, settings=weights, clip_seconds=data.audio.seconds)
 
 
 def clip_features(model: nn.Module, images: torch.Tensor) -> ClipFeatures:

@@ -12,6 +12,7 @@ from torch.nn.functional import mse_loss, softplus
 
 from sentio_mobile.training.config import WeakLabelSettings
 from sentio_mobile.training.datamodule import Batch
+from sentio_mobile.training.embedding_loss import EmbeddingLoss, clip_features
 
 
 class Objective(Protocol):
@@ -94,28 +95,47 @@ def weak_label_loss(predicted: torch.Tensor, weak_labels: torch.Tensor, sharpnes
     return (weights * losses).sum() / weights.sum().clamp_min(1e-8)
 
 
-class Supervised:
-    """Learn from labels, and from weak labels where there are no others.
+class Supervised(nn.Module):
+    """Learn from labels, from weak labels where there are no others, and from an encoder's embeddings.
 
     Args:
         ccc_share: Weight of 1 - CCC in the loss, from 0 to 1.
         first_weights: Identifies the weights that training starts from.
         weak_labels: Settings for weak labels; None if there are none.
+        embeddings: The terms of an encoder's embeddings; None if no clip has some.
     """
 
-    def __init__(self, ccc_share: float, first_weights: str, weak_labels: WeakLabelSettings | None = None) -> None:
-        self.ccc_share, self._weak_labels = ccc_share, weak_labels
+    def __init__(
+        self,
+        ccc_share: float,
+        first_weights: str,
+        weak_labels: WeakLabelSettings | None = None,
+        *,
+        embeddings: EmbeddingLoss | None = None,
+    ) -> None:
+        super().__init__()
+        self.ccc_share, self._weak_labels, self._embeddings = ccc_share, weak_labels, embeddings
         self.weights: Mapping[str, float] = {}
         self.signature = f"supervised {ccc_share}, first weights {first_weights}"
         if weak_labels is not None:
             self.weights = {"labels": 1.0, "weak_labels": weak_labels.weight}
             self.signature += f", {weak_labels}"
+        if embeddings is not None:
+            self.weights = {"labels": 1.0, **self.weights, **embeddings.weights}
+            self.signature += f", {embeddings.signature}"
 
-    def __call__(self, model: nn.Module, images: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
+    def forward(self, model: nn.Module, images: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
         """Compute the terms for images [batch, 3, height, width]."""
-        predicted = model(images)
+        terms: dict[str, torch.Tensor] = {}
+        if self._embeddings is None:
+            predicted = model(images)
+        else:
+            features = clip_features(model, images)
+            predicted, terms = features.output, self._embeddings(features, batch)
         labels = regression_loss(predicted, batch.labels, self.ccc_share)
-        if self._weak_labels is None:
+        if not self.weights:
             return {"loss": labels}
-        weak = weak_label_loss(predicted, batch.weak_labels, self._weak_labels.sharpness)
-        return {"loss": labels + self._weak_labels.weight * weak, "labels": labels, "weak_labels": weak}
+        terms["labels"] = labels
+        if self._weak_labels is not None:
+            terms["weak_labels"] = weak_label_loss(predicted, batch.weak_labels, self._weak_labels.sharpness)
+        return {"loss": torch.stack([weight * terms[name] for name, weight in self.weights.items()]).sum(), **terms}

@@ -36,6 +36,7 @@ COMMANDS = [
     ("encoder", "list"),
     ("encoder", "install"),
     ("encoder", "embed"),
+    ("pretrain",),
     ("distill",),
     ("evaluate",),
     ("export",),
