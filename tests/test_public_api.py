@@ -14,8 +14,8 @@ from sentio_mobile.teacher.config import TeacherRecipe
 
 FUNCTIONS = {
     "load": "bundle, *, format, form, threads",
-    "prepare": "source, *, out, scale, labels, window, windows, fractions, seed, splits, recipe, store, overwrite, "
-    "progress",
+    "prepare": "source, *, out, scale, labels, window, windows, perturb, fractions, seed, splits, recipe, store, "
+    "overwrite, progress",
     "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, unlabelled, embeddings, devices, "
     "nodes, strategy, accelerator, overwrite, progress",
     "pretrain": "*, data, embeddings, out, recipe, steps, pseudo_labels, devices, nodes, strategy, accelerator, "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio_mobile.api.inputs import to_checkpoint, to_data, to_weak_labels
+from sentio_mobile.api.inputs import to_checkpoint, to_data, to_embeddings, to_weak_labels
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
@@ -96,7 +96,6 @@ def distill(
     from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.pseudo_labels import read_pseudo_labels
     from sentio_mobile.distill.config import DistillRecipe
-    from sentio_mobile.models.encoders.clip_embeddings import read_clip_embeddings
     from sentio_mobile.recipes import load_recipe
 
     require_free(Path(out), overwrite)
@@ -113,7 +112,7 @@ def distill(
     samples = tuple(open_gan_samples(Path(folder)) for folder in gan_samples)
     weakly_labelled = tuple(to_weak_labels(weak_labels))
     predictions = None if pseudo_labels is None else read_pseudo_labels(Path(pseudo_labels))
-    known = tuple(read_clip_embeddings(Path(path)) for path in embeddings)
+    known = to_embeddings(embeddings)
     network = None
     # A teacher that the recipe learns nothing from is not even read.
     if teacher is not None and settings.follows_a_teacher:

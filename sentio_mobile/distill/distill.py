@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import lightning
-from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, to_plain
@@ -22,15 +21,9 @@ from sentio_mobile.metrics.conformal import with_uncertainty
 from sentio_mobile.metrics.evaluation import Evaluation, evaluate
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
-from sentio_mobile.training.embedding_loss import EmbeddingLoss
+from sentio_mobile.training.embedding_loss import embedding_loss
 from sentio_mobile.training.fit import evaluate_split, fit, predict
-from sentio_mobile.training.sources import (
-    NO_EXTRA_DATA,
-    ExtraData,
-    TrainingSources,
-    labelled_source,
-    with_embeddings,
-)
+from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
 
 
 def distill(
@@ -110,7 +103,9 @@ def distill(
         outputs=lesson.outputs,
         identity=f"{followed.signature}, {first_weights.signature}",
         has_weak_labels=lesson.sources.has_weak_labels,
-        embeddings=_embedding_loss(model, data, lesson.sources, recipe) if extra.embeddings else None,
+        embeddings=embedding_loss(
+            model, data, settings=recipe.training, sources=lesson.sources, weights=recipe.embeddings
+        ),
     )
     work = out.with_name(f"{out.name}.training")
     history = fit(
@@ -168,11 +163,3 @@ def evaluate_student(student: Checkpoint, followed: Followed, *, data: PreparedD
         retention=retention(test.labels, student_test, teacher_test, seed),
         teacher=followed.evaluation(evaluate(test.song_ids, test.labels, teacher_test, seed)),
     )
-
-
-def _embedding_loss(
-    model: nn.Module, data: PreparedData, sources: TrainingSources, recipe: DistillRecipe
-) -> EmbeddingLoss:
-    labelled = with_embeddings(labelled_source(data, "train"), data, sources.embeddings)
-    known = [source.embeddings for source in (labelled, *sources.extra) if source.embeddings is not None]
-    return EmbeddingLoss(model, known, settings=recipe.embeddings, clip_seconds=data.audio.seconds)
