@@ -9,6 +9,8 @@ export function describe(model: SentioModel): void {
   const { manifest, artifact, spec } = model;
   byId("model-note").textContent = manifest.generatedLabels
     ? "This model learned from generated music with generated labels. It shows that the software works, and says nothing about how people feel."
+    : manifest.withoutLabels
+    ? "This model learned from music that nobody rated, by following another model. Its answers are not ratings."
     : "This model learned from what listeners said of songs. Music unlike those songs may be judged wrongly.";
   const { uncertainty } = spec;
   byId("interval-note").textContent = uncertainty

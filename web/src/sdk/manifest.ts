@@ -78,6 +78,8 @@ export interface Manifest {
   readonly files: ReadonlyMap<string, FileEntry>;
   /** Whether the labels that the model learned from were made up by a program. */
   readonly generatedLabels: boolean;
+  /** Whether nobody labelled the music that the model learned from, so that it follows another model. */
+  readonly withoutLabels: boolean;
 }
 
 /**
@@ -110,7 +112,8 @@ export function parseManifest(text: string): Manifest {
     spec: modelSpec(table(root["spec"], "spec")),
     artifacts,
     files,
-    generatedLabels: hasGeneratedLabels(root["provenance"]),
+    generatedLabels: labelsOf(root["provenance"]) === "generated",
+    withoutLabels: labelsOf(root["provenance"]) === "none",
   };
 }
 
@@ -182,9 +185,8 @@ function file(value: unknown, path: string): FileEntry {
   return { sha256, bytes: number(entry["bytes"], `files.${path}.bytes`) };
 }
 
-function hasGeneratedLabels(provenance: unknown): boolean {
-  const data = (provenance as { data?: { labels?: unknown } } | null | undefined)?.data;
-  return data?.labels === "generated";
+function labelsOf(provenance: unknown): unknown {
+  return (provenance as { data?: { labels?: unknown } | null } | null | undefined)?.data?.labels;
 }
 
 /** A path that stays in the folder, whatever it is joined to. */

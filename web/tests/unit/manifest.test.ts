@@ -50,6 +50,12 @@ test("the manifest is read as Python writes it", () => {
   assert.equal(chooseArtifact(manifest).form, "waveform");
 });
 
+test("music without labels is told from generated music", () => {
+  const none = parseManifest(changed((m) => void (m.provenance.data = { ...m.provenance.data, labels: "none" })));
+  assert.deepEqual([none.generatedLabels, none.withoutLabels], [false, true]);
+  assert.equal(parseManifest(changed((m) => void (m.provenance.data = null))).withoutLabels, false);
+});
+
 test("uncertainty and pooling are read", () => {
   const { spec } = parseManifest(
     changed((m) => {
