@@ -74,6 +74,18 @@ def require_free(place: Path, overwrite: bool) -> None:
         raise OutputError(f"cannot write {place}: {above} is not a folder that you can write to")
 
 
+def require_free_file(file: Path, overwrite: bool) -> None:
+    """Check, before long work, that a file can be written.
+
+    Raises:
+        OutputError: The file exists and `overwrite` is false, there is a folder of its name, or its folder cannot be
+            written.
+    """
+    if file.is_dir():
+        raise OutputError(f"{file} is a folder; give the name of a file")
+    require_free(file, overwrite)
+
+
 @contextmanager
 def new_folder(place: Path, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary folder to fill. It becomes `place` when the block succeeds, and is removed when it fails.

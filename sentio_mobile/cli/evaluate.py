@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, console, data_option, weak_labels_option
+from sentio_mobile.cli.options import PATH, Command, FiniteRange, console, data_option, weak_labels_option
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0, 2, min_open=True),
+    type=FiniteRange(0, 2, min_open=True),
     default=0.2,
     show_default=True,
     help="Largest distance between prediction and label that counts as a hit.",

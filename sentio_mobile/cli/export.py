@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, console, out_option, stderr
+from sentio_mobile.cli.options import PATH, Command, FiniteRange, console, out_option, stderr
 from sentio_mobile.errors import InputError
 from sentio_mobile.formats.registry import MAIN_FORMATS, format_names, other_formats
 from sentio_mobile.spec import FORMS, OUTPUTS, PRECISIONS
@@ -81,7 +81,7 @@ SENSITIVITY, SENSITIVITY_CHART = "sensitivity.json", "sensitivity.png"
 @out_option
 @click.option(
     "--timeout",
-    type=click.FloatRange(1),
+    type=FiniteRange(1),
     default=600.0,
     show_default=True,
     help="Seconds that the conversions of one format and form may take.",

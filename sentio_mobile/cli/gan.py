@@ -9,6 +9,7 @@ import rich_click as click
 
 from sentio_mobile.cli.options import (
     PATH,
+    FiniteRange,
     Group,
     accelerator_option,
     console,
@@ -120,7 +121,7 @@ def train(
 @click.option(
     "--filter",
     "threshold",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.3,
     show_default=True,
     help="Lowest score of the discriminator at which a sample is kept; 0 keeps all.",

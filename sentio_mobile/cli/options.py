@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,21 @@ PATH = click.Path(path_type=Path)
 
 RENAMED_OPTIONS = {"--answers": "--pseudo-labels", "--sides": "--weak-labels", "--synthetic": "--gan-samples"}
 """Old names of options, which work for one more release, and the new ones."""
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range. `FloatRange` itself takes nan, and infinity where a side is open."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number.
+
+        Raises:
+            click.BadParameter: It is not a number, not finite, or out of the range.
+        """
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
 
 
 class Command(click.RichCommand):

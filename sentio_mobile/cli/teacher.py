@@ -13,7 +13,7 @@ COMMANDS = {
     "probe": ("teacher_probe", "Train a probe: regressors on the embeddings of a pretrained encoder."),
     "label": ("teacher_label", "Label music with the predictions of one teacher, or of several."),
     "ensemble": ("teacher_ensemble", "Label music with an ensemble of Ridge, SVR and XGBoost on 164 audio features."),
-    "explain": ("explain", "Draw which parts of a song a teacher attends to."),
+    "explain": ("explain", "Draw which parts of a song a teacher attends to, or what a probe predicts over time."),
     "gan": ("gan", "Train a GAN that generates log-mels, evaluate it, and draw samples from it."),
     "ablate": ("ablate", "Measure whether augmentation and GAN samples improve a teacher."),
 }

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, console, data_option, force_option, out_option, show_faults
+from sentio_mobile.cli.options import (
+    PATH,
+    Command,
+    FiniteRange,
+    console,
+    data_option,
+    force_option,
+    out_option,
+    show_faults,
+)
 
 
 @click.command(
@@ -38,7 +47,7 @@ from sentio_mobile.cli.options import PATH, Command, console, data_option, force
 )
 @click.option(
     "--step",
-    type=click.FloatRange(0, 600),
+    type=FiniteRange(0, 600),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
@@ -67,21 +76,22 @@ def embed(
     out: Path,
     force: bool,
 ) -> None:
-    """Write embeddings of every window of prepared songs, and tags where the encoder knows any, as one file.
+    """Write embeddings of prepared songs by a pretrained encoder.
 
-    What was embedded stays in the user's cache, so that a run that was stopped continues, and a second run, or other
-    prepared folders with the same songs, embed only what is new.
+    All windows of the songs go into one file, with tags where the encoder knows any. What was embedded stays in the
+    user's cache, so that a run that was stopped continues, and a second run, or other prepared folders with the same
+    songs, embed only what is new.
 
     A song that cannot be embedded is listed, and the others are written. The exit status is 0 when all songs were
     embedded, 1 when more than 95% of them were, and 2 otherwise.
     """
-    from sentio_mobile._internal.files import require_free
+    from sentio_mobile._internal.files import require_free_file
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
 
     if table is None and music is None:
         raise click.UsageError("give the folder that --data was prepared from as --music, or a table as --from-table")
-    require_free(out, force)
+    require_free_file(out, force)
     folders = [open_data(folder) for folder in (data_folder, *(folder for folder, _ in more))]
     if table is not None:
         from sentio_mobile.teacher.embedding_table import map_table, read_table

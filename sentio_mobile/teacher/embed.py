@@ -16,7 +16,7 @@ from sentio_mobile.data.clip_table import SONGS, read_clip_rows
 from sentio_mobile.data.perturbed import CHANGES
 from sentio_mobile.data.prepare import MAX_UNUSABLE
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import DataError
+from sentio_mobile.errors import DataError, InputError
 from sentio_mobile.models.encoders.base import EncoderInfo, load_encoder
 from sentio_mobile.models.encoders.clip_embeddings import write_clip_embeddings
 from sentio_mobile.spec import MAX_SAMPLES, AudioSpec
@@ -94,12 +94,16 @@ def embed_clips(
         The embeddings, each clip once, and the songs that have none.
 
     Raises:
-        InputError: There is no such encoder, it is not installed, or it gives something else than embeddings.
+        InputError: `step` or `workers` is out of its range, there is no such encoder, it is not installed, or it gives
+            something else than embeddings.
         DataError: Clips are shorter than the encoder's window or too long at its rate, the folders' clips differ in
             length, or more than 5% of a folder's songs cannot be embedded.
         OutputError: The cache cannot be written.
         WorkerError: A worker process was killed.
     """
+    require_step(step)
+    if workers is not None and workers < 1:
+        raise InputError(f"workers must be at least 1, not {workers}")
     loaded = load_encoder(encoder)
     info, tag_names = loaded.info, tags_of(loaded)
     audio = _require_fit(info, [data for data, _ in sources])
@@ -215,6 +219,16 @@ def _missing(songs: Iterable[SongWindows], known: set[int]) -> Iterator[SongWind
         seen.update(windows)
         if windows:
             yield replace(song, windows=windows)
+
+
+def require_step(step: float) -> None:
+    """Refuse a length of steps that cannot be.
+
+    Raises:
+        InputError: It is not from 0 to 600 s.
+    """
+    if not 0 <= step <= 600:
+        raise InputError(f"a step must last from 0 to 600 s, not {step}")
 
 
 def require_few(faults: Sequence[str], songs: int, data: PreparedData, advice: str = "") -> None:

@@ -14,6 +14,7 @@ from sentio_mobile.audio.decode import decode, fit_samples
 from sentio_mobile.data.perturbed import CHANGES
 from sentio_mobile.errors import AudioError, InputError
 from sentio_mobile.models.encoders.base import AudioEncoder, TaggingEncoder, load_encoder
+from sentio_mobile.models.encoders.embeddings import average_steps
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.embedding_cache import ClipSteps, EmbeddingCache
 
@@ -106,7 +107,8 @@ class _Embedder:
             if change:
                 pcm = CHANGES[change](pcm, rate)
             found = self._run(fit_samples(pcm, round(audio.seconds * rate), audio.short_clip))
-            kept = [self._averaged(one) for one in found]
+            with np.errstate(over="ignore"):
+                kept = [average_steps(one, self._setup.averaged).astype(np.float16) for one in found]
             if not all(np.isfinite(one).all() for one in kept):
                 raise AudioError(f"{song.path}: its embeddings are not finite, or too large for half precision")
             self._setup.cache.write(checksum, ClipSteps(kept[0], kept[1] if self._tags else None))
@@ -124,13 +126,6 @@ class _Embedder:
                     "mend the encoder"
                 )
         return found
-
-    def _averaged(self, values: NDArray[np.float32]) -> NDArray[np.float16]:
-        """Means of so many embeddings each; the last may be of fewer [time, ...]."""
-        firsts = np.arange(0, len(values), self._setup.averaged)
-        counts = np.diff(firsts, append=len(values))[:, None]
-        with np.errstate(over="ignore"):
-            return np.asarray(np.add.reduceat(values, firsts) / counts, dtype=np.float16)
 
 
 _embedder: _Embedder | None = None

@@ -15,7 +15,7 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.songs import csv_lines
 from sentio_mobile.errors import DataError, LabelError, MissingExtraError
 from sentio_mobile.models.encoders.base import EncoderInfo
-from sentio_mobile.teacher.embed import STEP_S, EmbeddedClips, require_few
+from sentio_mobile.teacher.embed import STEP_S, EmbeddedClips, require_few, require_step
 from sentio_mobile.teacher.embedding_cache import ClipSteps
 
 SONG, TIME = "song_id", "time_s"
@@ -101,8 +101,10 @@ def map_table(table: EmbeddingTable, folders: Sequence[PreparedData], *, step: f
         The embeddings, each clip once, and the songs that the table lacks.
 
     Raises:
+        InputError: `step` is out of its range.
         DataError: The folders' clips differ in length, or the table lacks more than 5% of a folder's songs.
     """
+    require_step(step)
     audio = folders[0].audio
     steps: dict[int, ClipSteps] = {}
     faults: list[str] = []

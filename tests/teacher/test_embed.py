@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -255,6 +256,27 @@ def test_values_that_are_not_finite_are_a_fault_of_the_song(
     assert [
         fault.endswith("00.wav: its embeddings are not finite, or too large for half precision") for fault in faults
     ] == [True]
+
+
+@pytest.mark.parametrize("settings", [{"step": float("nan")}, {"step": -1.0}, {"workers": 0}])
+def test_settings_out_of_range_are_refused(settings: dict[str, Any], songs: PreparedData, music: Path) -> None:
+    with pytest.raises(InputError, match=r"not (nan|-1|0)"):
+        embed_clips([(songs, music)], "loudness", **settings)
+
+
+@pytest.mark.parametrize("step", ["nan", "inf", "-1", "much"])
+def test_step_must_be_a_number_of_seconds(step: str, songs: PreparedData, sentio: Sentio, tmp_path: Path) -> None:
+    result = sentio(
+        "teacher", "embed", "--data", songs.folder, "--music", tmp_path, "--step", step, "--out", tmp_path / "e"
+    )
+    assert (result.exit_code, "--step" in result.stderr) == (2, True)
+
+
+def test_a_folder_at_the_place_of_the_file_is_refused_at_once(
+    songs: PreparedData, music: Path, refused: Refused, tmp_path: Path
+) -> None:
+    arguments = ("teacher", "embed", "--data", songs.folder, "--music", music, "--encoder", "loudness")
+    refused("is a folder; give the name of a file", *arguments, "--out", tmp_path, "--force")
 
 
 def test_music_or_a_table_is_needed(songs: PreparedData, sentio: Sentio, tmp_path: Path) -> None:

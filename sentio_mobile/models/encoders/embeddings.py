@@ -52,6 +52,22 @@ def embed_songs(
     return found, faults
 
 
+def average_steps(values: NDArray[np.floating], count: int) -> NDArray[np.float64]:
+    """Average steps that follow each other too fast.
+
+    Args:
+        values: Values [time, ...].
+        count: Steps that become one. The last may be of fewer.
+
+    Returns:
+        Means [time / count, rounded up, ...].
+    """
+    firsts = np.arange(0, len(values), count)
+    counts = np.diff(firsts, append=len(values))
+    sums = np.add.reduceat(values.astype(np.float64), firsts)
+    return np.asarray(sums / counts.reshape(-1, *[1] * (values.ndim - 1)))
+
+
 def write_embeddings(path: Path, info: EncoderInfo, embeddings: Mapping[str, NDArray[np.float32]]) -> None:
     """Write embeddings with the facts of the encoder that made them.
 

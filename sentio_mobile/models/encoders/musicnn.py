@@ -45,6 +45,15 @@ MSD_TAGS: tuple[str, ...] = (
 )
 """The 50 tags of the Million Song Dataset's network, in the order of its outputs."""
 
+MTT_TAGS: tuple[str, ...] = (
+    *("guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast", "piano", "ambient"),
+    *("beat", "violin", "vocal", "synth", "female", "indian", "opera", "male", "singing", "vocals", "no vocals"),
+    *("harpsichord", "loud", "quiet", "flute", "woman", "male vocal", "no vocal", "pop", "soft", "sitar", "solo"),
+    *("man", "classic", "choir", "voice", "new age", "dance", "male voice", "female vocal", "beats", "harp", "cello"),
+    *("no voice", "weird", "country", "metal", "female voice", "choral"),
+)
+"""The 50 tags of MagnaTagATune's network, in the order of its outputs."""
+
 _SPEC = AudioSpec(
     sample_rate=SAMPLE_RATE, seconds=3.0, n_fft=FFT, hop_length=HOP, n_mels=MELS, f_min=0.0, f_max=SAMPLE_RATE / 2
 )
@@ -244,10 +253,10 @@ def load_mtt() -> MusicnnEncoder:
         InputError: The weights are not installed.
         CheckpointError: They are damaged.
     """
-    return _load("mtt")
+    return _load("mtt", MTT_TAGS)
 
 
-def _load(dataset: str, tags: Sequence[str] = ()) -> MusicnnEncoder:
+def _load(dataset: str, tags: Sequence[str]) -> MusicnnEncoder:
     path = weights_path(dataset)
     if not path.is_file():
         raise InputError(

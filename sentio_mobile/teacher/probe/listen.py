@@ -14,6 +14,7 @@ from sentio_mobile._internal.records import NonNegative, Record, Text
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.encoders.base import load_encoder
+from sentio_mobile.models.encoders.embeddings import average_steps
 from sentio_mobile.teacher.ensemble.features import extract_features
 from sentio_mobile.teacher.probe.probe import Probe
 
@@ -58,9 +59,7 @@ class ListeningProbe:
         """Embeddings of a clip [time, size], from PCM [samples] at the clips' rate."""
         own, rate = self.probe.sheet.audio.sample_rate, self.encoder.info.sample_rate
         found = self.encoder.embed(clip if own == rate else np.asarray(soxr.resample(clip, own, rate)))
-        firsts = np.arange(0, len(found), self._averaged)
-        counts = np.diff(firsts, append=len(found))[:, None]
-        return np.asarray(np.add.reduceat(found, firsts) / counts, dtype=np.float32)
+        return average_steps(found, self._averaged).astype(np.float32)
 
     def predict(self, clips: NDArray[np.float32]) -> NDArray[np.float32]:
         """Valence and arousal of clips [clips, 2], from PCM [clips, samples] at the clips' rate."""
