@@ -54,7 +54,7 @@ STAGES: tuple[dict[str, Any], ...] = (
 )
 """Successive trainings of the teacher that all others start from."""
 TEACHER: dict[str, Any] = SHARED | {"epochs": 5, "learning_rate": 5e-4}
-STUDENT: dict[str, Any] = SHARED | {"epochs": 6, "learning_rate": 1e-3}
+STUDENT: dict[str, Any] = SHARED | {"epochs": 6, "steps": 0, "learning_rate": 1e-3}
 """Changes to `training` in the recipes, so that eighteen networks take about an hour on two cores."""
 RESPONSE = ResponseSettings(weight=1.0, hard=0.5, soft=0.5)
 """Labels have a larger weight than in the recipe, where 0.09 is too little beside weak labels and features."""

@@ -89,12 +89,21 @@ class DistillRecipe(Record, frozen=True, kw_only=True):
     image_size: tuple[ImageSide, ImageSide] | None = None
     # augmented versions of each clip whose teacher outputs are cached before training; 0 runs the teacher in each step
     views: Annotated[int, Meta(ge=0, le=1000)] = 4
+    # steps in place of those in `training` where the student starts from other weights than random ones, which is a
+    # shorter way; 0 takes those in `training`
+    pretrained_steps: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
 
     @property
     def follows_a_teacher(self) -> bool:
         """Whether the student learns from a teacher's predictions, features or attention."""
         response = self.response.weight * self.response.soft
         return response > 0 or self.features.weight > 0 or self.attention.weight > 0
+
+    def for_pretrained(self) -> DistillRecipe:
+        """The same with the schedule for a student that does not start from random weights."""
+        if not self.pretrained_steps:
+            return self
+        return replace(self, training=replace(self.training, epochs=0, steps=self.pretrained_steps))
 
     def without_teacher(self) -> DistillRecipe:
         """The same without the terms that need a teacher.

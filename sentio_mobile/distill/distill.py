@@ -82,6 +82,8 @@ def distill(
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)
     first_weights = give_first_weights(model, spec, start)
+    if first_weights.first_weights_sha256 is not None:
+        recipe = recipe.for_pretrained()
     if announce is not None:
         announce(str(first_weights))
     mapping = followed.map_layers(model, recipe)

@@ -170,7 +170,8 @@ def pretrain(
     audio = music[0].audio
     spec = spec_of(recipe.model, replace(audio, image_size=recipe.image_size or audio.image_size))
     per_epoch = split.steps_per_epoch(settings)
-    settings = replace(settings, epochs=min(settings.epochs, -(-recipe.steps // per_epoch)))
+    epochs = min(settings.epochs_for(split.n_train), -(-recipe.steps // per_epoch))
+    settings = replace(settings, epochs=epochs, steps=0)
     lightning.seed_everything(settings.seed, verbose=False)
     model = build(spec)
     songs = MusicDataModule(split, audio, settings)

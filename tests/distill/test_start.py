@@ -71,6 +71,8 @@ def test_distill_begins_with_the_first_weights_and_records_them(
     assert student.recipe["first_weights_sha256"] == weights_digest(pretrained.model)
     assert lines == [f"first weights: mine ({weights_digest(pretrained.model)[:12]})"]
     torch.testing.assert_close(student.model.output.weight, pretrained.model.output.weight, atol=1e-6, rtol=0)
-    default = distill(None, data, recipe=still, out=tmp_path / "default", announce=lines.append)
+    shorter = replace(still, training=replace(still.training, epochs=5), pretrained_steps=4)
+    default = distill(None, data, recipe=shorter, out=tmp_path / "default", announce=lines.append)
+    assert len(default.history) == 2
     assert default.recipe["first_weights"] == "tiny"
     assert lines[1].startswith("first weights: tiny (")
