@@ -6,21 +6,22 @@ recipe for a whole run names them, or has their tables inline. The settings them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta
 
 from sentio_mobile._internal.record_messages import shown
-from sentio_mobile._internal.records import Record, from_plain, read_toml, replace
+from sentio_mobile._internal.records import Count, Name, Record, from_plain, read_toml, replace
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.data.config import DataRecipe, GeneratedRecipe
 from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe
-from sentio_mobile.errors import RecipeError
+from sentio_mobile.errors import RecipeError, RecordError
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
+from sentio_mobile.teacher.probe.config import ProbeRecipe
 
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", TeacherRecipe, DistillRecipe)
@@ -32,6 +33,9 @@ GENERATED = "generated"
 
 STARTS = ("default", "random")
 """First weights of a student that are not those of a checkpoint."""
+
+NO_ENCODER = "none"
+"""The encoder of a training that uses none."""
 
 DEFAULT_ARCHITECTURES: Mapping[str, str] = {"teacher": "vit", "distill": "mobilevit"}
 """The architecture of a teacher or a student whose recipe names none."""
@@ -53,6 +57,31 @@ class RunRecipe(Record, frozen=True, kw_only=True):
     # the student's first weights: "default" for shipped ones where they fit, "random", or a student's checkpoint; a
     # relative path is relative to the recipe's file
     student_start: Source = "default"
+
+
+class TrainRecipe(Record, frozen=True, kw_only=True):
+    """One command from labelled songs to a judged bundle: a probe teaches a student, and decisions are taken."""
+
+    teacher: Literal["probe"]  # says that this is such a recipe, and not one with a network as the teacher
+    source: Source  # the labelled songs, as in `RunRecipe`
+    distill: DistillRecipe  # the student, or the name of a recipe in distill/recipes; its schedule is given by `steps`
+    encoder: Name = "musicnn-msd"  # what the teacher hears with; "none" trains without an encoder
+    unlabelled: Annotated[tuple[Source, ...], Meta(max_length=64)] = ()  # folders of music without labels
+    weak_labels: Annotated[tuple[tuple[Source, Source], ...], Meta(max_length=64)] = ()  # CSV and folder of audio each
+    steps: Count = 2400  # training steps of the student
+    fold_steps: Count = 600  # training steps of the student of each fold, where songs are cross-validated
+    folds: Annotated[int, Meta(ge=2, le=20)] = 5  # folds of the cross-validation of fewer than 500 songs
+    probe: ProbeRecipe = ProbeRecipe()  # how the teacher is made
+    audio: AudioSpec = AudioSpec()  # the front end
+    data: DataRecipe = DataRecipe(windows=3, perturb=2)  # how labelled songs are prepared; `fractions` have no effect
+    unlabelled_data: DataRecipe = DataRecipe(perturb=1)  # how other music is prepared
+    # which artifacts are made
+    export: ExportRecipe = ExportRecipe(formats=("tflite", "onnx"), precisions=("fp32", "int8"))
+
+    def check(self) -> None:
+        """Something must be exported in int8."""
+        if "int8" not in self.export.precisions:
+            raise RecordError("export.precisions must have int8, by which a model for phones is judged")
 
 
 def load_recipe(kind: type[R], name: str, stage: str) -> R:
@@ -110,6 +139,79 @@ def load_run_recipe(name: str, source: Path | None = None) -> RunRecipe:
             f"{path}: source {shown(str(found))} does not exist; name a DEAM folder, a manifest CSV, or {GENERATED!r}"
         )
     return replace(recipe, source=str(found))
+
+
+def load_train_recipe(
+    name: str,
+    *,
+    source: Path | None = None,
+    unlabelled: Sequence[Path] = (),
+    weak_labels: Sequence[tuple[Path, Path]] = (),
+    encoder: str | None = None,
+    scale: str | None = None,
+    seed: int | None = None,
+) -> TrainRecipe:
+    """Read a recipe for `train`. What is given here takes the place of what the recipe has.
+
+    Args:
+        name: The path of a TOML file, or the name of a recipe in `benchmarks/recipes`.
+        source: The labelled songs.
+        unlabelled: Folders of music without labels.
+        weak_labels: A CSV of weak labels, and the folder of its audio, each.
+        encoder: The encoder, or "none".
+        scale: Scale of a manifest's labels.
+        seed: Random seed of splits, weights, probe and bootstrap.
+
+    Returns:
+        The recipe, with absolute paths.
+
+    Raises:
+        RecipeError: The recipe, or a recipe that it names, has a fault.
+    """
+    path = _find(name, "benchmarks")
+    table = _read(path)
+    if isinstance(table.get("distill"), str):
+        table["distill"] = _read(_find(table["distill"], "distill"))
+    _fill_architecture(table.get("distill"), "distill")
+    given = {
+        "source": source and str(source.absolute()),
+        "unlabelled": [str(folder.absolute()) for folder in unlabelled],
+        "weak_labels": [[str(one.absolute()) for one in pair] for pair in weak_labels],
+        "encoder": encoder,
+    }
+    table.update({key: value for key, value in given.items() if value})
+    recipe = from_plain(TrainRecipe, table, str(path), RecipeError)
+    root = path.parent.absolute()
+
+    def placed(place: str) -> str:
+        return str(root / Path(place).expanduser())
+
+    recipe = replace(
+        recipe,
+        source=placed(recipe.source),
+        unlabelled=tuple(map(placed, recipe.unlabelled)),
+        weak_labels=tuple((placed(csv), placed(folder)) for csv, folder in recipe.weak_labels),
+    )
+    if scale is not None:
+        recipe = replace(recipe, data=replace(recipe.data, scale=scale))
+    if seed is None:
+        return recipe
+    training = replace(recipe.distill.training, seed=seed)
+    return replace(
+        recipe,
+        data=replace(recipe.data, seed=seed),
+        probe=replace(recipe.probe, seed=seed),
+        distill=replace(recipe.distill, training=training),
+    )
+
+
+def is_train_recipe(name: str) -> bool:
+    """Whether a recipe of `run` has a probe as its teacher, and is one for `train`.
+
+    Raises:
+        RecipeError: There is no such recipe.
+    """
+    return _read(_find(name, "benchmarks")).get("teacher") == "probe"
 
 
 def with_seed(recipe: RunRecipe, seed: int) -> RunRecipe:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.errors import RecipeError
 from sentio_mobile.models.config import ASTSettings, ViTSettings
-from sentio_mobile.recipes import load_recipe, load_run_recipe, with_seed
+from sentio_mobile.recipes import is_train_recipe, load_recipe, load_run_recipe, load_train_recipe, with_seed
 from sentio_mobile.teacher.config import TeacherRecipe
 
 
@@ -28,7 +29,19 @@ def test_every_distill_recipe_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", names("benchmarks"))
 def test_every_recipe_for_the_whole_way_is_read(name: str, tmp_path: Path) -> None:
-    assert load_run_recipe(name, source=tmp_path).source == str(tmp_path)
+    if is_train_recipe(name):
+        assert load_train_recipe(name, source=tmp_path).source == str(tmp_path)
+    else:
+        assert load_run_recipe(name, source=tmp_path).source == str(tmp_path)
+
+
+def test_train_recipe_what_is_given_takes_the_place_of_what_it_has(tmp_path: Path) -> None:
+    given = load_train_recipe("train", source=tmp_path, unlabelled=[tmp_path / "a"], encoder="none", seed=7)
+    assert (given.encoder, given.unlabelled) == ("none", (str(tmp_path / "a"),))
+    assert (given.data.seed, given.probe.seed, given.distill.training.seed) == (7, 7, 7)
+    assert replace(given, encoder="musicnn-msd") == load_train_recipe(
+        "train", source=tmp_path, unlabelled=[tmp_path / "a"], seed=7
+    )
 
 
 def test_the_published_teacher_and_the_small_one_are_a_recipe_apart() -> None:

@@ -95,7 +95,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def _recipes() -> str:
     from sentio_mobile.distill.config import QatRecipe
-    from sentio_mobile.recipes import RunRecipe
+    from sentio_mobile.recipes import RunRecipe, TrainRecipe
     from sentio_mobile.teacher.gan.config import GanRecipe
 
     render = _load("recipe_reference").render
@@ -105,7 +105,7 @@ def _recipes() -> str:
         "A recipe for `sentio-mobile run` has all tables. A recipe for `teacher train` or `distill` has those of the "
         "table `teacher` or `distill`, without that prefix: `[model]`, `[training]`, and so on.\n\n"
     )
-    return intro + render([("run", RunRecipe), ("qat", QatRecipe), ("gan", GanRecipe)])
+    return intro + render([("run", RunRecipe), ("train", TrainRecipe), ("qat", QatRecipe), ("gan", GanRecipe)])
 
 
 def _commands() -> str:

@@ -20,7 +20,7 @@ MAX_SONGS = 200
 def agreement_chart(evaluation: Evaluation) -> Chart:
     """CCC of teacher and student with intervals, one row for each dimension."""
     teacher = None if evaluation.teacher is None else evaluation.teacher.test
-    models = [(name, s) for name, s in (("teacher", teacher), ("student", evaluation.test)) if s is not None]
+    models = [(name, s) for name, s in (("teacher", teacher), ("student", evaluation.held_out)) if s is not None]
 
     def draw(axes: Axes) -> None:
         for row, dimension in enumerate(DIMENSIONS):

@@ -55,8 +55,8 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "summary": summarize(bundle, verification, benchmark),
         "evaluation": evaluation,
         "charts": _charts(evaluation),
-        "shown": min(charts.MAX_SONGS, len(evaluation.test.songs)) if evaluation.test else 0,
-        "worst": _worst(evaluation.test) if evaluation.test else [],
+        "shown": min(charts.MAX_SONGS, len(evaluation.held_out.songs)) if evaluation.held_out else 0,
+        "worst": _worst(evaluation.held_out) if evaluation.held_out else [],
         "artifacts": _artifacts(verification, benchmark),
         "costs": _costs(bundle),
         "failed": bundle.manifest.failed,
@@ -79,7 +79,7 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
 
 
 def _charts(evaluation: Evaluation) -> dict[str, Any]:
-    student, teacher = evaluation.test, evaluation.teacher
+    student, teacher = evaluation.held_out, evaluation.teacher
     curves = learning_curves(evaluation.history)
     models = (("teacher", learning_curves(teacher.history) if teacher else None), ("student", curves))
     # A bundle may leave the songs out of its evaluation.

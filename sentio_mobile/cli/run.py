@@ -7,6 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from sentio_mobile.cli.options import PATH, Command, console, out_option, show_skipped, start_option, stderr
+from sentio_mobile.errors import InputError
 
 
 @click.command(cls=Command, epilog="Example: sentio-mobile run small_library --source songs.csv --out runs/mine")
@@ -58,8 +59,15 @@ def _run_all(
     from sentio_mobile._internal.records import replace
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import show_summary
-    from sentio_mobile.recipes import load_run_recipe, with_seed
+    from sentio_mobile.recipes import is_train_recipe, load_run_recipe, load_train_recipe, with_seed
 
+    if is_train_recipe(recipe):
+        from sentio_mobile.cli.train import run_training
+
+        if start is not None:
+            raise InputError(f"{recipe}: its teacher is a probe, which starts from no weights; leave --start out")
+        run_training(load_train_recipe(recipe, source=source, seed=seed), out)
+        return
     settings = load_run_recipe(recipe, source)
     if seed is not None:
         settings = with_seed(settings, seed)

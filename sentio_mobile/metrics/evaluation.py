@@ -152,12 +152,19 @@ class Evaluation(Record, frozen=True, kw_only=True):
 
     val: SplitEvaluation | None = None  # validation songs, which chose the epoch
     test: SplitEvaluation | None = None  # test songs, read once
+    # songs of a cross-validation, each predicted by a model that was trained alike, but without the song's group
+    cross_validated: SplitEvaluation | None = None
     retention: Interval | None = None  # the student's mean CCC over the teacher's
     no_retention: Text | None = None  # why there is no retention, where test songs could have shown it
     teacher: TeacherEvaluation | None = None  # a student's teacher
     fake_quantized: SplitEvaluation | None = None  # test songs, with fake quantization
     quantization_error: QuantizationError | None = None  # what quantization-aware training gained
     history: History = ()  # the training, one row per epoch
+
+    @property
+    def held_out(self) -> SplitEvaluation | None:
+        """What the model is judged by: test songs, or those of a cross-validation where it was trained on all songs."""
+        return self.test or self.cross_validated
 
 
 @dataclass(frozen=True, kw_only=True)

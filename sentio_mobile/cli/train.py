@@ -1,0 +1,163 @@
+"""`sentio-mobile train`: one command from labelled songs to a judged bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from sentio_mobile.cli.options import PATH, Command, console, out_option, show_skipped, stderr
+
+if TYPE_CHECKING:
+    from sentio_mobile.pipeline.estimate import TrainEstimate
+    from sentio_mobile.pipeline.plan import TrainPlan
+    from sentio_mobile.recipes import TrainRecipe
+
+
+@click.command(
+    cls=Command,
+    epilog="Example: sentio-mobile train songs.csv --unlabelled music/ --out runs/mine\n\n"
+    "What it would do, and how long it would take: sentio-mobile train songs.csv --out runs/mine --plan",
+)
+@click.argument("songs", type=PATH)
+@click.option(
+    "--unlabelled",
+    type=PATH,
+    multiple=True,
+    help="A folder of music without labels, from which the student learns what its teacher hears. May be given more "
+    "than once.",
+)
+@click.option(
+    "--weak-labels",
+    type=(PATH, PATH),
+    multiple=True,
+    metavar="CSV FOLDER",
+    help="Music known only to be above or below neutral: a CSV with the columns song_id, v_high and a_high (1 or 0), "
+    "and the folder of its audio. May be given more than once.",
+)
+@click.option(
+    "--encoder", help="The encoder that the teacher hears with; none trains without one. [default: musicnn-msd]"
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["1-9", "-1-1"]),
+    help="Scale of the labels in a CSV. Write --scale=-1-1 for the second. [default: 1-9]",
+)
+@click.option("--recipe", default="train", show_default=True, help="A .toml file, or a recipe in benchmarks/recipes.")
+@click.option("--seed", type=click.IntRange(0), help="Random seed of splits, weights and bootstrap. [default: 0]")
+@click.option("--plan", "plan_only", is_flag=True, help="Print what would be done, and how long it would take.")
+@click.option("--anyway", is_flag=True, help="Go on where labels say no more than shuffled ones.")
+@out_option
+def train(
+    songs: Path,
+    unlabelled: tuple[Path, ...],
+    weak_labels: tuple[tuple[Path, Path], ...],
+    encoder: str | None,
+    scale: str | None,
+    recipe: str,
+    seed: int | None,
+    plan_only: bool,
+    anyway: bool,
+    out: Path,
+) -> None:
+    """Train a model from SONGS, a CSV or a data set's folder, with everything decided: one command.
+
+    Songs are prepared with perturbed copies, a teacher learns from an encoder's embeddings, and a student learns from
+    both the labels and the teacher, also on music without labels. It is exported in fp32 and int8, verified, measured
+    and reported on. Fewer than 500 songs are judged by cross-validation over groups, and the model that is kept learns
+    from all of them. The plan is printed first. A run that was stopped continues when the same command is given again.
+    """
+    from sentio_mobile.recipes import load_train_recipe
+
+    run_training(
+        load_train_recipe(
+            recipe,
+            source=songs,
+            unlabelled=unlabelled,
+            weak_labels=weak_labels,
+            encoder=encoder,
+            scale=scale,
+            seed=seed,
+        ),
+        out,
+        plan_only=plan_only,
+        anyway=anyway,
+    )
+
+
+def run_training(recipe: TrainRecipe, out: Path, *, plan_only: bool = False, anyway: bool = False) -> None:
+    """Print the plan, run it, and print what came out."""
+    from sentio_mobile.pipeline.plan import make_plan, read_inputs
+
+    inputs = read_inputs(recipe)
+    # Imported after the inputs are read: what is wrong with them is reported before torch is loaded.
+    from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.pipeline.costs import measure_costs, open_encoder
+
+    _show_plan(make_plan(inputs, recipe, measure_costs(recipe, open_encoder(recipe))))
+    if plan_only:
+        return
+    from sentio_mobile.benchmarks.report import REPORT
+    from sentio_mobile.pipeline.train import Training
+
+    with ProgressBars() as progress:
+        training = Training(
+            folder=out,
+            recipe=recipe,
+            inputs=inputs,
+            progress=progress,
+            announce=lambda line: stderr.print(f"[dim]{line}[/]"),
+            anyway=anyway,
+        )
+        result = training.run()
+    show_skipped(training.skipped)
+    _show_estimate(result.estimate)
+    for problem in result.summary.problems:
+        console.print(f"- {problem}", markup=False)
+    console.print(f"Bundle: {out / 'bundle'}", soft_wrap=True, markup=False)
+    console.print(f"Report: {out / REPORT} (open it in a browser)", soft_wrap=True, markup=False)
+    console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3", soft_wrap=True, markup=False)
+    if result.summary.has_failures:
+        raise SystemExit(1)
+
+
+def _show_plan(plan: TrainPlan) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    def say(text: str) -> None:
+        stderr.print(text, markup=False, soft_wrap=True)
+
+    say(
+        f"{plan.songs:,} labelled songs in {plan.groups:,} groups, {plan.unlabelled:,} songs without labels, "
+        f"{plan.weakly_labelled:,} with weak labels"
+    )
+    if plan.folds:
+        say(f"Judged by cross-validation in {plan.folds} folds over groups; the model itself learns from all songs")
+    else:
+        epoch = f"{plan.validation} validation songs choose the epoch" if plan.validation else "a fixed schedule"
+        say(f"Judged on {plan.test} test songs; {epoch}")
+    table = Table("step", "on", "minutes")
+    for step in plan.steps:
+        table.add_row(escape(step.name), escape(step.what), f"{step.minutes:.1f}")
+    table.add_row("all", f"{plan.cores} cores; measured on this machine", f"{plan.minutes:.0f}", style="bold")
+    stderr.print(table)
+
+
+def _show_estimate(estimate: TrainEstimate) -> None:
+    from rich.table import Table
+
+    table = Table("CCC (95% interval)", "valence", "arousal", "mean")
+    for name, found in estimate.rows.items():
+        table.add_row(name, *(str(found.ccc[output]) for output in ("valence", "arousal", "mean")))
+    n, over = estimate.student.n, estimate.student.bootstrap.over
+    by = (
+        f"{estimate.models} models, each without the songs that it is judged by"
+        if estimate.models > 1
+        else "test songs"
+    )
+    console.print(f"{n} songs; intervals over {over}; {by}")
+    console.print(table)
+    if estimate.retention is not None:
+        console.print(f"retention (student / teacher, mean CCC): {estimate.retention}", markup=False)

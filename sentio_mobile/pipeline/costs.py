@@ -1,0 +1,60 @@
+"""What the steps of a training cost on this machine: a short benchmark before it begins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from sentio_mobile._internal.records import replace
+from sentio_mobile._internal.workers import usable_cores
+from sentio_mobile.errors import InputError
+from sentio_mobile.models.encoders.base import AudioEncoder, load_encoder
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.pipeline.plan import Costs
+from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
+
+
+def open_encoder(recipe: TrainRecipe) -> AudioEncoder | None:
+    """The encoder of a training; None where it uses none.
+
+    Raises:
+        InputError: There is no such encoder, or it is not installed; the message says what to do.
+    """
+    if recipe.encoder == NO_ENCODER:
+        return None
+    try:
+        return load_encoder(recipe.encoder)
+    except InputError as error:
+        raise InputError(f"{error}, or train without an encoder: --encoder {NO_ENCODER}") from error
+
+
+def measure_costs(recipe: TrainRecipe, encoder: AudioEncoder | None) -> Costs:
+    """Time one embedding and one training step of the student on this machine; takes a few seconds."""
+    embedding_s = 0.0
+    if encoder is not None:
+        noise = np.random.default_rng(0).standard_normal(round(recipe.audio.seconds * encoder.info.sample_rate))
+        embedding_s = _fastest(lambda: encoder.embed((0.1 * noise).astype(np.float32)))
+    student = recipe.distill
+    audio = replace(recipe.audio, image_size=student.image_size or recipe.audio.image_size)
+    network = build(spec_of(student.model, audio)).train()
+    images = torch.randn(student.training.batch_size, 3, *audio.image_size)
+    bf16 = student.training.precision == "bf16-mixed"
+
+    def step() -> None:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            loss = network(images).square().mean()
+        loss.backward()
+
+    return Costs(embedding_s=embedding_s, step_s=_fastest(step), cores=usable_cores())
+
+
+def _fastest(work: Callable[[], object], times: int = 3) -> float:
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

@@ -1,0 +1,138 @@
+"""What a trained model is expected to be worth: predictions for songs that the models behind them had not heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from sentio_mobile._internal.records import Name, Record, read_record
+from sentio_mobile.errors import DataError, RecordError
+from sentio_mobile.metrics.agreement import retention
+from sentio_mobile.metrics.bootstrap import RESAMPLES, Interval, measure, resample, table_of
+from sentio_mobile.metrics.evaluation import MAX_SONGS, Bootstrap, Pairs, SplitEvaluation, split_evaluation
+
+ESTIMATE = "estimate.json"
+
+Songs = Annotated[tuple[Name, ...], Meta(max_length=MAX_SONGS)]
+
+
+class HeldOut(Record, frozen=True, kw_only=True):
+    """Predictions for songs by models that were trained without them and without their groups."""
+
+    songs: Songs  # song ids
+    groups: Songs  # group of each song
+    truth: Pairs  # labels of the songs
+    teacher: Pairs | None  # predictions of the teacher; None without one
+    student: Pairs  # predictions of the student in fp32
+    int8: Pairs | None  # predictions of the student in int8; None where no artifact could be made or run
+
+    def check(self) -> None:
+        """Every song must have a group, a label and predictions."""
+        for name in ("groups", "truth", "teacher", "student", "int8"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.songs):
+                raise RecordError(f"{name} must have a value for each of {len(self.songs)} songs")
+
+
+class TrainEstimate(Record, frozen=True, kw_only=True):
+    """estimate.json: how well teacher and student predict songs that they were not trained on."""
+
+    how: Literal["cross-validation", "test songs"]  # where the songs come from
+    models: Annotated[int, Meta(ge=1, le=100)]  # models that were trained: the folds, or 1
+    teacher: SplitEvaluation | None  # the teacher; None without one
+    student: SplitEvaluation  # the student in fp32
+    int8: SplitEvaluation | None  # the student in int8
+    retention: Interval | None  # the student's mean CCC over the teacher's
+
+    @property
+    def rows(self) -> dict[str, SplitEvaluation]:
+        """The models that were measured, by the words that tables have for them."""
+        made = "out of fold" if self.how == "cross-validation" else "test songs"
+        found = {
+            f"teacher, {made}": self.teacher,
+            f"student, {made}": self.student,
+            f"student int8, {made}": self.int8,
+        }
+        return {name: one for name, one in found.items() if one is not None}
+
+
+def join_held_out(parts: Sequence[HeldOut]) -> HeldOut:
+    """The held-out songs of all folds together."""
+
+    def joined(name: str) -> tuple[tuple[float, float], ...] | None:
+        values = [getattr(part, name) for part in parts]
+        return None if any(value is None for value in values) else tuple(pair for value in values for pair in value)
+
+    return HeldOut(
+        songs=tuple(song for part in parts for song in part.songs),
+        groups=tuple(group for part in parts for group in part.groups),
+        truth=joined("truth") or (),
+        teacher=joined("teacher"),
+        student=joined("student") or (),
+        int8=joined("int8"),
+    )
+
+
+def estimate_of(
+    held_out: HeldOut, how: Literal["cross-validation", "test songs"], *, models: int, seed: int
+) -> TrainEstimate:
+    """Measure the models behind predictions for held-out songs.
+
+    Intervals are over groups where songs have groups in common: songs of one album are no independent evidence.
+
+    Args:
+        held_out: The predictions.
+        how: Where the songs come from.
+        models: Models that were trained.
+        seed: Random seed of the bootstrap.
+    """
+    truth = np.array(held_out.truth)
+    by_group = len(set(held_out.groups)) < len(held_out.groups)
+    draws = resample(len(truth), seed, held_out.groups if by_group else None)
+    bootstrap = Bootstrap(resamples=RESAMPLES, seed=seed, over="groups" if by_group else "songs")
+
+    def evaluated(predicted: Sequence[tuple[float, float]] | None) -> SplitEvaluation | None:
+        if predicted is None:
+            return None
+        values = np.array(predicted)
+        return split_evaluation(
+            table_of(measure(truth, values, draws)),
+            songs=held_out.songs,
+            truth=truth,
+            predicted=values,
+            bootstrap=bootstrap,
+        )
+
+    student = evaluated(held_out.student)
+    assert student is not None
+    kept = None
+    if held_out.teacher is not None:
+        kept = retention(truth, np.array(held_out.student), np.array(held_out.teacher), seed)
+    return TrainEstimate(
+        how=how,
+        models=models,
+        teacher=evaluated(held_out.teacher),
+        student=student,
+        int8=evaluated(held_out.int8),
+        retention=kept,
+    )
+
+
+def pairs_of(predicted: NDArray[np.floating]) -> tuple[tuple[float, float], ...]:
+    """Predictions [songs, 2] as a record has them."""
+    values = np.clip(np.asarray(predicted, dtype=np.float64), -1, 1).round(6)
+    return tuple((float(valence), float(arousal)) for valence, arousal in values)
+
+
+def read_estimate(folder: Path) -> TrainEstimate:
+    """Read estimate.json from the folder of a run.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    return read_record(TrainEstimate, folder / ESTIMATE, DataError)

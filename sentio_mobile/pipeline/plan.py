@@ -1,0 +1,176 @@
+"""What `train` is going to do, and how long it will take on this machine, before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from sentio_mobile._internal.records import Name, NonNegative, Record, Size, Text
+from sentio_mobile.data.data_set import Source
+from sentio_mobile.data.songs import LabelSource
+from sentio_mobile.data.sources import read_source
+from sentio_mobile.data.split_plan import SplitPlan, plan_splits
+from sentio_mobile.data.weak_labels import WeakLabels, read_weak_labels
+from sentio_mobile.errors import LabelError
+from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
+
+_PREPARE_S, _COPY_S = 0.15, 0.25
+"""Seconds to decode a window and compute its log-mel, and to make a perturbed copy; measured on one server core."""
+_PROBE_S = 0.2
+"""Seconds of a probe's nested cross-validation for each labelled window."""
+_EXPORT_S, _FOLD_EXPORT_S, _REPORT_S = 60.0, 20.0, 60.0
+"""Seconds of the export of a format, of a fold's int8 artifact, and of verification, benchmark and report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainInputs:
+    """What a training starts from, read and checked.
+
+    Attributes:
+        source: The labelled songs.
+        splits: How they are used.
+        unlabelled: Folder or manifest of music without labels, and its songs.
+        weak_labels: Folder or manifest of music with weak labels, its songs, and the labels.
+    """
+
+    source: Source
+    splits: SplitPlan
+    unlabelled: tuple[tuple[Path, Source], ...]
+    weak_labels: tuple[tuple[Path, Source, WeakLabels], ...]
+
+    @property
+    def music(self) -> Iterator[tuple[str, Path, Source]]:
+        """All music but the labelled songs: the name of its prepared folder, its folder or manifest, and its songs."""
+        for number, (folder, source) in enumerate(self.unlabelled, 1):
+            yield f"unlabelled/{number}", folder, source
+        for number, (folder, source, _) in enumerate(self.weak_labels, 1):
+            yield f"weak/{number}", folder, source
+
+    def has_teacher(self, recipe: TrainRecipe) -> bool:
+        """Whether there is a teacher. Without an encoder, one is of use for music without labels only."""
+        return recipe.encoder != NO_ENCODER or bool(self.unlabelled)
+
+
+class PlanStep(Record, frozen=True, kw_only=True):
+    """One step of a plan."""
+
+    name: Name  # what the step does, in a few words
+    what: Text  # what it works on
+    minutes: NonNegative  # estimated duration
+
+
+class TrainPlan(Record, frozen=True, kw_only=True):
+    """What a training is going to do."""
+
+    songs: Size  # labelled songs
+    groups: Size  # groups of labelled songs
+    labels: LabelSource  # who labelled them
+    folds: Annotated[int, Meta(ge=0, le=100)]  # folds of the cross-validation; 0 for a test split
+    test: Size  # test songs of the final model
+    validation: Size  # validation songs of the final model
+    unlabelled: Size  # songs without labels
+    weakly_labelled: Size  # songs with weak labels
+    steps: Annotated[tuple[PlanStep, ...], Meta(max_length=100)]  # the steps in their order
+    cores: Annotated[int, Meta(ge=1, le=65_536)]  # cores that can be used
+
+    @property
+    def minutes(self) -> float:
+        """Estimated duration of everything."""
+        return sum(step.minutes for step in self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What was measured on this machine.
+
+    Attributes:
+        embedding_s: Seconds to embed one clip on one core; 0 without an encoder.
+        step_s: Seconds of one training step of the student.
+        cores: Cores that can be used.
+    """
+
+    embedding_s: float
+    step_s: float
+    cores: int
+
+
+def read_inputs(recipe: TrainRecipe) -> TrainInputs:
+    """Read everything that a training starts from, and decide how songs are used.
+
+    Raises:
+        LabelError: Labels, weak labels or a folder are wrong.
+        DataError: There are too few songs, or labels that say nothing.
+    """
+    source = read_source(Path(recipe.source), recipe.data)
+    if source.labels == "none":
+        raise LabelError(f"{recipe.source}: has no labels; a model needs songs with labels, see `data prepare --help`")
+    return TrainInputs(
+        source=source,
+        splits=plan_splits(source.songs, folds=recipe.folds, seed=recipe.data.seed, where=recipe.source),
+        unlabelled=tuple((Path(name), _without_labels(Path(name), recipe)) for name in recipe.unlabelled),
+        weak_labels=tuple(
+            (Path(folder), _without_labels(Path(folder), recipe), read_weak_labels(Path(csv)))
+            for csv, folder in recipe.weak_labels
+        ),
+    )
+
+
+def make_plan(inputs: TrainInputs, recipe: TrainRecipe, costs: Costs) -> TrainPlan:
+    """Put the steps of a training together, with their durations."""
+    labelled, folds = len(inputs.source.songs), len(inputs.splits.folds)
+    extra = sum(len(source.songs) for _, _, source in inputs.music)
+    data, other = recipe.data, recipe.unlabelled_data
+    windows = labelled * data.windows + extra * other.windows
+    copies = labelled * data.windows * data.perturb + extra * other.windows * other.perturb
+    probe_s = _PROBE_S * labelled * data.windows * (recipe.encoder != NO_ENCODER)
+    steps = [
+        (
+            "prepare",
+            f"{windows:,} windows, {copies:,} perturbed copies",
+            (windows * _PREPARE_S + copies * _COPY_S) / costs.cores,
+        )
+    ]
+    if recipe.encoder != NO_ENCODER:
+        steps.append(("embed", f"{windows:,} windows by {recipe.encoder}", windows * costs.embedding_s / costs.cores))
+    if inputs.has_teacher(recipe):
+        steps.append(("train the teacher", f"{labelled:,} songs", probe_s))
+    if folds:
+        fold_s = recipe.fold_steps * costs.step_s + probe_s + _FOLD_EXPORT_S
+        steps.append(("cross-validate", f"{folds} folds of {recipe.fold_steps:,} steps", folds * fold_s))
+    trained = labelled - inputs.splits.count("test") - inputs.splits.count("val") + extra
+    formats = recipe.export.formats
+    steps += [
+        ("train the student", f"{recipe.steps:,} steps on {trained:,} songs", recipe.steps * costs.step_s),
+        ("export", ", ".join(formats), _EXPORT_S * len(formats)),
+        ("verify, benchmark, report", "every artifact", _REPORT_S),
+    ]
+    return TrainPlan(
+        songs=labelled,
+        groups=len({song.group for song in inputs.source.songs}),
+        labels=inputs.source.labels,
+        folds=folds,
+        test=inputs.splits.count("test"),
+        validation=inputs.splits.count("val"),
+        unlabelled=sum(len(source.songs) for _, source in inputs.unlabelled),
+        weakly_labelled=sum(len(source.songs) for _, source, _ in inputs.weak_labels),
+        steps=tuple(PlanStep(name=name, what=what, minutes=round(seconds / 60, 2)) for name, what, seconds in steps),
+        cores=costs.cores,
+    )
+
+
+def total_stages(inputs: TrainInputs, recipe: TrainRecipe) -> int:
+    """Number of stages of a training, as its lines count them."""
+    embeds, taught = recipe.encoder != NO_ENCODER, inputs.has_teacher(recipe)
+    # Of all songs: data, student, bundle, estimate, report. Of a fold: data, student, predictions.
+    return 5 + len(list(inputs.music)) + embeds + taught + len(inputs.splits.folds) * (3 + taught)
+
+
+def _without_labels(folder: Path, recipe: TrainRecipe) -> Source:
+    found = read_source(folder, recipe.unlabelled_data)
+    if found.labels != "none":
+        raise LabelError(f"{folder}: has labels; give a folder of audio, or a CSV without columns of labels")
+    return found

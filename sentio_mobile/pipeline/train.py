@@ -1,0 +1,299 @@
+"""The pipeline of `sentio-mobile train`: from labelled songs to a judged bundle, with all decisions taken on the way.
+
+data, unlabelled/N, weak/N   Prepared songs, with perturbed copies of those that are trained on.
+embeddings.safetensors       The encoder's embeddings of all of them.
+teacher                      A probe, and its pseudo-labels.
+folds/N                      Of few songs: data, teacher, student and predictions of each fold.
+student, bundle              The student, of few songs trained on all of them, and its artifacts.
+estimate.json, report.html   What teacher and student are worth on songs that they had not heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+
+from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.records import read_record, write_record
+from sentio_mobile.audio.logmel import FRONT_END_VERSION
+from sentio_mobile.benchmarks.run import verify_and_report
+from sentio_mobile.benchmarks.summary import Summary, read_summary
+from sentio_mobile.bundle.bundle import Bundle, open_bundle
+from sentio_mobile.data.config import DataRecipe
+from sentio_mobile.data.prepare import prepare
+from sentio_mobile.data.prepared import UNLABELLED, open_data
+from sentio_mobile.data.splits import SplitList
+from sentio_mobile.errors import DataError, SentioError
+from sentio_mobile.export.build import build_bundle
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings, read_clip_embeddings
+from sentio_mobile.pipeline.estimate import (
+    ESTIMATE,
+    HeldOut,
+    TrainEstimate,
+    estimate_of,
+    join_held_out,
+    pairs_of,
+    read_estimate,
+)
+from sentio_mobile.pipeline.plan import TrainInputs, total_stages
+from sentio_mobile.pipeline.stages import Stages, songs_key
+from sentio_mobile.pipeline.student import int8_bundle, predict_int8, scheduled, state_estimate, train_student
+from sentio_mobile.pipeline.teacher import (
+    PSEUDO_LABELS,
+    Music,
+    make_ensemble,
+    make_probe,
+    probe_predictions,
+    says_nothing,
+)
+from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
+from sentio_mobile.teacher.embed import embed_clips
+from sentio_mobile.training.fit import predict
+
+EMBEDDINGS, STORE = "embeddings.safetensors", "store"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training leaves behind: what it is worth, and the outcome of all checks."""
+
+    estimate: TrainEstimate
+    summary: Summary
+
+
+@dataclass(kw_only=True)
+class Training:
+    """One training, and its folder.
+
+    Attributes:
+        folder: Folder of the run.
+        recipe: Settings of all stages.
+        inputs: The songs, read and checked.
+        progress: Updated by every stage.
+        announce: Called with a line of text when a stage begins or is skipped.
+        anyway: Whether to go on where labels say no more than shuffled ones.
+        skipped: Songs without usable audio, with the reason; filled when the songs are prepared.
+    """
+
+    folder: Path
+    recipe: TrainRecipe
+    inputs: TrainInputs
+    progress: Progress
+    announce: Callable[[str], None]
+    anyway: bool = False
+    skipped: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        total = total_stages(self.inputs, self.recipe)
+        self._stages = Stages(folder=self.folder, total=total, announce=self.announce)
+
+    def run(self) -> TrainResult:
+        """Run every stage that is not done.
+
+        Raises:
+            DataError: Labels say no more than shuffled ones, or music without labels holds songs that judge a model.
+            SentioError: A stage failed. The outputs of earlier stages stay, and the next run continues from them.
+        """
+        splits = self.inputs.splits
+        data_key = self._prepare_songs("data", splits.final)
+        # Everything that the student learns from besides the labelled songs.
+        music_key = [data_key, *self._prepare_music()]
+        self._require_no_leak()
+        if self.recipe.encoder != NO_ENCODER:
+            music_key.append(self._embed(music_key))
+        teacher_key = self._teach("teacher", "data", music_key)
+        self._require_informative_labels()
+        folds_key = [self._fold(f"folds/{n}", split_of, music_key) for n, split_of in enumerate(splits.folds, 1)]
+        inputs = [teacher_key, *music_key]
+        if splits.folds:
+            # The checkpoint states what the folds found.
+            inputs.append(self._stages.run(ESTIMATE, folds_key, self._estimate))
+        student_key = self._train("student", "data", teacher="teacher", steps=self.recipe.steps, inputs=inputs)
+        bundle_key = self._stages.run("bundle", [student_key, self.recipe.export], self._export)
+        if not splits.folds:
+            self._stages.run(ESTIMATE, [bundle_key], self._estimate)
+        self._stages.run("report.html", [bundle_key], self._report)
+        return TrainResult(read_estimate(self.folder), read_summary(self.folder))
+
+    def _prepare_songs(self, name: str, split_of: Mapping[str, str]) -> str:
+        """Prepare the labelled songs with these splits."""
+        recipe, source = self.recipe, self.inputs.source
+        inputs = [songs_key(source.songs), FRONT_END_VERSION, recipe.audio, recipe.data, sorted(split_of.items())]
+        splits = SplitList(Path("sentio-mobile train"), split_of)
+        return self._stages.run(
+            name, inputs, partial(self._prepare, name, Path(recipe.source), recipe.data, splits=splits)
+        )
+
+    def _prepare_music(self) -> list[str]:
+        """Prepare music without labels, and with weak labels; the keys of the stages and of the weak labels."""
+        recipe, keys = self.recipe.unlabelled_data, []
+        for name, folder, source in self.inputs.music:
+            inputs = [songs_key(source.songs), FRONT_END_VERSION, self.recipe.audio, recipe]
+            keys.append(self._stages.run(name, inputs, partial(self._prepare, name, folder, recipe)))
+        return [*keys, *(labels.digest for _, _, labels in self.inputs.weak_labels)]
+
+    def _prepare(self, name: str, source: Path, recipe: DataRecipe, *, splits: SplitList | None = None) -> None:
+        skipped = prepare(
+            source,
+            self.folder / name,
+            recipe=recipe,
+            audio=self.recipe.audio,
+            progress=self.progress,
+            overwrite=True,
+            store=self.folder / STORE,
+            splits=splits,
+        )
+        self.skipped += [line for line in skipped if line not in self.skipped]
+
+    def _require_no_leak(self) -> None:
+        """Refuse other music that holds songs by which a model is judged."""
+        songs = self._songs("data").data
+        # In a cross-validation, each song is a test song once.
+        judged = songs.splits if self.inputs.splits.folds else ("val", "test")
+        rows = np.concatenate([songs.split(name).windows.ravel() for name in judged])
+        for music in self._music():
+            found = music.data.split(UNLABELLED)
+            same = np.isin(music.data.store.checksums[found.windows], songs.store.checksums[rows]).any(axis=1)
+            if same.any():
+                first = found.song_ids[int(np.argmax(same))]
+                raise DataError(
+                    f"{music.root}: {int(same.sum())} of its songs, such as {first!r}, are labelled songs of "
+                    f"{self.recipe.source} that the model is judged by; leave them out"
+                )
+
+    def _songs(self, name: str) -> Music:
+        return Music(open_data(self.folder / name), self.inputs.source.root)
+
+    def _music(self) -> list[Music]:
+        return [Music(open_data(self.folder / name), source.root) for name, _, source in self.inputs.music]
+
+    def _embed(self, inputs: list[str]) -> str:
+        def work() -> None:
+            sources = [(music.data, music.root) for music in (self._songs("data"), *self._music())]
+            found = embed_clips(sources, self.recipe.encoder, progress=self.progress)
+            found.write(self.folder / EMBEDDINGS)
+            self.skipped += found.faults
+
+        return self._stages.run(EMBEDDINGS, [*inputs, self.recipe.encoder], work)
+
+    @cached_property
+    def _embeddings(self) -> ClipEmbeddings | None:
+        return None if self.recipe.encoder == NO_ENCODER else read_clip_embeddings(self.folder / EMBEDDINGS)
+
+    def _teach(self, name: str, data: str, inputs: list[str]) -> str:
+        """Make a teacher: a probe, an ensemble without an encoder, and none without an encoder and other music."""
+        recipe, out = self.recipe.probe, self.folder / name
+
+        def work() -> None:
+            songs, music = self._songs(data), self._music()
+            if self._embeddings is None:
+                make_ensemble(songs, music, seed=recipe.seed, out=out, progress=self.progress)
+            else:
+                make_probe(songs, music, embeddings=self._embeddings, recipe=recipe, out=out, progress=self.progress)
+
+        if not self.inputs.has_teacher(self.recipe):
+            return NO_ENCODER
+        return self._stages.run(name, [*inputs, recipe], work)
+
+    def _require_informative_labels(self) -> None:
+        if self.anyway or self.recipe.encoder == NO_ENCODER:
+            return
+        if reason := says_nothing(self.folder / "teacher"):
+            raise DataError(f"{self.recipe.source}: {reason}")
+
+    def _train(self, name: str, data: str, *, teacher: str, steps: int, inputs: list[str]) -> str:
+        recipe = self.recipe.distill
+
+        def work() -> None:
+            songs, music = self._songs(data).data, [one.data for one in self._music()]
+            count = len(self.inputs.unlabelled)
+            has_teacher = self.inputs.has_teacher(self.recipe)
+            train_student(
+                songs,
+                recipe=scheduled(recipe, steps=steps, data=songs),
+                unlabelled=music[:count],
+                weak_labels=[
+                    (one, labels) for one, (_, _, labels) in zip(music[count:], self.inputs.weak_labels, strict=True)
+                ],
+                pseudo_labels=self.folder / teacher / PSEUDO_LABELS if has_teacher else None,
+                embeddings=self._embeddings,
+                out=self.folder / name,
+                progress=self.progress,
+            )
+            if data == "data" and self.inputs.splits.folds:
+                state_estimate(self.folder / name, read_estimate(self.folder))
+
+        return self._stages.run(name, [*inputs, recipe, steps], work)
+
+    def _fold(self, name: str, split_of: Mapping[str, str], music_key: list[str]) -> str:
+        """One model of the cross-validation, with a teacher of its own, and its predictions for the songs left out."""
+        data, teacher, student = (f"{name}/{part}" for part in ("data", "teacher", "student"))
+        data_key = self._prepare_songs(data, split_of)
+        teacher_key = self._teach(teacher, data, [data_key, *music_key])
+        inputs = [data_key, teacher_key, *music_key]
+        student_key = self._train(student, data, teacher=teacher, steps=self.recipe.fold_steps, inputs=inputs)
+        formats = self.recipe.export.formats
+
+        def work() -> None:
+            def bundle() -> Bundle:
+                songs, out = self._songs(data).data, self.folder / f"{name}/int8"
+                return int8_bundle(self.folder / student, songs, formats=formats, out=out, progress=self.progress)
+
+            found = self._predict_held_out(data, teacher=teacher, student=student, bundle=bundle)
+            write_record(self.folder / name / "predictions.json", found)
+
+        return self._stages.run(f"{name}/predictions.json", [student_key, formats], work)
+
+    def _predict_held_out(self, data: str, *, teacher: str, student: str, bundle: Callable[[], Bundle]) -> HeldOut:
+        """Predict the test songs of a prepared folder by teacher and student, and by an int8 artifact."""
+        songs, loaded = self._songs(data).data, Checkpoint.load(self.folder / student)
+        test, taught, int8 = songs.split("test"), None, None
+        if self._embeddings is not None:
+            taught = probe_predictions(self.folder / teacher, songs, self._embeddings, "test")
+        try:
+            int8 = predict_int8(bundle(), songs, self.progress)
+        except SentioError as error:
+            # What the student is worth is known without it; the report says why an artifact is missing.
+            self.announce(f"int8 is not judged: {error}")
+        return HeldOut(
+            songs=test.song_ids,
+            groups=test.groups,
+            truth=pairs_of(test.labels),
+            teacher=None if taught is None else pairs_of(taught),
+            student=pairs_of(predict(loaded.model, loaded.spec, songs, "test")),
+            int8=None if int8 is None else pairs_of(int8),
+        )
+
+    def _export(self) -> None:
+        build_bundle(
+            self.folder / "student",
+            self.recipe.export,
+            out=self.folder / "bundle",
+            data=self._songs("data").data,
+            progress=self.progress,
+            overwrite=True,
+        )
+
+    def _estimate(self) -> None:
+        folds = len(self.inputs.splits.folds)
+        if folds:
+            paths = [self.folder / f"folds/{number}/predictions.json" for number in range(1, folds + 1)]
+            parts = [read_record(HeldOut, path, DataError) for path in paths]
+        else:
+            bundle = partial(open_bundle, self.folder / "bundle")
+            parts = [self._predict_held_out("data", teacher="teacher", student="student", bundle=bundle)]
+        found = estimate_of(
+            join_held_out(parts),
+            "cross-validation" if folds else "test songs",
+            models=len(parts),
+            seed=self.recipe.data.seed,
+        )
+        write_record(self.folder / ESTIMATE, found)
+
+    def _report(self) -> None:
+        verify_and_report(open_bundle(self.folder / "bundle"), self.folder, progress=self.progress)
