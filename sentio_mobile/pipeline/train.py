@@ -175,7 +175,8 @@ class Training:
     def _embed(self, inputs: list[str]) -> str:
         def work() -> None:
             sources = [(music.data, music.root) for music in (self._songs("data"), *self._music())]
-            found = embed_clips(sources, self.recipe.encoder, progress=self.progress)
+            # In a perturbed copy, a student is to hear what the encoder hears in the sound as it is.
+            found = embed_clips(sources, self.recipe.encoder, clean=True, progress=self.progress)
             found.write(self.folder / EMBEDDINGS)
             self.skipped += found.faults
 

@@ -103,18 +103,13 @@ def label_by_probe(
         known = embeddings.find_rows(_checksums(data, windows)) >= 0
         windows = [window for window, one in zip(windows, known, strict=True) if one] or windows
     checksums = _checksums(data, windows)
-    # A perturbed copy is labelled as the window that it was made from.
-    clean = {(one.song_id, one.start): clip for one, clip in zip(windows, checksums, strict=True) if not one.change}
-    heard_as = np.array(
-        [clean.get((one.song_id, one.start), clip) for one, clip in zip(windows, checksums, strict=True)]
-    )
     predicted = np.array(
-        [probe.out_of_fold.by_clip.get(int(clip), (np.nan, np.nan)) for clip in heard_as], dtype=np.float32
+        [probe.out_of_fold.by_clip.get(int(clip), (np.nan, np.nan)) for clip in checksums], dtype=np.float32
     )
     others = np.isnan(predicted[:, 0])
     if others.any():
         features = None
-        rows = embeddings.rows_of(heard_as[others], data.folder)
+        rows = embeddings.rows_of(checksums[others], data.folder)
         if probe.needs_features:
             if music is None:
                 raise InputError(

@@ -129,9 +129,7 @@ def train_probe(
 def _labelled_windows(data: PreparedData, songs: Songs) -> list[ClipRow]:
     if UNLABELLED in data.splits:
         raise DataError(f"{data.folder}: its songs have no labels; a probe learns from songs that have some")
-    windows = read_clip_rows(data.folder / SONGS)
-    # A perturbed copy has the embeddings of its window, and would only make it count twice.
-    return [one for one in windows if not one.change and (songs == "all" or one.split == "train")]
+    return [one for one in read_clip_rows(data.folder / SONGS) if songs == "all" or one.split == "train"]
 
 
 def _with_embeddings(
