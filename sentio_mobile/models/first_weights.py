@@ -33,7 +33,7 @@ SHIPPED = ROOT / "distill" / "weights"
 MAX_BYTES = 20_000_000
 """Size of all shipped weights together, which every installation downloads."""
 
-TRAINING_ONLY = frozenset({"patch_keep", "head_dropout", "dropout"})
+TRAINING_ONLY = frozenset({"patch_keep", "head_dropout", "dropout", "drop_path"})
 """Settings of architectures that change how a network is trained, and not what it computes afterwards."""
 
 _LARGEST_HALF = torch.finfo(torch.float16).max
