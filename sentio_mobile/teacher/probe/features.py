@@ -44,10 +44,8 @@ def window_features(
 
     def features_of(clip: ClipRow) -> NDArray[np.float32]:
         place = _place(folder, data, clip)
-        if place.is_file():
-            found = np.load(place, allow_pickle=False)
-            if found.shape == (len(FEATURE_NAMES),) and np.isfinite(found).all():
-                return np.asarray(found, dtype=np.float32)
+        if (known := _read(place)) is not None:
+            return known
         path = files.get(clip.song_id) or find_audio_files([clip], data, music)[clip.song_id]
         pcm = read_clips(SongAudio(clip.song_id, path, clip.start), data.audio)[0]
         row, content = extract_features(pcm, data.audio.sample_rate), io.BytesIO()
@@ -62,6 +60,15 @@ def window_features(
         progress.advance()
     progress.finish()
     return np.stack(rows)
+
+
+def _read(place: Path) -> NDArray[np.float32] | None:
+    """Features that were computed before; None if there are none, or they are damaged."""
+    try:
+        found = np.load(place, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.shape == (len(FEATURE_NAMES),) and found.dtype == np.float32 else None
 
 
 def _place(folder: Path, data: PreparedData, clip: ClipRow) -> Path:

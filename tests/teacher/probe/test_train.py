@@ -1,5 +1,6 @@
 """`teacher probe`: what it finds, what it writes, and what it refuses."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from sentio_mobile.data.clip_table import SONGS, read_clip_rows
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.errors import DataError
+from sentio_mobile.metrics.agreement import ccc
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
+from sentio_mobile.teacher.probe.config import Regressor
 from sentio_mobile.teacher.probe.probe import Probe
 from sentio_mobile.teacher.probe.train import train_probe
 
@@ -88,6 +91,31 @@ def test_train_probe_refuses_fewer_groups_than_folds(
     assert not (tmp_path / "probe").exists()
 
 
+@pytest.mark.parametrize(
+    ("valence", "fault"),
+    [("0.25", "all 24 windows have the same valence, +0.25"), ("", "missing labels"), ("1.5", "labels off the scale")],
+)
+def test_train_probe_refuses_labels_that_nothing_can_be_learned_from(
+    data: PreparedData, embeddings: ClipEmbeddings, tmp_path: Path, valence: str, fault: str
+) -> None:
+    header, *lines = (data.folder / SONGS).read_text().splitlines()
+    column = header.split(",").index("valence")
+    rows = [line.split(",") for line in lines]
+    changed = [",".join([*row[:column], valence, *row[column + 1 :]]) for row in rows]
+    (tmp_path / SONGS).write_text("\n".join([header, *changed]) + "\n")
+    with pytest.raises(DataError, match=re.escape(fault)):
+        train_probe(replace(data, folder=tmp_path), embeddings, out=tmp_path / "probe", recipe=QUICK)
+    assert not (tmp_path / "probe").exists()
+
+
+def test_train_probe_refuses_songs_without_labels(
+    data: PreparedData, embeddings: ClipEmbeddings, tmp_path: Path
+) -> None:
+    unlabelled = replace(data, splits={"unlabelled": data.split("train")})
+    with pytest.raises(DataError, match="its songs have no labels"):
+        train_probe(unlabelled, embeddings, out=tmp_path / "probe", recipe=QUICK)
+
+
 def test_train_probe_needs_the_music_for_features_alone(
     data: PreparedData, embeddings: ClipEmbeddings, tmp_path: Path
 ) -> None:
@@ -105,3 +133,15 @@ def test_probe_command_states_what_it_found(
     assert "CCC: valence 0." in result.stdout
     assert "warning: only 24 songs" in result.stderr
     refused("exists already", *command)
+
+
+@pytest.mark.parametrize("regressor", ["svr", "mlp", "xgboost"])
+def test_train_probe_keeps_every_kind_of_member(
+    data: PreparedData, embeddings: ClipEmbeddings, tmp_path: Path, regressor: Regressor
+) -> None:
+    recipe = replace(QUICK, regressors=(regressor,), trees=20, mlp_epochs=20, tree_depths=(2,))
+    found = train_probe(data, embeddings, out=tmp_path / "probe", recipe=recipe)
+    assert {one.regressor for one in found.sheet.members} == {regressor}
+    train = data.split("train")
+    rows = embeddings.rows_of(data.store.checksums[train.rows], data.folder)
+    assert ccc(train.labels, found.predict(embeddings.embeddings[rows])).min() > 0.5
