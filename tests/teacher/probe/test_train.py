@@ -26,9 +26,9 @@ def test_train_probe_judges_training_songs_out_of_fold(probe: Probe, data: Prepa
     np.testing.assert_allclose(result.songs.labels, train.labels, atol=1e-4)
     assert probe.out_of_fold.by_clip.keys() == {int(clip) for clip in data.store.checksums[train.rows]}
     np.testing.assert_allclose(result.songs.predictions, probe.out_of_fold.of(data, train.rows), atol=1e-4)
-    for name, ccc in result.songs.ccc.items():
-        assert ccc.low is not None, name
-        assert ccc.low > 0.5
+    for name, found in result.songs.ccc.items():
+        assert found.low is not None, name
+        assert found.low > 0.5
     assert result.auc.arousal.value is not None
     assert result.auc.arousal.value > 0.8
     assert result.auc.high == "labels above 0"
