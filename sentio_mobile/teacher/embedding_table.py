@@ -137,7 +137,7 @@ def map_table(table: EmbeddingTable, folders: Sequence[PreparedData], *, step: f
         hop_s=audio.seconds / count,
         size=table.size,
         parameters=0,
-        licence="NOASSERTION",
+        licence="unknown",
         source=f"the table {table.path.name}",
         digest=table.digest,
     )
