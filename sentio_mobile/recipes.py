@@ -48,7 +48,8 @@ class RunRecipe(Record, frozen=True, kw_only=True):
     """A whole run, from audio and labels to a bundle and a report."""
 
     source: Source  # "generated", a DEAM folder or a manifest CSV; a relative path is relative to the recipe's file
-    teacher: TeacherRecipe  # the teacher, or the name of a recipe in teacher/recipes
+    # the teacher, or the name of a recipe in teacher/recipes; not needed if the student follows no teacher
+    teacher: TeacherRecipe | None = None
     distill: DistillRecipe  # the student, or the name of a recipe in distill/recipes
     generated: GeneratedRecipe = GeneratedRecipe()  # the music of a run whose source is "generated"
     audio: AudioSpec = AudioSpec()  # the front end
@@ -57,6 +58,11 @@ class RunRecipe(Record, frozen=True, kw_only=True):
     # the student's first weights: "default" for shipped ones where they fit, "random", or a student's checkpoint; a
     # relative path is relative to the recipe's file
     student_start: Source = "default"
+
+    def check(self) -> None:
+        """A student that follows a teacher must have one."""
+        if self.teacher is None and self.distill.follows_a_teacher:
+            raise RecordError("'teacher' must be given, because the student of 'distill' learns from one")
 
 
 class TrainRecipe(Record, frozen=True, kw_only=True):
@@ -223,7 +229,7 @@ def with_seed(recipe: RunRecipe, seed: int) -> RunRecipe:
     return replace(
         recipe,
         data=replace(recipe.data, seed=seed),
-        teacher=reseeded(recipe.teacher),
+        teacher=None if recipe.teacher is None else reseeded(recipe.teacher),
         distill=reseeded(recipe.distill),
     )
 

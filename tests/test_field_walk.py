@@ -185,6 +185,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "EvaluationRun": {"songs": ["1"], "truth": [[0, 0]]},
     "Manifest": {"files": {"1": {"sha256": "f" * 64, "bytes": 1}}},
     "ModelEvaluation": {"predicted": [[0, 0]]},
+    "RunRecipe": {
+        "teacher": {"model": {"architecture": "vit"}, "training": {"epochs": 1, "batch_size": 1, "learning_rate": 1}}
+    },
     "Targets": read_toml(ROOT / "export" / "targets.toml"),
     "TrainingSettings": {"epochs": 1},
     "Verification": {"passed": False},

@@ -54,8 +54,13 @@ class Pipeline:
     skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        total = 6 if self.recipe.source == GENERATED else 5
+        total = 4 + (self.recipe.source == GENERATED) + self._follows
         self._stages = Stages(folder=self.folder, total=total, announce=self.announce)
+
+    @property
+    def _follows(self) -> bool:
+        """Whether there is a teacher: one that the student learns nothing from is not trained."""
+        return self.recipe.distill.follows_a_teacher
 
     def run(self) -> Summary:
         """Run every stage that is not done.
@@ -69,7 +74,9 @@ class Pipeline:
         recipe = self.recipe
         data_inputs = [source_key, FRONT_END_VERSION, recipe.audio, recipe.data]
         data_key = self._stages.run("data", data_inputs, lambda: self._prepare(source))
-        teacher_key = self._stages.run("teacher", [data_key, recipe.teacher, self._start_weights()], self._train)
+        teacher_key = None
+        if self._follows:
+            teacher_key = self._stages.run("teacher", [data_key, recipe.teacher, self._start_weights()], self._train)
         student_key = self._stages.run(
             "student", [data_key, teacher_key, recipe.distill, first_weights], lambda: self._distill(student_start)
         )
@@ -118,6 +125,7 @@ class Pipeline:
         )
 
     def _train(self) -> None:
+        assert self.recipe.teacher is not None
         train_teacher(
             self._data(),
             self.recipe.teacher,
@@ -129,7 +137,7 @@ class Pipeline:
 
     def _distill(self, start: Start) -> None:
         distill(
-            Checkpoint.load(self.folder / "teacher"),
+            Checkpoint.load(self.folder / "teacher") if self._follows else None,
             self._data(),
             recipe=self.recipe.distill,
             out=self.folder / "student",

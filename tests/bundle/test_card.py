@@ -148,6 +148,13 @@ def test_generated_songs_are_said_to_be_generated(manifest: dict[str, Any], eval
     assert "trained on generated music" in card_of(manifest, Evaluation(teacher=teacher))
 
 
+def test_teacher_that_is_no_network(manifest: dict[str, Any], evaluation: Evaluation) -> None:
+    assert evaluation.test is not None
+    teacher = TeacherEvaluation(test=evaluation.test, kind="labels.csv")
+    card = card_of(manifest, replace(evaluation, teacher=teacher))
+    assert f"Teacher: predictions in `labels.csv`; its mean CCC is {evaluation.test.ccc['mean']}" in card
+
+
 def test_what_nobody_measured_is_said_in_words(manifest: dict[str, Any]) -> None:
     manifest["provenance"].update(data=None, recipe={})
     manifest.update(licence="unknown", versions={})

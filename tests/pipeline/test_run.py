@@ -9,7 +9,7 @@ import pytest
 
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
-from sentio_mobile.errors import DataError, OutputError, SentioError
+from sentio_mobile.errors import DataError, OutputError, RecordError, SentioError
 from sentio_mobile.pipeline import run as pipeline
 from sentio_mobile.pipeline.run import Pipeline
 from sentio_mobile.recipes import RunRecipe, load_run_recipe
@@ -67,6 +67,16 @@ def test_pipeline_changed_settings_repeat_the_stages_that_depend_on_them(run: Ru
     changed = replace(recipe, distill=replace(recipe.distill, training=replace(recipe.distill.training, seed=99)))
     assert run(changed) == ["student", "bundle", "report.html"]
     assert run(changed) == []
+
+
+def test_pipeline_of_a_student_that_follows_nobody_trains_no_teacher(run: Run, recipe: RunRecipe) -> None:
+    with pytest.raises(RecordError, match="'teacher' must be given, because the student of 'distill' learns from one"):
+        replace(recipe, teacher=None)
+    alone = replace(recipe, teacher=None, distill=recipe.distill.without_teacher())
+    lines: list[str] = []
+    assert run(alone, lines) == [stage for stage in STAGES if stage != "teacher"]
+    assert lines[2] == "stage 3 of 5, student"
+    assert run(replace(alone, student_start="random")) == []
 
 
 def test_pipeline_missing_output_is_made_again(run: Run, recipe: RunRecipe, tmp_path: Path) -> None:
