@@ -94,7 +94,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _recipes() -> str:
-    from sentio_mobile.distill.config import QatRecipe
+    from sentio_mobile.distill.config import PretrainRecipe, QatRecipe
     from sentio_mobile.recipes import RunRecipe, TrainRecipe
     from sentio_mobile.teacher.gan.config import GanRecipe
 
@@ -105,7 +105,8 @@ def _recipes() -> str:
         "A recipe for `sentio-mobile run` has all tables. A recipe for `teacher train` or `distill` has those of the "
         "table `teacher` or `distill`, without that prefix: `[model]`, `[training]`, and so on.\n\n"
     )
-    return intro + render([("run", RunRecipe), ("train", TrainRecipe), ("qat", QatRecipe), ("gan", GanRecipe)])
+    recipes = [("run", RunRecipe), ("train", TrainRecipe), ("pretrain", PretrainRecipe), ("qat", QatRecipe)]
+    return intro + render([*recipes, ("gan", GanRecipe)])
 
 
 def _commands() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -98,9 +99,13 @@ class PretrainModule(EmotionModule):
             nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def _measure_gradients(self, terms: Mapping[str, torch.Tensor]) -> None:
-        """Measure in the first epochs only, where the guard against dead terms looks at the gradients."""
-        if self.current_epoch < DeadLossTermGuard.PATIENCE:
+        if self._measures_gradients:
             super()._measure_gradients(terms)
+
+    @property
+    def _measures_gradients(self) -> bool:
+        """Only in the first epochs, where the guard against dead terms looks at them: each takes a pass backwards."""
+        return self.current_epoch < DeadLossTermGuard.PATIENCE
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:  # type: ignore[override]
         """Add a batch of clips that are held out to the moments."""
@@ -123,8 +128,9 @@ class PretrainModule(EmotionModule):
             found["val_ccc"] = float(values.mean())
         for name, value in found.items():
             self.log(name, torch.nan_to_num(torch.tensor(value)).float())
+        not_measured = 0.0 if self._measures_gradients else math.nan
         for name in self.objective.weights:
-            self.log(f"gradient_{name}", self._gradients.get(name, 0.0))
+            self.log(f"gradient_{name}", self._gradients.get(name, not_measured))
         for metric in (self.steps, self.tags, self.labels):
             metric.reset()
 
@@ -213,7 +219,8 @@ def _run(
     history = EpochHistory()
     callbacks: list[Callback] = [
         *([WarmAveraging(settings.ema)] if settings.ema else []),
-        ModelCheckpoint(work, save_last=True, save_top_k=0, save_on_train_epoch_end=True, enable_version_counter=False),
+        # `save_last` with `save_top_k=0` would save at the very end only.
+        ModelCheckpoint(work, filename="last", save_on_train_epoch_end=True, enable_version_counter=False),
         history,
         MetricsFile(history, work / METRICS),
         ShowProgress(progress, "pretraining the student", "val_r2", "held-out R2 {:.3f}"),

@@ -140,10 +140,14 @@ def test_pretrain_learns_the_embeddings(
 
 
 class Stopped(NoProgress):
-    """Fails at a step, as a killed run does."""
+    """Notes how many steps are to be done, and fails after some of them, as a killed run does."""
 
     def __init__(self, steps: int) -> None:
         self.left = steps
+        self.total = 0
+
+    def start(self, what: str, total: int) -> None:
+        self.total = total
 
     def advance(self, n: int = 1, note: str = "") -> None:
         self.left -= 1
@@ -163,7 +167,9 @@ def test_pretrain_killed_run_continues_to_the_same_weights(
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["0", "1"]
     assert float(rows[1]["val_r2"]) == whole.history[1]["val_r2"]
-    resumed = pretrain([data], [embeddings], recipe=short, out=tmp_path / "killed")
+    rest = Stopped(steps)
+    resumed = pretrain([data], [embeddings], recipe=short, out=tmp_path / "killed", progress=rest)
+    assert rest.total == steps
     assert len(resumed.history) == 3
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, resumed.model.state_dict()[name]), name
