@@ -82,8 +82,14 @@ def make(student: Path, out: Path, recipe: ExportRecipe, *, data: Path, about: A
             raise CheckFailedError("; ".join(lost.values()))
         bundle = open_bundle(whole)
         trim_bundle(bundle, bundle.artifacts, part)
-        if not verify(open_bundle(part)).passed:
-            raise CheckFailedError(f"{student}: its bundle does not verify; look at it with `sentio-mobile verify`")
+        verified = verify(open_bundle(part))
+        if not verified.spread_ok:
+            raise CheckFailedError(
+                f"{student}: its outputs on golden vectors vary by {min(verified.spread):.3f}, under "
+                f"{verified.min_spread:g}; train it for longer"
+            )
+        if not verified.passed:
+            raise CheckFailedError("; ".join(f"{one.label}: {one.reason}" for one in verified.results if one.reason))
         size = sum(path.stat().st_size for path in part.rglob("*") if path.is_file())
         if size > MAX_BYTES:
             raise OutputError(f"the bundle has {size / 1e6:.1f} MB, over {MAX_BYTES / 1e6:g}; leave a format out")
