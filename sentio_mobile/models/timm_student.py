@@ -8,6 +8,7 @@ artifact needs nothing of it.
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import timm
@@ -17,7 +18,7 @@ from torch import nn
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.capture import CapturedMap
-from sentio_mobile.models.config import TimmSettings
+from sentio_mobile.models.config import MAX_WEIGHTS, TimmSettings
 from sentio_mobile.models.timm_fold import fold_backbone
 from sentio_mobile.spec import OUTPUTS
 
@@ -39,7 +40,7 @@ class TimmStudent(nn.Module):
         image_size: Height and width of the image, in pixels.
 
     Raises:
-        InputError: timm has no such network, or the network does not take such an image, or no `drop_path`.
+        InputError: timm has no such network, or it is too large, does not take such an image, or has no `drop_path`.
     """
 
     # Any: timm's networks share methods that no class of theirs declares.
@@ -96,7 +97,7 @@ class TimmStudent(nn.Module):
         return patches.transpose(1, 2).reshape(len(patches), patches.shape[2], rows, patches.shape[1] // rows)
 
     def _try(self, image_size: tuple[int, int]) -> None:
-        """Run the network once, without memory for it, so that an image that does not fit is known at once."""
+        """Run the network once, so that an image that does not fit is known at once."""
         training = self.training
         try:
             with torch.no_grad():
@@ -114,16 +115,29 @@ def _backbone(settings: TimmSettings, image_size: tuple[int, int]) -> Any:
     options: dict[str, Any] = {"pretrained": False, "num_classes": 0, "in_chans": 3}
     if settings.drop_path > 0:
         options["drop_path_rate"] = settings.drop_path
+    if (weights := _count_weights(settings.name, image_size, options)) > MAX_WEIGHTS:
+        raise InputError(f"timm's {settings.name} has {weights:,} weights, more than {MAX_WEIGHTS:,}")
     try:
-        try:
-            # Networks with positions need to know the image; convolutional ones do not know the word.
-            return timm.create_model(settings.name, img_size=image_size, **options)
-        except TypeError as error:
-            if "img_size" not in str(error):
-                raise
-            return timm.create_model(settings.name, **options)
-    except Exception as error:
+        return _create(settings.name, image_size, options)
+    except Exception as error:  # a network of somebody else may fail in any way
         raise _refusal(settings, image_size, error) from error
+
+
+def _count_weights(name: str, image_size: tuple[int, int], options: dict[str, Any]) -> int:
+    """Number of weights, without memory for them; 0 if the network cannot be built in that way."""
+    with suppress(Exception), torch.device("meta"):
+        return sum(weight.numel() for weight in _create(name, image_size, options).parameters())
+    return 0
+
+
+def _create(name: str, image_size: tuple[int, int], options: dict[str, Any]) -> Any:
+    """Build a network. Those with positions need to know the image; convolutional ones do not know the word."""
+    try:
+        return timm.create_model(name, img_size=image_size, **options)
+    except TypeError as error:
+        if "img_size" not in str(error):
+            raise
+        return timm.create_model(name, **options)
 
 
 def _refusal(settings: TimmSettings, image_size: tuple[int, int], error: Exception) -> InputError:

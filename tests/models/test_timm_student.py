@@ -130,6 +130,11 @@ def test_timm_network_refuses_in_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_enormous_timm_network_is_refused_before_it_takes_memory() -> None:
+    with pytest.raises(InputError, match=r"vit_7b_patch16_dinov3 has 6,71[0-9],[0-9]{3},[0-9]{3} weights, more than 2"):
+        build(spec_of(TimmSettings(name="vit_7b_patch16_dinov3"), AudioSpec()))
+
+
 def test_missing_timm_names_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr("sentio_mobile.models.registry.find_spec", lambda name: None if name == "timm" else find(name))
