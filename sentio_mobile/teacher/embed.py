@@ -79,7 +79,8 @@ def embed_clips(
     """Embed every window of prepared songs.
 
     Sound is decoded from the songs' files at the encoder's rate, and short clips are filled up as in the store. What is
-    embedded stays in the user's cache, clip by clip, so that a run that was stopped continues.
+    embedded stays in the user's cache, clip by clip, so that a run that was stopped continues. A script calls this
+    below `if __name__ == "__main__":`, because worker processes read the script too.
 
     Args:
         sources: Prepared folders, and the folder that each was prepared from.
