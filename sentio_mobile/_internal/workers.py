@@ -67,8 +67,8 @@ def in_processes(
             yield from (one.result() for one in done)
     except BrokenProcessPool as error:
         raise WorkerError(
-            "a worker process ended before its work did, probably because memory was short; try again with fewer workers "
-            "(in a script of your own, call this below `if __name__ == '__main__':`)"
+            "a worker process ended before its work did, probably because memory was short; try again with fewer "
+            "workers (in a script of your own, call this below `if __name__ == '__main__':`)"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
