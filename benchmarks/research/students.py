@@ -60,7 +60,7 @@ from sentio_mobile.spec import AudioSpec, ModelSpec, Precision
 
 DEFAULT = "mobilevit"
 STUDENTS = (
-    *(DEFAULT, "mobilevit_wide", "mobilevit_xs", "musicnn:2", "musicnn:3"),
+    *(DEFAULT, "mobilevit_xs", "musicnn:2", "musicnn:3"),
     *(f"timm:{name}" for name in ("mobilenetv4_conv_small", "mobileone_s0", "repvit_m0_9", "fastvit_t8")),
     *(f"timm:{name}@128x224" for name in ("mobilenetv4_conv_small", "mobileone_s0", "repvit_m0_9", "fastvit_t8")),
 )

@@ -33,7 +33,7 @@ from sentio_mobile.errors import InputError
 @data_option
 @click.option(
     "--recipe",
-    help="mobilevit (7.3 M parameters, the default), mobilevit_xs (2.0 M), mobilevit_wide (112 patches), or a .toml "
+    help="mobilevit (7.3 M parameters, the default), mobilevit_xs (2.0 M), or a .toml "
     "file of your own. With --qat: a .toml file.",
 )
 @click.option(

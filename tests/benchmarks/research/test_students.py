@@ -22,7 +22,7 @@ def students(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("mobilevit_wide", (128, 224)), ("timm:test_vit@64x96", (64, 96)), ("musicnn:2", (374, 96))]
+    ("name", "size"), [("mobilevit_xs", (128, 224)), ("timm:test_vit@64x96", (64, 96)), ("musicnn:2", (374, 96))]
 )
 def test_student_name_gives_network_of_its_shape(students: ModuleType, name: str, size: tuple[int, int]) -> None:
     spec = students.spec_for(name)
