@@ -74,6 +74,7 @@ class TrainRecipe(Record, frozen=True, kw_only=True):
     encoder: Name = "musicnn-msd"  # what the teacher hears with; "none" trains without an encoder
     unlabelled: Annotated[tuple[Source, ...], Meta(max_length=64)] = ()  # folders of music without labels
     weak_labels: Annotated[tuple[tuple[Source, Source], ...], Meta(max_length=64)] = ()  # CSV and folder of audio each
+    student_start: Source = "default"  # the student's first weights, as in `RunRecipe`
     steps: Count = 2400  # training steps of the student
     fold_steps: Count = 600  # training steps of the student of each fold, where songs are cross-validated
     folds: Annotated[int, Meta(ge=2, le=20)] = 5  # folds of the cross-validation of fewer than 500 songs
@@ -154,6 +155,7 @@ def load_train_recipe(
     unlabelled: Sequence[Path] = (),
     weak_labels: Sequence[tuple[Path, Path]] = (),
     encoder: str | None = None,
+    student_start: str | None = None,
     scale: str | None = None,
     seed: int | None = None,
 ) -> TrainRecipe:
@@ -165,6 +167,7 @@ def load_train_recipe(
         unlabelled: Folders of music without labels.
         weak_labels: A CSV of weak labels, and the folder of its audio, each.
         encoder: The encoder, or "none".
+        student_start: The student's first weights: "default", "random" or the path of a checkpoint.
         scale: Scale of a manifest's labels.
         seed: Random seed of splits, weights, probe and bootstrap.
 
@@ -192,8 +195,10 @@ def load_train_recipe(
     def placed(place: str) -> str:
         return str(root / Path(place).expanduser())
 
+    given_start = student_start or recipe.student_start
     recipe = replace(
         recipe,
+        student_start=given_start if student_start or given_start in STARTS else placed(given_start),
         source=placed(recipe.source),
         unlabelled=tuple(map(placed, recipe.unlabelled)),
         weak_labels=tuple((placed(csv), placed(folder)) for csv, folder in recipe.weak_labels),

@@ -66,7 +66,7 @@ def _run_all(
 
         if start is not None:
             raise InputError(f"{recipe}: its teacher is a probe, which starts from no weights; leave --start out")
-        run_training(load_train_recipe(recipe, source=source, seed=seed), out)
+        run_training(load_train_recipe(recipe, source=source, student_start=student_start, seed=seed), out)
         return
     settings = load_run_recipe(recipe, source)
     if seed is not None:

@@ -45,6 +45,11 @@ if TYPE_CHECKING:
     help="Scale of the labels in a CSV. Write --scale=-1-1 for the second. [default: 1-9]",
 )
 @click.option("--recipe", default="train", show_default=True, help="A .toml file, or a recipe in benchmarks/recipes.")
+@click.option(
+    "--student-start",
+    metavar="default|random|CHECKPOINT",
+    help="The student's first weights: shipped ones where they fit, random ones, or those of a student's checkpoint.",
+)
 @click.option("--seed", type=click.IntRange(0), help="Random seed of splits, weights and bootstrap. [default: 0]")
 @click.option("--plan", "plan_only", is_flag=True, help="Print what would be done, and how long it would take.")
 @click.option("--anyway", is_flag=True, help="Go on where labels say no more than shuffled ones.")
@@ -56,6 +61,7 @@ def train(
     encoder: str | None,
     scale: str | None,
     recipe: str,
+    student_start: str | None,
     seed: int | None,
     plan_only: bool,
     anyway: bool,
@@ -77,6 +83,7 @@ def train(
             unlabelled=unlabelled,
             weak_labels=weak_labels,
             encoder=encoder,
+            student_start=student_start,
             scale=scale,
             seed=seed,
         ),

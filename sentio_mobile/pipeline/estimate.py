@@ -11,6 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import Name, Record, read_record
+from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.metrics.agreement import retention
 from sentio_mobile.metrics.bootstrap import RESAMPLES, Interval, measure, resample, table_of
@@ -59,6 +60,25 @@ class TrainEstimate(Record, frozen=True, kw_only=True):
             f"student int8, {made}": self.int8,
         }
         return {name: one for name, one in found.items() if one is not None}
+
+
+def held_out_of(
+    data: PreparedData,
+    student: NDArray[np.floating],
+    *,
+    teacher: NDArray[np.floating] | None,
+    int8: NDArray[np.floating] | None,
+) -> HeldOut:
+    """The record of predictions for the test songs of a prepared folder [songs, 2], each."""
+    test = data.split("test")
+    return HeldOut(
+        songs=test.song_ids,
+        groups=test.groups,
+        truth=_pairs(test.labels),
+        teacher=None if teacher is None else _pairs(teacher),
+        student=_pairs(student),
+        int8=None if int8 is None else _pairs(int8),
+    )
 
 
 def join_held_out(parts: Sequence[HeldOut]) -> HeldOut:
@@ -123,7 +143,7 @@ def estimate_of(
     )
 
 
-def pairs_of(predicted: NDArray[np.floating]) -> tuple[tuple[float, float], ...]:
+def _pairs(predicted: NDArray[np.floating]) -> tuple[tuple[float, float], ...]:
     """Predictions [songs, 2] as a record has them."""
     values = np.clip(np.asarray(predicted, dtype=np.float64), -1, 1).round(6)
     return tuple((float(valence), float(arousal)) for valence, arousal in values)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.logmel import FRONT_END_VERSION
 from sentio_mobile.benchmarks.run import verify_and_report
 from sentio_mobile.benchmarks.summary import Summary, read_summary
@@ -26,9 +25,8 @@ from sentio_mobile.distill.distill import distill
 from sentio_mobile.distill.start import Start
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.models.checkpoint import Checkpoint, read_sheet
-from sentio_mobile.models.first_weights import first_weights_for, weights_of_checkpoint
-from sentio_mobile.models.registry import spec_of
 from sentio_mobile.pipeline.stages import Stages, songs_key
+from sentio_mobile.pipeline.student import first_weights_of
 from sentio_mobile.recipes import GENERATED, RunRecipe
 from sentio_mobile.teacher.train import train_teacher
 
@@ -69,7 +67,9 @@ class Pipeline:
             SentioError: A stage failed. The outputs of earlier stages stay, and the next run continues from them.
         """
         # Read first: a wrong one is reported before hours of training.
-        student_start, first_weights = self._student_start()
+        student_start, first_weights = first_weights_of(
+            self.recipe.student_start, self.recipe.distill, self.recipe.audio
+        )
         source, source_key = self._source()
         recipe = self.recipe
         data_inputs = [source_key, FRONT_END_VERSION, recipe.audio, recipe.data]
@@ -96,18 +96,6 @@ class Pipeline:
         if self.start is None:
             return None
         return read_sheet(self.start).weights_sha256
-
-    def _student_start(self) -> tuple[Start, str | None]:
-        """What the student is initialized from, and what identifies it."""
-        if self.recipe.student_start == "random":
-            return "random", None
-        if self.recipe.student_start == "default":
-            audio, model = self.recipe.audio, self.recipe.distill.model
-            size = self.recipe.distill.image_size or audio.image_size
-            shipped = first_weights_for(spec_of(model, replace(audio, image_size=size)))
-            return "default", None if shipped is None else shipped.digest
-        weights = weights_of_checkpoint(self.recipe.student_start, Checkpoint.load(Path(self.recipe.student_start)))
-        return weights, weights.digest
 
     def _generate(self) -> None:
         settings, out = self.recipe.generated, self.folder / "music"

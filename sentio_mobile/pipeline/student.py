@@ -17,14 +17,41 @@ from sentio_mobile.data.pseudo_labels import read_pseudo_labels
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.distill import distill
+from sentio_mobile.distill.start import Start
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.metrics.conformal import uncertainty_of
+from sentio_mobile.metrics.evaluation import TeacherEvaluation
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
+from sentio_mobile.models.first_weights import first_weights_for, weights_of_checkpoint
+from sentio_mobile.models.registry import spec_of
 from sentio_mobile.pipeline.estimate import TrainEstimate
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.fit import predict
 from sentio_mobile.training.sources import ExtraData
+
+
+def first_weights_of(name: str, recipe: DistillRecipe, audio: AudioSpec) -> tuple[Start, str | None]:
+    """What a student is initialized from, and what identifies it; None for random weights.
+
+    Args:
+        name: `default`, `random`, or the path of a student's checkpoint.
+        recipe: The student's recipe.
+        audio: The front end.
+
+    Raises:
+        CheckpointError: There is no such checkpoint, or the shipped weights are damaged.
+    """
+    if name == "random":
+        return "random", None
+    if name == "default":
+        size = recipe.image_size or audio.image_size
+        shipped = first_weights_for(spec_of(recipe.model, replace(audio, image_size=size)))
+        return "default", None if shipped is None else shipped.digest
+    weights = weights_of_checkpoint(name, Checkpoint.load(Path(name)))
+    return weights, weights.digest
 
 
 def scheduled(recipe: DistillRecipe, *, steps: int, data: PreparedData) -> DistillRecipe:
@@ -48,7 +75,7 @@ def scheduled(recipe: DistillRecipe, *, steps: int, data: PreparedData) -> Disti
         # The average reaches over the last tenth of the steps.
         ema=training.ema or (0.0 if validated else round(1 - 10 / max(20, steps), 5)),
     )
-    return replace(recipe, training=changed)
+    return replace(recipe, training=changed, pretrained_steps=0)
 
 
 def train_student(
@@ -59,6 +86,7 @@ def train_student(
     weak_labels: Sequence[tuple[PreparedData, WeakLabels]],
     pseudo_labels: Path | None,
     embeddings: ClipEmbeddings | None,
+    start: Start,
     out: Path,
     progress: Progress,
 ) -> None:
@@ -71,6 +99,7 @@ def train_student(
         weak_labels: Music with weak labels.
         pseudo_labels: The teacher's pseudo-labels of all music; None without a teacher.
         embeddings: An encoder's embeddings of all music; None without an encoder.
+        start: Its first weights.
         out: The checkpoint folder; what is there is overwritten.
         progress: Updated step by step.
     """
@@ -87,6 +116,7 @@ def train_student(
             pseudo_labels=None if pseudo_labels is None else read_pseudo_labels(pseudo_labels),
             embeddings=() if embeddings is None else (embeddings,),
         ),
+        start=start,
         overwrite=True,
         progress=progress,
     )
@@ -99,12 +129,15 @@ def state_estimate(student: Path, estimate: TrainEstimate) -> None:
     them, and shorter, err more: the figures are careful ones.
     """
     checkpoint = Checkpoint.load(student)
-    found = estimate.student
-    replace(
-        checkpoint,
-        spec=replace(checkpoint.spec, uncertainty=uncertainty_of(found.labels, found.predictions)),
-        evaluation=replace(checkpoint.evaluation, cross_validated=found, retention=estimate.retention),
-    ).save(student, overwrite=True)
+    found, taught = estimate.student, estimate.teacher
+    evaluation = replace(
+        checkpoint.evaluation,
+        cross_validated=found,
+        retention=estimate.retention,
+        teacher=None if taught is None else TeacherEvaluation(test=taught, kind="a probe, out of fold"),
+    )
+    spec = replace(checkpoint.spec, uncertainty=uncertainty_of(found.labels, found.predictions))
+    replace(checkpoint, spec=spec, evaluation=evaluation).save(student, overwrite=True)
 
 
 def int8_bundle(student: Path, data: PreparedData, *, formats: Sequence[str], out: Path, progress: Progress) -> Bundle:
@@ -121,6 +154,12 @@ def int8_bundle(student: Path, data: PreparedData, *, formats: Sequence[str], ou
     recipe = ExportRecipe(formats=tuple(able[:1]), forms=("spectrogram",), precisions=("fp32", "int8"))
     build_bundle(student, recipe, out=out, data=data, keep_refused=True, overwrite=True, progress=progress)
     return open_bundle(out)
+
+
+def predict_test(student: Path, data: PreparedData) -> NDArray[np.float32]:
+    """A student's predictions for the test songs in fp32 [songs, 2], given its checkpoint folder."""
+    loaded = Checkpoint.load(student)
+    return predict(loaded.model, loaded.spec, data, "test")
 
 
 def predict_int8(bundle: Bundle, data: PreparedData, progress: Progress) -> NDArray[np.float32] | None:

@@ -29,20 +29,27 @@ from sentio_mobile.data.prepared import UNLABELLED, open_data
 from sentio_mobile.data.splits import SplitList
 from sentio_mobile.errors import DataError, SentioError
 from sentio_mobile.export.build import build_bundle
-from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings, read_clip_embeddings
 from sentio_mobile.pipeline.estimate import (
     ESTIMATE,
     HeldOut,
     TrainEstimate,
     estimate_of,
+    held_out_of,
     join_held_out,
-    pairs_of,
     read_estimate,
 )
 from sentio_mobile.pipeline.plan import TrainInputs, total_stages
 from sentio_mobile.pipeline.stages import Stages, songs_key
-from sentio_mobile.pipeline.student import int8_bundle, predict_int8, scheduled, state_estimate, train_student
+from sentio_mobile.pipeline.student import (
+    first_weights_of,
+    int8_bundle,
+    predict_int8,
+    predict_test,
+    scheduled,
+    state_estimate,
+    train_student,
+)
 from sentio_mobile.pipeline.teacher import (
     PSEUDO_LABELS,
     Music,
@@ -53,7 +60,6 @@ from sentio_mobile.pipeline.teacher import (
 )
 from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
 from sentio_mobile.teacher.embed import embed_clips
-from sentio_mobile.training.fit import predict
 
 EMBEDDINGS, STORE = "embeddings.safetensors", "store"
 
@@ -99,7 +105,9 @@ class Training:
             DataError: Labels say no more than shuffled ones, or music without labels holds songs that judge a model.
             SentioError: A stage failed. The outputs of earlier stages stay, and the next run continues from them.
         """
-        splits = self.inputs.splits
+        splits, recipe = self.inputs.splits, self.recipe
+        # Read first: a wrong one is reported before an hour of work.
+        self._start, self._start_key = first_weights_of(recipe.student_start, recipe.distill, recipe.audio)
         data_key = self._prepare_songs("data", splits.final)
         # Everything that the student learns from besides the labelled songs.
         music_key = [data_key, *self._prepare_music()]
@@ -223,13 +231,14 @@ class Training:
                 ],
                 pseudo_labels=self.folder / teacher / PSEUDO_LABELS if has_teacher else None,
                 embeddings=self._embeddings,
+                start=self._start,
                 out=self.folder / name,
                 progress=self.progress,
             )
             if data == "data" and self.inputs.splits.folds:
                 state_estimate(self.folder / name, read_estimate(self.folder))
 
-        return self._stages.run(name, [*inputs, recipe, steps], work)
+        return self._stages.run(name, [*inputs, recipe, steps, self._start_key], work)
 
     def _fold(self, name: str, split_of: Mapping[str, str], music_key: list[str]) -> str:
         """One model of the cross-validation, with a teacher of its own, and its predictions for the songs left out."""
@@ -252,8 +261,7 @@ class Training:
 
     def _predict_held_out(self, data: str, *, teacher: str, student: str, bundle: Callable[[], Bundle]) -> HeldOut:
         """Predict the test songs of a prepared folder by teacher and student, and by an int8 artifact."""
-        songs, loaded = self._songs(data).data, Checkpoint.load(self.folder / student)
-        test, taught, int8 = songs.split("test"), None, None
+        songs, taught, int8 = self._songs(data).data, None, None
         if self._embeddings is not None:
             taught = probe_predictions(self.folder / teacher, songs, self._embeddings, "test")
         try:
@@ -261,14 +269,7 @@ class Training:
         except SentioError as error:
             # What the student is worth is known without it; the report says why an artifact is missing.
             self.announce(f"int8 is not judged: {error}")
-        return HeldOut(
-            songs=test.song_ids,
-            groups=test.groups,
-            truth=pairs_of(test.labels),
-            teacher=None if taught is None else pairs_of(taught),
-            student=pairs_of(predict(loaded.model, loaded.spec, songs, "test")),
-            int8=None if int8 is None else pairs_of(int8),
-        )
+        return held_out_of(songs, predict_test(self.folder / student, songs), teacher=taught, int8=int8)
 
     def _export(self) -> None:
         build_bundle(

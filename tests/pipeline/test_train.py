@@ -221,3 +221,10 @@ def test_train_refuses_labelled_songs_among_the_others(songs: Path, tmp_path: Pa
     (music / "copy.wav").write_bytes((songs.parent / "03.wav").read_bytes())
     with pytest.raises(DataError, match=r"1 of its songs, such as 'copy', are labelled songs of .* leave them out"):
         run_until_teacher(songs, tmp_path / "run", music)
+
+
+def test_train_recipe_is_one_for_run(songs: Path, refused: Refused, tmp_path: Path) -> None:
+    few = write_songs(tmp_path / "few", 6, seed=0, label=loudness)
+    recipe = songs.parent / "recipe.toml"
+    refused("has 6 labelled songs", "run", recipe, "--source", few, "--out", tmp_path / "run")
+    refused("leave --start out", "run", recipe, "--start", tmp_path / "teacher", "--out", tmp_path / "run")
