@@ -97,7 +97,7 @@ def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
         "splits": [
             ("test songs, evaluated once", evaluation.test),
             ("validation songs, which chose the epoch", evaluation.val),
-            ("songs by models that were trained without their groups (cross-validation)", evaluation.cross_validated),
+            ("cross-validation: each song by a model trained without its group", evaluation.cross_validated),
         ],
         "measured": _measured,
         "retention": evaluation.retention,
