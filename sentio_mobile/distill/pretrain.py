@@ -238,6 +238,8 @@ def _run(
         hardware=hardware,
         accumulate=settings.accumulate,
         clip=settings.clip,
+        # Without pseudo-labels nothing trains the head that predicts valence and arousal.
+        has_frozen_weights="soft" not in objective.weights,
     )
     if not trainer.is_global_zero:
         raise SystemExit(0)
