@@ -14,7 +14,7 @@ EPILOG = "Start here: sentio-mobile quickstart --out runs/quickstart"
 
 COMMANDS = {
     "quickstart": ("run", "Run every step on generated music: nothing to download."),
-    "train": ("train", "Train a model from labelled songs, with everything decided: one command."),
+    "train": ("train", "Train a model from SONGS, a CSV or a data set's folder, with everything decided: one command."),
     "run": ("run", "Run every step of a RECIPE: data, teacher, student, bundle, report."),
     "data": ("data", "Generate, prepare and check labelled music."),
     "teacher": ("teacher", "Train the large model that a student learns from."),
