@@ -96,7 +96,11 @@ def _predict(
         known = embeddings_of(data, music, encoder=TAGS_ENCODER, file=embeddings, progress=progress)
         return label_by_tags(data, known)
     if not is_probe(teacher):
-        return label_by_network(Checkpoint.load(teacher), data, progress=progress)
+        network = Checkpoint.load(teacher)
+        if network.data is not None and network.data.fingerprint == data.sheet.fingerprint:
+            note = f"{teacher} was trained on songs of {data.folder}: what it predicts for those, it has read off the labels"
+            stderr.print(note, style="yellow", markup=False, soft_wrap=True)
+        return label_by_network(network, data, progress=progress)
     probe = Probe.load(teacher)
     info = probe.sheet.encoder
     known = embeddings_of(data, music, encoder=info.name, step=info.hop_s, file=embeddings, progress=progress)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conversions import STUDENT
 from probes import MakeEmbeddings
 from support import Refused, Sentio
 
@@ -11,8 +12,16 @@ from sentio_mobile.data.clip_table import SONGS, read_clip_rows
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.pseudo_labels import read_pseudo_labels
 from sentio_mobile.errors import InputError
+from sentio_mobile.evaluation.evaluated_model import open_model
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
-from sentio_mobile.teacher.probe.label import ClipLabels, label_by_probe, mean_of_teachers, probe_targets
+from sentio_mobile.teacher.probe.label import (
+    ClipLabels,
+    label_by_network,
+    label_by_probe,
+    mean_of_teachers,
+    probe_targets,
+)
 from sentio_mobile.teacher.probe.probe import Probe
 
 
@@ -85,3 +94,21 @@ def test_label_command_without_embeddings_names_an_encoder_that_is_missing(
     refused("musicnn-msd is not installed; install it with", *command, "tags")
     refused("no encoder 'toy'", *command, probe.folder)
     assert not (tmp_path / "labels.csv").exists()
+
+
+def test_label_command_takes_a_network_and_the_mean_of_both(
+    sentio: Sentio, probe: Probe, data: PreparedData, embeddings: ClipEmbeddings, tmp_path: Path
+) -> None:
+    found = label_by_network(Checkpoint.load(STUDENT), data)
+    rows = np.array([row.row for row in read_clip_rows(data.folder / SONGS)])[:20]
+    expected = open_model(STUDENT).predict_log_mels
+    assert expected is not None
+    log_mels = np.asarray(data.mels[rows], dtype=np.float32)
+    np.testing.assert_allclose(found.predicted[:20], np.clip(expected(log_mels), -1, 1), atol=1e-5)
+    out = tmp_path / "labels.csv"
+    command = ("teacher", "label", "--on", data.folder, tmp_path, "--out", out, "--teacher", STUDENT)
+    result = sentio(*command, "--teacher", probe.folder, "--embeddings", embeddings.path)
+    assert result.exit_code == 0, result.output
+    assert "0 of them out of fold" in result.stdout
+    mean = (found.predicted[:20] + label_by_probe(probe, data, embeddings).predicted[:20]) / 2
+    np.testing.assert_allclose(read_pseudo_labels(out).of(data, rows), mean, atol=1e-5)
