@@ -98,7 +98,7 @@ def _predict(
     if not is_probe(teacher):
         network = Checkpoint.load(teacher)
         if network.data is not None and network.data.fingerprint == data.sheet.fingerprint:
-            note = f"{teacher} was trained on songs of {data.folder}: what it predicts for those, it has read off the labels"
+            note = f"{teacher} was trained on songs of {data.folder}; for those it has seen the labels"
             stderr.print(note, style="yellow", markup=False, soft_wrap=True)
         return label_by_network(network, data, progress=progress)
     probe = Probe.load(teacher)
