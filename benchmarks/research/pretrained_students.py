@@ -40,6 +40,7 @@ from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.data.splits import SplitList
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.distill import distill
+from sentio_mobile.distill.start import Start
 from sentio_mobile.evaluation.evaluated_model import open_model
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
@@ -49,6 +50,7 @@ from sentio_mobile.metrics.bootstrap import Resampling, interval_of, measure, re
 from sentio_mobile.models.checkpoint import SHEET as CHECKPOINT_SHEET
 from sentio_mobile.models.checkpoint import Checkpoint, package_versions
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings, read_clip_embeddings
+from sentio_mobile.models.first_weights import weights_of_checkpoint
 from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.probe.config import ProbeRecipe
@@ -81,7 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unlabelled = [(open_data(folder), read_clip_embeddings(file)) for folder, file in options.unlabelled]
     others = {name: open_data(Path(folder)) for name, folder in options.also}
     recipe = load_recipe(DistillRecipe, options.recipe, "distill")
-    start = options.start if options.start in ("default", "random") else Checkpoint.load(Path(options.start))
+    start = options.start
+    if start not in ("default", "random"):
+        start = weights_of_checkpoint(start, Checkpoint.load(Path(start)))
     found: dict[str, list[Array]] = {}
     folds = list(GroupKFold(options.folds).split(songs.labels, groups=songs.groups))
     tested = np.concatenate([folds[number][1] for number in options.only or range(options.folds)])
@@ -156,7 +160,7 @@ def run_fold(
     others: Mapping[str, PreparedData],
     *,
     recipe: DistillRecipe,
-    start: Any,
+    start: Start,
     precision: Precision,
     work: Path,
 ) -> dict[str, Array]:
