@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
-    epilog="Examples: sentio-mobile predict song.mp3, sentio-mobile predict bundle song.mp3 --every 1 --plot song.png",
+    epilog="Example: sentio-mobile predict song.mp3\n\n"
+    "With a bundle of your own: sentio-mobile predict bundle song.mp3 --every 1 --plot song.png",
 )
 @click.argument("places", nargs=-1, required=True, type=PATH, metavar="[BUNDLE] SONGS...")
 @click.option(
