@@ -22,6 +22,8 @@ NAMED_ELSEWHERE = {
     # Names of Python packages and of pip extras.
     "bundle/arm64/setup.py",
     "models/checkpoint.py",
+    # What `train` exports unless it is told otherwise.
+    "recipes.py",
 }
 """Files that have names of formats in code, and why."""
 

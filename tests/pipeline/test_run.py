@@ -76,7 +76,13 @@ def test_pipeline_of_a_student_that_follows_nobody_trains_no_teacher(run: Run, r
     lines: list[str] = []
     assert run(alone, lines) == [stage for stage in STAGES if stage != "teacher"]
     assert lines[2] == "stage 3 of 5, student"
-    assert run(replace(alone, student_start="random")) == []
+    assert run(alone) == []
+
+
+def test_pipeline_other_first_weights_repeat_the_student(run: Run, recipe: RunRecipe) -> None:
+    run(recipe)
+    assert run(replace(recipe, student_start="default")) == ["student", "bundle", "report.html"]
+    assert run(replace(recipe, student_start="default")) == []
 
 
 def test_pipeline_missing_output_is_made_again(run: Run, recipe: RunRecipe, tmp_path: Path) -> None:
