@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "groups": len({songs.groups[i] for i in tested}),
         "labels": options.labels or "all",
         "unlabelled_clips": sum(len(each.checksums) for _, each in unlabelled),
-        "start": options.start,
+        "start": options.start if options.start in ("default", "random") else Path(options.start).name,
         "precision": options.precision,
         "recipe": to_plain(recipe),
         "figures": figures(songs, tested, found, options.versus),
