@@ -6,6 +6,19 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.records import replace
 from sentio_mobile.models.encoders.base import EncoderInfo
 
+TOY = EncoderInfo(
+    name="toy",
+    sample_rate=16000,
+    window_s=3.0,
+    hop_s=3.0,
+    size=4,
+    parameters=1,
+    licence="MIT",
+    source="",
+    digest="0" * 64,
+)
+"""Facts of an encoder whose embeddings a test makes up: four values for each 3 s."""
+
 
 class Loudness:
     """The root mean square and the peak of each second."""

@@ -141,6 +141,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that a model may use."
 )
+devices_option = click.option(
+    "--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs per machine."
+)
+nodes_option = click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Number of machines.")
+strategy_option = click.option(
+    "--strategy", default="auto", show_default=True, help="Lightning's strategy: ddp, fsdp, ..."
+)
 accelerator_option = click.option(
     "--accelerator",
     type=click.Choice(["auto", "cpu", "gpu", "mps"]),

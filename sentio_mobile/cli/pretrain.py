@@ -6,7 +6,17 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, accelerator_option, console, force_option, out_option
+from sentio_mobile.cli.options import (
+    PATH,
+    Command,
+    accelerator_option,
+    console,
+    devices_option,
+    force_option,
+    nodes_option,
+    out_option,
+    strategy_option,
+)
 
 
 @click.command(
@@ -38,9 +48,9 @@ from sentio_mobile.cli.options import PATH, Command, accelerator_option, console
     help="mobilevit (7.3 M parameters), mobilevit_xs (2.0 M), or a .toml file of your own.",
 )
 @click.option("--steps", type=click.IntRange(1), help="Training steps, in place of the recipe's.")
-@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs per machine.")
-@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Number of machines.")
-@click.option("--strategy", default="auto", show_default=True, help="Lightning's strategy: ddp, fsdp, ...")
+@devices_option
+@nodes_option
+@strategy_option
 @accelerator_option
 @out_option
 @force_option

@@ -13,10 +13,13 @@ from sentio_mobile.cli.options import (
     accelerator_option,
     console,
     data_option,
+    devices_option,
     embeddings_option,
     force_option,
+    nodes_option,
     out_option,
     start_option,
+    strategy_option,
     weak_labels_option,
 )
 
@@ -49,9 +52,9 @@ from sentio_mobile.cli.options import (
     "than once.",
 )
 @embeddings_option
-@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs per machine.")
-@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Number of machines.")
-@click.option("--strategy", default="auto", show_default=True, help="Lightning's strategy: ddp, fsdp, ...")
+@devices_option
+@nodes_option
+@strategy_option
 @accelerator_option
 @out_option
 @force_option

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toy_encoder import TOY
 
 from sentio_mobile._internal.records import replace
 from sentio_mobile.data.prepared import PreparedData
@@ -11,7 +12,6 @@ from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.distill import distill
 from sentio_mobile.errors import DataError
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.models.encoders.base import EncoderInfo
 from sentio_mobile.models.encoders.clip_embeddings import (
     ClipEmbeddings,
     read_clip_embeddings,
@@ -28,19 +28,8 @@ def embeddings(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> 
     path = tmp_path_factory.mktemp("embeddings") / "embeddings.safetensors"
     checksums = np.unique(data.store.checksums)
     random = np.random.default_rng(0)
-    info = EncoderInfo(
-        name="toy",
-        sample_rate=16000,
-        window_s=3.0,
-        hop_s=3.0,
-        size=4,
-        parameters=1,
-        licence="MIT",
-        source="",
-        digest="0" * 64,
-    )
     values, tags = random.normal(size=(len(checksums), 10, 4)), random.uniform(size=(len(checksums), 10, 2))
-    write_clip_embeddings(path, info=info, checksums=checksums, embeddings=values, tags=tags, tag_names=["a", "b"])
+    write_clip_embeddings(path, info=TOY, checksums=checksums, embeddings=values, tags=tags, tag_names=["a", "b"])
     return read_clip_embeddings(path)
 
 

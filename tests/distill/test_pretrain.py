@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from support import Refused, Sentio
+from toy_encoder import TOY
 
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
@@ -17,7 +18,6 @@ from sentio_mobile.distill.pretrain import METRICS, pretrain
 from sentio_mobile.distill.pretrain_data import split_music
 from sentio_mobile.errors import DataError, TrainingError
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.models.encoders.base import EncoderInfo
 from sentio_mobile.models.encoders.clip_embeddings import (
     ClipEmbeddings,
     read_clip_embeddings,
@@ -56,19 +56,8 @@ def embeddings(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> 
     checksums, first = np.unique(data.store.checksums, return_index=True)
     mels = data.mels[first].astype(np.float32)[:, :, :1290]
     energy = mels.reshape(len(mels), 4, 32, 10, 129).mean(axis=(2, 4)).transpose(0, 2, 1)
-    info = EncoderInfo(
-        name="toy",
-        sample_rate=16000,
-        window_s=3.0,
-        hop_s=3.0,
-        size=4,
-        parameters=1,
-        licence="MIT",
-        source="",
-        digest="0" * 64,
-    )
     write_clip_embeddings(
-        path, info=info, checksums=checksums, embeddings=energy, tags=energy[:, :, :1], tag_names=["loud"]
+        path, info=TOY, checksums=checksums, embeddings=energy, tags=energy[:, :, :1], tag_names=["loud"]
     )
     return read_clip_embeddings(path)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from toy_encoder import TOY
 
 from sentio_mobile._internal.records import replace
 from sentio_mobile.data.prepared import PreparedData
@@ -13,7 +14,6 @@ from sentio_mobile.errors import DataError, TrainingError
 from sentio_mobile.models.capture import CapturedMap, capture
 from sentio_mobile.models.config import CRNNSettings, MobileViTSettings
 from sentio_mobile.models.crnn import CRNN
-from sentio_mobile.models.encoders.base import EncoderInfo
 from sentio_mobile.models.encoders.clip_embeddings import (
     ClipEmbeddings,
     read_clip_embeddings,
@@ -35,17 +35,6 @@ from sentio_mobile.training.embedding_loss import (
 from sentio_mobile.training.objectives import Supervised
 from sentio_mobile.training.sources import TrainingSources, WindowEmbeddings, labelled_source, with_embeddings
 
-INFO = EncoderInfo(
-    name="toy",
-    sample_rate=16000,
-    window_s=3.0,
-    hop_s=3.0,
-    size=4,
-    parameters=1,
-    licence="MIT",
-    source="",
-    digest="0" * 64,
-)
 SETTINGS = TrainingSettings(epochs=1, batch_size=4, learning_rate=1e-3)
 STUDENT = MobileViTSettings(
     stem_widths=(8, 16, 32), layers=2, heads=2, head_width=8, width=32, mlp_width=32, output_width=8
@@ -58,7 +47,7 @@ def embeddings_of(data: PreparedData, path: Path, size: int = 4) -> ClipEmbeddin
     checksums, first = np.unique(data.store.checksums, return_index=True)
     mels = data.mels[first].astype(np.float32)[:, :, :1290]
     energy = mels.reshape(len(mels), size, -1, 10, 129).mean(axis=(2, 4)).transpose(0, 2, 1)
-    info = replace(INFO, size=size)
+    info = replace(TOY, size=size)
     write_clip_embeddings(
         path, info=info, checksums=checksums, embeddings=energy, tags=energy[:, :, :1], tag_names=["loud"]
     )
@@ -76,7 +65,7 @@ def planted(count: int, seed: int = 0) -> WindowEmbeddings:
     tags = random.uniform(size=(count, 10, 2)).astype(np.float16)
     clips = ClipEmbeddings(
         path=Path("planted"),
-        info=INFO,
+        info=TOY,
         checksums=np.arange(count, dtype=np.uint64),
         embeddings=values,
         tags=tags,
@@ -106,9 +95,9 @@ def batch_of(known: WindowEmbeddings, shift: torch.Tensor) -> Batch:
 def test_step_weights_is_a_triangle_around_the_step() -> None:
     moments = column_times(10, torch.zeros(1), SECONDS)
     torch.testing.assert_close(moments[0], torch.arange(10) * 3.0 + 1.5)
-    weights = step_weights(step_times(INFO, 10), moments, torch.arange(10)[None], 3.0)
+    weights = step_weights(step_times(TOY, 10), moments, torch.arange(10)[None], 3.0)
     torch.testing.assert_close(weights[0], torch.eye(10))
-    wide = step_weights(step_times(INFO, 10), moments, torch.arange(10)[None], 6.0)[0]
+    wide = step_weights(step_times(TOY, 10), moments, torch.arange(10)[None], 6.0)[0]
     torch.testing.assert_close(wide[4, 3:6], torch.tensor([0.25, 0.5, 0.25]))
     # The clip's two ends are not neighbours.
     torch.testing.assert_close(wide[0], torch.tensor([2 / 3, 1 / 3] + [0.0] * 8))
@@ -117,14 +106,14 @@ def test_step_weights_is_a_triangle_around_the_step() -> None:
 def test_step_weights_follow_the_rotation() -> None:
     # What sounded at second t sounds at t - shift: step 0 is now in the third last column.
     moments = column_times(10, torch.tensor([0.3]), SECONDS)
-    weights = step_weights(step_times(INFO, 10), moments, torch.arange(10)[None], 3.0)[0]
+    weights = step_weights(step_times(TOY, 10), moments, torch.arange(10)[None], 3.0)[0]
     torch.testing.assert_close(weights, torch.eye(10).roll(-3, dims=1))
 
 
 def test_step_weights_of_kept_parts_sum_to_1_or_are_0() -> None:
     kept = torch.tensor([[0, 0, 1, 9], [4, 4, 4, 4]])
     moments = column_times(10, torch.zeros(2), SECONDS)
-    weights = step_weights(step_times(INFO, 10), moments, kept, 3.0)
+    weights = step_weights(step_times(TOY, 10), moments, kept, 3.0)
     assert weights[0, 0].tolist() == [0.5, 0.5, 0.0, 0.0]
     assert weights[0, 5].sum() == 0
     assert weights[1].sum(dim=1).tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
@@ -138,7 +127,7 @@ def test_augment_and_weights_agree_on_the_rotation() -> None:
     rolled = augment(log_mel, AudioSpec(), rolling, np.random.default_rng(0))
     assert len(set(rolled.shift.tolist())) == 4
     columns = rolled.log_mel.mean(dim=1)[:, :, None]
-    times, parts = step_times(INFO, 10), torch.arange(1292)[None]
+    times, parts = step_times(TOY, 10), torch.arange(1292)[None]
     found = step_weights(times, column_times(1292, rolled.shift, SECONDS), parts, 1.5) @ columns
     torch.testing.assert_close(found[:, :, 0], (torch.arange(10) + 1).expand(4, -1) / 10, atol=2e-3, rtol=0)
     wrong = step_weights(times, column_times(1292, -rolled.shift % 1, SECONDS), parts, 1.5) @ columns
