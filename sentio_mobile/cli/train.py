@@ -153,9 +153,10 @@ def _show_plan(plan: TrainPlan) -> None:
 
 
 def _show_estimate(estimate: TrainEstimate) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("CCC (95% interval)", "valence", "arousal", "mean")
+    # At 80 columns the figures take a second line; a name that is broken can't be searched for.
+    table = Table(Column("CCC (95% interval)", no_wrap=True), "valence", "arousal", "mean")
     for name, found in estimate.rows.items():
         table.add_row(name, *(str(found.ccc[output]) for output in ("valence", "arousal", "mean")))
     n, over = estimate.student.n, estimate.student.bootstrap.over
