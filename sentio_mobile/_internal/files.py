@@ -5,13 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sentio_mobile._internal.claims import (
+    cannot_write,
+    claimed,
+    move_in,
+    new_part,
+    not_deleted,
+    part_of,
+    remove,
+    sweep,
+)
 from sentio_mobile.errors import OutputError
 
 
@@ -42,14 +51,22 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
+    prefix, suffix = part_of(path)
+    part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        sweep(path.parent)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, suffix=suffix, delete=False) as file:
+            part = Path(file.name)
             file.write(content)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; choose a folder that you can write to") from error
+        part.chmod(0o644)
+        part.replace(path)
+    except BaseException as error:
+        if part is not None:
+            remove(part)
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from error
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -95,27 +112,25 @@ def new_folder(place: Path, overwrite: bool = False) -> Iterator[Path]:
         overwrite: Whether an existing folder at `place` is replaced, once the new one is complete.
 
     Raises:
-        OutputError: `place` cannot be written, or is not empty and `overwrite` is false.
+        OutputError: `place` cannot be written, another process writes it, or it is not empty and `overwrite` is false.
     """
     require_free(place, overwrite)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
-        part.chmod(0o755)
-    except OSError as error:
-        raise OutputError(f"cannot write {place}: {error.strerror}; choose a folder that you can write to") from error
-    try:
-        yield part
-        # Some libraries write files that only their owner can read. The result gets the usual permissions.
-        for path in part.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        old = place.with_name(f".{place.name}.old-{os.getpid()}")
-        if os.path.lexists(place):
-            place.rename(old)
-        part.rename(place)
-        if old.is_dir() and not old.is_symlink():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            old.unlink(missing_ok=True)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with claimed(place):
+        require_free(place, overwrite)  # another process may have finished meanwhile
+        try:
+            part = new_part(place)
+        except OSError as error:
+            raise cannot_write(place, error) from error
+        try:
+            with not_deleted(part, place):
+                yield part
+            # Some libraries write files that only their owner can read. The result gets the usual permissions.
+            for path in part.rglob("*"):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            require_free(place, overwrite)
+            try:
+                move_in(part, place, overwrite=overwrite)
+            except OSError as error:
+                raise cannot_write(place, error) from error
+        finally:
+            remove(part)

@@ -52,12 +52,13 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
 
 
 @data.command(
+    goes_on=True,
     epilog="Example: sentio-mobile data prepare DEAM --out prepared\n\n"
     "Several windows of each song, each with its own labels: "
     "sentio-mobile data prepare DEAM --out prepared --windows 4 --labels dynamic\n\n"
     "Your own CSV: sentio-mobile data prepare songs.csv --out prepared --scale=-1-1\n\n"
     "The splits of a study: sentio-mobile data prepare DEAM --splits deam/meta/split --out prepared\n\n"
-    "Songs without labels: sentio-mobile data prepare music/ --out unlabelled --store clips"
+    "Songs without labels: sentio-mobile data prepare music/ --out unlabelled --store clips",
 )
 @click.argument("source", type=PATH)
 @out_option

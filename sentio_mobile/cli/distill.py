@@ -22,7 +22,9 @@ from sentio_mobile.errors import InputError
 
 
 @click.command(
-    cls=Command, epilog="Example: sentio-mobile distill --teacher teacher-ckpt --data prepared --out student-ckpt"
+    cls=Command,
+    goes_on=True,
+    epilog="Example: sentio-mobile distill --teacher teacher-ckpt --data prepared --out student-ckpt",
 )
 @click.option(
     "--teacher",

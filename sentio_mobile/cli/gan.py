@@ -31,9 +31,10 @@ def gan() -> None:
 
 
 @gan.command(
+    goes_on=True,
     epilog="Example: sentio-mobile teacher gan train --data prepared --recipe cgan_small --out gan-ckpt\n\n"
     "From sounds in folders, one per class: "
-    "sentio-mobile teacher gan train --labels classes --data sounds --recipe cgan_classes --out gan-ckpt"
+    "sentio-mobile teacher gan train --labels classes --data sounds --recipe cgan_classes --out gan-ckpt",
 )
 @click.option(
     "--data",

@@ -12,6 +12,8 @@ from typing import Any
 import rich_click as click
 from rich.console import Console
 
+from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write
+from sentio_mobile._internal.stopping import WORK, Stopped, end_children, is_helper, stoppable
 from sentio_mobile.errors import SentioError
 
 console = Console(highlight=False)
@@ -39,7 +41,20 @@ class FiniteRange(click.FloatRange):
 
 
 class Command(click.RichCommand):
-    """A command that accepts the old names of its options, with a note."""
+    """A command that accepts the old names of its options, with a note.
+
+    Args:
+        goes_on: Whether the same command goes on where a stopped one was, and does not start again.
+    """
+
+    def __init__(self, *args: Any, goes_on: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._goes_on = goes_on
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        WORK.goes_on = self._goes_on
+        return super().invoke(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, old names replaced by new ones."""
@@ -106,9 +121,32 @@ class Group(click.RichGroup):
         try:
             return super().invoke(ctx)
         except SentioError as error:
-            stderr.print("[bold red]Error:[/]", end=" ")
-            stderr.print(str(error), markup=False, soft_wrap=True)
+            _show_error(error)
             sys.exit(error.exit_status)
+        except OSError as error:
+            # Work that writes names its own faults; a library that it calls may find the disk full too.
+            if error.errno not in FAULTS_OF_PLACE:
+                raise
+            refused = cannot_write(Path(error.filename or "the output"), error)
+            _show_error(refused)
+            sys.exit(refused.exit_status)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; Ctrl-C and SIGTERM end it with one line, and the status that shells expect."""
+        WORK.goes_on, WORK.where = False, str
+        with stoppable():
+            try:
+                return super().main(*args, **kwargs)
+            except Stopped as stopped:
+                end_children()
+                if not is_helper():
+                    stderr.print(WORK.line(stopped.number), markup=False, soft_wrap=True)
+                sys.exit(stopped.exit_status)
+
+
+def _show_error(error: SentioError) -> None:
+    stderr.print("[bold red]Error:[/]", end=" ")
+    stderr.print(str(error), markup=False, soft_wrap=True)
 
 
 def _note_new_name(old: str, new: str) -> None:

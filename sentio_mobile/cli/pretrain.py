@@ -21,6 +21,7 @@ from sentio_mobile.cli.options import (
 
 @click.command(
     cls=Command,
+    goes_on=True,
     epilog="Example: sentio-mobile pretrain --data prepared --embeddings embeddings.safetensors --out first-ckpt",
 )
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 
 from rich.progress import (
@@ -14,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from sentio_mobile._internal.stopping import WORK
 from sentio_mobile.cli.options import stderr
 
 
@@ -37,6 +39,8 @@ class ProgressBars:
             disable=not stderr.is_terminal,
         )
         self._task: TaskID | None = None
+        self._what, self._note, self._done, self._total = "", "", 0, 0
+        WORK.where = self._where
 
     def __enter__(self) -> ProgressBars:
         self._bars.start()
@@ -51,10 +55,12 @@ class ProgressBars:
         """Begin a task of `total` steps."""
         if not stderr.is_terminal:
             stderr.print(f"{what} ({total})", markup=False)
+        self._what, self._note, self._done, self._total = what, "", 0, total
         self._task = self._bars.add_task(what, total=total, note="")
 
     def advance(self, n: int = 1, note: str = "") -> None:
         """Count `n` more steps as done."""
+        self._done, self._note = self._done + n, note
         if self._task is not None:
             self._bars.update(self._task, advance=n, note=note)
 
@@ -63,3 +69,9 @@ class ProgressBars:
         if self._task is not None:
             self._bars.stop_task(self._task)
         self._task = None
+
+    def _where(self) -> str:
+        """How far the work has come: an epoch, or a count."""
+        if epoch := re.match(r"epoch \d+", self._note):
+            return epoch[0]
+        return f"{self._done:,} of {self._total:,}, {self._what}" if self._what else ""

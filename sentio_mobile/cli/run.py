@@ -10,7 +10,9 @@ from sentio_mobile.cli.options import PATH, Command, console, out_option, show_s
 from sentio_mobile.errors import InputError
 
 
-@click.command(cls=Command, epilog="Example: sentio-mobile run small_library --source songs.csv --out runs/mine")
+@click.command(
+    cls=Command, goes_on=True, epilog="Example: sentio-mobile run small_library --source songs.csv --out runs/mine"
+)
 @click.argument("recipe")
 @out_option
 @click.option("--source", type=PATH, help="DEAM's folder or a CSV, in place of the recipe's source.")
@@ -35,7 +37,7 @@ def run(
     _run_all(recipe, out, source=source, seed=seed, start=start, student_start=student_start)
 
 
-@click.command(cls=Command, epilog="Example: sentio-mobile quickstart --out runs/quickstart")
+@click.command(cls=Command, goes_on=True, epilog="Example: sentio-mobile quickstart --out runs/quickstart")
 @out_option
 def quickstart(out: Path) -> None:
     """Run every step on generated music: nothing to download.

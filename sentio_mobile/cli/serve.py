@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from sentio_mobile._internal.stopping import Stopped
 from sentio_mobile.cli.options import PATH, Command, console
 from sentio_mobile.packaging.platforms import WEB
 from sentio_mobile.spec import Precision
@@ -55,10 +56,7 @@ def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -
 
 def _serve(server: Server) -> None:
     """Serve until Ctrl-C or SIGTERM; either way the folder with the model is removed."""
-    import signal
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         server.serve_forever()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         console.print("Stopped.")

@@ -21,6 +21,7 @@ from sentio_mobile.cli.options import (
 
 @click.command(
     cls=Command,
+    goes_on=True,
     epilog="Example: sentio-mobile teacher embed --data prepared --music songs/ --out embeddings.safetensors\n\n"
     "Or: sentio-mobile teacher embed --data prepared --from-table embeddings.csv --out embeddings.safetensors",
 )

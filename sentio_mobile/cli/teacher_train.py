@@ -25,7 +25,9 @@ from sentio_mobile.cli.options import (
 
 
 @click.command(
-    cls=Command, epilog="Example: sentio-mobile teacher train --data prepared --recipe vit_small --out teacher-ckpt"
+    cls=Command,
+    goes_on=True,
+    epilog="Example: sentio-mobile teacher train --data prepared --recipe vit_small --out teacher-ckpt",
 )
 @data_option
 @click.option(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=Command,
+    goes_on=True,
     epilog="Example: sentio-mobile train songs.csv --unlabelled music/ --out runs/mine\n\n"
     "What it would do, and how long it would take: sentio-mobile train songs.csv --out runs/mine --plan",
 )

@@ -12,7 +12,6 @@ and the next writer cuts both off.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from msgspec import Meta
 from numpy.typing import NDArray
 
@@ -141,10 +141,9 @@ def is_store(folder: Path) -> bool:
 def remove_store(folder: Path) -> None:
     """Remove a store, unless a process is writing to it."""
     try:
-        with (folder / LOCK).open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with FileLock(folder / LOCK, blocking=False):
             shutil.rmtree(folder)
-    except OSError:
+    except (OSError, Timeout):
         return
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import write_record
@@ -48,6 +48,7 @@ class StoreWriter:
         self.folder, self._audio = folder, audio
         self._size = record_bytes(audio)
         self._open: list[IO[bytes]] = []
+        self._claim = FileLock(folder / LOCK, blocking=False, thread_local=False)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock()
@@ -56,7 +57,7 @@ class StoreWriter:
             require_meta(folder, audio)
             for name in (RECORDS, JOURNAL):
                 self._open.append((folder / name).open("ab", buffering=0))
-            self._records, self._journal = self._open[1:]
+            self._records, self._journal = self._open
             self.index = self._recover()
         except OSError as error:
             self.close()
@@ -76,6 +77,7 @@ class StoreWriter:
         for file in reversed(self._open):
             file.close()
         self._open = []
+        self._claim.release()
 
     def add(self, clip: Clip, file: FileState, mel: NDArray[np.float32]) -> int:
         """Store a clip, unless its content is there already, and note that `file` holds it.
@@ -175,12 +177,9 @@ class StoreWriter:
         file.seek(size)
 
     def _lock(self) -> None:
-        # The mode is append: taking the lock must not empty a file of that name.
-        file = (self.folder / LOCK).open("ab")
-        self._open.append(file)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            self._claim.acquire()
+        except Timeout as error:
             raise OutputError(f"{self.folder}: another process is writing to this store; wait for it to end") from error
 
     def _output_error(self, error: OSError) -> OutputError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.training.embedding_loss import embedding_loss
 from sentio_mobile.training.fit import evaluate_split, fit, predict
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
+from sentio_mobile.training.trainer import training_folder
 
 
 def distill(
@@ -87,58 +87,59 @@ def distill(
     if announce is not None:
         announce(str(first_weights))
     mapping = followed.map_layers(model, recipe)
-    lesson = followed.teach(
-        data,
-        TrainingSources(extra=extra.sources(data), embeddings=extra.embeddings),
-        recipe=recipe,
-        mapping=mapping,
-        cache=cache or out.with_name(f"{out.name}.teacher-outputs"),
-        progress=progress,
-    )
-    # Data loaders draw random numbers. Seeding again makes the projections independent of whether the cache was filled.
-    lightning.seed_everything(recipe.training.seed, verbose=False)
-    objective = Distillation(
-        mapping,
-        student=model,
-        token_width=followed.token_width,
-        recipe=recipe,
-        outputs=lesson.outputs,
-        identity=f"{followed.signature}, {first_weights.signature}",
-        has_weak_labels=lesson.sources.has_weak_labels,
-        embeddings=embedding_loss(
-            model, data, settings=recipe.training, sources=lesson.sources, weights=recipe.embeddings
-        ),
-    )
-    work = out.with_name(f"{out.name}.training")
-    history = fit(
-        model,
-        spec,
-        data=data,
-        settings=recipe.training,
-        objective=objective,
-        work=work,
-        progress=progress,
-        what="distilling the student",
-        sources=lesson.sources,
-    )
-    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), followed, data=data, seed=recipe.training.seed)
-    spec, evaluation = with_uncertainty(spec, evaluation)
-    details = {
-        **to_plain(recipe),
-        "layer_mapping": to_plain(mapping),
-        "followed": Path(followed.name).name,
-        **to_plain(first_weights),
-        "extra_clips": [len(source) for source in lesson.sources.extra],
-        "embedding_files": [clips.digest for clips in extra.embeddings],
-        "pseudo_labels": None if extra.pseudo_labels is None else extra.pseudo_labels.digest,
-    }
-    checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin
-    )
-    checkpoint.save(out, overwrite)
-    shutil.rmtree(work)
-    if lesson.scratch is not None and cache is None:
-        shutil.rmtree(lesson.scratch)
+    scratch = out.with_name(f"{out.name}.teacher-outputs")
+    with training_folder(out, overwrite, scratch) as work:
+        lesson = followed.teach(
+            data,
+            TrainingSources(extra=extra.sources(data), embeddings=extra.embeddings),
+            recipe=recipe,
+            mapping=mapping,
+            cache=cache or scratch,
+            progress=progress,
+        )
+        # Data loaders draw random numbers. Seeding again makes the projections independent of whether the cache was
+        # filled.
+        lightning.seed_everything(recipe.training.seed, verbose=False)
+        objective = Distillation(
+            mapping,
+            student=model,
+            token_width=followed.token_width,
+            recipe=recipe,
+            outputs=lesson.outputs,
+            identity=f"{followed.signature}, {first_weights.signature}",
+            has_weak_labels=lesson.sources.has_weak_labels,
+            embeddings=embedding_loss(
+                model, data, settings=recipe.training, sources=lesson.sources, weights=recipe.embeddings
+            ),
+        )
+        history = fit(
+            model,
+            spec,
+            data=data,
+            settings=recipe.training,
+            objective=objective,
+            work=work,
+            progress=progress,
+            what="distilling the student",
+            sources=lesson.sources,
+        )
+        evaluation = evaluate_student(
+            Checkpoint(model=model, spec=spec), followed, data=data, seed=recipe.training.seed
+        )
+        spec, evaluation = with_uncertainty(spec, evaluation)
+        details = {
+            **to_plain(recipe),
+            "layer_mapping": to_plain(mapping),
+            "followed": Path(followed.name).name,
+            **to_plain(first_weights),
+            "extra_clips": [len(source) for source in lesson.sources.extra],
+            "embedding_files": [clips.digest for clips in extra.embeddings],
+            "pseudo_labels": None if extra.pseudo_labels is None else extra.pseudo_labels.digest,
+        }
+        checkpoint = Checkpoint(
+            model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin
+        )
+        checkpoint.save(out, overwrite)
     return checkpoint
 
 

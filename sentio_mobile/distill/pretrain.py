@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress, Progress
@@ -33,7 +32,8 @@ from sentio_mobile.training.fit import restore
 from sentio_mobile.training.lightning_module import EmotionModule
 from sentio_mobile.training.moments import Moments, agreement, correlation, r2
 from sentio_mobile.training.objectives import regression_loss
-from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training
+from sentio_mobile.training.states import EpochStates
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training, training_folder
 
 METRICS = "metrics.csv"
 """The file in the work folder that has one row for each epoch so far."""
@@ -183,31 +183,30 @@ def pretrain(
     songs = MusicDataModule(split, audio, settings)
     loss = EmbeddingLoss(model, songs.embeddings, settings=recipe.embeddings, clip_seconds=audio.seconds)
     objective = Pretraining(loss, recipe, has_pseudo_labels=pseudo_labels is not None)
-    work = out.with_name(f"{out.name}.training")
-    history = _run(
-        PretrainModule(model, spec, settings, objective),
-        songs,
-        work=work,
-        hardware=hardware,
-        progress=progress or NoProgress(),
-    )
-    checkpoint = Checkpoint(
-        model=model,
-        spec=spec,
-        recipe={
-            **to_plain(replace(recipe, training=settings)),
-            "encoder": to_plain(loss.info),
-            "embedding_files": [clips.digest for clips in embeddings],
-            "pseudo_labels": None if pseudo_labels is None else pseudo_labels.digest,
-            "music": [data.sheet.fingerprint for data in music],
-            "clips": {"train": split.n_train, "held_out": split.n_held_out},
-            "held_out_metrics": {name: value for name, value in history[-1].items() if name.startswith("val_")},
-        },
-        history=history,
-        data=music_origin(music),
-    )
-    checkpoint.save(out, overwrite)
-    shutil.rmtree(work)
+    with training_folder(out, overwrite) as work:
+        history = _run(
+            PretrainModule(model, spec, settings, objective),
+            songs,
+            work=work,
+            hardware=hardware,
+            progress=progress or NoProgress(),
+        )
+        checkpoint = Checkpoint(
+            model=model,
+            spec=spec,
+            recipe={
+                **to_plain(replace(recipe, training=settings)),
+                "encoder": to_plain(loss.info),
+                "embedding_files": [clips.digest for clips in embeddings],
+                "pseudo_labels": None if pseudo_labels is None else pseudo_labels.digest,
+                "music": [data.sheet.fingerprint for data in music],
+                "clips": {"train": split.n_train, "held_out": split.n_held_out},
+                "held_out_metrics": {name: value for name, value in history[-1].items() if name.startswith("val_")},
+            },
+            history=history,
+            data=music_origin(music),
+        )
+        checkpoint.save(out, overwrite)
     return checkpoint
 
 
@@ -216,12 +215,11 @@ def _run(
 ) -> tuple[dict[str, float | None], ...]:
     settings, objective = task.settings, task.objective
     inputs = [task.spec.to_dict(), to_plain(settings), objective.signature, music.split.signature]
-    history = EpochHistory()
+    history, states = EpochHistory(), EpochStates(work)
     callbacks: list[Callback] = [
         *([WarmAveraging(settings.ema)] if settings.ema else []),
-        # `save_last` with `save_top_k=0` would save at the very end only.
-        ModelCheckpoint(work, filename="last", save_on_train_epoch_end=True, enable_version_counter=False),
         history,
+        states,
         MetricsFile(history, work / METRICS),
         ShowProgress(progress, "pretraining the student", "val_r2", "held-out R2 {:.3f}"),
         DeadLossTermGuard(objective.weights),
@@ -243,5 +241,6 @@ def _run(
     )
     if not trainer.is_global_zero:
         raise SystemExit(0)
-    restore(task.model, work / "last.ckpt")
+    assert states.kept is not None
+    restore(task.model, states.kept)
     return tuple(history.rows)

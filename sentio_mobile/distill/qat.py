@@ -6,7 +6,6 @@ This is self-distillation. The student is its own teacher, so no labels are need
 from __future__ import annotations
 
 import copy
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from sentio_mobile.quantization.fake_quant import fake_quantize, observing_range
 from sentio_mobile.training.datamodule import Batch
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
+from sentio_mobile.training.trainer import training_folder
 
 
 class SelfDistillation:
@@ -111,41 +111,42 @@ def finetune(
     with observing_ranges(network):
         predict(network.eval(), spec, data, "train")
     error_before = _rms_difference(predict(network, spec, data, "val"), val_target)
-    work = out.with_name(f"{out.name}.training")
-    history = fit(
-        network.train(),
-        spec,
-        data=_with_val_labels(data, val_target),
-        settings=recipe.training,
-        objective=SelfDistillation(folded, original, recipe),
-        work=work,
-        progress=progress,
-        what="finetuning with fake quantization",
-        sources=TrainingSources(extra=extra.sources(data)),
-    )
-    model = copy.deepcopy(student.model)
-    unfold_norms(model, folded)
-    model.requires_grad_(True).eval()
-    seed, test = recipe.training.seed, data.split("test")
-    evaluation = evaluate_student(Checkpoint(model=model, spec=spec), FollowedNetwork(student), data=data, seed=seed)
-    error_after = _rms_difference(predict(network, spec, data, "val"), val_target)
-    evaluation = replace(
-        evaluation,
-        fake_quantized=evaluate(test.song_ids, test.labels, predict(network, spec, data, "test"), seed),
-        quantization_error=QuantizationError(before=error_before, after=error_after),
-    )
-    spec, evaluation = with_uncertainty(spec, evaluation)
-    details = {
-        **to_plain(recipe),
-        "model": to_plain(settings),
-        "finetuned": student.recipe,
-        "from_weights": weights_digest(original),
-    }
-    checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin
-    )
-    checkpoint.save(out, overwrite)
-    shutil.rmtree(work)
+    with training_folder(out, overwrite) as work:
+        history = fit(
+            network.train(),
+            spec,
+            data=_with_val_labels(data, val_target),
+            settings=recipe.training,
+            objective=SelfDistillation(folded, original, recipe),
+            work=work,
+            progress=progress,
+            what="finetuning with fake quantization",
+            sources=TrainingSources(extra=extra.sources(data)),
+        )
+        model = copy.deepcopy(student.model)
+        unfold_norms(model, folded)
+        model.requires_grad_(True).eval()
+        seed, test = recipe.training.seed, data.split("test")
+        evaluation = evaluate_student(
+            Checkpoint(model=model, spec=spec), FollowedNetwork(student), data=data, seed=seed
+        )
+        error_after = _rms_difference(predict(network, spec, data, "val"), val_target)
+        evaluation = replace(
+            evaluation,
+            fake_quantized=evaluate(test.song_ids, test.labels, predict(network, spec, data, "test"), seed),
+            quantization_error=QuantizationError(before=error_before, after=error_after),
+        )
+        spec, evaluation = with_uncertainty(spec, evaluation)
+        details = {
+            **to_plain(recipe),
+            "model": to_plain(settings),
+            "finetuned": student.recipe,
+            "from_weights": weights_digest(original),
+        }
+        checkpoint = Checkpoint(
+            model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin
+        )
+        checkpoint.save(out, overwrite)
     return checkpoint
 
 

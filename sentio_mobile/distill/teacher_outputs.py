@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader
 
+from sentio_mobile._internal.claims import claimed
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import to_plain
 from sentio_mobile.audio.image import to_input_batch
@@ -144,7 +145,7 @@ def fill_cache(
         progress: Receives each batch.
 
     Raises:
-        OutputError: The folder cannot be written, or the disk has too little space.
+        OutputError: The folder cannot be written, another process fills it, or the disk has too little space.
     """
     names, grid = mapping.teacher_outputs, mapping.grid
     shapes = _shapes(teacher, clips, names, grid)
@@ -157,18 +158,19 @@ def fill_cache(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     teacher.model.to(device)
     progress.start("running the teacher", len(missing) * -(-len(clips) // _BATCH))
-    for view, outputs in missing.items():
-        parts = {name: _file(files, view, name).with_suffix(".part") for name in outputs}
-        for part in parts.values():
-            part.unlink(missing_ok=True)
-        for batch in DataLoader(clips, _BATCH, sampler=[(view, song) for song in range(len(clips))]):
-            images = to_input_batch(batch.log_mel.to(device), teacher.spec)
-            computed = compute_teacher_outputs(teacher.model, images, names=tuple(outputs), grid=grid)
+    with claimed(files, inside=True):
+        for view, outputs in missing.items():
+            parts = {name: _file(files, view, name).with_suffix(".part") for name in outputs}
+            for part in parts.values():
+                part.unlink(missing_ok=True)
+            for batch in DataLoader(clips, _BATCH, sampler=[(view, song) for song in range(len(clips))]):
+                images = to_input_batch(batch.log_mel.to(device), teacher.spec)
+                computed = compute_teacher_outputs(teacher.model, images, names=tuple(outputs), grid=grid)
+                for name, part in parts.items():
+                    _append(part, computed[name].cpu().numpy().astype(_dtype(name)))
+                progress.advance()
             for name, part in parts.items():
-                _append(part, computed[name].cpu().numpy().astype(_dtype(name)))
-            progress.advance()
-        for name, part in parts.items():
-            part.replace(_file(files, view, name))
+                part.replace(_file(files, view, name))
     progress.finish()
     return TeacherOutputCache(folder=files, shapes=shapes, _open={})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +29,7 @@ from sentio_mobile.training.embedding_loss import embedding_loss
 from sentio_mobile.training.fit import evaluate_split, fit
 from sentio_mobile.training.objectives import Supervised
 from sentio_mobile.training.sources import ExtraData, GanMixture, TrainingSource, TrainingSources
-from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, training_folder
 
 
 class ClipSource(Record, frozen=True, kw_only=True):
@@ -132,34 +131,33 @@ def train_teacher(
         embedding_files=tuple(clips.digest for clips in embeddings),
     )
     details = {**to_plain(recipe), **to_plain(inputs)}
-    work = out.with_name(f"{out.name}.training")
-    try:
-        history = fit(
-            model,
-            spec,
-            data=data,
-            settings=recipe.training,
-            objective=objective,
-            work=work,
-            progress=progress or NoProgress(),
-            what="training the teacher",
-            hardware=hardware,
-            sources=sources,
+    with training_folder(out, overwrite) as work:
+        try:
+            history = fit(
+                model,
+                spec,
+                data=data,
+                settings=recipe.training,
+                objective=objective,
+                work=work,
+                progress=progress or NoProgress(),
+                what="training the teacher",
+                hardware=hardware,
+                sources=sources,
+            )
+        except LossError as error:
+            if not error.history:
+                raise
+            stopped = out.with_name(f"{out.name}.stopped")
+            checkpoint = Checkpoint(model=model, spec=spec, recipe=details, history=error.history, data=data.origin)
+            checkpoint.save(stopped, overwrite=True)
+            raise LossError(f"{error}; the best epoch so far is saved in {stopped}", error.history) from error
+        val, test = (evaluate_split(model, spec, data, name, seed=recipe.training.seed) for name in ("val", "test"))
+        spec, evaluation = with_uncertainty(spec, Evaluation(val=val, test=test))
+        checkpoint = Checkpoint(
+            model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin
         )
-    except LossError as error:
-        if not error.history:
-            raise
-        stopped = out.with_name(f"{out.name}.stopped")
-        checkpoint = Checkpoint(model=model, spec=spec, recipe=details, history=error.history, data=data.origin)
-        checkpoint.save(stopped, overwrite=True)
-        raise LossError(f"{error}; the best epoch so far is saved in {stopped}", error.history) from error
-    val, test = (evaluate_split(model, spec, data, name, seed=recipe.training.seed) for name in ("val", "test"))
-    spec, evaluation = with_uncertainty(spec, Evaluation(val=val, test=test))
-    checkpoint = Checkpoint(
-        model=model, spec=spec, recipe=details, history=history, evaluation=evaluation, data=data.origin
-    )
-    checkpoint.save(out, overwrite)
-    shutil.rmtree(work)
+        checkpoint.save(out, overwrite)
     return checkpoint
 
 

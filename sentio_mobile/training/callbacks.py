@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, WeightAveraging
+from lightning.pytorch.callbacks import Callback, EarlyStopping, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
@@ -42,6 +42,10 @@ class ShowProgress(Callback):
     ) -> None:
         self.what, self.progress = what, progress if is_first_process() else NoProgress()
         self.metric, self.words = metric, words
+
+    def say(self, more: str) -> None:
+        """Add a few words to the description."""
+        self.what = f"{self.what}, {more}"
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start with the number of remaining steps."""
@@ -88,6 +92,14 @@ class EpochHistory(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the rows of the run that is resumed."""
         self.rows = list(state_dict["rows"])
+
+
+class StopEarly(EarlyStopping):
+    """Early stopping that a resumed run remembers: one that was over is not trained on."""
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop at once if the patience was at its end when the state was saved."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 class WarmAveraging(WeightAveraging):

@@ -9,14 +9,14 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from numpy.typing import NDArray
 from torch import nn
 
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import to_plain
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.errors import LossError
+from sentio_mobile.errors import LossError, TrainingError
 from sentio_mobile.metrics.evaluation import History, SplitEvaluation, evaluate
 from sentio_mobile.spec import OUTPUTS, ModelSpec
 from sentio_mobile.training.callbacks import (
@@ -24,12 +24,14 @@ from sentio_mobile.training.callbacks import (
     EpochHistory,
     GradualUnfreezing,
     ShowProgress,
+    StopEarly,
 )
 from sentio_mobile.training.config import TrainingSettings
 from sentio_mobile.training.datamodule import SongDataModule, ordered_loader, song_predictions
 from sentio_mobile.training.lightning_module import EmotionModule
 from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.sources import NO_EXTRA_SOURCES, TrainingSources
+from sentio_mobile.training.states import EpochStates, is_whole
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training
 
 
@@ -81,20 +83,13 @@ def fit(
     songs = SongDataModule(data, settings, sources, spec.pooling)
     history = EpochHistory()
     by_validation = settings.keep == "best"
-    kept = ModelCheckpoint(
-        work,
-        filename=settings.keep if by_validation else "newest",
-        monitor="val_ccc" if by_validation else None,
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
+    states = EpochStates(work, "val_ccc" if by_validation else None)
     # The history must come before callbacks that can stop the run, and averaging before those that use the weights.
     callbacks: list[Callback] = [
         *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
-        kept,
-        *([EarlyStopping("val_ccc", mode="max", patience=settings.patience)] if by_validation else []),
+        *([StopEarly("val_ccc", mode="max", patience=settings.patience)] if by_validation else []),
         history,
+        states,
         ShowProgress(progress, what),
         *([DeadLossTermGuard(objective.weights)] if objective.weights else []),
         *([GradualUnfreezing(model, settings.unfreeze)] if settings.unfreeze else []),
@@ -115,17 +110,24 @@ def fit(
             has_frozen_weights=bool(settings.unfreeze),
         )
     except LossError as error:
-        if kept.best_model_path:
-            restore(model, kept.best_model_path)
+        if states.kept:
+            restore(model, states.kept)
         raise LossError(str(error), history.rows) from error
     if not trainer.is_global_zero:
         raise SystemExit(0)
-    restore(model, kept.best_model_path)
+    assert states.kept is not None
+    restore(model, states.kept)
     return tuple(history.rows)
 
 
-def restore(model: nn.Module, path: str | Path) -> None:
-    """Give a network the weights in a trainer's checkpoint, and set it to evaluation."""
+def restore(model: nn.Module, path: Path) -> None:
+    """Give a network the weights in a state of the trainer, and set it to evaluation.
+
+    Raises:
+        TrainingError: The state was damaged or deleted after it was written.
+    """
+    if not is_whole(path):
+        raise TrainingError(f"{path} was damaged or deleted during training; give the command again")
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     model.cpu().load_state_dict({n.removeprefix("model."): w for n, w in state.items() if n.startswith("model.")})
     model.requires_grad_(True).eval()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,13 @@ import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write, claimed, remove
+from sentio_mobile._internal.files import require_free
 from sentio_mobile.errors import OutputError, TrainingError
-from sentio_mobile.training.callbacks import is_first_process
+from sentio_mobile.training.callbacks import ShowProgress, is_first_process
+from sentio_mobile.training.states import WholeFiles, newest_state
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ def run_training(
     Args:
         task: The Lightning module.
         batches: A data loader or a Lightning data module.
-        work: Folder of the run's state. A callback must save `last.ckpt` there for a run to be resumable.
+        work: Folder of the run's states. An `EpochStates` must be among the callbacks for a run to be resumable.
         key: Hash of everything that decides the run's result. State under another key is deleted.
         epochs: Epochs to train.
         precision: Lightning's precision, such as `32-true` or `16-mixed`.
@@ -68,6 +73,7 @@ def run_training(
     Raises:
         TrainingError: Lightning refuses the hardware.
         OutputError: `work` cannot be written.
+        KeyboardInterrupt: Training was interrupted. SIGTERM ends the process with status 143.
     """
     if is_first_process():
         claim_work_folder(work, key)
@@ -76,7 +82,8 @@ def run_training(
     if strategy == "auto" and parallel:
         # Plain `ddp` waits for the gradient of every weight, and takes a frozen weight for a fault.
         strategy = "ddp_find_unused_parameters_true" if has_frozen_weights else "ddp"
-    last = work / "last.ckpt"
+    shown = next((one for one in callbacks if isinstance(one, ShowProgress)), None)
+    state = newest_state(work, shown.say if shown else lambda words: None)
     with quiet_lightning():
         try:
             trainer = lightning.Trainer(
@@ -91,6 +98,7 @@ def run_training(
                 sync_batchnorm=parallel and torch.cuda.is_available(),
                 use_distributed_sampler=False,
                 callbacks=callbacks,
+                plugins=[WholeFiles()],
                 default_root_dir=work,
                 logger=False,
                 enable_progress_bar=False,
@@ -99,8 +107,54 @@ def run_training(
             )
         except (MisconfigurationException, ValueError, RuntimeError) as error:
             raise TrainingError(f"cannot train on this hardware: {' '.join(str(error).split())}") from error
-        trainer.fit(task, batches, ckpt_path=last if last.is_file() else None, weights_only=True)
+        try:
+            trainer.fit(task, batches, ckpt_path=state, weights_only=True)
+        except SIGTERMException:
+            # Lightning ends a process that was told to stop as if training had succeeded.
+            raise SystemExit(128 + signal.SIGTERM) from None
+        except SystemExit as ended:
+            if ended.code == 1 and trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+        except OSError as error:
+            if error.errno in FAULTS_OF_PLACE:
+                raise cannot_write(work, error) from error
+            raise
     return trainer
+
+
+@contextmanager
+def training_folder(out: Path, overwrite: bool, *more: Path) -> Iterator[Path]:
+    """The folder beside `out` that holds a run's states, until the block has written `out`; then it is removed.
+
+    Args:
+        out: What the run makes.
+        overwrite: Whether an existing `out` gives way.
+        more: Other folders that go with it.
+
+    Raises:
+        OutputError: Another process trains for `out`, `out` exists and `overwrite` is false, or it cannot be written.
+    """
+    work = out.with_name(f"{out.name}.training")
+    if not is_first_process():
+        yield work
+        return
+    with claimed(out):
+        try:
+            require_free(out, overwrite)
+        except OutputError:
+            if work.is_dir() and out.is_dir() and out.stat().st_mtime > max(map(_time, work.iterdir()), default=0):
+                # Of a run that was killed when it had just written `out`.
+                for path in (work, *more):
+                    remove(path)
+            raise
+        yield work
+        for path in (*more, work):
+            remove(path)
+
+
+def _time(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def claim_work_folder(work: Path, key: str) -> None:

@@ -162,10 +162,12 @@ from sentio_mobile.spec import AudioSpec
 audio = AudioSpec()
 mel = np.random.default_rng(0).random((audio.n_mels, audio.n_frames), dtype=np.float32)
 with StoreWriter(Path(sys.argv[1]), audio) as writer:
-    print("go", flush=True)
-    for i in range(len(writer.index), 100000):
+    begin = len(writer.index)
+    for i in range(begin, 100000):
         clip = Clip(sha256=f"{i:064x}", start=0, seconds=1.0, peak=0.5, clipped=0.0)
         writer.add(clip, FileState(f"/{i}", 1, i, i), np.roll(mel, i))
+        if i == begin:
+            print("go", flush=True)
 """
     before = 0
     for _ in range(2):

@@ -53,7 +53,7 @@ def test_resume_after_kill_in_mid_epoch(data: PreparedData, tmp_path: Path) -> N
     complete, killed = tmp_path / "complete", tmp_path / "killed"
     subprocess.run(command(data, recipe, complete), check=True, capture_output=True, env=environment())
     process = subprocess.Popen(command(data, recipe, killed), env=environment(), stdout=subprocess.DEVNULL)
-    last = killed.with_name("killed.training") / "last.ckpt"
+    last = killed.with_name("killed.training") / "epoch-00000.ckpt"
     while not last.is_file():
         assert process.poll() is None
         time.sleep(0.005)

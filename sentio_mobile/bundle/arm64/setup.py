@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from sentio_mobile._internal.files import require_free, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import write_record
@@ -131,19 +133,16 @@ def is_ready(place: Path) -> bool:
 @contextmanager
 def _working_folder(place: Path) -> Iterator[Path]:
     """The working folder beside `place`, which an interrupted setup leaves; only one setup uses it at a time."""
-    import fcntl
-
     part = place.with_name(f".{place.name}.part")
     try:
         part.mkdir(parents=True, exist_ok=True)
-        lock = (part / "lock").open("w")
+        lock = FileLock(part / "lock", blocking=False)
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(f"{part}: another setup is running there; wait until it ends") from error
     except OSError as error:
         raise OutputError(f"cannot write {error.filename}: {error.strerror}; choose another place") from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(f"{part}: another setup is running there; wait until it ends") from error
         yield part
 
 

@@ -26,12 +26,10 @@ class Lesson:
     Attributes:
         sources: What training draws from, with the teacher's outputs or pseudo-labels for it.
         outputs: Gives the teacher's outputs for a batch.
-        scratch: A folder that is of no use after training; None if there is none.
     """
 
     sources: TrainingSources
     outputs: TeacherOutputs
-    scratch: Path | None = None
 
 
 class Followed(Protocol):

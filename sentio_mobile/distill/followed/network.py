@@ -91,7 +91,7 @@ class FollowedNetwork:
         sources = replace(sources, views=recipe.views)
         clips = TrainingClips(data, recipe.training, sources)
         filled = fill_cache(self.checkpoint, clips, mapping=mapping, folder=cache, progress=progress)
-        return Lesson(sources=replace(sources, teacher_outputs=filled), outputs=cached_outputs, scratch=cache)
+        return Lesson(sources=replace(sources, teacher_outputs=filled), outputs=cached_outputs)
 
     def predict_test(self, data: PreparedData) -> NDArray[np.float32]:
         """Its predictions for the test songs [songs, 2]."""

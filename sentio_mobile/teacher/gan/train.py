@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
@@ -23,7 +21,8 @@ from sentio_mobile.teacher.gan.config import GanRecipe
 from sentio_mobile.teacher.gan.losses import mean_distance
 from sentio_mobile.teacher.gan.task import GanTask
 from sentio_mobile.training.callbacks import EpochHistory, ShowProgress
-from sentio_mobile.training.trainer import Hardware, run_training
+from sentio_mobile.training.states import EpochStates
+from sentio_mobile.training.trainer import Hardware, run_training, training_folder
 
 _DISTANCE_CLIPS = 64
 """Real clips between which distances are measured."""
@@ -66,42 +65,41 @@ def train_gan(
         real_distance=_real_distance(examples, settings.seed),
         label=torch.from_numpy(examples.labels[:1]),
     )
-    work = out.with_name(f"{out.name}.training")
-    inputs = [to_plain(recipe), to_plain(examples.audio), list(examples.classes), examples.origin.fingerprint]
-    last = ModelCheckpoint(work, filename="epoch", save_last=True, enable_version_counter=False)
-    history = EpochHistory()
-    shown = ShowProgress(
-        progress or NoProgress(), "training the GAN", "discriminator_accuracy", "discriminator {:.0%} correct"
-    )
-    fault = None
-    try:
-        run_training(
-            task,
-            batches,
-            work=work,
-            key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
-            epochs=settings.epochs,
-            precision=settings.precision,
-            callbacks=[last, history, shown],
-            hardware=Hardware(accelerator=accelerator),
+    with training_folder(out, overwrite) as work:
+        inputs = [to_plain(recipe), to_plain(examples.audio), list(examples.classes), examples.origin.fingerprint]
+        states = EpochStates(work)
+        history = EpochHistory()
+        shown = ShowProgress(
+            progress or NoProgress(), "training the GAN", "discriminator_accuracy", "discriminator {:.0%} correct"
         )
-    except LossError as error:
-        if not history.rows:
-            raise
-        fault = str(error)
-        state = torch.load(work / "last.ckpt", map_location="cpu", weights_only=True)["state_dict"]
-        task.load_state_dict(state, strict=False)
-    fault = fault or task.fault
-    average = task.average.module.cpu().requires_grad_(True)
-    assert isinstance(average, Generator)
-    networks = average, task.discriminator.cpu().requires_grad_(True)
-    checkpoint = _checkpoint(networks, examples, recipe, tuple(history.rows))
-    if fault:
-        stopped = out.with_name(f"{out.name}.stopped")
-        checkpoint.save(stopped, overwrite=True)
-        raise TrainingError(f"{fault}; the last state is saved in {stopped}")
-    checkpoint.save(out, overwrite)
-    shutil.rmtree(work)
+        fault = None
+        try:
+            run_training(
+                task,
+                batches,
+                work=work,
+                key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
+                epochs=settings.epochs,
+                precision=settings.precision,
+                callbacks=[history, states, shown],
+                hardware=Hardware(accelerator=accelerator),
+            )
+        except LossError as error:
+            if states.kept is None:
+                raise
+            fault = str(error)
+            state = torch.load(states.kept, map_location="cpu", weights_only=True)["state_dict"]
+            task.load_state_dict(state, strict=False)
+        fault = fault or task.fault
+        average = task.average.module.cpu().requires_grad_(True)
+        assert isinstance(average, Generator)
+        networks = average, task.discriminator.cpu().requires_grad_(True)
+        checkpoint = _checkpoint(networks, examples, recipe, tuple(history.rows))
+        if fault:
+            stopped = out.with_name(f"{out.name}.stopped")
+            checkpoint.save(stopped, overwrite=True)
+            raise TrainingError(f"{fault}; the last state is saved in {stopped}")
+        checkpoint.save(out, overwrite)
     return checkpoint
 
 

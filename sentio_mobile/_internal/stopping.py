@@ -1,0 +1,125 @@
+"""Ctrl-C and SIGTERM end a command within two seconds, with one line and an exit status of its own.
+
+Both raise `Stopped` in the main thread, so that what is open is closed and unfinished output removed. Where the main
+thread is inside a long native call and cannot notice, or its clean-up takes too long, a second thread ends the process.
+Everything that is written survives that, because it survives a kill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+import psutil
+
+GRACE_S = 1.3
+"""Seconds that the main thread has to clean up."""
+
+_SIGNALS = {signal.SIGINT: "stopped", signal.SIGTERM: "stopped by SIGTERM"}
+
+
+class Stopped(BaseException):
+    """The process was told to stop. Not an error, and no `KeyboardInterrupt`, which libraries take for their own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+    @property
+    def exit_status(self) -> int:
+        """What shells give a process that the signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.number
+
+
+@dataclass
+class Work:
+    """What the process is doing, for the line that it ends with.
+
+    Attributes:
+        goes_on: Whether the same command goes on where this one stops.
+        where: Tells how far the work has come, in a few words; empty if that is not known.
+    """
+
+    goes_on: bool = False
+    where: Callable[[], str] = field(default=str)
+
+    def line(self, number: int) -> str:
+        """What is said when a signal ends the process."""
+        where = self.where()
+        way = "the same command goes on" if self.goes_on else "the same command starts again"
+        return f"{_SIGNALS[signal.Signals(number)]}{' at ' if where else ''}{where}; {way}"
+
+
+WORK = Work()
+"""Of this process; the command line keeps it up to date."""
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise `Stopped` on Ctrl-C and SIGTERM while the block runs, and end the process if it does not end in time.
+
+    Has no effect outside the main thread. A signal that the process was started to ignore stays ignored. A block that
+    was stopped is expected to be the last thing that the process does: more signals are ignored from then on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    ear, mouth = socket.socketpair()
+    mouth.setblocking(False)
+    raised, ended = threading.Event(), threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # `timeout` and terminals may send it twice. The second must not disturb the clean-up.
+        if not raised.is_set():
+            raised.set()
+            raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in heard}
+    # Written to at once, whatever the main thread is doing.
+    wakeup = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(ear, frozenset(heard), ended), daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if raised.is_set() else handler)
+        mouth.close()
+
+
+def end_children() -> None:
+    """Kill every process that this one started, and those that they started."""
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+
+
+def is_helper() -> bool:
+    """Whether this process was started by another one of the same training, which speaks for all of them."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
+def _watch(ear: socket.socket, heard: frozenset[int], ended: threading.Event) -> None:
+    with ear:
+        while numbers := ear.recv(64):
+            number = next((number for number in numbers if number in heard), None)
+            if number is None or ended.wait(GRACE_S):
+                continue
+            end_children()
+            if not is_helper():
+                shown = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar has hidden the cursor
+                with contextlib.suppress(OSError):
+                    # Not `sys.stderr`, whose lock the main thread may hold.
+                    os.write(2, f"{shown}{WORK.line(number)}\n".encode())
+            os._exit(128 + number)
