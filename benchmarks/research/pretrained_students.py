@@ -183,7 +183,7 @@ def prepared_fold(
     if not (place / SHEET).is_file():
         splits = dict.fromkeys((songs.ids[i] for i in train), "train") | {songs.ids[i]: "test" for i in test}
         store = (data.folder / data.sheet.store).parent
-        recipe = DataRecipe(windows=data.sheet.windows, window=data.sheet.window, perturb=data.sheet.perturb)
+        recipe = DataRecipe(windows=data.sheet.windows, window=data.sheet.window, perturb=data.sheet.perturb or 0)
         prepare(table, place, recipe=recipe, audio=AudioSpec(), store=store, splits=SplitList(out / "splits", splits))
     return open_data(place)
 
