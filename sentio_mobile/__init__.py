@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sentio_mobile.api.bundles import benchmark, export, load, package, verify
     from sentio_mobile.api.distillation import distill
     from sentio_mobile.api.evaluation import evaluate
+    from sentio_mobile.api.one_command import train
     from sentio_mobile.api.pretraining import pretrain
+    from sentio_mobile.api.probes import embed, label, train_probe
     from sentio_mobile.api.training import prepare, train_teacher
     from sentio_mobile.errors import SentioError
     from sentio_mobile.spec import AudioSpec, ModelSpec
@@ -33,12 +35,16 @@ __all__ = [
     "__version__",
     "benchmark",
     "distill",
+    "embed",
     "evaluate",
     "export",
+    "label",
     "load",
     "package",
     "prepare",
     "pretrain",
+    "train",
+    "train_probe",
     "train_teacher",
     "verify",
 ]
@@ -46,9 +52,11 @@ __all__ = [
 _MODULES = {
     **dict.fromkeys(("benchmark", "export", "load", "package", "verify"), "sentio_mobile.api.bundles"),
     **dict.fromkeys(("prepare", "train_teacher"), "sentio_mobile.api.training"),
+    **dict.fromkeys(("embed", "label", "train_probe"), "sentio_mobile.api.probes"),
     **dict.fromkeys(("AudioSpec", "ModelSpec"), "sentio_mobile.spec"),
     "distill": "sentio_mobile.api.distillation",
     "pretrain": "sentio_mobile.api.pretraining",
+    "train": "sentio_mobile.api.one_command",
     "evaluate": "sentio_mobile.api.evaluation",
     "SentioError": "sentio_mobile.errors",
 }

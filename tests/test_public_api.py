@@ -18,6 +18,11 @@ FUNCTIONS = {
     "overwrite, progress",
     "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, unlabelled, embeddings, devices, "
     "nodes, strategy, accelerator, overwrite, progress",
+    "embed": "sources, *, out, encoder, step, clean, workers, overwrite, progress",
+    "train_probe": "*, data, embeddings, out, recipe, music, songs, weak_labels, overwrite, progress",
+    "label": "teachers, *, data, out, embeddings, music, overwrite, progress",
+    "train": "songs, *, out, unlabelled, weak_labels, encoder, scale, recipe, student_start, seed, anyway, progress, "
+    "announce",
     "pretrain": "*, data, embeddings, out, recipe, steps, pseudo_labels, devices, nodes, strategy, accelerator, "
     "overwrite, progress",
     "distill": "*, teacher, data, out, recipe, start, unlabelled, gan_samples, pseudo_labels, weak_labels, embeddings, "
@@ -74,8 +79,8 @@ def test_functions_stay_functions_when_a_room_of_the_same_name_is_imported() -> 
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'train'"):
-        _ = sentio_mobile.train  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="has no attribute 'tune'"):
+        _ = sentio_mobile.tune  # type: ignore[attr-defined]
 
 
 def test_wrong_input_is_a_sentio_error(tmp_path: Path) -> None:
@@ -85,11 +90,17 @@ def test_wrong_input_is_a_sentio_error(tmp_path: Path) -> None:
         sentio_mobile.package(tmp_path, platform="symbian", out=tmp_path / "out")  # type: ignore[arg-type]
     with pytest.raises(sentio_mobile.SentioError, match="nothing to evaluate"):
         sentio_mobile.evaluate([], data=tmp_path)
+    with pytest.raises(sentio_mobile.SentioError, match="there is nothing to embed"):
+        sentio_mobile.embed([], out=tmp_path / "out")
+    with pytest.raises(sentio_mobile.SentioError, match="there is no teacher"):
+        sentio_mobile.label([], data=tmp_path, out=tmp_path / "out")
+    with pytest.raises(sentio_mobile.SentioError, match="no recipe 'fast'"):
+        sentio_mobile.train(tmp_path, out=tmp_path / "out", recipe="fast")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_every_function_is_a_command() -> None:
-    commands = set(main.list_commands(None)) | {"prepare", "train_teacher", "load"}  # type: ignore[arg-type]
+    commands = set(main.list_commands(None)) | {"prepare", "train_teacher", "train_probe", "embed", "label", "load"}  # type: ignore[arg-type]
     assert set(FUNCTIONS) <= commands
 
 

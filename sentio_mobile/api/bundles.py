@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sentio_mobile.api.inputs import to_bundle, to_data
+from sentio_mobile.errors import InputError
 from sentio_mobile.formats.registry import DEFAULT_FORMAT, MAIN_FORMATS
 from sentio_mobile.spec import FORMS, Form, Precision
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def load(
     bundle: str | Path | None = None, *, format: str = DEFAULT_FORMAT, form: Form | None = None, threads: int = 1
 ) -> Predictor:
-    """Load a model from a bundle, to predict the emotion of music.
+    """Load a model to predict the emotion of music: from a bundle, or a teacher from its folder.
 
     Example:
         ```python
@@ -34,7 +35,8 @@ def load(
         ```
 
     Args:
-        bundle: A bundle folder. Its hashes are checked. By default the model that comes with this package.
+        bundle: A bundle folder. Its hashes are checked. By default the model that comes with this package. The folder
+            of a probe or of a checkpoint works too; then `format` and `form` stay as they are.
         format: Which of its formats to run, such as "torchscript", "onnx", "tflite" or "coreml".
         form: The model's input, "spectrogram" or "waveform". By default the first that the bundle has.
         threads: Threads that the model may use, 1 or more.
@@ -45,14 +47,21 @@ def load(
         `check_device()` to compare this machine with the reference outputs.
 
     Raises:
-        InputError: There is no format of this name.
+        InputError: There is no format of this name, a probe's encoder is not installed, or a format or form is given
+            for what is no bundle.
+        CheckpointError: The probe or the checkpoint is damaged.
         BundleError: The bundle is damaged, or lacks the format or form, or this installation has no default model.
         MissingExtraError: The format's packages are not installed.
     """
     from sentio_mobile.inference.default_model import default_bundle
     from sentio_mobile.inference.predictor import Predictor
+    from sentio_mobile.inference.teacher_model import is_teacher, open_teacher
 
     folder = default_bundle() if bundle is None else Path(bundle)
+    if is_teacher(folder):
+        if format != DEFAULT_FORMAT or form is not None:
+            raise InputError(f"{folder}: is no bundle, so that it has no formats and forms; give it without them")
+        return open_teacher(folder, threads)
     return Predictor.open(folder, format_name=format, threads=threads, form=form)
 
 
@@ -264,7 +273,6 @@ def package(
         OutputError: `out` exists, or cannot be written.
     """
     from sentio_mobile._internal.files import require_free
-    from sentio_mobile.errors import InputError
     from sentio_mobile.packaging.platforms import PLATFORMS, App
     from sentio_mobile.packaging.project import package as write_project
 

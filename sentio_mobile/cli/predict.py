@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 @click.command(
     cls=Command,
     epilog="Example: sentio-mobile predict song.mp3\n\n"
-    "With a bundle of your own: sentio-mobile predict bundle song.mp3 --every 1 --plot song.png",
+    "With a bundle of your own: sentio-mobile predict bundle song.mp3 --every 1 --plot song.png\n\n"
+    "With a teacher: sentio-mobile predict probe song.mp3",
 )
-@click.argument("places", nargs=-1, required=True, type=PATH, metavar="[BUNDLE] SONGS...")
+@click.argument("places", nargs=-1, required=True, type=PATH, metavar="[MODEL] SONGS...")
 @click.option(
     "--every",
     type=float,
@@ -62,8 +63,9 @@ def predict(
 ) -> None:
     """Predict valence and arousal, from -1 to 1, of songs and of folders of songs.
 
-    Without BUNDLE, a folder that `sentio-mobile export` wrote, the default model predicts, which comes with this
-    package. It was trained without ratings: its card says on what, and how accurate it is.
+    MODEL is a bundle, the folder that `sentio-mobile export` wrote, or a teacher: a probe or a checkpoint. Without it
+    the default model predicts, which comes with this package. It was trained without ratings: its card says on what,
+    and how accurate it is.
 
     The prediction is for the first 30 s of each song, or with --every for one window after another. Windows start at
     multiples of SECONDS, rounded down to 23 ms, and end within the song: less than SECONDS of its end is not used. A
@@ -138,7 +140,7 @@ def _show(predictions: list[Emotion]) -> None:
     if known:
         console.print(
             f"true values lie within {known.half_width[0]:.2f} of the valence and {known.half_width[1]:.2f} of the "
-            f"arousal with {known.coverage:.0%} probability (from {known.songs} validation songs)",
+            f"arousal with {known.coverage:.0%} probability (measured on {known.songs} songs)",
             style="dim",
             soft_wrap=True,
         )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sentio_mobile.data.prepared import PreparedData
     from sentio_mobile.teacher.probe.label import ClipLabels
 
-TAGS, TAGS_ENCODER = Path("tags"), "musicnn-msd"
-"""The teacher that is no file, and the encoder whose tags it knows."""
+TAGS_ENCODER = "musicnn-msd"
+"""The encoder whose tags the teacher `tags` knows."""
 
 
 @click.command(
@@ -89,19 +89,18 @@ def _predict(
 ) -> ClipLabels:
     from sentio_mobile.cli.embeddings import embeddings_of
     from sentio_mobile.models.checkpoint import Checkpoint
-    from sentio_mobile.teacher.probe.label import label_by_network, label_by_probe, label_by_tags
+    from sentio_mobile.teacher.probe.label import TAGS, label_by_network, label_by_teacher
     from sentio_mobile.teacher.probe.probe import Probe, is_probe
 
     if teacher == TAGS and not teacher.exists():
         known = embeddings_of(data, music, encoder=TAGS_ENCODER, file=embeddings, progress=progress)
-        return label_by_tags(data, known)
-    if not is_probe(teacher):
+    elif is_probe(teacher):
+        info = Probe.load(teacher).sheet.encoder
+        known = embeddings_of(data, music, encoder=info.name, step=info.hop_s, file=embeddings, progress=progress)
+    else:
         network = Checkpoint.load(teacher)
         if network.data is not None and network.data.fingerprint == data.sheet.fingerprint:
             note = f"{teacher} was trained on songs of {data.folder}; for those it has seen the labels"
             stderr.print(note, style="yellow", markup=False, soft_wrap=True)
         return label_by_network(network, data, progress=progress)
-    probe = Probe.load(teacher)
-    info = probe.sheet.encoder
-    known = embeddings_of(data, music, encoder=info.name, step=info.hop_s, file=embeddings, progress=progress)
-    return label_by_probe(probe, data, known, music=music, partial=True, progress=progress)
+    return label_by_teacher(teacher, data, known, music=music, partial=True, progress=progress)

@@ -10,6 +10,7 @@ from sentio_mobile.audio.decode import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
 from sentio_mobile.bundle.manifest import MANIFEST
 from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.inference.songs import find_songs
+from sentio_mobile.inference.teacher_model import is_teacher
 
 DEFAULT_MODEL = ROOT / "models" / "default"
 """The folder of its bundle."""
@@ -27,22 +28,26 @@ def default_bundle() -> Path:
 
 
 def bundle_and_songs(places: Sequence[Path]) -> tuple[Path | None, tuple[Path, ...]]:
-    """Tell a bundle from songs: the first place is a bundle if it is a folder with a manifest.
+    """Tell a model from songs: the first place is one if it is a bundle, a probe or a checkpoint.
 
     Args:
-        places: A bundle or none, and songs or folders of songs after it.
+        places: A model or none, and songs or folders of songs after it.
 
     Returns:
-        The bundle, or None for the default model, and the songs.
+        The model, or None for the default one, and the songs.
 
     Raises:
-        InputError: There is no song, or the first of several places is neither a bundle nor a song, as a bundle's name
+        InputError: There is no song, or the first of several places is neither a model nor a song, as a bundle's name
             with a wrong letter is not.
     """
     first, *others = places
     if (first / MANIFEST).is_file():
         if not others:
             raise InputError(f"{first}: is a bundle; give songs after it, or folders of songs")
+        return first, tuple(others)
+    if is_teacher(first):
+        if not others:
+            raise InputError(f"{first}: is a teacher; give songs after it, or folders of songs")
         return first, tuple(others)
     if others and _is_no_song(first):
         raise InputError(

@@ -39,11 +39,11 @@ LIVE = "live"
 
 @dataclass(frozen=True, kw_only=True)
 class Predictor:
-    """One artifact of a bundle with the front end before it; `sentio_mobile.load` opens one.
+    """A model with the front end before it, such as an artifact of a bundle; `sentio_mobile.load` opens one.
 
     Attributes:
-        spec: The input and output of the artifact.
-        run: The loaded artifact.
+        spec: The input and output of the model.
+        run: The loaded model.
         batch: The number of clips that it takes at once.
         bundle: The bundle that the artifact is from; None where there is none to check it against.
         artifact: The artifact's entry in the bundle.

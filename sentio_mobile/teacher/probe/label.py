@@ -18,8 +18,11 @@ from sentio_mobile.errors import DataError, InputError
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.teacher.probe.features import window_features
-from sentio_mobile.teacher.probe.probe import Probe
+from sentio_mobile.teacher.probe.probe import Probe, is_probe
 from sentio_mobile.teacher.tags import TagReference, shipped_reference, tag_predictions
+
+TAGS = Path("tags")
+"""The teacher that is no folder: where the words that an encoder gives to music lie on the plane."""
 
 _BATCH = 16
 
@@ -152,6 +155,40 @@ def label_by_network(checkpoint: Checkpoint, data: PreparedData, *, progress: Pr
         shown.advance()
     shown.finish()
     return ClipLabels(checksums=_checksums(data, windows), predicted=np.clip(np.concatenate(predicted), -1, 1))
+
+
+def label_by_teacher(
+    teacher: Path,
+    data: PreparedData,
+    embeddings: ClipEmbeddings | None,
+    *,
+    music: Path | None = None,
+    partial: bool = False,
+    progress: Progress | None = None,
+) -> ClipLabels:
+    """The predictions of a teacher of any kind for every window of prepared songs.
+
+    Args:
+        teacher: The folder of a probe or of a checkpoint, or `TAGS`.
+        data: The prepared songs, with or without labels.
+        embeddings: Embeddings of their windows; needed by probes and tags.
+        music: Folder that the paths in songs.csv start from; needed by probes that hear the 164 audio features.
+        partial: Whether windows without embeddings are left out, as long as there are others.
+        progress: Updated for each window or batch.
+
+    Raises:
+        CheckpointError: The folder holds neither a probe nor a checkpoint, or is damaged.
+        DataError: A window has no embeddings, or the songs have another front end.
+        InputError: Embeddings or music are needed and not given.
+    """
+    is_tags = teacher == TAGS and not teacher.exists()
+    if not is_tags and not is_probe(teacher):
+        return label_by_network(Checkpoint.load(teacher), data, progress=progress)
+    if embeddings is None:
+        raise InputError(f"the teacher {teacher} hears embeddings of {data.folder}; give them")
+    if is_tags:
+        return label_by_tags(data, embeddings)
+    return label_by_probe(Probe.load(teacher), data, embeddings, music=music, partial=partial, progress=progress)
 
 
 def label_by_tags(data: PreparedData, embeddings: ClipEmbeddings, reference: TagReference | None = None) -> ClipLabels:
