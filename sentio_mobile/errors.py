@@ -21,13 +21,49 @@
 The command line prints only the message, and exits with `exit_status`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+
+MAX_MESSAGE = 2000
+"""Characters of a message. A longer one loses its middle: what is wrong stands first, what to do last."""
+
+# C0 and C1 controls, marks that turn the direction of text, separators of lines and paragraphs, the byte order mark,
+# and surrogates, which stand for bytes of a name that is no UTF-8.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """A text on one line, with every character escaped that a terminal would obey instead of showing it.
+
+    Names of files and cells of tables come from strangers: a line break in one could forge a second message, and an
+    escape character could change what stands on the screen already.
+    """
+    return _UNSEEN.sub(_escaped, text)
+
+
+def shortened(text: str, longest: int = MAX_MESSAGE) -> str:
+    """A text without its middle if it is longer than `longest` characters, and how many are left out."""
+    if len(text) <= longest:
+        return text
+    first, last = longest * 2 // 3, longest // 4
+    return f"{text[:first]}... ({len(text) - first - last:,} characters left out) ...{text[-last:]}"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:
+        # A byte that is no UTF-8, as Python keeps it in names.
+        return f"\\x{code - 0xDC00:02x}"
+    return repr(found[0])[1:-1] if code < 0xD800 else f"\\u{code:04x}"
 
 
 class SentioError(Exception):
-    """Root of the tree. The message is one line that a user can act on."""
+    """Root of the tree. The message is one line that a user can act on, and that a terminal shows as it is."""
 
     exit_status = 2
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shortened(printable(message)))
 
 
 class InputError(SentioError):

@@ -1,15 +1,18 @@
-"""Atomic writes: a killed run leaves the old file or the new one. Also hashes, and the user's cache folder."""
+"""Atomic writes: a killed run leaves the old file or the new one. Also safe reading, hashes, and the cache folder."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sentio_mobile._internal.claims import (
     cannot_write,
@@ -21,7 +24,9 @@ from sentio_mobile._internal.claims import (
     remove,
     sweep,
 )
-from sentio_mobile.errors import OutputError
+from sentio_mobile.errors import InputError, OutputError
+
+_NO_FILE = "it is not a file"
 
 
 def user_cache(name: str) -> Path:
@@ -30,9 +35,79 @@ def user_cache(name: str) -> Path:
     return (cache if cache.is_absolute() else Path.home() / ".cache") / "sentio-mobile" / name
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file. False too for names that no file can have, such as one that is too long."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read it, and nothing that only has the name of one: a pipe would wait for a writer for ever.
+
+    Raises:
+        OSError: It is missing, is a folder, a pipe or a device, or no file can have its name.
+    """
+    return os.fdopen(_descriptor(path, os.O_RDONLY), "rb")
+
+
+def open_to_append(path: Path) -> io.FileIO:
+    """Open a file to append to it, and create it if it is missing. A link is refused: its target is not ours to write.
+
+    Raises:
+        OSError: It is a link, a folder, a pipe or a device, no file can have its name, or it cannot be written.
+    """
+    number = _descriptor(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0))
+    file = os.fdopen(number, "ab", buffering=0)
+    file.seek(0, os.SEEK_END)
+    return file
+
+
+def _descriptor(path: Path, flags: int) -> int:
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        number = os.open(path, flags, 0o644)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error), str(path)) from None
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, _NO_FILE, str(path))
+    return number
+
+
+def read_file(path: Path, largest: int, error: type[InputError] = InputError) -> bytes:
+    """Read a whole file that a stranger may have written.
+
+    Args:
+        path: The file.
+        largest: The number of bytes that are read at most.
+        error: The class of error to raise.
+
+    Raises:
+        InputError: Of the class `error`. It is missing, is no file, is larger, or cannot be read.
+    """
+    try:
+        with open_file(path) as file:
+            if (size := os.fstat(file.fileno()).st_size) <= largest:
+                content = file.read(largest + 1)
+                size = len(content)
+    except OSError as fault:
+        missing = isinstance(fault, FileNotFoundError | NotADirectoryError) or fault.strerror == _NO_FILE
+        reason = "it is missing, or is not a file" if missing else fault.strerror or fault
+        raise error(f"cannot read {path}: {reason}") from None
+    if size > largest:
+        raise error(f"{path} has {size:,} bytes, more than the {largest:,} that are read; is it the right file?")
+    return content
+
+
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, as 64 hex digits."""
-    with path.open("rb") as file:
+    """SHA-256 of a file, as 64 hex digits.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

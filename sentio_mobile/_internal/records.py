@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from sentio_mobile._internal.files import write_bytes
+from sentio_mobile._internal.files import read_file, write_bytes
 from sentio_mobile._internal.record_messages import explain, field_types
 from sentio_mobile.errors import InputError, RecordError
 
@@ -143,7 +143,7 @@ def read_plain(path: Path, error: type[InputError] = InputError) -> object:
     Raises:
         InputError: Of the class `error`. The file cannot be read, is too large, or is not JSON.
     """
-    content = _read_bytes(path, MAX_FILE_BYTES, error)
+    content = read_file(path, MAX_FILE_BYTES, error)
     try:
         return msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
@@ -158,7 +158,7 @@ def read_toml(path: Path, error: type[InputError] = InputError) -> dict[str, obj
     Raises:
         InputError: Of the class `error`. The file cannot be read, is too large or nested too deeply, or is not TOML.
     """
-    content = _read_bytes(path, MAX_TOML_BYTES, error)
+    content = read_file(path, MAX_TOML_BYTES, error)
     if any(line.count(b".") > MAX_DOTS for line in content.splitlines()):
         raise error(f"{path}: a line has more than {MAX_DOTS} dots; write shorter keys")
     try:
@@ -190,19 +190,6 @@ def json_schema(kind: Any) -> dict[str, object]:
     """The JSON Schema of a record, or of a union of records."""
     # A field of type `object` takes any value.
     return msgspec.json.schema(kind, schema_hook=lambda _: {"description": "any value"})
-
-
-def _read_bytes(path: Path, largest: int, error: type[InputError]) -> bytes:
-    try:
-        if not path.is_file():
-            raise error(f"cannot read {path}: it is missing, or is not a file")
-        if (size := path.stat().st_size) > largest:
-            raise error(f"{path} has {size:,} bytes, more than the {largest:,} that are read; is it the right file?")
-        return path.read_bytes()
-    except (OSError, ValueError) as fault:
-        if isinstance(fault, error):
-            raise
-        raise error(f"cannot read {path}: {getattr(fault, 'strerror', None) or fault}") from None
 
 
 def _first_missing(record: object, values: object, at: str) -> str | None:

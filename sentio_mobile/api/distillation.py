@@ -92,7 +92,7 @@ def distill(
         TrainingError: Too few songs, a loss that is not finite, or a loss term that has no effect.
         OutputError: `out` exists, or cannot be written.
     """
-    from sentio_mobile._internal.files import require_free
+    from sentio_mobile._internal.files import is_file, require_free
     from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.pseudo_labels import read_pseudo_labels
     from sentio_mobile.distill.config import DistillRecipe
@@ -116,7 +116,7 @@ def distill(
     network = None
     # A teacher that the recipe learns nothing from is not even read.
     if teacher is not None and settings.follows_a_teacher:
-        if isinstance(teacher, str | Path) and (Path(teacher) / PROBE).is_file():
+        if isinstance(teacher, str | Path) and is_file(Path(teacher) / PROBE):
             predictions = _probe_predictions(Path(teacher), (songs, *music), known, predictions)
         else:
             network = to_checkpoint(teacher)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.files import is_file, sha256
 from sentio_mobile._internal.records import from_plain, read_plain
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.manifest import MANIFEST, ArtifactEntry, Manifest, parse_manifest, read_manifest_bytes
@@ -126,9 +126,14 @@ def open_with_manifest(folder: Path, content: bytes) -> Bundle:
 
 def _check_file(folder: Path, name: str, expected: str) -> None:
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise BundleError(f"{folder / MANIFEST}: names {name!r}, a file outside the bundle; do not use it")
-    if not path.is_file():
-        raise BundleError(f"{path}: is missing from the bundle; export again or copy the whole folder")
-    if sha256(path) != expected:
+    try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise BundleError(f"{folder / MANIFEST}: names {name!r}, a file outside the bundle; do not use it")
+        if not is_file(path):
+            raise BundleError(f"{path}: is missing from the bundle; export again or copy the whole folder")
+        found = sha256(path)
+    # Links in a loop are a RuntimeError.
+    except (OSError, RuntimeError) as error:
+        raise BundleError(f"{path}: cannot be read ({error}); export again or copy the whole folder") from error
+    if found != expected:
         raise BundleError(f"{path}: is not the file that the manifest was written for (SHA-256 differs); export again")

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save_file
 
+from sentio_mobile._internal.files import read_file
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.data.generated import Song, draw_songs, render
@@ -34,6 +35,8 @@ EXCERPT_S = (10.0, 14.0)
 """Start and end of the stored part of a generated song: whole clips would make a bundle several times larger."""
 
 MAX_VECTORS = 1024
+MAX_GOLDEN_BYTES = 1024 * 1024 * 1024
+"""The largest file of golden vectors that is read; those of an export have about ten megabytes."""
 
 _TENSORS = {"excerpt": "excerpt", "length": "length", "image": "picture", "output": "output"}
 """The names of the tensors in the file, which apps read too."""
@@ -91,10 +94,13 @@ class Golden:
             BundleError: The file is damaged or does not fit the spec.
         """
         try:
-            values = load_file(path)
+            values = load(read_file(path, MAX_GOLDEN_BYTES, BundleError))
             golden = cls(**{name: values[tensor] for name, tensor in _TENSORS.items()})
-        except (OSError, KeyError, SafetensorError) as error:
+        # A type of number that numpy lacks, such as bfloat16, is an AttributeError or a TypeError.
+        except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise BundleError(f"{path}: holds no golden vectors ({error}); export again") from error
+        if not all(getattr(golden, name).ndim for name in _TENSORS):
+            raise BundleError(f"{path}: golden vectors do not fit the bundle's spec; export again")
         count = len(golden.output)
         expected = {
             "excerpt": (np.int16, (count, max(1, golden.excerpt.shape[-1]))),
@@ -106,8 +112,9 @@ class Golden:
             getattr(golden, name).dtype == dtype and getattr(golden, name).shape == shape
             for name, (dtype, shape) in expected.items()
         )
-        lengths = (golden.length >= 1) & (golden.length <= spec.audio.n_samples)
-        if not right or not 1 <= count <= MAX_VECTORS or not lengths.all():
+        right = right and 1 <= count <= MAX_VECTORS
+        lengths = right and bool(((golden.length >= 1) & (golden.length <= spec.audio.n_samples)).all())
+        if not lengths or not (np.abs(golden.output) <= 1).all():
             raise BundleError(f"{path}: golden vectors do not fit the bundle's spec; export again")
         return golden
 

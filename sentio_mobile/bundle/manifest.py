@@ -14,13 +14,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.files import is_file, read_file, sha256
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Count, Name, Record, Sha256, Size, Text, from_plain
 from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.accuracy import Accuracy
 from sentio_mobile.bundle.parity import Parity, Reason
-from sentio_mobile.errors import BundleError, InputError, RecordError
+from sentio_mobile.errors import BundleError, InputError, RecordError, printable
 from sentio_mobile.quantization.calibration import CalibrationOrigin
 from sentio_mobile.spec import DataOrigin, Form, ModelSpec, Precision
 
@@ -33,6 +33,9 @@ UNKNOWN = "unknown"
 
 Licence = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}\Z")]
 """An SPDX identifier, or `unknown`. SPDX need not list it: `LicenseRef-...` is fine."""
+
+MAX_STEP_BYTES = 255
+"""Bytes of the name of a file or a folder, as most file systems have it."""
 
 RelativePath = Annotated[str, Meta(min_length=1, max_length=1024)]
 """A path inside the bundle, with forward slashes."""
@@ -134,17 +137,26 @@ class Manifest(Record, frozen=True, kw_only=True):
     def check(self) -> None:
         """Paths must stay inside the bundle, and every artifact needs the hashes of its files."""
         for path in (*self.files, *(artifact.path for artifact in self.artifacts)):
-            steps = PurePosixPath(path)
-            if steps.is_absolute() or ".." in steps.parts or steps.as_posix() != path or "\\" in path or path == ".":
+            if not _is_inside(path):
                 raise RecordError(f"files names {shown(path)}, no path inside the bundle")
-        for artifact in self.artifacts:
-            if not self.files_of(artifact):
-                raise RecordError(f"files has no hash for {shown(artifact.path)}")
+        folders = {str(above) for path in self.files for above in PurePosixPath(path).parents}
+        if both := next((path for path in self.files if path in folders), None):
+            raise RecordError(f"files names {shown(both)} as a file and as a folder")
+        if missing := next((one.path for one in self.artifacts if one.path not in self.files.keys() | folders), None):
+            raise RecordError(f"files has no hash for {shown(missing)}")
 
     def files_of(self, artifact: ArtifactEntry) -> dict[str, FileEntry]:
         """The files of an artifact: the one at its path, or all in the folder at its path."""
         folder = f"{artifact.path}/"
         return {name: entry for name, entry in self.files.items() if name == artifact.path or name.startswith(folder)}
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a path leads to a place inside the bundle, by a name that every system can have."""
+    steps = PurePosixPath(path)
+    plain = steps.as_posix() == path and "\\" not in path and printable(path) == path
+    short = all(len(step.encode()) <= MAX_STEP_BYTES for step in steps.parts) if plain else False
+    return plain and short and not steps.is_absolute() and ".." not in steps.parts and path != "."
 
 
 def read_manifest_bytes(folder: Path) -> bytes:
@@ -154,14 +166,9 @@ def read_manifest_bytes(folder: Path) -> bytes:
         BundleError: The folder is no bundle, or the file cannot be read or is too large.
     """
     path = folder / MANIFEST
-    if not path.is_file():
+    if not is_file(path):
         raise BundleError(f"{folder}: is no bundle (no {MANIFEST}); make one with `sentio-mobile export`")
-    try:
-        if (size := path.stat().st_size) > MAX_MANIFEST_BYTES:
-            raise BundleError(f"{path}: has {size:,} bytes, more than the {MAX_MANIFEST_BYTES:,} that are read")
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"cannot read {path}: {error.strerror}") from error
+    return read_file(path, MAX_MANIFEST_BYTES, BundleError)
 
 
 def parse_manifest(content: bytes, folder: Path) -> Manifest:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Count, Record, Sha256, from_plain, read_plain, write_record
 from sentio_mobile.bundle.bundle import Bundle, open_with_manifest
@@ -132,7 +133,7 @@ def _open_signed(folder: Path, content: bytes) -> Bundle:
 
 def _read_signature(path: Path) -> tuple[bytes, str]:
     """The signature, and the fingerprint of the key that it claims to be made with."""
-    if not path.is_file():
+    if not is_file(path):
         raise BundleError(f"{path.parent}: is not signed (no {SIGNATURE}); sign it with `sentio-mobile bundle sign`")
     if path.stat().st_size > _MAX_BYTES:
         raise BundleError(f"{path}: is too long for a signature; sign the bundle again")

@@ -93,7 +93,7 @@ def ablate(
         click.echo(json_bytes(record).decode().rstrip())
         return
     _show(record)
-    console.print(f"Chart and figures: {out}", soft_wrap=True)
+    console.print(f"Chart and figures: {out}", soft_wrap=True, markup=False)
 
 
 def _show(record: AblationRecord) -> None:
@@ -102,7 +102,7 @@ def _show(record: AblationRecord) -> None:
     from sentio_mobile.spec import OUTPUTS
 
     songs, seeds = record.songs["test"], len(record.seeds)
-    console.print(f"CCC on {songs} real test songs, mean of {seeds} seeds (95% interval over songs)")
+    console.print(f"CCC on {songs} real test songs, mean of {seeds} seeds (95% interval over songs)", markup=False)
     table = Table("trained on", *OUTPUTS, "mean", "gain in the mean")
     for result in record.arms:
         cells = [str(interval) for interval in result.ccc.values()]
@@ -110,4 +110,4 @@ def _show(record: AblationRecord) -> None:
         table.add_row(result.arm, *(cell.replace("[", r"\[") for cell in cells))
     console.print(table)
     for result in record.arms[1:]:
-        console.print(f"{result.arm.removeprefix('+ ')}: {result.verdict}", soft_wrap=True)
+        console.print(f"{result.arm.removeprefix('+ ')}: {result.verdict}", soft_wrap=True, markup=False)

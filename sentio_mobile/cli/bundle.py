@@ -33,7 +33,8 @@ def key(out: Path) -> None:
     from sentio_mobile.bundle.keys import make_key
 
     public, digest = make_key(out)
-    console.print(f"Private key: {out}\nPublic key:  {public}\nFingerprint: {digest}", markup=False, soft_wrap=True)
+    for line in (f"Private key: {out}", f"Public key:  {public}", f"Fingerprint: {digest}"):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle sign bundle --key release.pem")
@@ -47,7 +48,8 @@ def sign(folder: Path, key_file: Path) -> None:
     from sentio_mobile.bundle.sign import sign as sign_bundle
 
     digest = sign_bundle(folder, key_file)
-    console.print(f"Signed: {folder}\nKey fingerprint: {digest}", markup=False, soft_wrap=True)
+    for line in (f"Signed: {folder}", f"Key fingerprint: {digest}"):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle check bundle --key release.pub.pem")
@@ -67,8 +69,9 @@ def check(folder: Path, key_file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json_bytes(found), nl=False)
         return
-    line = f"{folder}: the signature is valid, and {found.files} files are those that were signed\n"
-    console.print(f"{line}Key fingerprint: {found.public_key_sha256}", markup=False, soft_wrap=True)
+    valid = f"{folder}: the signature is valid, and {found.files} files are those that were signed"
+    for line in (valid, f"Key fingerprint: {found.public_key_sha256}"):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle diff released bundle")

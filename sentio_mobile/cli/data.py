@@ -47,7 +47,9 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     with ProgressBars() as progress:
         write_deam(out, songs, seed=seed, audio_format=audio_format, progress=progress)
     console.print(
-        f"{songs} songs in {out}. Next: sentio-mobile data prepare {out} --out {out}-prepared", soft_wrap=True
+        f"{songs} songs in {out}. Next: sentio-mobile data prepare {out} --out {out}-prepared",
+        soft_wrap=True,
+        markup=False,
     )
 
 
@@ -168,8 +170,10 @@ def prepare(
         stderr.print(f"note: {line}", markup=False, soft_wrap=True)
     if sheet.labels == "none":
         count = sum(sheet.songs.values())
-        stderr.print(f"note: {count} songs without labels, for distillation without labels only", soft_wrap=True)
-    console.print(f"Prepared in {out}. Next: sentio-mobile data check {out}", soft_wrap=True)
+        stderr.print(
+            f"note: {count} songs without labels, for distillation without labels only", soft_wrap=True, markup=False
+        )
+    console.print(f"Prepared in {out}. Next: sentio-mobile data check {out}", soft_wrap=True, markup=False)
 
 
 @data.command(
@@ -202,7 +206,7 @@ def check(folder: Path, out: Path | None, as_json: bool) -> None:
     else:
         _show_check(found)
         if out is not None:
-            console.print(f"Page: {out / PAGE} (open it in a browser)", soft_wrap=True)
+            console.print(f"Page: {out / PAGE} (open it in a browser)", soft_wrap=True, markup=False)
     if found.faults:
         raise SystemExit(1)
 
@@ -210,6 +214,7 @@ def check(folder: Path, out: Path | None, as_json: bool) -> None:
 def _show_check(found: CheckReport) -> None:
     """Print what `check` found, in a screen or two."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         "split", "songs", "groups", "clips", "valence mean (sd)", "arousal mean (sd)", title=f"Labels: {found.labels}"
@@ -226,7 +231,7 @@ def _show_check(found: CheckReport) -> None:
             plane.add_column(name, no_wrap=True)
             width = max(len(str(n)) for column in grid for n in column)
             rows = reversed(list(zip(*grid, strict=True)))
-            cells.append("\n".join(" ".join(f"{n:>{width}}" for n in row) for row in rows))
+            cells.append(Text("\n".join(" ".join(f"{n:>{width}}" for n in row) for row in rows)))
         plane.add_row(*cells)
         console.print(plane)
     if found.comparisons:

@@ -212,7 +212,8 @@ def _finetune(
     if error := evaluation.quantization_error:
         console.print(
             f"Rounding moves a prediction by {error.after:.3f}, before by {error.before:.3f} (RMS, validation songs, "
-            "simulated)"
+            "simulated)",
+            markup=False,
         )
     _show_next(out, "--format tflite --precision int8-full --data DATA")
 

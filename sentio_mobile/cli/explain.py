@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile.cli.options import PATH, Command, console, json_option
 from sentio_mobile.errors import InputError
 
@@ -28,7 +29,7 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
 
     check_output_file(out, CHART_SUFFIXES)
     chosen = _parse_blocks(blocks)
-    if (checkpoint / "probe.json").is_file():
+    if is_file(checkpoint / "probe.json"):
         if chosen is not None:
             raise InputError(f"{checkpoint} is a probe, which has no blocks; leave --blocks out")
         _explain_probe(checkpoint, song, start=start, out=out, as_json=as_json)

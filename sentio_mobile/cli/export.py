@@ -144,7 +144,7 @@ def export(
         for reason in reasons.values():
             stderr.print(f"[red]{what}:[/]", end=" ")
             stderr.print(reason, markup=False, soft_wrap=True)
-    console.print(f"Bundle: {out}. Next: sentio-mobile verify {out}", soft_wrap=True)
+    console.print(f"Bundle: {out}. Next: sentio-mobile verify {out}", soft_wrap=True, markup=False)
     if refused:
         stderr.print(
             "Refused artifacts are in the bundle." if force else "Refused artifacts were left out; --force keeps them."
@@ -175,14 +175,18 @@ def _rank_layers(checkpoint: Path, data_folder: Path, out: Path, force: bool) ->
         write_json(part / SENSITIVITY, record)
         draw_sensitivity(part / SENSITIVITY_CHART, ranking)
     _show_sensitivity(ranking)
-    console.print(f"Figures and chart: {out}. Next: sentio-mobile export --keep-float LAYER", soft_wrap=True)
+    console.print(
+        f"Figures and chart: {out}. Next: sentio-mobile export --keep-float LAYER", soft_wrap=True, markup=False
+    )
 
 
 def _show_sensitivity(ranking: Sensitivity) -> None:
     from rich.table import Column, Table
 
     output_std = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(OUTPUTS, ranking.output_std, strict=True))
-    console.print(f"{ranking.clips} training clips; standard deviation of their fp32 predictions: {output_std}")
+    console.print(
+        f"{ranking.clips} training clips; standard deviation of their fp32 predictions: {output_std}", markup=False
+    )
     # Folded, never cut: the name is what --keep-float takes.
     figures = (Column(name, no_wrap=True) for name in ("kind", "weights", "RMS change", "largest change"))
     table = Table(Column("layer", overflow="fold"), *figures)

@@ -100,13 +100,14 @@ def train(
     last = checkpoint.history[-1]
     console.print(
         f"Final accuracy of the discriminator: {last['discriminator_accuracy']:.0%}. Samples of one label differ "
-        f"{last['diversity']:.2f} times as much as real clips."
+        f"{last['diversity']:.2f} times as much as real clips.",
+        markup=False,
     )
     if checkpoint.classes:
         following = f"render {out} --class {checkpoint.classes[0]} --out {checkpoint.classes[0]}.wav"
     else:
         following = f"evaluate {out} --data {data_folder}"
-    console.print(f"Checkpoint: {out}. Next: sentio-mobile teacher gan {following}", soft_wrap=True)
+    console.print(f"Checkpoint: {out}. Next: sentio-mobile teacher gan {following}", soft_wrap=True, markup=False)
 
 
 @gan.command(epilog="Example: sentio-mobile teacher gan sample gan-ckpt -n 3200 --out samples")
@@ -164,6 +165,7 @@ def sample(
         f"{count} samples in {out}; the filter kept {written.accepted:.0%} of those drawn. "
         f"Next: sentio-mobile teacher train --data ... --gan-samples {out} --out teacher-ckpt",
         soft_wrap=True,
+        markup=False,
     )
 
 
@@ -221,4 +223,4 @@ def render(
 
         write_chart(plot, (8, 3.2), lambda axes: draw_spectrogram(axes, mel, audio))
     write_wav(out, pcm, audio.sample_rate)
-    console.print(f"{len(pcm) / audio.sample_rate:.1f} s of sound in {out}", soft_wrap=True)
+    console.print(f"{len(pcm) / audio.sample_rate:.1f} s of sound in {out}", soft_wrap=True, markup=False)

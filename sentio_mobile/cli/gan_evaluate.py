@@ -66,7 +66,7 @@ def evaluate(
         return
     _show(found)
     if out is not None:
-        console.print(f"Report: {out} (open it in a browser)", soft_wrap=True)
+        console.print(f"Report: {out} (open it in a browser)", soft_wrap=True, markup=False)
 
 
 def _show(found: GanEvaluation) -> None:

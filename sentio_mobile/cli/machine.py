@@ -66,4 +66,4 @@ def setup(place: Path | None) -> None:
     place = place or default_place()
     with ProgressBars() as progress:
         install(place, progress)
-    console.print(f"ARM64 userland: {place}. Next: sentio-mobile verify BUNDLE --arm64", soft_wrap=True)
+    console.print(f"ARM64 userland: {place}. Next: sentio-mobile verify BUNDLE --arm64", soft_wrap=True, markup=False)

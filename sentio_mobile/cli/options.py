@@ -4,22 +4,69 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
 from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write
 from sentio_mobile._internal.stopping import WORK, Stopped, end_children, is_helper, stoppable
-from sentio_mobile.errors import SentioError
+from sentio_mobile.errors import SentioError, printable, shortened
 
-console = Console(highlight=False)
-stderr = Console(stderr=True, highlight=False)
 
-PATH = click.Path(path_type=Path)
+class PlainConsole(Console):
+    """A console that shows every text as one line, without obeying what a stranger may have put into it.
+
+    Names of songs, cells of tables and names in bundles are shown with their control characters escaped, and very long
+    ones without their middle. What the text means as markup is the caller's affair: what may hold a name is printed
+    with `markup=False` or escaped.
+    """
+
+    def render_str(self, text: str, **kwargs: Any) -> Text:
+        """Turn a text, or a cell of a table, into one that fits on a line."""
+        return super().render_str(shortened(printable(text)), **kwargs)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render; no segment keeps a character that a terminal obeys, whatever made it."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                lines = segment.text.split("\n")
+                yield Segment("\n".join(map(printable, lines)), segment.style)
+
+
+console = PlainConsole(highlight=False, emoji=False)
+stderr = PlainConsole(stderr=True, highlight=False, emoji=False)
+
+
+MAX_NAME_BYTES = 255
+MAX_PATH_BYTES = 4095
+"""Bytes of the name of a file and of a path, as Linux, macOS and most file systems have them."""
+
+
+class FilePath(click.Path):
+    """A path. One that no file can have is refused here, because every question about it would be an error."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Read the path.
+
+        Raises:
+            click.BadParameter: It is too long.
+        """
+        path = Path(super().convert(value, param, ctx))
+        if len(os.fsencode(path)) > MAX_PATH_BYTES or any(len(os.fsencode(n)) > MAX_NAME_BYTES for n in path.parts):
+            self.fail(f"{shortened(printable(str(path)), 200)} is longer than the name of a file can be.", param, ctx)
+        return path
+
+
+PATH = FilePath()
 
 RENAMED_OPTIONS = {"--answers": "--pseudo-labels", "--sides": "--weak-labels", "--synthetic": "--gan-samples"}
 """Old names of options, which work for one more release, and the new ones."""

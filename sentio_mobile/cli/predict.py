@@ -143,6 +143,7 @@ def _show(predictions: list[Emotion]) -> None:
             f"arousal with {known.coverage:.0%} probability (measured on {known.songs} songs)",
             style="dim",
             soft_wrap=True,
+            markup=False,
         )
     console.print("[bold]  from       to   valence  arousal  feeling                song[/]", soft_wrap=True)
     for one in predictions:

@@ -95,7 +95,7 @@ def pretrain(
     last = student.history[-1]
     words = {"val_r2": "R2 of embeddings", "val_tags": "correlation of tags", "val_ccc": "CCC of pseudo-labels"}
     shown = [f"{text} {last[name]:.3f}" for name, text in words.items() if last.get(name) is not None]
-    console.print(f"Held-out music: {', '.join(shown)}", soft_wrap=True)
+    console.print(f"Held-out music: {', '.join(shown)}", soft_wrap=True, markup=False)
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --start {out} --teacher teacher-ckpt --data prepared --out "
         "student-ckpt",

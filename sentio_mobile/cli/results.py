@@ -72,7 +72,7 @@ def show_models(run: EvaluationRun) -> None:
         latency = "-" if model.latency is None else f"{model.latency.p50_ms:.1f} ms"
         cells = (model.name, *row, str(model.metrics["mean"]["mae"]), parameters, latency)
         table.add_row(*map(escape, cells))
-    console.print(f"{len(run.songs)} {run.split} songs; 95% intervals over {run.bootstrap.over}")
+    console.print(f"{len(run.songs)} {run.split} songs; 95% intervals over {run.bootstrap.over}", markup=False)
     console.print(table)
     for pair in run.comparisons:
         if pair.difference["mean"].excludes_zero:

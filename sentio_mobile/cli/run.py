@@ -84,14 +84,14 @@ def _run_all(
             folder=out,
             recipe=settings,
             progress=progress,
-            announce=lambda line: stderr.print(f"[dim]{line}[/]"),
+            announce=lambda line: stderr.print(line, style="dim", markup=False),
             start=start,
         )
         summary = pipeline.run()
     show_skipped(pipeline.skipped)
     show_summary(summary)
-    console.print(f"Bundle: {out / 'bundle'}", soft_wrap=True)
-    console.print(f"Report: {out / REPORT} (open it in a browser)", soft_wrap=True)
-    console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3", soft_wrap=True)
+    console.print(f"Bundle: {out / 'bundle'}", soft_wrap=True, markup=False)
+    console.print(f"Report: {out / REPORT} (open it in a browser)", soft_wrap=True, markup=False)
+    console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3", soft_wrap=True, markup=False)
     if summary.has_failures:
         raise SystemExit(1)

@@ -47,8 +47,8 @@ def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -
     with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as folder:
         trim_bundle(opened, artifacts, Path(folder))
         with Server(page, Path(folder), read_headers(WEB.template), port) as server:
-            line = f"{artifacts[0].label} of {bundle}: {server.url}\nPress Ctrl-C to stop."
-            console.print(line, markup=False, soft_wrap=True)
+            for line in (f"{artifacts[0].label} of {bundle}: {server.url}", "Press Ctrl-C to stop."):
+                console.print(line, markup=False, soft_wrap=True)
             if open_it:
                 click.launch(server.url)
             _serve(server)

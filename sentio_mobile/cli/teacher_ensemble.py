@@ -53,4 +53,4 @@ def ensemble(
         trained = train_ensemble(data, music, work=Path(work), seed=seed, progress=progress)
         predictions = [one for folder, place in targets for one in predict_windows(trained, folder, place, progress)]
     write_pseudo_labels(out, predictions)
-    console.print(f"{len(predictions)} pseudo-labels in {out}", soft_wrap=True)
+    console.print(f"{len(predictions)} pseudo-labels in {out}", soft_wrap=True, markup=False)

@@ -109,4 +109,5 @@ def train(
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt",
         soft_wrap=True,
+        markup=False,
     )

@@ -115,7 +115,7 @@ def run_training(recipe: TrainRecipe, out: Path, *, plan_only: bool = False, any
             recipe=recipe,
             inputs=inputs,
             progress=progress,
-            announce=lambda line: stderr.print(f"[dim]{line}[/]"),
+            announce=lambda line: stderr.print(line, style="dim", markup=False),
             anyway=anyway,
         )
         result = training.run()
@@ -166,7 +166,7 @@ def _show_estimate(estimate: TrainEstimate) -> None:
         if estimate.models > 1
         else "test songs"
     )
-    console.print(f"{n} songs; intervals over {over}; {by}")
+    console.print(f"{n} songs; intervals over {over}; {by}", markup=False)
     console.print(table)
     if estimate.retention is not None:
         console.print(f"retention (student / teacher, mean CCC): {estimate.retention}", markup=False)

@@ -76,7 +76,7 @@ def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None) ->
     with ProgressBars() as progress:
         summary = sentio_mobile.benchmark(bundle, out=out, threads=threads, runs=runs, progress=progress)
     show_summary(summary)
-    console.print(f"Report: {out / REPORT}")
+    console.print(f"Report: {out / REPORT}", markup=False)
     if not summary.ready:
         raise SystemExit(1)
 
@@ -104,14 +104,17 @@ def _show(found: Verification) -> None:
             ccc, loss = str(one.ccc["mean"]), one.loss["mean"].words(3)
             table.add_row(one.format, one.precision, ccc, loss, f"{one.max_loss:g}", _colour(one.verdict))
         console.print(table)
-        console.print(f"{found.accuracy[0].songs} {found.accuracy[0].split} songs; bootstrap 95% intervals over songs")
+        console.print(
+            f"{found.accuracy[0].songs} {found.accuracy[0].split} songs; bootstrap 95% intervals over songs",
+            markup=False,
+        )
     reasons = [(f"{result.label} on {result.processor}", result.reason) for result in found.results]
     reasons += [(one.label, one.reason) for one in found.accuracy]
     for label, reason in reasons:
         if reason:
             console.print(f"{label}: {reason}", markup=False)
     spread = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(OUTPUTS, found.spread, strict=True))
-    console.print(f"{found.vectors} golden vectors; standard deviation of their outputs: {spread}")
+    console.print(f"{found.vectors} golden vectors; standard deviation of their outputs: {spread}", markup=False)
     if not found.spread_ok:
         console.print(
             f"[red]fail:[/] the golden outputs hardly differ (standard deviation under {found.min_spread}), so that "

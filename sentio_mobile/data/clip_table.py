@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentio_mobile._internal.files import write_text
+from sentio_mobile._internal.tables import read_table, write_table
 from sentio_mobile.errors import DataError
 
 SONGS = "songs.csv"
@@ -66,14 +64,13 @@ def read_clip_rows(songs: Path) -> list[ClipRow]:
         DataError: The file is missing or damaged.
     """
     try:
-        with songs.open(newline="", encoding="utf-8") as file:
-            table = csv.reader(file)
-            columns = tuple(next(table, ()))
-            # Folders from before there were perturbed windows lack the last column.
-            if columns not in (COLUMNS, COLUMNS[:-1]):
-                raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
-            return [_parse(dict(zip(columns, cells, strict=True))) for cells in table]
-    except (OSError, ValueError, csv.Error) as error:
+        table = read_table(songs, DataError)
+        columns = tuple(next(table, ()))
+        # Folders from before there were perturbed windows lack the last column.
+        if columns not in (COLUMNS, COLUMNS[:-1]):
+            raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
+        return [_parse(dict(zip(columns, cells, strict=True))) for cells in table]
+    except ValueError as error:
         raise DataError(f"{songs}: is damaged ({error}); prepare the data again") from error
 
 
@@ -87,12 +84,7 @@ def write_clip_rows(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(rows)
-    # The name of a file need not be valid Unicode. Bytes that are not are escaped.
-    write_text(path, text.getvalue().encode("utf-8", "backslashreplace").decode())
+    write_table(path, COLUMNS, rows)
 
 
 def _parse(cells: dict[str, str]) -> ClipRow:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.files import is_file, sha256
 from sentio_mobile._internal.workers import usable_cores
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.image import clip_to_mel
@@ -137,7 +137,7 @@ def _unchanged(starts: Iterable[int]) -> tuple[tuple[int, str], ...]:
 
 
 def _require_unchanged(path: Path, state: FileState) -> None:
-    if not path.is_file() or FileState.of(path) != state:
+    if not is_file(path) or FileState.of(path) != state:
         raise AudioError(f"{path}: changed while it was read; prepare it when it is complete")
 
 

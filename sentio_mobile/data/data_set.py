@@ -20,6 +20,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Name, Record, Seed, from_plain, read_plain, replace
 from sentio_mobile.data.config import DataRecipe
@@ -102,7 +103,7 @@ def labels_of(*places: Path) -> LabelSource:
         LabelError: The note is damaged.
     """
     for note in (place / GENERATED_NOTE for place in places):
-        if note.is_file():
+        if is_file(note):
             return from_plain(GeneratedNote, read_plain(note, LabelError), str(note), LabelError).labels
     return "rated"
 

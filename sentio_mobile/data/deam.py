@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES
 from sentio_mobile.data.config import DataRecipe
@@ -148,7 +149,7 @@ def _find(root: Path, names: tuple[str, ...]) -> dict[str, Path]:
 def _read_moments(folder: Path) -> dict[str, Moments]:
     """The labels of each half second, for each song in both dynamic tables."""
     place = _find(folder, (DYNAMIC,)).get(DYNAMIC)
-    missing = [name for name in DYNAMIC_TABLES if place is None or not (place / name).is_file()]
+    missing = [name for name in DYNAMIC_TABLES if place is None or not is_file(place / name)]
     if place is None or missing:
         raise LabelError(
             f"{folder}: has no {DYNAMIC}/{missing[0]}, which dynamic labels need; "

@@ -7,7 +7,6 @@ gan-samples.json   The front end, how the samples were generated, and hashes of 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import new_folder, sha256
+from sentio_mobile._internal.files import is_file, new_folder, sha256
 from sentio_mobile._internal.records import Count, Record, Seed, Sha256, Share, Text, read_record, write_record
+from sentio_mobile._internal.tables import read_table, write_table
 from sentio_mobile.errors import DataError
 from sentio_mobile.spec import AudioSpec, DataOrigin
 
@@ -107,13 +107,13 @@ def write_gan_samples(
         OutputError: The folder cannot be written, or exists and `overwrite` is false.
     """
     with new_folder(folder, overwrite) as part:
-        with (part / MELS).open("wb") as mels, (part / LABELS).open("w", newline="", encoding="utf-8") as sheet:
-            table = csv.writer(sheet, lineterminator="\n")
-            table.writerow(COLUMNS)
+        rows: list[tuple[str, str, str]] = []
+        with (part / MELS).open("wb") as mels:
             for clips, labels, scores in batches:
                 mels.write(np.ascontiguousarray(clips, dtype="<f2").tobytes())
                 for (valence, arousal), score in zip(labels, scores, strict=True):
-                    table.writerow((f"{valence:.6f}", f"{arousal:.6f}", f"{score:.4f}"))
+                    rows.append((f"{valence:.6f}", f"{arousal:.6f}", f"{score:.4f}"))
+        write_table(part / LABELS, COLUMNS, rows)
         record = GanSampleSheet(
             audio=audio,
             sampling=sampling(),
@@ -130,8 +130,8 @@ def open_gan_samples(folder: Path) -> GanSamples:
     Raises:
         DataError: Something in it is missing or damaged.
     """
-    if not (folder / SHEET).is_file():
-        if (folder / OLD_SHEET).is_file():
+    if not is_file(folder / SHEET):
+        if is_file(folder / OLD_SHEET):
             raise DataError(
                 f"{folder}: holds GAN samples of an older version; generate them again with `sentio-mobile teacher gan "
                 "sample`"
@@ -144,15 +144,14 @@ def open_gan_samples(folder: Path) -> GanSamples:
         for name, digest in ((MELS, sheet.mels_sha256), (LABELS, sheet.labels_sha256)):
             if sha256(folder / name) != digest:
                 raise DataError(f"{folder / name} is truncated or changed; generate the samples again")
-        with (folder / LABELS).open(newline="", encoding="utf-8") as file:
-            table = csv.reader(file)
-            next(table)
-            labels = np.array([(float(row[0]), float(row[1])) for row in table], dtype=np.float32).reshape(-1, 2)
+        table = read_table(folder / LABELS, DataError)
+        next(table)
+        labels = np.array([(float(row[0]), float(row[1])) for row in table], dtype=np.float32).reshape(-1, 2)
         if not (np.abs(labels) <= 1).all():
             raise ValueError("a label is not a number in [-1, 1]")
         shape = (len(labels), sheet.audio.n_mels, sheet.audio.n_frames)
         mels = np.memmap(folder / MELS, dtype="<f2", mode="r", shape=shape)
-    except (ValueError, IndexError, OSError, StopIteration, csv.Error) as error:
+    except (ValueError, IndexError, OSError, StopIteration) as error:
         raise DataError(
             f"{folder}: is damaged ({type(error).__name__}: {error}); generate the samples again"
         ) from error

@@ -17,9 +17,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from sentio_mobile._internal.files import open_file
 from sentio_mobile._internal.records import NonNegative, Sha256, Share, Size
 
 MAX_CHECKSUM = 2**64 - 1
+MAX_LINE = 65_536
+"""Bytes of a line: a path has at most 4,096, each of which may be escaped."""
 
 # These are plain msgspec structures: a store may have millions of lines, and each is checked once, when it is read.
 
@@ -94,22 +97,23 @@ class Line(msgspec.Struct, frozen=True):
         return found
 
 
-def read_journal(path: Path) -> Iterator[tuple[int, Line]]:
-    """Read the lines up to the first damaged one, each with its offset in bytes.
+def read_journal(path: Path) -> Iterator[tuple[int, int, Line]]:
+    """Read the lines up to the first damaged one, each with the offsets in bytes of its beginning and its end.
 
     Raises:
         OSError: There is no journal.
     """
     offset = rows = 0
-    with path.open("rb") as file:
-        for text in file:
+    with open_file(path) as file:
+        # A line that is longer than any that is written is a damaged one.
+        while text := file.readline(MAX_LINE):
             try:
                 line = Line.decode(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return
             if line.row > rows:
                 return
-            yield offset, line
+            yield offset, offset + len(text), line
             rows += line.row == rows
             offset += len(text)
 

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.files import is_file, sha256
 from sentio_mobile._internal.records import Count, Name, Record, Seed, Sha256, Text, from_plain, read_plain
 from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
 from sentio_mobile.data.songs import LabelSource, Scale
@@ -144,7 +144,7 @@ def read_sheet(folder: Path) -> DataSheet:
     Raises:
         DataError: The folder is not a prepared one, was prepared by another version, or the file is damaged.
     """
-    if not (folder / SHEET).is_file():
+    if not is_file(folder / SHEET):
         raise DataError(f"{folder}: is no prepared data (no {SHEET}); make it with `sentio-mobile data prepare`")
     values = read_plain(folder / SHEET, DataError)
     schema = values.get("schema", 1) if isinstance(values, dict) else SCHEMA

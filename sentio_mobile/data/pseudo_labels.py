@@ -6,8 +6,6 @@ prediction belongs to what was played, whatever the song is called and wherever 
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import sha256, write_text
+from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.tables import write_table
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.songs import numbered_rows
 from sentio_mobile.errors import DataError, LabelError
@@ -73,11 +72,8 @@ def write_pseudo_labels(path: Path, predictions: Iterable[tuple[int, float, floa
     Raises:
         OutputError: The file cannot be written.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows((f"{clip:016x}", f"{valence:.6f}", f"{arousal:.6f}") for clip, valence, arousal in predictions)
-    write_text(path, text.getvalue())
+    rows = ((f"{clip:016x}", f"{valence:.6f}", f"{arousal:.6f}") for clip, valence, arousal in predictions)
+    write_table(path, COLUMNS, rows)
 
 
 def read_pseudo_labels(path: Path) -> PseudoLabels:

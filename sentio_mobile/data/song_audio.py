@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.files import is_file, sha256
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.perturb import ChangePcm, Pcm
 from sentio_mobile.audio.sliding import windows
@@ -71,7 +71,7 @@ def find_audio_files(clips: Sequence[ClipRow], data: PreparedData, music: Path) 
         path = music / clip.path
         if clip.song_id in files:
             continue
-        if not path.is_file():
+        if not is_file(path):
             raise DataError(f"{path} is missing; give the folder that {data.folder} was prepared from as --music")
         if sha256(path) != clip.sha256:
             raise DataError(f"{path} is not the file that {data.folder} was prepared from; prepare the songs again")

@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import open_file
 from sentio_mobile._internal.records import Count, Name, Record, read_record, to_plain
 from sentio_mobile.audio.logmel import FRONT_END_VERSION
 from sentio_mobile.data.journal import Line, read_journal
@@ -94,7 +95,8 @@ def open_store(folder: Path, audio: AudioSpec) -> Store:
     try:
         checksums = np.array([line.checksum for line in _records(folder)], dtype=np.uint64)
         shape = (audio.n_mels, audio.n_frames)
-        rows = min(len(checksums), (folder / RECORDS).stat().st_size // record_bytes(audio))
+        with open_file(folder / RECORDS) as file:
+            rows = min(len(checksums), os.fstat(file.fileno()).st_size // record_bytes(audio))
     except OSError as error:
         raise DataError(f"{folder}: the store is damaged ({error.strerror}); prepare the data again") from error
     if rows == 0:
@@ -154,7 +156,7 @@ def _map_store(folder: Path, shape: tuple[int, ...], checksums: NDArray[np.uint6
 def _records(folder: Path) -> Iterator[Line]:
     """The journal's lines that announce a new record."""
     last = -1
-    for _, line in read_journal(folder / JOURNAL):
+    for _, _, line in read_journal(folder / JOURNAL):
         if line.row > last:
             last = line.row
             yield line

@@ -11,6 +11,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import open_to_append
 from sentio_mobile._internal.records import write_record
 from sentio_mobile.data.journal import Clip, FileState, Index, Line, read_journal
 from sentio_mobile.data.store import (
@@ -56,7 +57,7 @@ class StoreWriter:
                 write_record(folder / META, meta_of(audio))
             require_meta(folder, audio)
             for name in (RECORDS, JOURNAL):
-                self._open.append((folder / name).open("ab", buffering=0))
+                self._open.append(open_to_append(folder / name))
             self._records, self._journal = self._open
             self.index = self._recover()
         except OSError as error:
@@ -150,11 +151,11 @@ class StoreWriter:
         present = self._records.tell() // self._size
         while True:
             index, end = Index(), 0
-            for offset, line in read_journal(self.folder / JOURNAL):
+            for offset, after, line in read_journal(self.folder / JOURNAL):
                 if line.row >= present:
                     break
                 index.take(line, offset)
-                end = offset + len(line.encode())
+                end = after
             self._cut(self._journal, end)
             self._cut(self._records, len(index) * self._size)
             damaged = self._first_damaged(index)

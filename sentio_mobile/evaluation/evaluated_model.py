@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile.audio.image import clip_to_mel, mel_to_input
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
 from sentio_mobile.bundle.manifest import MANIFEST
@@ -76,14 +77,14 @@ def open_model(path: Path, name: str | None = None, format_name: str | None = No
         MissingExtraError: The packages of a format are not installed.
     """
     name = name or path.resolve().name
-    if (path / SHEET).is_file():
+    if is_file(path / SHEET):
         return _from_checkpoint(path, name)
-    if (path / PROBE_SHEET).is_file():
+    if is_file(path / PROBE_SHEET):
         return _from_probe(path, name)
-    if (path / MANIFEST).is_file():
+    if is_file(path / MANIFEST):
         bundle = open_bundle(path)
         return _from_artifact(bundle, _default_artifact(bundle, format_name), name)
-    if (path.parent / MANIFEST).is_file():
+    if is_file(path.parent / MANIFEST):
         bundle = open_bundle(path.parent)
         for artifact in bundle.artifacts:
             if artifact.path == path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.decode import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
 from sentio_mobile.bundle.manifest import MANIFEST
@@ -22,7 +23,7 @@ def default_bundle() -> Path:
     Raises:
         BundleError: This installation has none.
     """
-    if not (DEFAULT_MODEL / MANIFEST).is_file():
+    if not is_file(DEFAULT_MODEL / MANIFEST):
         raise BundleError("this installation ships no default model; give a bundle, made with `sentio-mobile export`")
     return DEFAULT_MODEL
 
@@ -41,7 +42,7 @@ def bundle_and_songs(places: Sequence[Path]) -> tuple[Path | None, tuple[Path, .
             with a wrong letter is not.
     """
     first, *others = places
-    if (first / MANIFEST).is_file():
+    if is_file(first / MANIFEST):
         if not others:
             raise InputError(f"{first}: is a bundle; give songs after it, or folders of songs")
         return first, tuple(others)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from sentio_mobile._internal.files import require_free, write_text
+from sentio_mobile._internal.files import require_free
 from sentio_mobile._internal.records import to_plain, write_record
+from sentio_mobile._internal.tables import write_table
 from sentio_mobile.errors import InputError
 from sentio_mobile.inference.emotion import Emotion, Prediction
 
@@ -49,10 +48,6 @@ def write_predictions(path: Path, emotions: Sequence[Emotion]) -> None:
     if path.suffix.lower() == ".json":
         write_record(path, rows)
         return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, Prediction.__struct_fields__, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        low, high = row.scale
-        writer.writerow({**to_plain(row), "scale": f"{low} to {high}"})
-    write_text(path, text.getvalue())
+    cells = ({**to_plain(row), "scale": "{} to {}".format(*row.scale)} for row in rows)
+    columns = Prediction.__struct_fields__
+    write_table(path, columns, ([row[name] for name in columns] for row in cells))

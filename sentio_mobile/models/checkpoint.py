@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sentio_mobile import __version__
-from sentio_mobile._internal.files import new_folder, sha256
+from sentio_mobile._internal.files import is_file, new_folder, sha256
 from sentio_mobile._internal.records import Count, Name, Record, Sha256, Versions, from_plain, read_plain, write_record
 from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.metrics.evaluation import Evaluation, History
@@ -137,7 +137,7 @@ def read_sheet(folder: Path) -> CheckpointSheet:
         CheckpointError: The folder holds no checkpoint, or one that an older version wrote.
     """
     path = folder / SHEET
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(f"{folder} is no checkpoint: it has no {SHEET}; give a folder that training wrote")
     values = read_plain(path, CheckpointError)
     if isinstance(values, dict) and "spec" in values and values.get("schema", 1) == 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.workers import in_processes, usable_cores
@@ -191,9 +192,9 @@ def _embed_missing(
     """Embed all but the known clips into the cache, and return one line for each song that cannot be embedded."""
     missing = list(_missing(songs, known))
     # What a wrong folder would show song by song is known before any is decoded.
-    faults = [f"{song.path} is missing" for song in missing if not song.path.is_file()]
+    faults = [f"{song.path} is missing" for song in missing if not is_file(song.path)]
     require_few(faults, len(songs), data, "give the folder that it was prepared from as --music")
-    present = [song for song in missing if song.path.is_file()]
+    present = [song for song in missing if is_file(song.path)]
     workers = min(workers, len(present))
     progress.start(f"embeddings: {data.folder.name}", len(songs))
     progress.advance(len(songs) - len(present))

@@ -28,6 +28,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.records import Count, Finite, Name, Record, Sha256, read_record
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.errors import DataError, RecordError
@@ -182,7 +183,7 @@ def shipped_reference(encoder: str) -> TagReference:
         DataError: There is none.
     """
     path = SHIPPED / f"{encoder}.json"
-    if not path.is_file():
+    if not is_file(path):
         known = sorted(one.stem for one in SHIPPED.glob("*.json"))
         raise DataError(f"there is no reference for the tags of {encoder}, only for those of {', '.join(known)}")
     return read_record(TagReference, path, DataError)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import time
 from collections.abc import Collection
@@ -16,8 +14,8 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
-from sentio_mobile._internal.files import write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.tables import write_table
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.training.config import Unfreeze
 
@@ -138,12 +136,8 @@ class MetricsFile(Callback):
         """Write all rows, those of the run that was resumed included."""
         if not is_first_process():
             return
-        text = io.StringIO()
         names = list(dict.fromkeys(name for row in self._history.rows for name in row))
-        table = csv.DictWriter(text, names, lineterminator="\n")
-        table.writeheader()
-        table.writerows(self._history.rows)
-        write_text(self._path, text.getvalue())
+        write_table(self._path, names, ([row.get(name) for name in names] for row in self._history.rows))
 
 
 class DeadLossTermGuard(Callback):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -394,3 +395,34 @@ def test_training_clips_draw_windows_and_evaluated_clips_do_not(manifest: Path, 
     assert all(torch.equal(drawing[epoch, place][0], mel) for epoch, mel in enumerate(drawn))
     assert all(torch.equal(fixed[place][0], fixed[place][0]) for _ in range(5))
     assert torch.equal(fixed[place][0][0], torch.from_numpy(data.mels[split.rows[place]].astype(np.float32)))
+
+
+def test_journal_that_is_a_link_is_refused_and_its_target_kept(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    for name in (JOURNAL, RECORDS, "lock"):
+        target.write_text("theirs")
+        folder = tmp_path / name
+        StoreWriter(folder, TINY).close()
+        (folder / name).unlink()
+        (folder / name).symlink_to(target)
+        with pytest.raises(OutputError, match="cannot write"):
+            StoreWriter(folder, TINY)
+        assert target.read_text() == "theirs"
+
+
+def test_journal_line_of_another_writer_is_cut_where_it_ends(tmp_path: Path) -> None:
+    clip = Clip(sha256="a" * 64, start=0, seconds=1.0, peak=0.5, clipped=0.0)
+    mel = np.zeros((TINY.n_mels, TINY.n_frames), np.float32)
+    with StoreWriter(tmp_path, TINY) as writer:
+        writer.add(clip, FileState("/a", 1, 1, 1), mel)
+    text = b" " + (tmp_path / JOURNAL).read_bytes()[9:-1]
+    (tmp_path / JOURNAL).write_bytes(b"%08x %b\n" % (zlib.crc32(text), text))
+    with StoreWriter(tmp_path, TINY) as writer:
+        writer.add(clip, FileState("/b", 1, 1, 1), mel)
+    assert len(list(read_journal(tmp_path / JOURNAL))) == 2
+
+
+@pytest.mark.parametrize("text", ["null", "[" * 60_000, "9" * 5000, '{"row": 1e309}', '"\\ud800"', "x" * 100_000])
+def test_journal_line_with_a_right_checksum_and_a_wrong_content_ends_it(text: str, tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_bytes(b"%08x %b\n" % (zlib.crc32(text.encode()), text.encode()))
+    assert list(read_journal(tmp_path / JOURNAL)) == []

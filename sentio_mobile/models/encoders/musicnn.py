@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import conv1d, conv2d, max_pool2d, pad
 
-from sentio_mobile._internal.files import sha256, user_cache
+from sentio_mobile._internal.files import is_file, sha256, user_cache
 from sentio_mobile.audio.logmel import mel_power
 from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.models.encoders.base import EncoderInfo
@@ -258,7 +258,7 @@ def load_mtt() -> MusicnnEncoder:
 
 def _load(dataset: str, tags: Sequence[str]) -> MusicnnEncoder:
     path = weights_path(dataset)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(
             f"the encoder musicnn-{dataset} is not installed; install it with `sentio-mobile encoder install musicnn`"
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.record_messages import field_types, shown
 from sentio_mobile._internal.records import from_plain, read_plain
 from sentio_mobile.errors import CheckpointError, InputError, MissingExtraError
@@ -71,7 +72,7 @@ def open_folder(place: str) -> ModelFolder:
         MissingExtraError: The hub's client is not installed.
     """
     path, source = (Path(place), f"the folder {place}") if _is_folder(place) else _from_hub(place)
-    if not (path / CONFIG).is_file():
+    if not is_file(path / CONFIG):
         raise CheckpointError(f"{path} is no model folder: it has no {CONFIG}; it needs {NEEDED}")
     family, config = _read_config(path / CONFIG)
     return ModelFolder(
@@ -150,11 +151,11 @@ def require_sane(config: dict[str, object], path: Path) -> None:
 
 def _read_features(folder: Path, family: Family) -> Features:
     path = folder / FEATURES
-    if path.is_file():
+    if is_file(path):
         values = _read_object(path)
     else:
         path = folder / PROCESSOR
-        inside = _read_object(path).get("feature_extractor") if path.is_file() else None
+        inside = _read_object(path).get("feature_extractor") if is_file(path) else None
         if not isinstance(inside, dict):
             raise CheckpointError(f"{folder} has no {FEATURES}, which states the sample rate; it needs {NEEDED}")
         values = inside
@@ -174,7 +175,7 @@ def _read_object(path: Path) -> dict[str, object]:
 
 
 def _find_weights(folder: Path) -> tuple[Path, ...]:
-    if (folder / WEIGHTS).is_file():
+    if is_file(folder / WEIGHTS):
         return (folder / WEIGHTS,)
     if shards := sorted(folder.glob(SHARDS)):
         stated = shards[0].stem.rpartition("-")[2]
@@ -195,7 +196,7 @@ def _read_licence(path: Path) -> str:
     try:
         from huggingface_hub import metadata_load
 
-        if not path.is_file() or path.stat().st_size > MAX_CARD_BYTES:
+        if not is_file(path) or path.stat().st_size > MAX_CARD_BYTES:
             return "unknown"
         card = metadata_load(path) or {}
     except Exception:  # A card is free text with YAML on top; it may be wrong in any way, and nothing depends on it.

@@ -11,7 +11,7 @@ import torch
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import new_folder
+from sentio_mobile._internal.files import is_file, new_folder
 from sentio_mobile._internal.records import Count, Name, Record, Sha256, from_plain, read_plain, write_record
 from sentio_mobile.errors import CheckpointError
 from sentio_mobile.metrics.evaluation import History
@@ -115,7 +115,7 @@ class GanCheckpoint:
                 architecture.
         """
         path = folder / SHEET
-        if not path.is_file():
+        if not is_file(path):
             raise CheckpointError(
                 f"{folder} is no GAN's checkpoint: it has no {SHEET}; give a folder that `teacher gan train` wrote"
             )

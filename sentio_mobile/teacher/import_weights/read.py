@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.records import read_plain
 from sentio_mobile.errors import CheckpointError
 from sentio_mobile.teacher.import_weights.layouts import HUGGING_FACE
@@ -94,7 +95,7 @@ def read_config(weights: Path) -> HuggingFaceConfig | None:
             heads or an epsilon that is out of range.
     """
     path = weights.with_name("config.json")
-    if not path.is_file():
+    if not is_file(path):
         return None
     config = read_plain(path, CheckpointError)
     if not isinstance(config, dict):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.files import is_file, sha256
 from sentio_mobile._internal.records import read_record
 from sentio_mobile.data.pseudo_labels import PseudoLabels, read_pseudo_labels
 from sentio_mobile.errors import CheckpointError, InputError
@@ -107,13 +107,13 @@ class Probe:
         Raises:
             CheckpointError: The folder holds no probe, or something in it is damaged or was changed.
         """
-        if not (folder / SHEET).is_file():
+        if not is_file(folder / SHEET):
             raise CheckpointError(
                 f"{folder} is no probe: it has no {SHEET}; make one with `sentio-mobile teacher probe`"
             )
         sheet = read_record(ProbeSheet, folder / SHEET, CheckpointError)
         for name, digest in ((TENSORS, sheet.tensors_sha256), (PREDICTIONS, sheet.predictions_sha256)):
-            if not (folder / name).is_file() or sha256(folder / name) != digest:
+            if not is_file(folder / name) or sha256(folder / name) != digest:
                 raise CheckpointError(f"{folder / name} is missing or was changed; make the probe again")
         try:
             tensors = load_file(folder / TENSORS)
@@ -139,7 +139,7 @@ class Probe:
 
 def is_probe(folder: Path) -> bool:
     """Whether a folder holds a probe."""
-    return (folder / SHEET).is_file()
+    return is_file(folder / SHEET)
 
 
 def tensors_of(ensembles: Sequence[Ensemble]) -> dict[str, NDArray[Any]]:

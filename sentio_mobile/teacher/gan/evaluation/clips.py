@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import replace
 from sentio_mobile.data.gan_samples import OLD_SHEET, SHEET, open_gan_samples
@@ -134,7 +135,7 @@ def open_samples(path: Path, data: PreparedData, *, n: int, seed: int, progress:
             end than the songs.
     """
     rng = np.random.default_rng(seed)
-    if (path / SHEET).is_file() or (path / OLD_SHEET).is_file():
+    if is_file(path / SHEET) or is_file(path / OLD_SHEET):
         stored = open_gan_samples(path)
         _require_same_front_end(path, stored.audio.log_mel == data.audio.log_mel, data)
         chosen = np.sort(rng.permutation(len(stored.mels))[:n])
