@@ -82,14 +82,14 @@ def test_what_is_no_file_is_one_error(kind: str, tmp_path: Path) -> None:
     place = no_file(kind, tmp_path)
     with pytest.raises(DataError, match="cannot read"):
         read_file(place, 100, DataError)
-    with pytest.raises(OSError, match="."):
+    with pytest.raises(OSError, match=r"."):
         sha256(place)
     assert not is_file(place)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in NO_FILES if kind != "missing"])
 def test_what_is_no_file_is_not_appended_to(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="."):
+    with pytest.raises(OSError, match=r"."):
         open_to_append(no_file(kind, tmp_path))
 
 
@@ -99,7 +99,7 @@ def test_link_is_read_and_never_appended_to(tmp_path: Path) -> None:
     assert read_file(tmp_path / "link", 4) == b"kept"
     with pytest.raises(DataError, match="has 4 bytes, more than the 3 that are read"):
         read_file(tmp_path / "link", 3, DataError)
-    with pytest.raises(OSError, match="."):
+    with pytest.raises(OSError, match=r"."):
         open_to_append(tmp_path / "link")
     with open_to_append(tmp_path / "file") as file:
         file.write(b" and grown")
