@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sentio_mobile._internal.claims import (
     cannot_write,
@@ -43,13 +43,13 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> io.BufferedReader:
     """Open a file to read it, and nothing that only has the name of one: a pipe would wait for a writer for ever.
 
     Raises:
         OSError: It is missing, is a folder, a pipe or a device, or no file can have its name.
     """
-    return os.fdopen(_descriptor(path, os.O_RDONLY), "rb")
+    return io.BufferedReader(io.FileIO(_descriptor(path, os.O_RDONLY), "rb"))
 
 
 def open_to_append(path: Path) -> io.FileIO:
@@ -59,7 +59,7 @@ def open_to_append(path: Path) -> io.FileIO:
         OSError: It is a link, a folder, a pipe or a device, no file can have its name, or it cannot be written.
     """
     number = _descriptor(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0))
-    file = os.fdopen(number, "ab", buffering=0)
+    file = io.FileIO(number, "ab")
     file.seek(0, os.SEEK_END)
     return file
 

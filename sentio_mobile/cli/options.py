@@ -60,7 +60,7 @@ class FilePath(click.Path):
         Raises:
             click.BadParameter: It is too long.
         """
-        path = Path(super().convert(value, param, ctx))
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if len(os.fsencode(path)) > MAX_PATH_BYTES or any(len(os.fsencode(n)) > MAX_NAME_BYTES for n in path.parts):
             self.fail(f"{shortened(printable(str(path)), 200)} is longer than the name of a file can be.", param, ctx)
         return path
