@@ -131,7 +131,8 @@ def train_teacher(
         recipe: A recipe's name, such as "vit_small" (2.9 M parameters) or "vit_b_16" (86 M, needs a GPU); the path of a
             .toml file; or a recipe object.
         start: A teacher's checkpoint whose weights are the first ones, in place of random weights.
-        weights: First weights of the backbone only: "imagenet", or a file as for `sentio-mobile teacher import`.
+        weights: First weights of the backbone only: "imagenet", or a file or folder as for `sentio-mobile teacher
+            import`. Positions are interpolated to the image size of the songs.
         gan_samples: A folder written by `sentio-mobile teacher gan sample`, mixed in as the recipe says.
         weak_labels: Pairs of a prepared folder without labels and a CSV (song_id, v_high, a_high) that says on which
             side of neutral each song is.
@@ -179,7 +180,7 @@ def train_teacher(
     if weights is not None:
         from sentio_mobile.teacher.pretrained import pretrained_backbone
 
-        backbone = pretrained_backbone(weights, settings.model, songs.audio.image_size)
+        backbone = pretrained_backbone(weights, settings.model, songs.audio)
     return train(
         songs,
         settings,

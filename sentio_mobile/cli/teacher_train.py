@@ -34,13 +34,14 @@ from sentio_mobile.cli.options import (
     "--recipe",
     default="vit_small",
     show_default=True,
-    help="vit_small (2.9 M parameters), vit_b_16 (86 M, needs a GPU), or a .toml file of your own.",
+    help="vit_small (2.9 M parameters), vit_b_16 (86 M, needs a GPU), ast_audioset (87 M, the same), or a .toml "
+    "file of your own.",
 )
 @start_option
 @click.option(
     "--weights",
-    help="First weights of the backbone only: imagenet (torchvision's, for vit_b_16), or a file as for `teacher "
-    "import`.",
+    help="First weights of the backbone only: imagenet (torchvision's, for vit_b_16), or a file or folder as for "
+    "`teacher import`, such as AudioSet's for ast_audioset.",
 )
 @click.option(
     "--gan-samples", type=PATH, help="GAN samples, written by `teacher gan sample`, mixed in with training songs."
@@ -105,6 +106,8 @@ def train(
             overwrite=force,
             progress=progress,
         )
+    if positions := checkpoint.recipe.get("interpolated_positions"):
+        console.print(f"First weights: positions interpolated {positions}.", soft_wrap=True)
     show_evaluation("teacher", checkpoint.evaluation.test)
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt",

@@ -16,25 +16,31 @@ class PatchDropout(nn.Module):
 
     Args:
         keep: Number of patch tokens to keep; 0 keeps all.
+        first: Number of tokens before the patches, all of which are kept: the class token, and those like it.
     """
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, keep: int, first: int = 1) -> None:
         super().__init__()
         self.keep = keep
+        self.first = first
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """[batch, 1 + patches, width] -> [batch, 1 + keep, width] in training; unchanged in evaluation."""
+        """[batch, first + patches, width] -> [batch, first + keep, width] in training; unchanged in evaluation."""
         return self.sample(tokens)[0]
 
     def sample(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the kept tokens and their indices [batch, 1 + keep]; the indices are None if all are kept."""
+        """Return the kept tokens, and their indices [batch, 1 + keep]; the indices are None if all are kept.
+
+        Index 0 stands for all tokens before the patches, and 1 for the first patch.
+        """
         batch, count, width = tokens.shape
-        if not self.training or self.keep == 0 or self.keep >= count - 1:
+        patches = count - self.first
+        if not self.training or self.keep == 0 or self.keep >= patches:
             return tokens, None
-        chosen = torch.rand(batch, count - 1, device=tokens.device).topk(self.keep, dim=1).indices + 1
-        kept = tokens.gather(1, chosen.unsqueeze(-1).expand(-1, -1, width))
-        indices = torch.cat([torch.zeros_like(chosen[:, :1]), chosen], dim=1)
-        return torch.cat([tokens[:, :1], kept], dim=1), indices
+        chosen = torch.rand(batch, patches, device=tokens.device).topk(self.keep, dim=1).indices
+        kept = tokens[:, self.first :].gather(1, chosen.unsqueeze(-1).expand(-1, -1, width))
+        indices = torch.cat([torch.zeros_like(chosen[:, :1]), chosen + 1], dim=1)
+        return torch.cat([tokens[:, : self.first], kept], dim=1), indices
 
 
 class LinearNorm(nn.Module):

@@ -22,7 +22,10 @@ from sentio_mobile.models.blocks import PatchDropout
 
 @runtime_checkable
 class Capturable(Protocol):
-    """A transformer over a class token and image patches whose hidden states and attention can be captured."""
+    """A transformer over a class token and image patches whose hidden states and attention can be captured.
+
+    There may be further tokens beside the class token: `patch_dropout.first` of them stand before the patches.
+    """
 
     patch_dropout: PatchDropout
 
@@ -35,7 +38,7 @@ class Capturable(Protocol):
     def grid(self) -> tuple[int, int]:
         """Number of patches along the height and the width of the image.
 
-        Token 1 + row * grid width + column is the patch in that row and column.
+        Patches follow each other row by row: number row * grid width + column is in that row and column.
         """
         ...
 
@@ -45,7 +48,7 @@ class Capturable(Protocol):
         ...
 
     def tokens(self, image: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
+        """[batch, 3, height, width] -> [batch, first + patches, width], positions added."""
         ...
 
     def attend(self, block: nn.Module, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -63,8 +66,10 @@ class Captured:
 
     Attributes:
         output: Valence and arousal [batch, 2], the same as from the network's own forward.
-        hidden: Output tokens of a block [batch, tokens, width], before the last norm.
-        attention: Attention weights of a block [batch, heads, tokens, tokens]; each row sums to 1.
+        hidden: Output tokens of a block [batch, 1 + patches, width], before the last norm. The first is the class
+            token; where there are others beside it, their mean.
+        attention: Attention weights of a block [batch, heads, 1 + patches, 1 + patches]; each row sums to 1. Tokens
+            beside the class token count as one with it.
         token_indices: Indices of the tokens that a training step kept [batch, tokens]; None if it kept all.
     """
 
@@ -93,15 +98,31 @@ def capture(
     check_blocks(len(network.blocks), attention)
     states: dict[int, torch.Tensor] = {}
     weights: dict[int, torch.Tensor] = {}
+    first = network.patch_dropout.first
     tokens, indices = network.patch_dropout.sample(network.tokens(image))
     for number, block in enumerate(network.blocks):
         if number in attention:
-            tokens, weights[number] = network.attend(block, tokens)
+            tokens, attended = network.attend(block, tokens)
+            weights[number] = _one_class_row(_one_class_column(attended, first), first)
         else:
             tokens = block(tokens)
         if number in hidden:
-            states[number] = tokens
+            states[number] = _one_class_row(tokens, first)
     return Captured(output=network.readout(tokens), hidden=states, attention=weights, token_indices=indices)
+
+
+def _one_class_row(values: torch.Tensor, first: int) -> torch.Tensor:
+    """[..., first + patches, n] -> [..., 1 + patches, n]: what stands before the patches becomes its mean."""
+    if first == 1:
+        return values
+    return torch.cat([values[..., :first, :].mean(dim=-2, keepdim=True), values[..., first:, :]], dim=-2)
+
+
+def _one_class_column(weights: torch.Tensor, first: int) -> torch.Tensor:
+    """[..., first + patches] -> [..., 1 + patches]: attention to what stands before the patches is added up."""
+    if first == 1:
+        return weights
+    return torch.cat([weights[..., :first].sum(dim=-1, keepdim=True), weights[..., first:]], dim=-1)
 
 
 def require_capturable(model: nn.Module) -> Capturable:

@@ -15,6 +15,7 @@ Width = Annotated[int, Meta(ge=1, le=8192)]
 Layers = Annotated[int, Meta(ge=1, le=64)]
 Heads = Annotated[int, Meta(ge=1, le=128)]
 PatchSize = Annotated[int, Meta(ge=4, le=128)]
+PatchOverlap = Annotated[int, Meta(ge=0, le=127)]
 PatchKeep = Annotated[int, Meta(ge=0, le=65_536)]
 HeadWidths = Annotated[tuple[Width, ...], Meta(max_length=8)]
 HeadDropout = Annotated[tuple[Annotated[float, Meta(ge=0, lt=1)], ...], Meta(min_length=1, max_length=9)]
@@ -73,6 +74,8 @@ class ASTSettings(Record, frozen=True, kw_only=True, tag_field="architecture", t
     """An audio spectrogram transformer (Gong et al. 2021). The defaults are a small one for clips of 5 s."""
 
     patch_size: PatchSize = 16  # side of a square patch, in pixels
+    patch_overlap: PatchOverlap = 0  # pixels that neighbouring patches share: 6 in the paper
+    distillation_token: bool = False  # a token beside the class token, as in DeiT and the paper; the head reads both
     layers: Layers = 4  # transformer blocks
     heads: Heads = 4  # attention heads of a block; they divide the width
     width: Width = 256  # numbers of a token
@@ -83,8 +86,10 @@ class ASTSettings(Record, frozen=True, kw_only=True, tag_field="architecture", t
     norm_eps: Epsilon = 1e-6  # added to variances in layer norms
 
     def check(self) -> None:
-        """Heads must divide the width, and the head's lists must agree."""
+        """Heads must divide the width, the head's lists must agree, and a patch must have pixels of its own."""
         _check_encoder(self)
+        if self.patch_overlap >= self.patch_size:
+            raise RecordError(f"patch_overlap must be below patch_size, {self.patch_size}, not {self.patch_overlap}")
 
 
 class CRNNSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="crnn"):

@@ -32,7 +32,9 @@ class EmotionHead(nn.Sequential):
 
 
 class EncoderNetwork(nn.Module, ABC):
-    """A transformer whose head reads the class token. It is `Capturable` (see `sentio_mobile.models.capture`).
+    """A transformer whose head reads the class token, or the mean of it and of a distillation token.
+
+    It is `Capturable` (see `sentio_mobile.models.capture`).
 
     Subclasses provide `encoder`, `head`, `patch_dropout`, `grid` and `tokens`.
     """
@@ -62,7 +64,7 @@ class EncoderNetwork(nn.Module, ABC):
 
     @abstractmethod
     def tokens(self, image: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, height, width] -> [batch, 1 + patches, width], the class token first, positions added."""
+        """[batch, 3, height, width] -> [batch, first + patches, width], the class token first, positions added."""
 
     def attend(self, block: nn.Module, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Run a block; return its output tokens and attention weights [batch, heads, tokens, tokens].
@@ -76,7 +78,8 @@ class EncoderNetwork(nn.Module, ABC):
 
     def readout(self, tokens: torch.Tensor) -> torch.Tensor:
         """Tokens of the last block [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        return self.head(self.encoder.ln(tokens)[:, 0])
+        normed, first = self.encoder.ln(tokens), self.patch_dropout.first
+        return self.head(normed[:, 0] if first == 1 else normed[:, :first].mean(dim=1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""

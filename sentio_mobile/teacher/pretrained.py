@@ -5,39 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.error import URLError
 
-import torch
 from torchvision.models import ViT_B_16_Weights
 
 from sentio_mobile.errors import CheckpointError
 from sentio_mobile.models.config import ASTSettings, CRNNSettings, ViTSettings
 from sentio_mobile.models.registry import architecture_of
-from sentio_mobile.teacher.import_weights import read_backbone
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.teacher.import_weights import Backbone, backbone_of, read_backbone
+from sentio_mobile.teacher.import_weights.read import State, Weights
 
 IMAGENET = "imagenet"
 _SIZES = ("patch_size", "layers", "heads", "width", "mlp_width")
 
 
-def pretrained_backbone(
-    weights: str, settings: ViTSettings | ASTSettings | CRNNSettings, image_size: tuple[int, int]
-) -> dict[str, torch.Tensor]:
-    """Get first weights for `ViT.backbone`.
+def pretrained_backbone(weights: str, settings: ViTSettings | ASTSettings | CRNNSettings, audio: AudioSpec) -> Backbone:
+    """Get first weights for the backbone of a `ViT` or an `AST`.
 
     Args:
-        weights: `imagenet`, which torchvision downloads unless its cache holds them, or the path of a file.
+        weights: `imagenet`, which torchvision downloads unless its cache holds them, or the path of a file or folder.
         settings: Settings of the network that takes the weights.
-        image_size: Height and width of its input image.
+        audio: Its front end.
 
     Raises:
         CheckpointError: The architecture has no pretrained weights, the download fails, the file cannot be read or
-            trusted, or the weights are of another width, depth, patch size or image size.
+            trusted, or the weights are of another width, depth or patch size.
     """
-    if not isinstance(settings, ViTSettings):
+    if isinstance(settings, CRNNSettings):
         raise CheckpointError(
-            f"there are no pretrained weights for the architecture {architecture_of(settings)}; leave --weights "
-            "out, or train a vit"
+            f"there are no pretrained weights for a {architecture_of(settings)}; leave --weights out, or train a vit "
+            "or an ast"
         )
     if weights != IMAGENET:
-        return read_backbone(Path(weights), settings, image_size)
+        return read_backbone(Path(weights), settings, audio)
     vit_b_16 = ViTSettings()
     if any(getattr(settings, name) != getattr(vit_b_16, name) for name in _SIZES):
         raise CheckpointError("torchvision's ImageNet weights are those of ViT-B/16; train with the recipe vit_b_16")
@@ -49,4 +48,4 @@ def pretrained_backbone(
             f"torchvision's ImageNet weights cannot be downloaded ({' '.join(str(error).split())}); "
             f"copy {source.url.rsplit('/', 1)[-1]} from a machine with network access and give it as --weights FILE"
         ) from error
-    return {name: tensor for name, tensor in state.items() if not name.startswith("heads.")}
+    return backbone_of(Weights(Path(IMAGENET), (), (State((), dict(state)),)), settings, audio)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import lightning
-import torch
 from msgspec import Meta
 from torch import nn
 
@@ -22,9 +21,9 @@ from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.models.registry import build, settings_of, spec_of
-from sentio_mobile.models.vit import ViT
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.teacher.config import TeacherRecipe
+from sentio_mobile.teacher.import_weights import Backbone
 from sentio_mobile.training.embedding_loss import embedding_loss
 from sentio_mobile.training.fit import evaluate_split, fit
 from sentio_mobile.training.objectives import Supervised
@@ -43,6 +42,7 @@ class TrainingInputs(Record, frozen=True, kw_only=True):
     """What a teacher was trained from besides its recipe and songs: written into its checkpoint's recipe."""
 
     first_weights: Text  # "random", or the hash of the weights that training started from
+    interpolated_positions: Text = ""  # grids that positions of a backbone were interpolated from and to, in words
     gan_sample_source: ClipSource | None  # GAN samples that were mixed in
     weak_label_sources: Annotated[tuple[ClipSource, ...], Meta(max_length=1000)]  # songs with weak labels
     # songs without labels, of which embeddings were learned
@@ -58,7 +58,7 @@ def train_teacher(
     progress: Progress | None = None,
     overwrite: bool = False,
     start: Checkpoint | None = None,
-    backbone: Mapping[str, torch.Tensor] | None = None,
+    backbone: Backbone | None = None,
     hardware: Hardware = ONE_DEVICE,
     gan_samples: GanSamples | None = None,
     weak_labels: Sequence[tuple[PreparedData, WeakLabels]] = (),
@@ -123,6 +123,7 @@ def train_teacher(
     )
     inputs = TrainingInputs(
         first_weights=first_weights,
+        interpolated_positions="" if backbone is None else backbone.positions,
         gan_sample_source=None
         if gan_samples is None
         else ClipSource(n=len(gan_samples), fingerprint=gan_samples.fingerprint),
@@ -171,7 +172,7 @@ def _load_start(model: nn.Module, spec: ModelSpec, start: Checkpoint, data: Prep
             f"{data.folder}: was prepared for another front end than that of the teacher to start from"
         )
     # These settings do not show in the shapes of weights, but change what is computed with them.
-    for name in ("heads", "norm_eps"):
+    for name in ("heads", "norm_eps", "patch_overlap"):
         in_start, in_recipe = (getattr(settings_of(each), name, None) for each in (start.spec, spec))
         if in_start != in_recipe:
             raise CheckpointError(
@@ -183,13 +184,13 @@ def _load_start(model: nn.Module, spec: ModelSpec, start: Checkpoint, data: Prep
         raise CheckpointError("the teacher to start from has other widths or layers than the recipe's") from error
 
 
-def _load_backbone(model: nn.Module, backbone: Mapping[str, torch.Tensor]) -> None:
-    if not isinstance(model, ViT):
-        raise CheckpointError("only a vision transformer takes the weights of a backbone; leave them out")
+def _load_backbone(model: nn.Module, backbone: Backbone) -> None:
     try:
-        model.backbone.load_state_dict(backbone)
+        missing, unexpected = model.load_state_dict(backbone.tensors, strict=False)
     except RuntimeError as error:
         raise CheckpointError("the backbone's weights are of other widths or layers than the recipe's") from error
+    if unexpected or any(not name.startswith("head.") for name in missing):
+        raise CheckpointError("the backbone's weights are of another architecture than the recipe's")
 
 
 def _gan_mixture(samples: GanSamples, data: PreparedData, recipe: TeacherRecipe, clips: int) -> GanMixture:

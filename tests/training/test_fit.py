@@ -241,14 +241,14 @@ def test_train_teacher_imported_backbone(
     start = Checkpoint.load(teacher)
     weights = {n.removeprefix("backbone."): w for n, w in start.model.state_dict().items() if n.startswith("backbone.")}
     torch.save(weights, tmp_path / "vit.pth")
-    backbone = pretrained_backbone(str(tmp_path / "vit.pth"), tiny_teacher.model, data.audio.image_size)
+    backbone = pretrained_backbone(str(tmp_path / "vit.pth"), tiny_teacher.model, data.audio)
     still = replace(tiny_teacher, training=replace(tiny_teacher.training, epochs=1, learning_rate=1e-12))
     kept = train_teacher(data, still, out=tmp_path / "still", backbone=backbone)
     for name, weight in weights.items():
         torch.testing.assert_close(kept.model.state_dict()[f"backbone.{name}"], weight)
     assert kept.recipe["first_weights"] != "random"
     with pytest.raises(CheckpointError, match="recipe vit_b_16"):
-        pretrained_backbone("imagenet", tiny_teacher.model, data.audio.image_size)
+        pretrained_backbone("imagenet", tiny_teacher.model, data.audio)
     wider = replace(tiny_teacher.model, width=64)
     with pytest.raises(CheckpointError, match="width 32, and the model to train has 64"):
-        pretrained_backbone(str(tmp_path / "vit.pth"), wider, data.audio.image_size)
+        pretrained_backbone(str(tmp_path / "vit.pth"), wider, data.audio)

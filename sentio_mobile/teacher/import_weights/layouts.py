@@ -1,10 +1,15 @@
-"""How other projects name the weights of a vision transformer. A layout is data; `convert.py` reads them all."""
+"""How other projects name the weights of a transformer: one table. `convert.py` reads all layouts alike.
+
+A row follows the names that the library itself gives; tests compare each with the library's own network. Our names, on
+the left, are torchvision's. What stands before all names of a network, such as `module.`, `vit.` or `deit.`, is no part
+of a layout: see `find.py`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Names = Mapping[str, tuple[str, ...]]
@@ -12,6 +17,9 @@ Names = Mapping[str, tuple[str, ...]]
 
 HEAD_NAMES: tuple[str, ...] = tuple(f"head.{i}.{kind}" for i in (0, 2, 5, 8) for kind in ("weight", "bias"))
 """Our head with two hidden layers: its layer norm and its linear maps."""
+
+DISTILLATION_TOKEN = "distillation_token"
+"""Our name of the token that DeiT and AST have beside the class token."""
 
 
 def weight_and_bias(parts: Mapping[str, str | tuple[str, ...]]) -> Names:
@@ -32,52 +40,57 @@ def weight_and_bias(parts: Mapping[str, str | tuple[str, ...]]) -> Names:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """One way to name the weights of a vision transformer. Our own names are torchvision's.
+    """One way to name the weights of a transformer. Our own names are torchvision's.
 
     Attributes:
         name: What messages call the layout.
-        prefixes: Prefixes that all names of the backbone may have.
         outer: Names of the backbone's tensors outside of blocks.
         block_prefix: Prefix of a block's tensors; `{n}` is the block's number, from 0.
         block: Names of a block's tensors.
         inside: Beginnings of names that belong to the backbone. An unknown name among them means another network.
+        optional: Names of tensors outside of blocks that some networks have.
+        backbone: Prefix of the backbone's names, where the file has our head beside it.
         norm_eps: Epsilon of the layer norms, which a file of weights does not state.
-        head: Whether the file also holds our head, under our names.
         normalization: Spectrogram normalization that such models were trained with, unless the caller knows better.
     """
 
     name: str
-    prefixes: tuple[str, ...]
     outer: Names
     block_prefix: str
     block: Names
     inside: tuple[str, ...]
+    optional: Names = field(default_factory=dict)
+    backbone: str = ""
     norm_eps: float = 1e-6
-    head: bool = False
     normalization: Literal["db80", "zscore"] = "db80"
 
-    def prefix_in(self, names: frozenset[str]) -> str | None:
-        """The prefix with which `names` follow this layout; None if they follow another.
+    @property
+    def head(self) -> bool:
+        """Whether the file also holds our head, under our names."""
+        return bool(self.backbone)
 
-        Two names decide: the class token's, and that of the first linear map in the first block. A layout with a head
-        also requires the last linear map of the head.
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The names that tell this layout: the class token's, and that of the first linear map in the first block.
+
+        A layout with a head is also told by the last linear map of the head.
         """
         first = self.block_prefix.format(n=0) + self.block["mlp.0.weight"][0]
-        last = HEAD_NAMES[-2:-1] if self.head else ()
-        for prefix in self.prefixes:
-            if {prefix + self.outer["class_token"][0], prefix + first, *last} <= names:
-                return prefix
-        return None
+        return (
+            self.backbone + self.outer["class_token"][0],
+            self.backbone + first,
+            *(HEAD_NAMES[-2:-1] if self.head else ()),
+        )
 
 
 HUGGING_FACE = Layout(
     name="Hugging Face",
-    prefixes=("vit.", ""),
     outer={
         "class_token": ("embeddings.cls_token",),
         "encoder.pos_embedding": ("embeddings.position_embeddings",),
         **weight_and_bias({"conv_proj": "embeddings.patch_embeddings.projection", "encoder.ln": "layernorm"}),
     },
+    optional={DISTILLATION_TOKEN: ("embeddings.distillation_token",)},
     block_prefix="encoder.layer.{n}.",
     block=weight_and_bias(
         {
@@ -92,11 +105,11 @@ HUGGING_FACE = Layout(
     inside=("embeddings.patch_embeddings.", "encoder.", "layernorm."),
     norm_eps=1e-12,
 )
-"""Hugging Face's ViT on its hub: the names that transformers had before version 5."""
+"""Hugging Face's ViT, DeiT and AST on its hub: the names that transformers had before version 5."""
 
 HUGGING_FACE_5 = dataclasses.replace(
     HUGGING_FACE,
-    name="Hugging Face, transformers 5",
+    name="Hugging Face (transformers 5)",
     block_prefix="layers.{n}.",
     block=weight_and_bias(
         {
@@ -110,10 +123,10 @@ HUGGING_FACE_5 = dataclasses.replace(
     ),
     inside=("embeddings.patch_embeddings.", "layers.", "layernorm."),
 )
-"""Hugging Face's ViT as a state dictionary saved from memory by transformers 5 or later."""
+"""The same networks as a state dictionary saved from memory by transformers 5 or later."""
 
 NOTEBOOK = dataclasses.replace(
-    HUGGING_FACE, name="the original notebook's", prefixes=("vit.",), head=True, normalization="zscore"
+    HUGGING_FACE, name="the original notebook's", backbone="vit.", optional={}, normalization="zscore"
 )
 """The notebook that this project grew out of: Hugging Face's encoder under `vit.`, and the head that we still use.
 
@@ -122,7 +135,7 @@ Its models were trained on log-mels in decibels, standardized to zero mean and u
 
 NOTEBOOK_5 = dataclasses.replace(
     NOTEBOOK,
-    name=f"{NOTEBOOK.name}, transformers 5",
+    name=f"{NOTEBOOK.name} (transformers 5)",
     block_prefix=HUGGING_FACE_5.block_prefix,
     block=HUGGING_FACE_5.block,
     inside=HUGGING_FACE_5.inside,
@@ -130,7 +143,6 @@ NOTEBOOK_5 = dataclasses.replace(
 
 TORCHVISION = Layout(
     name="torchvision",
-    prefixes=("",),
     outer={
         "class_token": ("class_token",),
         "encoder.pos_embedding": ("encoder.pos_embedding",),
@@ -147,19 +159,19 @@ TORCHVISION = Layout(
 
 TORCHVISION_OLD = dataclasses.replace(
     TORCHVISION,
-    name="torchvision, older",
+    name="torchvision (older)",
     block={**TORCHVISION.block, **weight_and_bias({"mlp.0": "mlp.linear_1", "mlp.3": "mlp.linear_2"})},
 )
 """Older torchvision files, some of which it still downloads, name the MLP differently."""
 
 TIMM = Layout(
     name="timm",
-    prefixes=("",),
     outer={
         "class_token": ("cls_token",),
         "encoder.pos_embedding": ("pos_embed",),
         **weight_and_bias({"conv_proj": "patch_embed.proj", "encoder.ln": "norm"}),
     },
+    optional={DISTILLATION_TOKEN: ("dist_token",)},
     block_prefix="blocks.{n}.",
     block=weight_and_bias(
         {
@@ -171,11 +183,11 @@ TIMM = Layout(
             "mlp.3": "mlp.fc2",
         }
     ),
-    # The last four belong to variants: a norm before the blocks, the mean of all tokens in place of the class token,
+    # The last three belong to variants: a norm before the blocks, the mean of all tokens in place of the class token,
     # and further tokens.
-    inside=("cls_token", "patch_embed.", "blocks.", "norm.", "norm_pre.", "fc_norm.", "dist_token", "reg_token"),
+    inside=("cls_token", "patch_embed.", "blocks.", "norm.", "norm_pre.", "fc_norm.", "reg_token"),
 )
-"""timm's plain vision transformer that reads its class token."""
+"""timm's plain vision transformer and DeiT, which read their class token; the original AST is built on them."""
 
 LAYOUTS: tuple[Layout, ...] = (
     # The notebook's layouts come before Hugging Face's: they have the same names and a head.
@@ -187,13 +199,3 @@ LAYOUTS: tuple[Layout, ...] = (
     TORCHVISION_OLD,
     TIMM,
 )
-
-
-def find_layout(names: Collection[str]) -> tuple[Layout, str] | None:
-    """The layout of a file with these names, and the prefix of its backbone's names; None if it is unknown."""
-    known = frozenset(names)
-    for layout in LAYOUTS:
-        prefix = layout.prefix_in(known)
-        if prefix is not None:
-            return layout, prefix
-    return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,100 +18,105 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from sentio_mobile._internal.files import is_file
-from sentio_mobile._internal.records import read_plain
+from sentio_mobile._internal.files import open_file
 from sentio_mobile.errors import CheckpointError
-from sentio_mobile.teacher.import_weights.layouts import HUGGING_FACE
+from sentio_mobile.teacher.import_weights.not_weights import is_script, what_it_is, whole_object
+from sentio_mobile.teacher.import_weights.shards import WeightFiles, find_files
 
-STATE_KEYS: tuple[str, ...] = ("state_dict", "model_state_dict", "model")
-"""Keys under which training checkpoints keep the weights; the first one found is used."""
-
-WRAPPER_PREFIXES: tuple[str, ...] = ("module.", "model.")
-"""Prefixes that DataParallel and Lightning put before every name."""
+MAX_DEPTH = 6
+"""Depth to which dictionaries inside dictionaries are looked into."""
 
 
 @dataclass(frozen=True)
-class Weights:
-    """The content of a file of weights.
+class State:
+    """Named tensors that stand together: one state dictionary.
 
     Attributes:
-        path: The file.
+        keys: The keys under which the file has it, outermost first.
         tensors: Tensors by name.
-        others: Names of values in the file that are not tensors.
+        others: Names of values beside them that are not tensors.
     """
 
-    path: Path
+    keys: tuple[str, ...]
     tensors: Mapping[str, torch.Tensor]
     others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class HuggingFaceConfig:
-    """Settings in a Hugging Face `config.json` that the shapes of weights do not show.
+class Weights:
+    """The content of a model's files.
 
     Attributes:
-        heads: Attention heads of a block.
-        norm_eps: Epsilon of the layer norms.
+        path: What was given.
+        files: The files that were read.
+        states: Every state dictionary in them, such as those of a network and of the mean of its weights.
     """
 
-    heads: int
-    norm_eps: float
+    path: Path
+    files: tuple[Path, ...]
+    states: tuple[State, ...]
 
 
 def read_weights(path: Path) -> Weights:
-    """Read a safetensors file, or a state dictionary that torch saved, bare or inside a training checkpoint.
+    """Read a safetensors file, or what torch saved: a state dictionary, bare or inside a training checkpoint.
+
+    Args:
+        path: The file; one of several parts, or their index, for all parts together; or a folder with one of these.
 
     Raises:
-        CheckpointError: The file is missing, truncated, not a file of weights, or holds more than tensors in plain
+        CheckpointError: A file is missing, truncated, not a file of weights, or holds more than tensors in plain
             containers, such as code, which is not run.
     """
-    if path.is_dir():
-        raise CheckpointError(f"{path} is a folder; give the file of weights in it")
+    found = find_files(path)
+    if len(found.files) > 1:
+        return Weights(path, found.files, (_joined(found),))
+    states = tuple(_states(_read(found.files[0])))
+    if not states:
+        raise CheckpointError(f"{found.files[0]} holds no named tensors; save a model's state_dict(), or safetensors")
+    return Weights(path, found.files, states)
+
+
+def _joined(found: WeightFiles) -> State:
+    """The state dictionary of a model in several files."""
+    tensors: dict[str, torch.Tensor] = {}
+    for file in found.files:
+        state = next(_states(_read(file)), State((), {}))
+        for name, tensor in state.tensors.items():
+            if name in tensors:
+                raise CheckpointError(f"{file} has the tensor {name} once more; make the parts again")
+            if found.places and found.places.get(name) != file:
+                raise CheckpointError(f"{file} has the tensor {name} against the index; make the parts again")
+            tensors[name] = tensor
+    if missing := sorted(found.places.keys() - tensors.keys()):
+        raise CheckpointError(f"{found.places[missing[0]]} lacks {missing[0]}, which the index says it has")
+    return State((), tensors)
+
+
+def _states(content: object, keys: tuple[str, ...] = ()) -> Iterator[State]:
+    """Every dictionary in a file that has tensors in it, and those inside it."""
+    if not isinstance(content, Mapping) or len(keys) > MAX_DEPTH:
+        return
+    values = {str(name): value for name, value in content.items()}
+    tensors = {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+    if tensors:
+        yield State(keys, tensors, tuple(sorted(values.keys() - tensors.keys())))
+    for name, value in values.items():
+        yield from _states(value, (*keys, name))
+
+
+def _read(path: Path) -> Any:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             start = file.read(9)
+        fault = what_it_is(path)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
     # A safetensors file begins with eight bytes of length, then JSON; a file saved by torch has no brace there.
-    content: Any = _read_safetensors(path) if start[8:] == b"{" or path.suffix == ".safetensors" else _read_pickle(path)
-    if isinstance(content, Mapping):
-        content = next((content[key] for key in STATE_KEYS if isinstance(content.get(key), Mapping)), content)
-    values = {str(name): value for name, value in content.items()} if isinstance(content, Mapping) else {}
-    tensors = {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
-    if not tensors:
-        raise CheckpointError(f"{path} holds no named tensors; save a model's state_dict(), or safetensors")
-    others = tuple(sorted(values.keys() - tensors.keys()))
-    for prefix in WRAPPER_PREFIXES:
-        if all(name.startswith(prefix) for name in tensors):
-            tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    return Weights(path, tensors, others)
-
-
-def read_config(weights: Path) -> HuggingFaceConfig | None:
-    """Read the Hugging Face `config.json` beside a file of weights; None if there is none, or none of a ViT.
-
-    Raises:
-        CheckpointError: The file is not JSON, or names an activation other than the exact GELU, or has a number of
-            heads or an epsilon that is out of range.
-    """
-    path = weights.with_name("config.json")
-    if not is_file(path):
-        return None
-    config = read_plain(path, CheckpointError)
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{path} holds no JSON object; make it again")
-    if config.get("model_type") != "vit":
-        return None
-    if config.get("hidden_act", "gelu") != "gelu":
-        raise CheckpointError(
-            f"{path}: the activation {config['hidden_act']!r} is not supported; a ViT here has gelu alone"
-        )
-    heads, eps = config.get("num_attention_heads", 12), config.get("layer_norm_eps", HUGGING_FACE.norm_eps)
-    if not isinstance(heads, int) or heads < 1 or not isinstance(eps, int | float) or not 0 <= eps < 1:
-        raise CheckpointError(
-            f"{path}: num_attention_heads must be a whole number from 1 on, and layer_norm_eps a number from 0 to 1"
-        )
-    return HuggingFaceConfig(heads, float(eps))
+    if start[8:] == b"{":
+        return _read_safetensors(path)
+    if fault:
+        raise CheckpointError(f"{path} {fault}")
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -131,13 +136,20 @@ def _read_pickle(path: Path) -> Any:
         # torch's message begins with how to load the file anyway. Only what follows this phrase is the fault.
         fault = str(error).rpartition("WeightsUnpickler error:")[2]
         if forbidden := re.search(r"GLOBAL (\S+)", fault):
+            whole = whole_object(path)
+            what = f"a whole pickled object ({whole})" if whole else f"more than tensors ({forbidden[1]})"
             raise CheckpointError(
-                f"{path} holds more than tensors ({forbidden[1]}) and is not loaded, because loading it could run "
-                "any code; save the model's state_dict() alone, or safetensors"
+                f"{path} holds {what} and is not loaded, because loading it could run any code; save the model's "
+                "state_dict() alone, or safetensors"
             ) from error
         raise CheckpointError(f"{path} is truncated, or not a file of weights ({_first_line(fault)})") from error
     # Readers of archives and pickles can fail in any way on arbitrary bytes; every failure means the same here.
     except Exception as error:
+        if is_script(path):
+            raise CheckpointError(
+                f"{path} is a TorchScript program, not a file of weights; save the state_dict() of the model that it "
+                "was made of, or safetensors"
+            ) from error
         raise CheckpointError(f"{path} is truncated, or not a file of weights ({_first_line(error)})") from error
 
 

@@ -8,7 +8,15 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 from torchvision.models import VisionTransformer
-from transformers import ViTConfig, ViTForImageClassification, ViTModel
+from transformers import (
+    ASTConfig,
+    ASTForAudioClassification,
+    DeiTConfig,
+    DeiTModel,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTModel,
+)
 
 from sentio_mobile.cli import main
 from sentio_mobile.errors import CheckpointError
@@ -90,6 +98,29 @@ def timm_vit() -> nn.Module:
     from timm.models import VisionTransformer as TimmViT
 
     return with_noise(TimmViT(64, 16, embed_dim=WIDTH, depth=LAYERS, num_heads=HEADS, mlp_ratio=MLP / WIDTH))
+
+
+@pytest.fixture(scope="session")
+def audio_transformer() -> ASTForAudioClassification:
+    """An AST for spectrograms of 40 bands and 96 frames: 3 x 9 patches of 16 that overlap."""
+    sizes = ASTConfig(
+        hidden_size=WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        intermediate_size=MLP,
+        num_mel_bins=40,
+        max_length=96,
+    )
+    return with_noise(ASTForAudioClassification(sizes))
+
+
+@pytest.fixture(scope="session")
+def deit() -> DeiTModel:
+    """A DeiT with its distillation token."""
+    sizes = DeiTConfig(
+        hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS, intermediate_size=MLP, image_size=64
+    )
+    return with_noise(DeiTModel(sizes))
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ BAD = "encoder.layers.encoder_layer_1.mlp.0.weight"
         ),
         (
             lambda state: state.update({"encoder.gate": torch.zeros(128)}),
-            ("encoder.gate", "a ViT here has no parts like"),
+            ("encoder.gate", "a transformer here has no parts like"),
         ),
         (lambda state: state.update({"class_token": torch.zeros(128)}), ("class_token", "(128,)")),
         (lambda state: state.update({"class_token": torch.zeros(1, 1, 0)}), ("class_token", "(1, 1, 0)")),

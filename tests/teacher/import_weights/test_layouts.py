@@ -3,22 +3,25 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.models import VisionTransformer
-from transformers import ViTConfig, ViTForImageClassification, ViTModel
+from transformers import ASTForAudioClassification, DeiTModel, ViTConfig, ViTForImageClassification, ViTModel
 
-from sentio_mobile.models.vit import ViT
+from sentio_mobile.audio.image import mel_to_input
+from sentio_mobile.models.ast import AST
+from sentio_mobile.models.transformer import EncoderNetwork
 from sentio_mobile.teacher.import_weights import import_teacher
 
 HEAD = tuple(f"head.{i}.{kind}" for i in (0, 2, 5, 8) for kind in ("weight", "bias"))
 
 
 def encoded(model: nn.Module, image: torch.Tensor) -> torch.Tensor:
-    """The output of a `ViT`'s encoder for images, after its last norm."""
-    assert isinstance(model, ViT)
+    """The output of a network's encoder for images, after its last norm."""
+    assert isinstance(model, EncoderNetwork)
     with torch.no_grad():
         return model.encoder.ln(model.encoder.layers(model.tokens(image)))
 
@@ -68,7 +71,7 @@ def test_import_hugging_face_classifier_in_both_sets_of_names(
     classifier.save_pretrained(tmp_path)
     torch.save(classifier.state_dict(), tmp_path / "memory.pth")
     assert "vit.layers.0.attention.q_proj.weight" in classifier.state_dict()
-    for name, layout in (("model.safetensors", "Hugging Face"), ("memory.pth", "Hugging Face, transformers 5")):
+    for name, layout in (("model.safetensors", "Hugging Face"), ("memory.pth", "Hugging Face (transformers 5)")):
         found = import_teacher(tmp_path / name)
         agree(encoded(found.checkpoint.model, image), hidden(classifier.vit, image))
         assert found.source.layout == layout
@@ -101,6 +104,70 @@ def test_import_timm_gives_its_hidden_states(timm_vit: nn.Module, image: torch.T
     with torch.no_grad():
         agree(encoded(found.checkpoint.model, image), timm_vit.forward_features(image))
     assert found.source.left_out == ("head.bias", "head.weight")
+
+
+@pytest.mark.parametrize("names", ["hub", "memory"])
+def test_import_audio_spectrogram_transformer_gives_its_hidden_states(
+    audio_transformer: ASTForAudioClassification, tmp_path: Path, names: str
+) -> None:
+    """The image that our front end makes of a log-mel, against the spectrogram of mean 0 and deviation 0.5."""
+    audio_transformer.save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    if names == "memory":
+        path = tmp_path / "memory.pth"
+        torch.save(audio_transformer.state_dict(), path)
+    found = import_teacher(path)
+    spec, model = found.checkpoint.spec, found.checkpoint.model
+    assert (spec.architecture, spec.audio.image_size, spec.audio.normalization) == ("ast", (40, 96), "zscore")
+    assert (spec.audio.n_mels, spec.audio.n_frames, spec.audio.sample_rate) == (40, 96, 16_000)
+    assert spec.settings["norm_eps"] == 1e-12
+    assert isinstance(model, AST)
+    assert model.grid == (3, 9)
+    mel = np.random.default_rng(0).random((40, 96), dtype=np.float32)
+    spectrogram = torch.from_numpy((mel - mel.mean()) / mel.std() / 2)
+    image = torch.from_numpy(mel_to_input(mel, spec))
+    with torch.no_grad():
+        outputs = audio_transformer.audio_spectrogram_transformer(spectrogram.T[None])
+        agree(encoded(model, image), outputs.last_hidden_state)
+        # The head reads what the library's own classifier reads.
+        torch.testing.assert_close(model(image), model.head(outputs.pooler_output), atol=1e-5, rtol=0)
+    assert set(found.source.left_out) == {
+        f"classifier.{part}.{kind}" for part in ("dense", "layernorm") for kind in ("bias", "weight")
+    }
+
+
+@pytest.mark.parametrize("names", ["hub", "memory"])
+def test_import_deit_with_distillation_token_gives_its_hidden_states(
+    deit: DeiTModel, image: torch.Tensor, tmp_path: Path, names: str
+) -> None:
+    deit.save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    if names == "memory":
+        path = tmp_path / "memory.pth"
+        torch.save(deit.state_dict(), path)
+    found = import_teacher(path)
+    with torch.no_grad():
+        agree(encoded(found.checkpoint.model, image), deit(image).last_hidden_state)
+    spec = found.checkpoint.spec
+    assert (spec.architecture, spec.audio.image_size, spec.audio.normalization) == ("ast", (64, 64), "db80")
+    assert spec.settings["distillation_token"] is True
+
+
+def test_import_timm_deit_gives_its_hidden_states(image: torch.Tensor, tmp_path: Path) -> None:
+    from timm.models.deit import VisionTransformerDistilled
+
+    torch.manual_seed(0)
+    reference = VisionTransformerDistilled(
+        img_size=64, patch_size=16, embed_dim=128, depth=2, num_heads=2, mlp_ratio=1.5
+    ).eval()
+    with torch.no_grad():
+        for parameter in reference.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    torch.save(reference.state_dict(), tmp_path / "deit.pth")
+    found = import_teacher(tmp_path / "deit.pth")
+    with torch.no_grad():
+        agree(encoded(found.checkpoint.model, image), reference.forward_features(image))
+    assert found.source.left_out == ("head.bias", "head.weight", "head_dist.bias", "head_dist.weight")
 
 
 @pytest.mark.parametrize("names", ["hub", "memory"])

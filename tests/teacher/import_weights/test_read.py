@@ -3,6 +3,7 @@
 import os
 import pickle
 import shlex
+from argparse import Namespace
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -83,31 +84,53 @@ def test_read_weights_truncated_file_is_refused(
         SAVED[kind](state, path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    assert_refused(path, "truncated")
+    assert_refused(path, "truncated" if path.stat().st_size else "is empty")
     assert_command_refuses(path)
 
 
 @pytest.mark.parametrize(
-    "content", [b"path,valence\n", b"RIFF\0\0\0\0WAVEfmt ", b"PK\x03\x04", b"\x80\x02", b"\0" * 99]
+    ("content", "what"),
+    [
+        (b"PK\x03\x04", "truncated, or not"),
+        (b"\x80\x02", "truncated, or not"),
+        (b"\0" * 99, "truncated, or not"),
+        (b"song_id,valence\n", "is a text, no file of weights; download the file itself"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "is a sound or a film, no file of weights"),
+        (b"\x89HDF\r\n\x1a\n" + b"\0" * 40, "is a Keras or HDF5 file"),
+        (b"GGUF\x03\0\0\0", "is a GGUF file"),
+        (b"\x1c\0\0\0TFL3", "is a TensorFlow Lite model"),
+        (b"\x08\x08\x12\x07pytorch", "is an ONNX model"),
+        (b"\x1f\x8b\x08\0", "is an archive, no file of weights; unpack it"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html><html><title>hub</title>", "is a web page; download the file itself"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "is a web page"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 346284714\n",
+            "is a Git LFS pointer, a text in place of a file of 346,284,714 bytes; run `git lfs pull`",
+        ),
+    ],
 )
 @pytest.mark.parametrize("name", ["a.pth", "a.bin", "a.safetensors"])
-def test_read_weights_other_content_is_refused(
-    tmp_path: Path, content: bytes, name: str, assert_refused: Callable[..., None]
+def test_read_weights_other_content_is_named(
+    tmp_path: Path, content: bytes, what: str, name: str, assert_refused: Callable[..., None]
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    assert_refused(tmp_path / name, "truncated, or not")
+    assert_refused(tmp_path / name, what)
 
 
 def test_read_weights_missing_file_folder_or_script_is_refused(
     state: State, tmp_path: Path, assert_refused: Callable[..., None]
 ) -> None:
     assert_refused(tmp_path / "none.pth", "No such file")
-    assert_refused(tmp_path, "is a folder")
+    assert_refused(tmp_path, "has no file of weights")
     with pytest.warns(FutureWarning):
         torch.jit.script(nn.Linear(2, 2)).save(tmp_path / "script.pt")
-    assert_refused(tmp_path / "script.pt", "not a file of weights")
+    assert_refused(tmp_path / "script.pt", "is a TorchScript program")
     torch.save(nn.Linear(2, 2), tmp_path / "module.pt")
-    assert_refused(tmp_path / "module.pt", "is not loaded", "Linear", "state_dict()")
+    assert_refused(
+        tmp_path / "module.pt", "holds a whole pickled object (torch.nn.modules.linear.Linear)", "state_dict()"
+    )
+    torch.save({"model": state, "args": Namespace(epochs=3)}, tmp_path / "run.pt")
+    assert_refused(tmp_path / "run.pt", "holds more than tensors (argparse.Namespace)")
     for nothing in ([1, 2], {"state_dict": {}}, {"a": 1}, torch.zeros(3)):
         torch.save(nothing, tmp_path / "nothing.pt")
         assert_refused(tmp_path / "nothing.pt", "holds no named tensors")
@@ -118,7 +141,10 @@ def test_read_weights_missing_file_folder_or_script_is_refused(
     [
         ("{", "is not JSON"),
         ('{"model_type": "vit", "hidden_act": "relu"}', "'relu'"),
-        ('{"model_type": "vit", "num_attention_heads": "two"}', "must be a whole number"),
+        (
+            '{"model_type": "vit", "num_attention_heads": "two"}',
+            "num_attention_heads must be a whole number from 1 to 128",
+        ),
         ('{"model_type": "vit", "num_attention_heads": 5}', "5 attention heads"),
     ],
 )
