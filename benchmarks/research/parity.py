@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sentio_mobile._internal.records import replace
-from sentio_mobile.audio.decode import AUDIO_SUFFIXES, decode, fit_length
+from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.find import AUDIO_SUFFIXES
 from sentio_mobile.audio.graph import FrontEnd
 from sentio_mobile.audio.image import clip_to_input
 from sentio_mobile.bundle.bundle import open_bundle

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile.audio.decode import decode
+
 Pcm = NDArray[np.float32]
 ChangePcm = Callable[[Pcm, int], Pcm]
 """Maps PCM and its sample rate to changed PCM."""
@@ -56,8 +58,6 @@ def mp3(kilobits: int, mp3_rate: int = 44100) -> ChangePcm:
         stream = io.BytesIO()
         stereo = np.repeat(soxr.resample(pcm, rate, mp3_rate)[:, None], 2, axis=1)
         soundfile.write(stream, stereo, mp3_rate, format="MP3", bitrate_mode="CONSTANT", compression_level=level)
-        stream.seek(0)
-        decoded = soundfile.read(stream, dtype="float32")[0].mean(axis=1)
-        return np.asarray(soxr.resample(decoded, mp3_rate, rate))
+        return decode(stream.getvalue(), rate)
 
     return change

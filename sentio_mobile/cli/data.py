@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, cast
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Group, console, force_option, json_option, out_option, show_skipped, stderr
+from sentio_mobile.cli.options import (
+    PATH,
+    Group,
+    console,
+    force_option,
+    json_option,
+    out_option,
+    show_notes,
+    show_skipped,
+    stderr,
+)
 
 if TYPE_CHECKING:
     from sentio_mobile.data.checks.report import CheckReport
@@ -166,8 +176,7 @@ def prepare(
         )
     sheet = prepared.sheet
     show_skipped(list(sheet.skipped))
-    for line in sheet.notes:
-        stderr.print(f"note: {line}", markup=False, soft_wrap=True)
+    show_notes(sheet.notes)
     if sheet.labels == "none":
         count = sum(sheet.songs.values())
         stderr.print(

@@ -8,7 +8,7 @@ import rich_click as click
 from rich.markup import escape
 from rich.table import Table
 
-from sentio_mobile.cli.options import PATH, Group, console, out_option, show_skipped
+from sentio_mobile.cli.options import PATH, Group, console, out_option, show_notes, show_skipped
 from sentio_mobile.errors import InputError
 
 
@@ -77,9 +77,11 @@ def embed(songs: tuple[Path, ...], name: str, out: Path) -> None:
     from sentio_mobile.models.encoders.embeddings import embed_songs, write_embeddings
 
     loaded = load_encoder(name)
-    files, faults = find_songs(songs)
+    found = find_songs(songs)
+    files, faults = found.songs, found.faults
     with ProgressBars() as progress:
         embeddings, broken = embed_songs(loaded, files, progress=progress)
+    show_notes(found.notes)
     show_skipped([*faults, *broken])
     if not embeddings:
         raise InputError("no song could be embedded; give audio files, or folders that hold some")

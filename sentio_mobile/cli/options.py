@@ -6,7 +6,7 @@ import importlib
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,10 @@ PATH = FilePath()
 
 RENAMED_OPTIONS = {"--answers": "--pseudo-labels", "--sides": "--weak-labels", "--synthetic": "--gan-samples"}
 """Old names of options, which work for one more release, and the new ones."""
+
+
+_MAX_NOTES = 20
+"""Notes that are shown."""
 
 
 class FiniteRange(click.FloatRange):
@@ -208,6 +212,14 @@ def show_skipped(skipped: list[str]) -> None:
         stderr.print(f"[yellow]{len(skipped)} clip{'s' if len(skipped) > 1 else ''} skipped:[/]")
         for line in skipped:
             stderr.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """Say what the user should know of work that was done."""
+    for line in notes[:_MAX_NOTES]:
+        stderr.print(f"note: {line}", markup=False, soft_wrap=True)
+    if len(notes) > _MAX_NOTES:
+        stderr.print(f"note: and {len(notes) - _MAX_NOTES:,} more of the kind", markup=False, soft_wrap=True)
 
 
 def show_faults(faults: list[str]) -> None:

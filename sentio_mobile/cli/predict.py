@@ -85,7 +85,8 @@ def predict(
     if plot:
         check_output_file(plot, CHART_SUFFIXES)
     bundle, songs = bundle_and_songs(places)
-    found, faults = find_songs(songs)
+    songs_found = find_songs(songs)
+    found, faults = songs_found.songs, songs_found.faults
     if plot and every is not None and len(found) > 1:
         raise InputError(f"--plot with --every draws one song, not {len(found)}; give one, or leave --every out")
     predictor = sentio_mobile.load(bundle, format=format_name, form=form, threads=threads)

@@ -1,33 +1,25 @@
-"""Decoding of audio files to the clips that a store holds, several files at a time and never many at once."""
+"""Decoding of audio files to the clips that a store holds: what one process does with one file."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import is_file, sha256
-from sentio_mobile._internal.workers import usable_cores
-from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile._internal.files import sha256
+from sentio_mobile.audio.decode import decode, fit_length, measure, read_sound, stream
 from sentio_mobile.audio.image import clip_to_mel
-from sentio_mobile.audio.open_file import estimated_seconds
 from sentio_mobile.audio.perturb import Pcm
-from sentio_mobile.audio.stream import stream
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.journal import Clip, FileState, Index
 from sentio_mobile.data.perturbed import CHANGES
+from sentio_mobile.data.store import DTYPE
 from sentio_mobile.errors import AudioError
 from sentio_mobile.spec import AudioSpec
-
-T = TypeVar("T")
-U = TypeVar("U")
 
 FULL_SCALE = 0.999
 """Absolute value from which a sample counts as clipped: decoders and resamplers end slightly below 1."""
@@ -50,7 +42,7 @@ class FileClips:
     file: FileState
     sha256: str
     windows: tuple[tuple[int, str], ...]
-    mels: dict[Clip, NDArray[np.float32]]
+    mels: dict[Clip, NDArray[np.float16]]
 
 
 def starts_of(samples: int, audio: AudioSpec, recipe: DataRecipe) -> tuple[int, ...]:
@@ -71,65 +63,138 @@ def starts_of(samples: int, audio: AudioSpec, recipe: DataRecipe) -> tuple[int, 
     return (first, *(start for start in spread if start != nearest))
 
 
-def clips_of_file(path: Path, audio: AudioSpec, recipe: DataRecipe, index: Index) -> FileClips:
-    """Read the clips of an audio file. Unchanged files are not hashed, and stored clips are not decoded.
+def state_of(path: Path) -> FileState:
+    """The present state of an audio file.
+
+    Raises:
+        AudioError: There is no such file, or it cannot be read.
+    """
+    try:
+        if not path.is_file():
+            raise AudioError(f"{path}: no such audio file; check the path")
+        return FileState.of(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def stored_clips(
+    state: FileState, digest: str | None, *, audio: AudioSpec, recipe: DataRecipe, index: Index
+) -> FileClips | None:
+    """The clips of a file, without a look into it, if the store has all of them.
+
+    Args:
+        state: State of the file.
+        digest: Hash of the file; None to find it by the state alone.
+        audio: Front end.
+        recipe: Number of windows, and which one is evaluated.
+        index: What is stored already.
+    """
+    row = index.row_of_file(state) if digest is None else index.row_of_clip(digest)
+    if row is None:
+        return None
+    clip = index.clip(row)
+    starts = starts_of(round(clip.seconds * audio.sample_rate), audio, recipe)
+    if any(index.row_of_clip(clip.sha256, start) is None for start in starts):
+        return None
+    return FileClips(state, clip.sha256, _unchanged(starts), {})
+
+
+def hash_file(path: Path) -> tuple[FileState, str] | AudioError:
+    """The state of a file and its hash, or why it cannot be read."""
+    try:
+        state = state_of(path)
+        return state, sha256(path)
+    except OSError as error:
+        return _unreadable(path, error)
+    except AudioError as error:
+        return error
+
+
+def clips_of_file(
+    path: Path, audio: AudioSpec, recipe: DataRecipe, known: tuple[FileState, str] | None = None
+) -> FileClips:
+    """Read all clips of an audio file.
+
+    Args:
+        path: The file.
+        audio: Front end.
+        recipe: Number of windows, and which one is evaluated.
+        known: State and hash of the file, if it was hashed already.
 
     Raises:
         AudioError: The file has no usable audio, or changed while it was read.
     """
-    state, digest, seconds = _identify(path, index)
-    if seconds is not None:
-        starts = starts_of(round(seconds * audio.sample_rate), audio, recipe)
-        if all(index.row_of_clip(digest, start) is not None for start in starts):
-            return FileClips(state, digest, _unchanged(starts), {})
-    seconds, sounds = _windows(path, audio, recipe)
-    mels = dict(
-        _log_mel(pcm, Clip(sha256=digest, start=start, seconds=seconds, peak=0, clipped=0), audio)
-        for start, pcm in sounds.items()
-        if index.row_of_clip(digest, start) is None
-    )
+    found = known or hash_file(path)
+    if isinstance(found, AudioError):
+        raise found
+    state, digest = found
+    seconds, sounds, notes = _windows(path, audio, recipe)
+    clip = Clip(sha256=digest, start=0, seconds=seconds, peak=0, clipped=0, note="; ".join(notes)[:1000])
+    mels = dict(_log_mel(pcm, msgspec.structs.replace(clip, start=start), audio) for start, pcm in sounds.items())
     _require_unchanged(path, state)
     return FileClips(state, digest, _unchanged(sounds), mels)
 
 
-def perturbed_clips(
-    path: Path, clean: Sequence[Clip], changes: Sequence[str], *, audio: AudioSpec, index: Index
-) -> FileClips:
-    """Read windows of an audio file once more, and change their sound. Stored clips are not decoded.
+@dataclass(frozen=True)
+class Reading:
+    """A file that is read for its clips, and its state and hash if it was hashed already."""
 
-    Args:
+    path: Path
+    known: tuple[FileState, str] | None = None
+
+
+def clips_or_fault(work: Reading, *, audio: AudioSpec, recipe: DataRecipe) -> FileClips | AudioError:
+    """Read all clips of an audio file, or return why it cannot be used: what a worker process does."""
+    try:
+        return clips_of_file(work.path, audio, recipe, work.known)
+    except AudioError as error:
+        return error
+
+
+@dataclass(frozen=True)
+class Perturbing:
+    """Windows of a file whose perturbed copies are missing in the store.
+
+    Attributes:
         path: The file.
-        clean: Its windows, as they were stored.
-        changes: Names of the changes, keys of `CHANGES`. Each window goes through each of them.
-        audio: Front end.
-        index: What is stored already.
+        windows: Each window as it was stored, and the names of its changes, keys of `CHANGES`.
+    """
+
+    path: Path
+    windows: tuple[tuple[Clip, tuple[str, ...]], ...]
+
+
+def perturbed_clips(work: Perturbing, *, audio: AudioSpec) -> FileClips:
+    """Read windows of an audio file once more, and change their sound: what a worker process does.
 
     Raises:
-        AudioError: The file cannot be read, or changed while it was read.
+        AudioError: The file cannot be read, or is not the one that was stored.
     """
-    state, digest, _ = _identify(path, index)
-    mels: dict[Clip, NDArray[np.float32]] = {}
-    for clip in clean:
+    path = work.path
+    found = hash_file(path)
+    if isinstance(found, AudioError):
+        raise found
+    state, digest = found
+    mels: dict[Clip, NDArray[np.float16]] = {}
+    for clip, changes in work.windows:
         if digest != clip.sha256:
             raise AudioError(f"{path}: changed while it was read; prepare it when it is complete")
-        missing = [change for change in changes if index.row_of_clip(digest, clip.start, change) is None]
-        if not missing:
-            continue
         pcm = decode(path, audio.sample_rate, clip.start / audio.sample_rate, audio.seconds)
-        for change in missing:
-            changed = CHANGES[change](pcm, audio.sample_rate)
-            stored, mel = _log_mel(changed, msgspec.structs.replace(clip, change=change), audio)
+        for change in changes:
+            stored, mel = _log_mel(
+                CHANGES[change](pcm, audio.sample_rate), msgspec.structs.replace(clip, change=change), audio
+            )
             mels[stored] = mel
     _require_unchanged(path, state)
-    return FileClips(state, digest, tuple((clip.start, change) for clip in clean for change in changes), mels)
+    return FileClips(state, digest, tuple((clip.start, change) for clip in mels for change in [clip.change]), mels)
 
 
-def _log_mel(pcm: Pcm, clip: Clip, audio: AudioSpec) -> tuple[Clip, NDArray[np.float32]]:
+def _log_mel(pcm: Pcm, clip: Clip, audio: AudioSpec) -> tuple[Clip, NDArray[np.float16]]:
     """A clip with the levels of its sound, and its normalized log-mel [n_mels, n_frames]."""
     level = np.abs(pcm)
     peak, clipped = float(level.max()), float((level >= FULL_SCALE).mean())
     measured = msgspec.structs.replace(clip, peak=round(peak, 6), clipped=round(clipped, 6))
-    return measured, clip_to_mel(fit_length(pcm, audio), audio)
+    return measured, clip_to_mel(fit_length(pcm, audio), audio).astype(DTYPE)
 
 
 def _unchanged(starts: Iterable[int]) -> tuple[tuple[int, str], ...]:
@@ -137,66 +202,44 @@ def _unchanged(starts: Iterable[int]) -> tuple[tuple[int, str], ...]:
 
 
 def _require_unchanged(path: Path, state: FileState) -> None:
-    if not is_file(path) or FileState.of(path) != state:
+    try:
+        same = FileState.of(path) == state
+    except OSError:
+        same = False
+    if not same:
         raise AudioError(f"{path}: changed while it was read; prepare it when it is complete")
 
 
-def _identify(path: Path, index: Index) -> tuple[FileState, str, float | None]:
-    """A file's state, its SHA-256, and its length in seconds if the store knows it."""
-    try:
-        if not path.is_file():
-            raise AudioError(f"{path}: no such audio file; check the path")
-        state = FileState.of(path)
-        row = index.row_of_file(state)
-        digest = sha256(path) if row is None else index.clip(row).sha256
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    row = index.row_of_clip(digest) if row is None else row
-    return state, digest, None if row is None else index.clip(row).seconds
+def _unreadable(path: Path, error: OSError) -> AudioError:
+    return AudioError(f"{path}: cannot be read ({error.strerror}); check its permissions")
 
 
-def _windows(path: Path, audio: AudioSpec, recipe: DataRecipe) -> tuple[float, dict[int, NDArray[np.float32]]]:
-    """A file's length in seconds, and the PCM of its windows by their first samples. Nothing else is decoded."""
-    stated = estimated_seconds(path)
-    if stated is not None:
-        starts = starts_of(round(stated * audio.sample_rate), audio, recipe)
-        try:
-            sounds = {
-                start: decode(path, audio.sample_rate, start / audio.sample_rate, audio.seconds) for start in starts
-            }
-        except AudioError:
-            if starts == (0,):
-                raise
-            sounds = {}
-        if sounds and all(len(pcm) >= audio.n_samples for pcm in sounds.values()):
-            return stated, sounds
-        if starts == (0,):
-            return len(sounds[0]) / audio.sample_rate, sounds
-    # The header states no length, or a wrong one. One pass over the file finds it.
-    samples = sum(len(block) for block in stream(path, audio.sample_rate))
-    rate = audio.sample_rate
-    starts = starts_of(samples, audio, recipe)
-    return samples / rate, {start: decode(path, rate, start / rate, audio.seconds) for start in starts}
+def _windows(path: Path, audio: AudioSpec, recipe: DataRecipe) -> tuple[float, dict[int, Pcm], Sequence[str]]:
+    """A file's length in seconds, the PCM of its windows by their first samples, and what is wrong with the file.
 
-
-def in_order(work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
-    """Call `work` on each item in threads, one for each usable core, and yield the results in the order of the items.
-
-    Decoding, resampling and Fourier transforms release the interpreter lock: threads do as many clips a second as
-    processes. Only a few items are started before their results are taken. The linear algebra library gets one thread
-    meanwhile, because its threads wait by spinning and would take the cores from the workers.
+    The length is counted, never taken from the header. No more is decoded than the windows, where counting packets
+    tells the length.
     """
-    from threadpoolctl import threadpool_limits
-
-    workers = usable_cores()
-    waiting: deque[Future[U]] = deque()
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    rate = audio.sample_rate
+    if recipe.windows == 1 and recipe.window == "start":
+        sound = read_sound(path, rate, seconds=audio.seconds, measure=True)
+        return sound.seconds or len(sound.pcm) / rate, {0: sound.pcm}, sound.notes
+    length = measure(path)
+    starts = starts_of(round(length.seconds * rate), audio, recipe)
+    try:
+        sounds = {start: read_sound(path, rate, start / rate, audio.seconds) for start in starts}
+    except AudioError:
+        if starts == (0,):
+            raise
+        sounds = {}
+    if starts == (0,):
+        return len(sounds[0].pcm) / rate, {0: sounds[0].pcm}, sounds[0].notes
+    notes = dict.fromkeys((*length.notes, *(note for sound in sounds.values() for note in sound.notes)))
+    if sounds and all(len(sound.pcm) >= audio.n_samples for sound in sounds.values()):
+        return length.seconds, {start: sound.pcm for start, sound in sounds.items()}, tuple(notes)
+    # What was counted cannot be decoded. One pass over the file finds what can.
+    blocks = stream(path, rate)
+    samples = sum(len(block) for block in blocks)
+    starts = starts_of(samples, audio, recipe)
+    decoded = {start: decode(path, rate, start / rate, audio.seconds) for start in starts}
+    return samples / rate, decoded, blocks.notes

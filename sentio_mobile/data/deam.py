@@ -12,7 +12,7 @@ import numpy as np
 
 from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.records import replace
-from sentio_mobile.audio.decode import AUDIO_SUFFIXES
+from sentio_mobile.audio.find import AUDIO_SUFFIXES
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.data_set import Source, labels_of
 from sentio_mobile.data.songs import Moments, Song, csv_lines, numbered_rows, read_label, require_printable

@@ -63,6 +63,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     peak: NonNegative  # largest absolute sample; full scale is 1
     clipped: Share  # share of samples at full scale
     change: Annotated[str, Meta(max_length=100)] = ""  # name of the perturbation; empty for the sound as it is
+    note: Annotated[str, Meta(max_length=1000)] = ""  # what was wrong with the file; empty for a whole one
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -129,6 +130,7 @@ class Index:
         self._numbers = array("d")
         self._hashes = bytearray()
         self._changes: dict[int, str] = {}
+        self._notes: dict[int, str] = {}
         self._row_of_clip: dict[bytes, int] = {}
         self._row_of_file: dict[bytes, int] = {}
 
@@ -145,6 +147,8 @@ class Index:
             self._hashes += bytes.fromhex(clip.sha256)
             if clip.change:
                 self._changes[line.row] = clip.change
+            if clip.note:
+                self._notes[line.row] = clip.note
             self._row_of_clip[self._key(clip.sha256, clip.start, clip.change)] = line.row
             self._row_of_clip[self._key(clip.sha256, None)] = line.row
         self._row_of_file[line.file.key] = line.row
@@ -159,6 +163,7 @@ class Index:
             peak=peak,
             clipped=clipped,
             change=self._changes.get(row, ""),
+            note=self._notes.get(row, ""),
         )
 
     def row_of_clip(self, sha256: str, start: int | None = None, change: str = "") -> int | None:

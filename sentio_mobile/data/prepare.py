@@ -18,22 +18,18 @@ from sentio_mobile._internal.files import require_free, sha256
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, write_record
 from sentio_mobile.data.clip_table import SONGS, write_clip_rows
-from sentio_mobile.data.clips import FileClips, clips_of_file, in_order, perturbed_clips
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.data_set import Source
 from sentio_mobile.data.journal import Index
-from sentio_mobile.data.perturbed import changes_of
 from sentio_mobile.data.prepared import SHEET, STORE, UNLABELLED, DataSheet, fingerprint_of
+from sentio_mobile.data.reading import add_perturbed, notes_of, store_clips
 from sentio_mobile.data.songs import Song
 from sentio_mobile.data.sources import read_source
 from sentio_mobile.data.splits import SplitList, split_songs
 from sentio_mobile.data.store import is_store, key_of, remove_store
 from sentio_mobile.data.store_writer import StoreWriter
-from sentio_mobile.errors import AudioError, DataError, OutputError
+from sentio_mobile.errors import DataError, OutputError
 from sentio_mobile.spec import AudioSpec, SplitName
-
-MAX_UNUSABLE = 0.05
-"""Share of songs that may be unusable. More of them point to a fault of the whole source, and preparation stops."""
 
 
 def prepare(
@@ -82,21 +78,27 @@ def prepare(
     if _escaped(place) != place:
         raise OutputError(f"{_escaped(str(folder))}: is no path in UTF-8; choose another place")
     with StoreWriter(folder, audio) as writer:
-        usable, skipped = _store_clips(
-            found.songs, writer, recipe=recipe, audio=audio, progress=progress or NoProgress()
-        )
+        stored = store_clips(found.songs, writer, recipe=recipe, audio=audio, progress=progress or NoProgress())
         writer.sync()
-        songs = [found.songs[number] for number, _ in usable]
+        skipped = [stored.faults[number] for number in sorted(stored.faults)]
+        songs = [found.songs[number] for number in sorted(stored.rows)]
         if found.labels == "none":
             names = [UNLABELLED] * len(songs)
         elif splits is not None:
             names = [splits.split_of[song.song_id] for song in songs]
         else:
             names = split_songs(songs, recipe.fractions, recipe.seed)
-        rows = [rows for _, rows in usable]
+        rows = [stored.rows[number] for number in sorted(stored.rows)]
+        file_notes = notes_of(songs, rows, writer)
         if recipe.perturb:
-            rows = _add_perturbed(
-                songs, names, rows=rows, writer=writer, recipe=recipe, audio=audio, progress=progress or NoProgress()
+            rows = add_perturbed(
+                songs,
+                [number for number, split in enumerate(names) if split in ("train", UNLABELLED)],
+                rows=rows,
+                writer=writer,
+                recipe=recipe,
+                audio=audio,
+                progress=progress or NoProgress(),
             )
             writer.sync()
         write_clip_rows(
@@ -120,7 +122,7 @@ def prepare(
             split_list=None if splits is None else _escaped(splits.path.name),
             songs={name: names.count(name) for name in get_args(SplitName) if name in names},
             groups=len({song.group for song in songs}),
-            notes=tuple(map(_escaped, found.notes)),
+            notes=tuple(map(_escaped, (*found.notes, *file_notes))),
             skipped=tuple(map(_escaped, skipped)),
             songs_sha256=songs_sha256,
             fingerprint=fingerprint_of(songs_sha256, checksums),
@@ -128,76 +130,6 @@ def prepare(
         write_record(out / SHEET, sheet)
     _remove_obsolete(out, folder)
     return skipped
-
-
-def _store_clips(
-    songs: Sequence[Song], writer: StoreWriter, *, recipe: DataRecipe, audio: AudioSpec, progress: Progress
-) -> tuple[list[tuple[int, tuple[int, ...]]], list[str]]:
-    """Number and store rows of each usable song, the evaluated window first; and a line for each other song."""
-
-    def load(song: Song) -> FileClips | AudioError:
-        try:
-            return clips_of_file(song.path, audio, recipe, writer.index)
-        except AudioError as error:
-            return error
-
-    usable: list[tuple[int, tuple[int, ...]]] = []
-    faults: list[str] = []
-    progress.start("log-mel spectrograms", len(songs))
-    try:
-        for number, clips in enumerate(in_order(load, songs)):
-            if isinstance(clips, AudioError):
-                faults.append(str(clips))
-                if len(faults) > MAX_UNUSABLE * len(songs):
-                    raise DataError(
-                        f"{len(faults)} of {len(songs)} clips are unusable, more than 5%; the first: {faults[0]}"
-                    )
-            else:
-                usable.append((number, _store_file(clips, writer)))
-            progress.advance(note=f"{len(faults)} skipped" if faults else "")
-    finally:
-        progress.finish()
-    return usable, faults
-
-
-def _store_file(clips: FileClips, writer: StoreWriter) -> tuple[int, ...]:
-    """Store the new clips of a file and return the rows of all its windows."""
-    for clip, mel in clips.mels.items():
-        writer.add(clip, clips.file, mel)
-    rows = [writer.index.row_of_clip(clips.sha256, start, change) for start, change in clips.windows]
-    found = tuple(row for row in rows if row is not None)
-    writer.remember(found[0], clips.file)
-    return found
-
-
-def _add_perturbed(
-    songs: Sequence[Song],
-    splits: Sequence[str],
-    *,
-    rows: Sequence[tuple[int, ...]],
-    writer: StoreWriter,
-    recipe: DataRecipe,
-    audio: AudioSpec,
-    progress: Progress,
-) -> list[tuple[int, ...]]:
-    """Store perturbed copies of the windows of songs that are trained on, and add their rows to those of the song."""
-    trained = [number for number, split in enumerate(splits) if split in ("train", UNLABELLED)]
-
-    def load(number: int) -> FileClips:
-        song = songs[number]
-        clean = [writer.index.clip(row) for row in rows[number]]
-        changes = changes_of(song.song_id, recipe.perturb, recipe.seed)
-        return perturbed_clips(song.path, clean, changes, audio=audio, index=writer.index)
-
-    added = list(rows)
-    progress.start("perturbed copies", len(trained))
-    try:
-        for number, clips in zip(trained, in_order(load, trained), strict=True):
-            added[number] = (*rows[number], *_store_file(clips, writer))
-            progress.advance()
-    finally:
-        progress.finish()
-    return added
 
 
 def _clip_rows(

@@ -12,7 +12,6 @@ from sentio_mobile._internal.files import is_file, sha256
 from sentio_mobile.audio.decode import decode, fit_length
 from sentio_mobile.audio.perturb import ChangePcm, Pcm
 from sentio_mobile.audio.sliding import windows
-from sentio_mobile.audio.stream import stream
 from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError
@@ -100,7 +99,7 @@ def read_clips(
         AudioError: The file cannot be read.
     """
     if whole_song:
-        pcm = np.concatenate(list(stream(song.path, audio.sample_rate)))
+        pcm = decode(song.path, audio.sample_rate)
     else:
         pcm = decode(song.path, audio.sample_rate, song.start, audio.seconds + offset)
     skipped = round(offset * audio.sample_rate)

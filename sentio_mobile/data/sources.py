@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from sentio_mobile.audio.decode import AUDIO_SUFFIXES
+from sentio_mobile.audio.find import endings, find_audio, is_audio_name
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.data_set import Source, labels_of, read_data_set
 from sentio_mobile.data.songs import Song, numbered_rows, read_label, require_printable
@@ -34,8 +34,9 @@ def read_source(source: Path, recipe: DataRecipe) -> Source:
         if found := read_data_set(source, recipe):
             return found
         _refuse_dynamic(dynamic, source)
-        return Source(songs=read_folder(source), root=source, layout="folder", labels="none", scale="")
-    if source.suffix.lower() in AUDIO_SUFFIXES:
+        songs, notes = read_folder(source)
+        return Source(songs=songs, root=source, layout="folder", labels="none", scale="", notes=notes)
+    if is_audio_name(source.name):
         raise LabelError(f"{source}: is one audio file; give the folder that it lies in, or a CSV that names it")
     _refuse_dynamic(dynamic, source)
     songs = read_manifest(source, recipe.scale)
@@ -87,28 +88,25 @@ def read_manifest(path: Path, scale: str) -> list[Song]:
     return list(songs.values())
 
 
-def read_folder(root: Path) -> list[Song]:
+def read_folder(root: Path) -> tuple[list[Song], tuple[str, ...]]:
     """Find the audio files below a folder, at any depth, in the order of their paths, without labels.
 
     A song's id is its path below `root` without the suffix, or with it where two files differ only by that. Its group
-    is its folder, which is usually an album. Files directly in `root` are groups of their own. Hidden files and folders
-    are skipped. Links to folders are not followed, so that a loop of them ends.
+    is its folder, which is usually an album. Files directly in `root` are groups of their own.
+
+    Returns:
+        The songs, and what was passed over.
 
     Raises:
         LabelError: There is no audio file, or a name has a control character.
     """
-    files = []
-    for folder, below, names in os.walk(root):
-        below[:] = [name for name in below if not _is_hidden(name)]
-        files += [
-            (Path(folder) / name).relative_to(root)
-            for name in names
-            if not _is_hidden(name) and Path(name).suffix.lower() in AUDIO_SUFFIXES
-        ]
-    if not files:
-        kinds = ", ".join(suffix[1:] for suffix in AUDIO_SUFFIXES)
-        raise LabelError(f"{root}: holds no audio file ({kinds}); give DEAM's root folder, a CSV, or a folder of audio")
-    files.sort(key=Path.as_posix)
+    found = find_audio(root)
+    if not found.files:
+        passed = "".join(f"; {note.removeprefix(f'{root}: ')}" for note in (*found.faults, *found.notes))
+        raise LabelError(
+            f"{root}: holds no audio file ({endings()}){passed}; give DEAM's root folder, a CSV, or a folder of audio"
+        )
+    files = sorted((file.relative_to(root) for file in found.files), key=Path.as_posix)
     stems = Counter(file.with_suffix("") for file in files)
     songs = []
     for file in files:
@@ -117,12 +115,7 @@ def read_folder(root: Path) -> list[Song]:
         album = file.parent.as_posix()
         group = song_id if album == "." else album
         songs.append(Song(song_id=song_id, path=root / file, valence=None, arousal=None, group=group))
-    return songs
-
-
-def _is_hidden(name: str) -> bool:
-    # Archives made on a Mac have a shadow of each file in a folder of this name.
-    return name.startswith(".") or name == "__MACOSX"
+    return songs, (*found.faults, *found.notes)
 
 
 def _has_labels(path: Path, header: list[str]) -> bool:

@@ -80,7 +80,7 @@ class StoreWriter:
         self._open = []
         self._claim.release()
 
-    def add(self, clip: Clip, file: FileState, mel: NDArray[np.float32]) -> int:
+    def add(self, clip: Clip, file: FileState, mel: NDArray[np.floating]) -> int:
         """Store a clip, unless its content is there already, and note that `file` holds it.
 
         Args:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.workers import in_threads
 from sentio_mobile.audio.perturb import ChangePcm, Pcm
-from sentio_mobile.data.clips import in_order
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import SongAudio, read_clips
 from sentio_mobile.evaluation.evaluated_model import BATCH, EvaluatedModel, Predictions, check_predictions
@@ -81,7 +81,7 @@ def predict_from_audio(
     """
     progress.start(f"{model.name}: {perturbation.name}", len(songs))
     predictions = []
-    for clips in in_order(lambda song: model_clips(song, model, perturbation), songs):
+    for clips in in_threads(lambda song: model_clips(song, model, perturbation), songs):
         predictions.append(np.concatenate([model.predict_clips(b) for b in _batches(clips)]).mean(axis=0))
         progress.advance()
     progress.finish()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.audio.decode import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
+from sentio_mobile.audio.find import is_audio_name
 from sentio_mobile.bundle.manifest import MANIFEST
 from sentio_mobile.errors import BundleError, InputError
 from sentio_mobile.inference.songs import find_songs
@@ -60,7 +60,7 @@ def bundle_and_songs(places: Sequence[Path]) -> tuple[Path | None, tuple[Path, .
 
 def _is_no_song(place: Path) -> bool:
     if place.is_dir():
-        songs, faults = find_songs([place])
+        found = find_songs([place])
         # A folder that cannot be read is reported as such, later.
-        return not songs and all("has no song" in fault for fault in faults)
-    return not place.exists() and not place.name.lower().endswith((*AUDIO_SUFFIXES, *UNDECODABLE_SUFFIXES))
+        return not found.songs and all("has no song" in fault for fault in found.faults)
+    return not place.exists() and not is_audio_name(place.name)

@@ -48,6 +48,8 @@ class Prediction(Record, frozen=True, kw_only=True):
     quadrant: Quadrant
     # The smallest and the largest value of valence and arousal.
     scale: tuple[ScaleEnd, ScaleEnd]
+    # Whether nothing could be heard after mixing down: the values say nothing then.
+    silent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,9 @@ class Emotion:
         uncertainty: The measured error of the model; None where it was not measured.
         inference_ms: Milliseconds from PCM at the model's rate to this prediction: front end and model, without
             decoding.
+        silent: Whether nothing could be heard in the stretch after mixing down. The values say nothing then.
+        notes: What was wrong with the file, in words that follow its name. Of several predictions for a song, the last
+            has them.
         scale: The smallest and the largest value of both.
     """
 
@@ -73,6 +78,8 @@ class Emotion:
     end: float
     uncertainty: Uncertainty | None = None
     inference_ms: float = 0.0
+    silent: bool = False
+    notes: tuple[str, ...] = ()
     scale: ClassVar[tuple[int, int]] = (-1, 1)
 
     @property
@@ -112,6 +119,7 @@ class Emotion:
             coverage=None if self.uncertainty is None else self.uncertainty.coverage,
             quadrant=self.quadrant,
             scale=self.scale,
+            silent=self.silent,
         )
 
 

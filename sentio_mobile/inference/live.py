@@ -9,8 +9,8 @@ import soxr
 from numpy.typing import NDArray
 
 from sentio_mobile.audio.decode import fit_length
+from sentio_mobile.audio.packets import check_pcm
 from sentio_mobile.audio.sliding import Window, check_every
-from sentio_mobile.audio.stream import check_pcm
 from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec
 

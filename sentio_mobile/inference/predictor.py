@@ -15,11 +15,10 @@ import soxr
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import replace
-from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.decode import estimate_seconds, fit_length, is_silent, read_sound, stream
 from sentio_mobile.audio.image import clip_to_input, mel_to_input
-from sentio_mobile.audio.open_file import estimated_seconds
+from sentio_mobile.audio.packets import check_pcm
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
-from sentio_mobile.audio.stream import check_pcm, stream
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
 from sentio_mobile.bundle.parity import Parity, compare_outputs
 from sentio_mobile.bundle.targets import load_targets
@@ -87,7 +86,7 @@ class Predictor:
         )
 
     def predict(self, song: str | Path) -> Emotion:
-        """Predict the emotion of the first `spec.audio.seconds` of an audio file. Nothing after them is decoded.
+        """Predict the emotion of the first `spec.audio.seconds` of an audio or video file. No more of it is decoded.
 
         A model with `pooling` gives the mean over all windows of the song, one after another.
 
@@ -97,8 +96,8 @@ class Predictor:
         audio = self.spec.audio
         if self.spec.pooling == "mean":
             return _mean(self._trajectory(Path(song), audio.seconds))
-        pcm = decode(Path(song), audio.sample_rate, seconds=audio.n_samples / audio.sample_rate)
-        return self._predict_clip(pcm, _name(song))
+        sound = read_sound(Path(song), audio.sample_rate, seconds=audio.n_samples / audio.sample_rate)
+        return replace(self._predict_clip(sound.pcm, _name(song)), notes=sound.notes)
 
     def predict_pcm(self, pcm: NDArray[np.floating], sample_rate: int, song: str = "PCM") -> Emotion:
         """Predict the emotion of the first `spec.audio.seconds` of sound in memory; with `pooling`, of all of it.
@@ -129,6 +128,7 @@ class Predictor:
 
         Each prediction equals that for the window cut out, within 1e-4. Windows are `spec.audio.seconds` long and lie
         wholly within the song; their starts are rounded down to the hop. A song shorter than that gives one prediction.
+        The last prediction has the notes about the file.
 
         Args:
             song: An audio file.
@@ -136,7 +136,7 @@ class Predictor:
 
         Raises:
             InputError: At once, if `every` is not a number, or smaller than the hop.
-            AudioError: While iterating, if the file holds no usable audio, or is cut.
+            AudioError: While iterating, if the file holds no usable audio.
         """
         check_every(every, self.spec.audio)
         return self._trajectory(Path(song), every)
@@ -200,11 +200,18 @@ class Predictor:
         Raises:
             AudioError: The file cannot be opened as audio.
         """
-        seconds, audio = estimated_seconds(song), self.spec.audio
+        seconds, audio = estimate_seconds(song), self.spec.audio
         return None if seconds is None else count_windows(round(seconds * audio.sample_rate), audio, every)
 
     def _trajectory(self, song: Path, every: float) -> Iterator[Emotion]:
-        return self._predict_blocks(stream(song, self.spec.audio.sample_rate), _name(song), every)
+        blocks = stream(song, self.spec.audio.sample_rate)
+        held: Emotion | None = None
+        for emotion in self._predict_blocks(blocks, _name(song), every):
+            if held is not None:
+                yield held
+            held = emotion
+        if held is not None:
+            yield replace(held, notes=tuple(blocks.notes))
 
     def _predict_blocks(self, blocks: Iterator[NDArray[np.float32]], song: str, every: float) -> Iterator[Emotion]:
         prepared = self._inputs(windows(blocks, self.spec.audio, every))
@@ -252,6 +259,7 @@ class Predictor:
                 end=(one.window.start + one.window.valid_samples) / rate,
                 uncertainty=self.spec.uncertainty,
                 inference_ms=1000 * (one.front_end_seconds + model_seconds),
+                silent=is_silent(one.window.pcm),
             )
             for (valence, arousal), one in zip(outputs, batch, strict=True)
         ]
@@ -287,7 +295,15 @@ def _mean(emotions: Iterator[Emotion]) -> Emotion:
         float(np.mean([getattr(emotion, name) for emotion in every])) for name in ("valence", "arousal")
     )
     inference_ms = sum(emotion.inference_ms for emotion in every)
-    return replace(every[0], valence=valence, arousal=arousal, end=every[-1].end, inference_ms=inference_ms)
+    return replace(
+        every[0],
+        valence=valence,
+        arousal=arousal,
+        end=every[-1].end,
+        inference_ms=inference_ms,
+        silent=all(emotion.silent for emotion in every),
+        notes=every[-1].notes,
+    )
 
 
 def _name(song: str | Path) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile.audio.decode import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
+from sentio_mobile.audio.find import endings, find_audio
 from sentio_mobile.errors import AudioError
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.predictor import Predictor
@@ -27,26 +26,39 @@ class Predictions:
     faults: list[str] = field(default_factory=list)
 
 
-def find_songs(places: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """List files as given, and the songs in folders and their subfolders, sorted by name.
+@dataclass(frozen=True)
+class FoundSongs:
+    """The songs at some places.
 
-    Hidden files and folders, links to folders, and songs that are listed already are skipped.
-
-    Returns:
-        The songs, and one line for each folder that has none or cannot be read.
+    Attributes:
+        songs: Files as given, and the songs in folders and their subfolders, sorted by name; each once.
+        faults: A line for each folder that has no song or cannot be read.
+        notes: What was passed over in folders, a line for each kind.
     """
+
+    songs: list[Path]
+    faults: list[str]
+    notes: list[str]
+
+
+def find_songs(places: Iterable[Path]) -> FoundSongs:
+    """List files as given, and the songs in folders and their subfolders, as `find_audio` finds them."""
     songs: dict[Path, None] = {}
     faults: list[str] = []
+    notes: list[str] = []
     for place in places:
         if not place.is_dir():
             songs[place] = None
             continue
-        found, unreadable = _songs_below(place)
-        songs.update(dict.fromkeys(found))
-        faults.extend(unreadable)
-        if not found and not unreadable:
-            faults.append(f"{place}: has no song in it; songs end in {', '.join(AUDIO_SUFFIXES)}")
-    return list(songs), faults
+        found = find_audio(place)
+        songs.update(dict.fromkeys(found.files))
+        faults += found.faults
+        if found.files:
+            notes += found.notes
+        elif not found.faults:
+            passed = "".join(f"; {note.removeprefix(f'{place}: ')}" for note in found.notes)
+            faults.append(f"{place}: has no song in it; songs end in {endings()}{passed}")
+    return FoundSongs(list(songs), faults, notes)
 
 
 def predict_songs(
@@ -91,23 +103,6 @@ def _predict_song(
         emotions.append(emotion)
         shown.advance(1 if single else 0, note="" if single else f"{song.name} {clock(emotion.end)}")
     return emotions
-
-
-def _songs_below(folder: Path) -> tuple[list[Path], list[str]]:
-    found: list[Path] = []
-    faults: list[str] = []
-
-    def report_unreadable(error: OSError) -> None:
-        faults.append(f"{error.filename}: cannot be read ({error.strerror}); check its permissions")
-
-    for root, folders, files in os.walk(folder, onerror=report_unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found.extend(
-            Path(root, name)
-            for name in files
-            if not name.startswith(".") and name.lower().endswith((*AUDIO_SUFFIXES, *UNDECODABLE_SUFFIXES))
-        )
-    return sorted(found, key=lambda path: path.parts), sorted(faults)
 
 
 def clock(seconds: float) -> str:

@@ -15,8 +15,8 @@ from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.workers import in_processes, usable_cores
 from sentio_mobile.data.clip_table import SONGS, read_clip_rows
 from sentio_mobile.data.perturbed import CHANGES
-from sentio_mobile.data.prepare import MAX_UNUSABLE
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.reading import MAX_UNUSABLE
 from sentio_mobile.errors import DataError, InputError
 from sentio_mobile.models.encoders.base import EncoderInfo, load_encoder
 from sentio_mobile.models.encoders.clip_embeddings import write_clip_embeddings

@@ -68,27 +68,28 @@ def test_decode_equals_reading_and_resampling_the_whole_file(tmp_path: Path, suf
     soundfile.write(path, music(rate, 5.3), rate)
     channels, _ = soundfile.read(path, dtype="float32", always_2d=True)
     whole = channels.mean(axis=1)
-    if rate == 22050 and suffix != "mp3":  # whose decoder rounds otherwise where a block ends
+    if rate == 22050 and suffix in ("wav", "flac"):
         np.testing.assert_array_equal(decode(path, 22050), whole)
-    else:
+    else:  # another program's decoder of ogg and mp3 rounds otherwise
         wanted = whole if rate == 22050 else soxr.resample(whole, rate, 22050)
-        np.testing.assert_allclose(decode(path, 22050), wanted, atol=1e-6)
+        np.testing.assert_allclose(decode(path, 22050), wanted, atol=5e-6)
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
 @pytest.mark.parametrize("rate", [22050, 44100, 48000])
 def test_decode_of_a_part_equals_that_part_of_the_whole(tmp_path: Path, suffix: str, rate: int) -> None:
     path = tmp_path / f"song.{suffix}"
-    soundfile.write(path, music(rate, 9.0), rate)
+    soundfile.write(path, music(rate, 29.0), rate)
     whole = decode(path, 22050)
-    for start, seconds in ((0.0, 4.0), (0.01, 1.0), (3.217, 2.5), (8.0, 30.0)):
+    for start, seconds in ((0.0, 4.0), (0.01, 1.0), (3.217, 2.5), (11.0, 0.5), (17.123, 2.5), (28.0, 30.0)):
         first = round(start * 22050)
         part = decode(path, 22050, start, seconds)
         wanted = whole[first : first + round(seconds * 22050)]
         assert len(part) == len(wanted)
         np.testing.assert_allclose(part, wanted, atol=1e-6)
-    with pytest.raises(AudioError, match="shorter"):
-        decode(path, 22050, 12.0)
+    for start in (29.5, 42.0):
+        with pytest.raises(AudioError, match="shorter"):
+            decode(path, 22050, start)
 
 
 @pytest.mark.parametrize("rate", [8000, 96000, 192000])
@@ -129,9 +130,15 @@ def test_decode_of_no_audio_names_the_file_and_its_fault(tmp_path: Path) -> None
     soundfile.write(tmp_path / "slow.wav", tone(22050), 10)
     (tmp_path / "folder.wav").mkdir()
     refused(tmp_path / "none.wav", "no such audio file", "check the path")
-    refused(tmp_path / "photo.mp3", "cannot be decoded", "give a wav")
-    refused(tmp_path / "page.mp3", "cannot be decoded", "give a wav")
-    refused(tmp_path / "headers.raw", "cannot be decoded")
+    (tmp_path / "lfs.flac").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 412795\n")
+    (tmp_path / "list.mp3").write_text("#EXTM3U\nhttp://localhost/a.mp3\n")
+    (tmp_path / "words.mp3").write_text("not music " * 500)
+    refused(tmp_path / "photo.mp3", "is a picture")
+    refused(tmp_path / "page.mp3", "is a web page", "download it again")
+    refused(tmp_path / "lfs.flac", "Git LFS pointer", "git lfs pull")
+    refused(tmp_path / "list.mp3", "is a list")
+    refused(tmp_path / "words.mp3", "cannot be decoded", "such as wav")
+    refused(tmp_path / "headers.raw", "nothing but zeros")
     refused(tmp_path / "void.wav", "0 bytes")
     refused(tmp_path / "empty.wav", "no samples")
     refused(tmp_path / "slow.wav", "10 samples a second")
@@ -147,84 +154,11 @@ def test_decode_of_an_unreadable_file_names_it() -> None:
         soundfile.write(path, tone(22050), 22050)
         path.chmod(0)
         code = (
-            "import os, soundfile, soxr; from pathlib import Path; from sentio_mobile.audio.decode import decode;"
+            "import os, av, soxr; from pathlib import Path; from sentio_mobile.audio.decode import decode;"
             f"os.geteuid() or os.setuid(65534); decode(Path({str(path)!r}), 22050)"
         )
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert f"{path}: cannot be read (Permission denied); check its permissions" in result.stderr
-
-
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.97])
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("song.wav", {}),
-        ("song.aiff", {}),
-        ("song.flac", {}),
-        ("song.ogg", {}),
-        ("cbr.mp3", {"bitrate_mode": "CONSTANT"}),
-        ("vbr.mp3", {"bitrate_mode": "VARIABLE"}),
-    ],
-)
-def test_decode_of_a_cut_file_never_passes_as_a_whole_one(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, options: dict[str, str], share: float
-) -> None:
-    path = tmp_path / name
-    soundfile.write(path, music(44100, 20), 44100, **options)
-    assert abs(len(decode(path, 22050)) - 20 * 22050) < 10
-    message = refused(cut(path, share), "it was cut", "copy it again")
-    there = float(message.split("ends after ")[1].split()[0])
-    assert 20 * share - 1.5 < there < 20 * share + 1.5
-    assert ("of 20.0 s" in message) == (name != "song.ogg")
-    # What comes before the cut is as good as ever, and the decoder's own warnings stay off the terminal.
-    np.testing.assert_array_equal(decode(cut(path, share), 22050, seconds=2), decode(path, 22050)[:44100])
-    there -= 1.0  # a decoder that fails takes its last block, three quarters of a second, with it
-    assert len(decode(cut(path, share), 22050, seconds=there)) == round(there * 22050)
-    with pytest.raises(AudioError):
-        decode(cut(path, share), 22050, start=19.9)
-    assert capfd.readouterr().err == ""
-
-
-def without_length(path: Path) -> Path:
-    """The same mp3 without its first frame, which holds no sound but the count of frames."""
-    data = path.read_bytes()
-    second = data.find(data[:2], 4)
-    bare = path.with_name(f"bare-{path.name}")
-    bare.write_bytes(data[second:])
-    return bare
-
-
-@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
-def test_decode_of_an_mp3_without_a_length_reads_to_its_end(tmp_path: Path, mode: str) -> None:
-    path = tmp_path / "song.mp3"
-    loud_and_quiet = music(44100, 20) * np.repeat([1.0, 0.0], 10 * 44100)[:, None].astype(np.float32)
-    soundfile.write(path, loud_and_quiet, 44100, bitrate_mode=mode)
-    bare = without_length(path)
-    assert b"Xing" not in bare.read_bytes()[:200]
-    assert b"Info" not in bare.read_bytes()[:200]
-    assert abs(len(decode(bare, 22050)) / 22050 - 20) < 0.15
-    refused(cut(bare, 0.5), "it was cut")
-    tagged = tmp_path / "tagged.mp3"
-    tagged.write_bytes(bare.read_bytes() + b"TAG" + bytes(125))
-    assert len(decode(tagged, 22050)) == len(decode(bare, 22050))
-
-
-def test_decode_of_piped_files_with_open_lengths_reads_all(tmp_path: Path) -> None:
-    path = tmp_path / "song.wav"
-    soundfile.write(path, tone(22050, 3), 22050)
-    data = bytearray(path.read_bytes())
-    at = data.find(b"data") + 4
-    for placeholder in (0xFFFFFFFF, 0x7FFFFFFF):
-        data[at : at + 4] = placeholder.to_bytes(4, "little")
-        path.write_bytes(data)
-        assert len(decode(path, 22050)) == 3 * 22050
-    flac = tmp_path / "song.flac"
-    soundfile.write(flac, tone(22050, 3), 22050)
-    data = bytearray(flac.read_bytes())
-    data[21] &= 0xF0  # STREAMINFO's count of samples: the low half of byte 21, and four more
-    data[22:26] = bytes(4)
-    flac.write_bytes(data)
-    assert len(decode(flac, 22050)) == 3 * 22050
 
 
 def test_fit_length_fills_short_clips_with_silence_or_loops_them() -> None:

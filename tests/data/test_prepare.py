@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.records import replace
-from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.decode import Sound, decode, fit_length, read_sound
 from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.data import clips
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.data_set import Source
-from sentio_mobile.data.journal import Index
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.data.songs import Moments
@@ -53,7 +51,12 @@ class Steps:
 def count_decodes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are decoded from now on."""
     names: list[str] = []
-    monkeypatch.setattr(clips, "decode", lambda path, *values: names.append(path.name) or decode(path, *values))
+
+    def counting(path: Path, *values: Any, **options: Any) -> Sound:
+        names.append(path.name)
+        return read_sound(path, *values, **options)
+
+    monkeypatch.setattr(clips, "read_sound", counting)
     return names
 
 
@@ -133,7 +136,10 @@ def test_prepare_stops_at_more_than_five_percent_corrupt_files(tmp_path: Path) -
     for i in contents:
         (tmp_path / f"{i}.wav").write_bytes(b"not audio")
     progress = Steps()
-    with pytest.raises(DataError, match=r"3 of 40 clips are unusable, more than 5%; the first: .*0\.wav"):
+    with pytest.raises(
+        DataError,
+        match=r"3 of the first 5 clips .* 5% of all 40: stopped; the first: .*0\.wav",
+    ):
         prepare(manifest, tmp_path / "out", recipe=DataRecipe(), audio=SHORT, progress=progress)
     assert progress.steps == 4
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["store"]
@@ -223,7 +229,7 @@ def test_prepare_overwrites_an_existing_folder_only_at_the_end(tmp_path: Path) -
     longer = replace(SHORT, seconds=1.5)
     for i in range(3):
         (tmp_path / f"{i}.wav").unlink()
-    with pytest.raises(DataError, match="unusable"):
+    with pytest.raises(DataError, match=r"3 of 30 files do not exist; the first: .*0\.wav; check the paths"):
         prepare(manifest, out, recipe=DataRecipe(fractions=FEW), audio=longer, overwrite=True)
     assert open_data(out).sheet == old.sheet
     library(tmp_path, 30)
@@ -486,13 +492,13 @@ def test_clips_of_file_decodes_no_more_than_its_windows(tmp_path: Path, monkeypa
     soundfile.write(tmp_path / "long.wav", 0.1 * np.random.default_rng(0).standard_normal(90 * 22050), 22050)
     lengths = []
 
-    def counting(*values: Any) -> NDArray[np.float32]:
-        pcm = decode(*values)
-        lengths.append(len(pcm))
-        return pcm
+    def counting(*values: Any) -> Sound:
+        sound = read_sound(*values)
+        lengths.append(len(sound.pcm))
+        return sound
 
-    monkeypatch.setattr(clips, "decode", counting)
-    found = clips.clips_of_file(tmp_path / "long.wav", SHORT, DataRecipe(windows=2), Index())
+    monkeypatch.setattr(clips, "read_sound", counting)
+    found = clips.clips_of_file(tmp_path / "long.wav", SHORT, DataRecipe(windows=2))
     assert found.windows == ((0, ""), (89 * 22050, ""))
     assert lengths == [22050, 22050]
     assert next(iter(found.mels)).seconds == 90
@@ -501,25 +507,13 @@ def test_clips_of_file_decodes_no_more_than_its_windows(tmp_path: Path, monkeypa
 def test_prepare_skips_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = library(tmp_path, 30)
 
-    def slow(path: Path, *values: Any) -> NDArray[np.float32]:
-        pcm = decode(path, *values)
+    def slow(path: Path, *values: Any, **options: Any) -> Sound:
+        sound = read_sound(path, *values, **options)
         if path.name == "6.wav":
             path.write_bytes(b"grows")
-        return pcm
+        return sound
 
-    monkeypatch.setattr(clips, "decode", slow)
+    monkeypatch.setattr(clips, "read_sound", slow)
     skipped = prepare(manifest, tmp_path / "out", recipe=DataRecipe(fractions=FEW), audio=SHORT)
     assert len(skipped) == 1
     assert "6.wav: changed while it was read" in skipped[0]
-
-
-def test_in_order_starts_only_a_few_items_ahead() -> None:
-    begun = []
-    answers = clips.in_order(lambda i: begun.append(i) or i, range(1000))
-    assert next(answers) == 0
-    assert len(begun) < 50
-    assert list(answers) == list(range(1, 1000))
-    answers = clips.in_order(lambda i: begun.append(i), range(1000))
-    next(answers)
-    answers.close()
-    assert len(begun) < 1050

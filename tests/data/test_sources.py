@@ -314,7 +314,7 @@ def test_folder_with_a_control_character_in_a_file_name_is_refused(tmp_path: Pat
 
 def test_manifest_path_that_is_too_long_is_an_unusable_file(tmp_path: Path) -> None:
     (tmp_path / "songs.csv").write_text("path\n" + "b" * 300 + "\\c.mp3\n" + "b" * 300 + ".mp3\n")
-    with pytest.raises(DataError, match="1 of 2 clips are unusable") as caught:
+    with pytest.raises(DataError, match="2 of 2 files do not exist") as caught:
         prepare(tmp_path / "songs.csv", tmp_path / "out", recipe=DataRecipe(), audio=SHORT)
     assert "cannot be read (File name too long)" in str(caught.value)
 

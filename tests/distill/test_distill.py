@@ -11,7 +11,7 @@ from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
-from sentio_mobile.audio.decode import AUDIO_SUFFIXES
+from sentio_mobile.audio.find import AUDIO_SUFFIXES
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.gan_samples import GanSamples, Sampling, open_gan_samples, write_gan_samples
 from sentio_mobile.data.prepare import prepare

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.workers import in_threads
 from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
-from sentio_mobile.data.clips import in_order
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import SongAudio, find_audio_files, read_clips
 from sentio_mobile.errors import DataError, InputError
@@ -87,7 +87,7 @@ def predict_windows(
         return ensemble.predict(read_clips(SongAudio(clip.song_id, files[clip.song_id], clip.start), data.audio))
 
     progress.start(f"ensemble: {data.folder.name}", len(clips))
-    for clip, prediction in zip(clips, in_order(predict, clips), strict=True):
+    for clip, prediction in zip(clips, in_threads(predict, clips), strict=True):
         yield int(data.store.checksums[clip.row]), float(prediction[0, 0]), float(prediction[0, 1])
         progress.advance()
     progress.finish()

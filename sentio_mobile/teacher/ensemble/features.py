@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import write_bytes
 from sentio_mobile._internal.progress import Progress
-from sentio_mobile.data.clips import in_order
+from sentio_mobile._internal.workers import in_threads
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import find_split_audio, read_clips
 from sentio_mobile.errors import MissingExtraError
@@ -99,7 +99,9 @@ def training_features(data: PreparedData, music: Path, *, work: Path, progress: 
         return np.asarray(np.load(cached, allow_pickle=False))
     progress.start("164 features of the training songs", len(songs))
     rows = []
-    for row in in_order(lambda song: extract_features(read_clips(song, data.audio)[0], data.audio.sample_rate), songs):
+    for row in in_threads(
+        lambda song: extract_features(read_clips(song, data.audio)[0], data.audio.sample_rate), songs
+    ):
         rows.append(row)
         progress.advance()
     progress.finish()

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile.audio.decode import AUDIO_SUFFIXES, decode, fit_length
+from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.find import AUDIO_SUFFIXES
 from sentio_mobile.audio.logmel import POWER_FLOOR, mel_power
 from sentio_mobile.errors import DataError
 from sentio_mobile.spec import AudioSpec

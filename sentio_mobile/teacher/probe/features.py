@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import user_cache, write_bytes
 from sentio_mobile._internal.progress import Progress
+from sentio_mobile._internal.workers import in_threads
 from sentio_mobile.data.clip_table import ClipRow
-from sentio_mobile.data.clips import in_order
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import SongAudio, find_audio_files, read_clips
 from sentio_mobile.teacher.ensemble.features import FEATURE_NAMES, extract_features
@@ -55,7 +55,7 @@ def window_features(
 
     progress.start(f"164 features: {data.folder.name}", len(clips))
     rows = []
-    for row in in_order(features_of, clips):
+    for row in in_threads(features_of, clips):
         rows.append(row)
         progress.advance()
     progress.finish()
