@@ -19,6 +19,9 @@ BOUNDARIES: dict[str, str] = {
     "training/callbacks.py:DeadLossTermGuard.state_dict": "a hook of Lightning",
     "training/callbacks.py:EpochHistory.load_state_dict": "a hook of Lightning",
     "training/callbacks.py:EpochHistory.state_dict": "a hook of Lightning",
+    "training/states.py:EpochStates.load_state_dict": "a hook of Lightning",
+    "training/states.py:EpochStates.state_dict": "a hook of Lightning",
+    "training/states.py:WholeFiles.save_checkpoint": "a hook of Lightning",
 }
 """Where another library's untyped values come in or go out, and whose they are: the only exceptions."""
 

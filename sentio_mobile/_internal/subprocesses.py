@@ -15,6 +15,8 @@ from pathlib import Path
 import sentio_mobile
 from sentio_mobile.errors import OutputError
 
+_running: set[subprocess.Popen[bytes]] = set()
+
 
 def environment() -> dict[str, str]:
     """Environment for a child process: this one's, with an absolute `PYTHONPATH` that includes this package."""
@@ -53,12 +55,21 @@ def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> in
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        _running.add(process)
         try:
             return process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
         finally:
+            _running.discard(process)
             _kill_group(process)
+
+
+def kill_logged() -> None:
+    """Kill every command that `run_logged` is running, in whichever thread; those calls then return."""
+    for process in tuple(_running):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def exit_cause(status: int | None, timeout_s: float) -> str | None:

@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 
 from threadpoolctl import threadpool_limits
 
+from sentio_mobile._internal.stopping import Stopped
 from sentio_mobile.errors import WorkerError
 
 T = TypeVar("T")
@@ -56,8 +57,8 @@ def in_processes(
 ) -> Generator[U]:
     """Call `work` on each item in processes, and yield the results as they come, or in the order of the items.
 
-    Only a few items are sent out before their results are taken. An interrupt ends the workers after the items that
-    they are at. They end with this process too, however it ends.
+    Only a few items are sent out before their results are taken. An interrupt ends the workers at once, and they end
+    with this process too, however it ends.
 
     Args:
         work: A function of a module, which processes find by its name, or a `partial` of one. An exception that it
@@ -81,6 +82,7 @@ def in_processes(
         return
     window = (4 if ordered else 2) * workers
     waiting: dict[Future[U], T] = {}
+    others = set(multiprocessing.active_children())
     pool = _pool(workers, start, arguments)
     try:
         for item in itertools.chain(items, [_END]):
@@ -104,6 +106,10 @@ def in_processes(
                 for future, result in results:
                     del waiting[future]
                     yield result
+    except (KeyboardInterrupt, Stopped):
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load, save_file
+from safetensors.numpy import load, save
 
-from sentio_mobile._internal.files import read_file
+from sentio_mobile._internal.files import read_file, write_bytes
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.audio.image import clip_to_image, to_input
 from sentio_mobile.data.generated import Song, draw_songs, render
@@ -84,7 +84,7 @@ class Golden:
 
     def save(self, path: Path) -> None:
         """Write the vectors as safetensors: a JSON header, then little-endian numbers."""
-        save_file({tensor: getattr(self, name) for name, tensor in _TENSORS.items()}, path)
+        write_bytes(path, save({tensor: getattr(self, name) for name, tensor in _TENSORS.items()}))
 
     @classmethod
     def load(cls, path: Path, spec: ModelSpec) -> Golden:

@@ -14,6 +14,7 @@ from typing import get_args
 
 import numpy as np
 
+from sentio_mobile._internal.claims import LOCK, claimed
 from sentio_mobile._internal.files import require_free, sha256
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, write_record
@@ -64,7 +65,7 @@ def prepare(
         LabelError: The labels are wrong.
         DataError: More than 5% of the songs are unusable, there are too few songs, or the store has records of
             another front end.
-        OutputError: `out` or the store cannot be written, or another process writes to the store.
+        OutputError: `out` or the store cannot be written, was deleted meanwhile, or another process writes to one.
     """
     found = read_source(source, recipe)
     if splits is not None and found.labels == "none":
@@ -73,12 +74,37 @@ def prepare(
         listed, notes = splits.select(found.songs)
         found = replace(found, songs=listed, notes=(*found.notes, *notes))
     _require_room(out, overwrite, found)
+    with claimed(out, inside=True):
+        _require_room(out, overwrite, found)  # another process may have finished meanwhile
+        return _prepare(
+            found,
+            out,
+            name=source.name,
+            recipe=recipe,
+            audio=audio,
+            progress=progress or NoProgress(),
+            store=store,
+            splits=splits,
+        )
+
+
+def _prepare(
+    found: Source,
+    out: Path,
+    *,
+    name: str,
+    recipe: DataRecipe,
+    audio: AudioSpec,
+    progress: Progress,
+    store: Path | None,
+    splits: SplitList | None,
+) -> list[str]:
     folder = (store or out / STORE) / key_of(audio)
     place = os.path.relpath(folder.resolve(), out.resolve())
     if _escaped(place) != place:
         raise OutputError(f"{_escaped(str(folder))}: is no path in UTF-8; choose another place")
     with StoreWriter(folder, audio) as writer:
-        stored = store_clips(found.songs, writer, recipe=recipe, audio=audio, progress=progress or NoProgress())
+        stored = store_clips(found.songs, writer, recipe=recipe, audio=audio, progress=progress)
         writer.sync()
         skipped = [stored.faults[number] for number in sorted(stored.faults)]
         songs = [found.songs[number] for number in sorted(stored.rows)]
@@ -98,19 +124,21 @@ def prepare(
                 writer=writer,
                 recipe=recipe,
                 audio=audio,
-                progress=progress or NoProgress(),
+                progress=progress,
             )
             writer.sync()
         write_clip_rows(
             out / SONGS, _clip_rows(songs, names, rows=rows, index=writer.index, root=found.root, audio=audio)
         )
+        # The sheet names the store as it is now.
+        writer.sync()
         checksums = np.array([writer.index.checksums[row] for song in rows for row in song], dtype=np.uint64)
         songs_sha256 = sha256(out / SONGS)
         sheet = DataSheet(
             audio=audio,
             store=place,
             labels=found.labels,
-            source=_escaped(source.name),
+            source=_escaped(name),
             layout=found.layout,
             scale=found.scale,
             dynamic=recipe.labels == "dynamic",
@@ -174,7 +202,7 @@ def _require_room(out: Path, overwrite: bool, source: Source) -> None:
 def _is_own_file(path: Path) -> bool:
     if path.name == STORE:
         return path.is_dir() and all(is_store(folder) for folder in path.iterdir())
-    return path.name == SONGS or path.name.startswith((f".{SONGS}.", f".{SHEET}."))
+    return path.name in (SONGS, LOCK) or path.name.startswith((f".{SONGS}.", f".{SHEET}."))
 
 
 def _remove_obsolete(out: Path, folder: Path) -> None:
@@ -184,7 +212,7 @@ def _remove_obsolete(out: Path, folder: Path) -> None:
             for other in path.iterdir():
                 if other.resolve() != folder.resolve() and is_store(other):
                     remove_store(other)
-        elif path.name not in (SONGS, SHEET) and not folder.resolve().is_relative_to(path.resolve()):
+        elif path.name not in (SONGS, SHEET, LOCK) and not folder.resolve().is_relative_to(path.resolve()):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:

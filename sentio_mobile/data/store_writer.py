@@ -123,11 +123,15 @@ class StoreWriter:
         """Wait until everything is on the disk: first the records, then the journal that lists them.
 
         Raises:
-            OutputError: The disk reports a fault.
+            OutputError: The disk reports a fault, or the store was deleted meanwhile.
         """
         try:
             os.fsync(self._records.fileno())
             os.fsync(self._journal.fileno())
+            for name, file in ((RECORDS, self._records), (JOURNAL, self._journal)):
+                place = self.folder / name
+                if not place.exists() or not os.path.samestat(place.stat(), os.fstat(file.fileno())):
+                    raise OutputError(f"{place} was deleted while it was being written; give the command again")
         except OSError as error:
             raise self._output_error(error) from error
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from sentio_mobile._internal.files import new_folder, sha256, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, write_record
+from sentio_mobile._internal.subprocesses import kill_logged
 from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.bundle import CARD, EVALUATION, GOLDEN
 from sentio_mobile.bundle.golden import make_golden
@@ -25,6 +26,7 @@ from sentio_mobile.formats.base import require_packages
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import WEIGHTS, Checkpoint, package_versions
+from sentio_mobile.models.times import without_times
 from sentio_mobile.quantization.calibration import Calibration, collect_calibration
 from sentio_mobile.quantization.layer_choice import layer_weights
 from sentio_mobile.quantization.options import KEEP_FLOAT_PRECISIONS
@@ -88,7 +90,7 @@ def build_bundle(
     with new_folder(out, overwrite) as part:
         golden = make_golden(loaded.model, loaded.spec, progress)
         golden.save(part / GOLDEN)
-        evaluation = replace(loaded.evaluation, history=loaded.history)
+        evaluation = replace(loaded.evaluation, history=without_times(loaded.history))
         write_record(part / EVALUATION, evaluation)
         logs = out.with_name(f"{out.name}-logs")
         artifacts, failed = _convert_all(
@@ -216,8 +218,15 @@ def _convert_all(
         progress.advance(len(job.precisions), note=f"{job.format} {job.form}")
         return result
 
-    with ThreadPoolExecutor(PARALLEL_CONVERSIONS) as pool:
-        results = list(zip(jobs, pool.map(run, jobs), strict=True))
+    pool = ThreadPoolExecutor(PARALLEL_CONVERSIONS)
+    futures = [pool.submit(run, job) for job in jobs]
+    try:
+        results = [(job, future.result()) for job, future in zip(jobs, futures, strict=True)]
+    finally:
+        # After an interrupt or a full disk there is nothing to wait for.
+        pool.shutdown(wait=False, cancel_futures=True)
+        while wait(futures, timeout=0.05).not_done:
+            kill_logged()
     progress.finish()
     failed = {f"{job.format} {job.form} {p}": why for job, result in results for p, why in result.failures.items()}
     return [artifact for _, result in results for artifact in result.artifacts], failed

@@ -7,6 +7,8 @@ files in a working folder.
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sys
 import tempfile
@@ -18,6 +20,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from sentio_mobile._internal.claims import cannot_write
 from sentio_mobile._internal.records import Name, Record, Text, read_record, write_record
 from sentio_mobile._internal.subprocesses import exit_cause, run_logged
 from sentio_mobile.errors import CheckpointError, ConversionError, InputError, OutputError
@@ -28,6 +31,9 @@ from sentio_mobile.spec import Artifact, Form, Precision
 
 TASK, REPORT, CALIBRATION = "task.json", "report.json", "calibration.npy"
 """Files of the working folder."""
+
+CANNOT_WRITE = 74
+"""Exit status of a worker that found no room to write; `EX_IOERR` of sysexits.h."""
 
 MAX_MESSAGE_LENGTH = 4096
 """Characters of an error message that a report keeps."""
@@ -111,7 +117,7 @@ def convert(
         # Inside `folder`, so that finished artifacts are moved and not copied.
         working_folder = Path(tempfile.mkdtemp(dir=folder, prefix=".convert-")).resolve()
     except OSError as error:
-        raise OutputError(f"cannot write {error.filename}: {error.strerror}; choose another folder") from error
+        raise cannot_write(Path(error.filename or folder), error) from error
     task = WorkerTask(job=job, checkpoint=str(checkpoint.resolve()), folder=str(folder.resolve()))
     try:
         write_record(working_folder / TASK, task)
@@ -122,6 +128,8 @@ def convert(
         report = _read_report(working_folder / REPORT)
     finally:
         shutil.rmtree(working_folder, ignore_errors=True)
+    if status == CANNOT_WRITE:
+        raise OutputError(report.error or str(cannot_write(folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))))
     if report.bad_checkpoint:
         raise CheckpointError(report.error)
     artifacts = tuple(

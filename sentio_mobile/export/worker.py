@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from pathlib import Path
 
+from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write
 from sentio_mobile._internal.records import read_record, write_record
 from sentio_mobile._internal.subprocesses import end_with_parent
-from sentio_mobile.errors import CheckpointError
-from sentio_mobile.export.conversion import CALIBRATION, MAX_MESSAGE_LENGTH, REPORT, TASK, WorkerReport, WorkerTask
+from sentio_mobile.errors import CheckpointError, OutputError
+from sentio_mobile.export.conversion import (
+    CALIBRATION,
+    CANNOT_WRITE,
+    MAX_MESSAGE_LENGTH,
+    REPORT,
+    TASK,
+    WorkerReport,
+    WorkerTask,
+)
 from sentio_mobile.formats.base import write_artifact
 from sentio_mobile.formats.forms import in_form
 from sentio_mobile.formats.registry import get_format
@@ -25,9 +35,18 @@ def main() -> int:
     """Do the task in the working folder, and leave a report there.
 
     Returns:
-        Exit status: 0 if every precision was written.
+        Exit status: 0 if every precision was written, `CANNOT_WRITE` if there is no room.
     """
     end_with_parent()
+    try:
+        return _work()
+    except OutputError as fault:
+        with contextlib.suppress(OutputError):
+            write_record(Path(REPORT), WorkerReport(error=_one_line(fault)))
+        return CANNOT_WRITE
+
+
+def _work() -> int:
     task = read_record(WorkerTask, Path(TASK))
     artifacts: dict[Precision, str] = {}
     failures: dict[Precision, str] = {}
@@ -35,6 +54,7 @@ def main() -> int:
     try:
         _convert(task, artifacts, failures)
     except Exception as fault:  # converters raise anything
+        _require_room(fault, task)
         error, bad_checkpoint = _one_line(fault), isinstance(fault, CheckpointError)
     report = WorkerReport(artifacts=artifacts, failures=failures, error=error, bad_checkpoint=bad_checkpoint)
     write_record(Path(REPORT), report)
@@ -62,8 +82,17 @@ def _convert(task: WorkerTask, artifacts: dict[Precision, str], failures: dict[P
             _move(artifact.path, Path(task.folder) / artifact.path.name)
             artifacts[precision] = artifact.path.name
         except Exception as fault:  # converters raise anything
+            _require_room(fault, task)
             failures[precision] = _one_line(fault)
         write_record(Path(REPORT), WorkerReport(artifacts=artifacts, failures=failures))
+
+
+def _require_room(fault: Exception, task: WorkerTask) -> None:
+    """Raise what a converter raised as the error that it is, if there was no room to write."""
+    if isinstance(fault, OSError) and fault.errno in FAULTS_OF_PLACE:
+        raise cannot_write(Path(task.folder), fault) from fault
+    if isinstance(fault, OutputError):
+        raise fault
 
 
 def _one_line(error: Exception) -> str:

@@ -30,7 +30,7 @@ Pairs = Annotated[tuple[tuple[Emotion, Emotion], ...], Meta(max_length=MAX_SONGS
 """Valence and arousal of songs."""
 
 HistoryRow = Annotated[dict[Name, Finite | None], Meta(max_length=256)]
-"""What one epoch logged: `epoch`, `val_ccc_valence`, `train_loss`, `seconds` and so on. None where undefined."""
+"""What one epoch logged: `epoch`, `val_ccc_valence`, `train_loss` and so on. None where undefined."""
 History = Annotated[tuple[HistoryRow, ...], Meta(max_length=100_000)]
 
 

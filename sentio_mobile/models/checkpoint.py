@@ -1,4 +1,4 @@
-"""A checkpoint is a folder: `model.safetensors` and `checkpoint.json`. Nothing in it can run code."""
+"""A checkpoint is a folder: `model.safetensors`, `checkpoint.json` and `times.json`. Nothing in it can run code."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from typing import Annotated, Literal
 import torch
 from msgspec import Meta
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from sentio_mobile import __version__
-from sentio_mobile._internal.files import is_file, new_folder, sha256
+from sentio_mobile._internal.files import is_file, new_folder, sha256, write_bytes
 from sentio_mobile._internal.records import Count, Name, Record, Sha256, Versions, from_plain, read_plain, write_record
 from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.metrics.evaluation import Evaluation, History
 from sentio_mobile.models.registry import build
+from sentio_mobile.models.times import with_times, without_times, write_times
 from sentio_mobile.spec import DataOrigin, ModelSpec
 
 MAKERS = (
@@ -98,12 +99,13 @@ class Checkpoint:
                 weights_sha256=save_weights(self.model, part / WEIGHTS),
                 parameters=sum(p.numel() for p in self.model.parameters()),
                 recipe=self.recipe,
-                history=self.history,
+                history=without_times(self.history),
                 evaluation=self.evaluation,
                 data=self.data,
                 versions=self.versions or package_versions(),
             )
             write_record(part / SHEET, sheet)
+            write_times(part, self.history)
 
     @classmethod
     def load(cls, folder: Path) -> Checkpoint:
@@ -123,7 +125,7 @@ class Checkpoint:
             model=model.eval(),
             spec=sheet.spec,
             recipe=sheet.recipe,
-            history=sheet.history,
+            history=with_times(folder, sheet.history),
             evaluation=sheet.evaluation,
             data=sheet.data,
             versions=sheet.versions,
@@ -146,8 +148,13 @@ def read_sheet(folder: Path) -> CheckpointSheet:
 
 
 def save_weights(model: nn.Module, path: Path) -> str:
-    """Write a network's weights as safetensors; returns the file's SHA-256 as hex digits."""
-    save_file({name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}, path)
+    """Write a network's weights as safetensors; returns the file's SHA-256 as hex digits.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    # Not `save_file`, whose error does not say that the disk is full.
+    write_bytes(path, save({name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}))
     return sha256(path)
 
 

@@ -64,8 +64,13 @@ class Pipeline:
         """Run every stage that is not done.
 
         Raises:
+            OutputError: Another process runs in the same folder.
             SentioError: A stage failed. The outputs of earlier stages stay, and the next run continues from them.
         """
+        with self._stages.claimed():
+            return self._run()
+
+    def _run(self) -> Summary:
         # Read first: a wrong one is reported before hours of training.
         student_start, first_weights = first_weights_of(
             self.recipe.student_start, self.recipe.distill, self.recipe.audio

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from sentio_mobile import __version__
+from sentio_mobile._internal.claims import claimed
 from sentio_mobile._internal.records import (
     Name,
     NonNegative,
@@ -56,9 +58,18 @@ class Stages:
     _state: dict[str, StageState] = field(default_factory=dict, init=False)
     _begun: int = field(default=0, init=False)
 
-    def __post_init__(self) -> None:
-        if (self.folder / STATE).is_file():
-            self._state = read_record(RunState, self.folder / STATE, DataError)
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the folder of the run against other processes, and read what is recorded there.
+
+        Raises:
+            OutputError: Another process runs there, or the folder cannot be written.
+            DataError: The record is damaged.
+        """
+        with claimed(self.folder, inside=True):
+            if (self.folder / STATE).is_file():
+                self._state = read_record(RunState, self.folder / STATE, DataError)
+            yield
 
     def run(self, name: str, inputs: Sequence[object], work: Callable[[], object]) -> str:
         """Call `work` unless the stage is done: its output exists, and was made from the same inputs.

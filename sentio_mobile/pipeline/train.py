@@ -103,8 +103,13 @@ class Training:
 
         Raises:
             DataError: Labels say no more than shuffled ones, or music without labels holds songs that judge a model.
+            OutputError: Another process runs in the same folder.
             SentioError: A stage failed. The outputs of earlier stages stay, and the next run continues from them.
         """
+        with self._stages.claimed():
+            return self._run()
+
+    def _run(self) -> TrainResult:
         splits, recipe = self.inputs.splits, self.recipe
         # Read first: a wrong one is reported before an hour of work.
         self._start, self._start_key = first_weights_of(recipe.student_start, recipe.distill, recipe.audio)

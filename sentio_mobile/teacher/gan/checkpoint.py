@@ -18,6 +18,7 @@ from sentio_mobile.metrics.evaluation import History
 from sentio_mobile.models.cgan import Discriminator, Generator
 from sentio_mobile.models.checkpoint import load_weights, package_versions, save_weights
 from sentio_mobile.models.config import GanSettings
+from sentio_mobile.models.times import with_times, without_times, write_times
 from sentio_mobile.spec import OUTPUTS, AudioSpec, DataOrigin
 from sentio_mobile.teacher.gan.config import GanRecipe
 
@@ -100,11 +101,12 @@ class GanCheckpoint:
                     generator=_count_weights(self.generator), discriminator=_count_weights(self.discriminator)
                 ),
                 recipe=self.recipe,
-                history=self.history,
+                history=without_times(self.history),
                 data=self.data,
                 versions=self.versions,
             )
             write_record(part / SHEET, sheet)
+            write_times(part, self.history)
 
     @classmethod
     def load(cls, folder: Path) -> GanCheckpoint:
@@ -133,7 +135,7 @@ class GanCheckpoint:
             classes=sheet.classes,
             labels=np.array(sheet.labels, dtype=np.float32).reshape(-1, len(OUTPUTS)),
             recipe=sheet.recipe,
-            history=sheet.history,
+            history=with_times(folder, sheet.history),
             data=sheet.data,
             versions=sheet.versions,
         )

@@ -1,0 +1,94 @@
+"""No room to write, or a place that is read only: one line that says so, and nothing half-written."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sentio_mobile._internal.files import new_folder, write_bytes
+from sentio_mobile.data.journal import Clip, FileState
+from sentio_mobile.data.store import open_store
+from sentio_mobile.data.store_writer import StoreWriter
+from sentio_mobile.errors import OutputError
+from sentio_mobile.models.checkpoint import save_weights
+from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.states import WholeFiles
+
+SHORT = AudioSpec(seconds=1.0)
+
+
+@contextmanager
+def files_of_at_most(n: int) -> Iterator[None]:
+    """Let this process write files of at most `n` bytes: what it writes beyond fails as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def text(folder: Path) -> None:
+    write_bytes(folder / "file", b"x" * 5000)
+
+
+def folder_of_files(folder: Path) -> None:
+    with new_folder(folder / "file") as part:
+        # As libraries do, which name no file in their error.
+        (part / "weights").write_bytes(b"x" * 5000)
+
+
+def weights(folder: Path) -> None:
+    save_weights(nn.Linear(50, 50), folder / "file")
+
+
+@pytest.mark.parametrize("write", [text, folder_of_files, weights])
+def test_write_without_room_is_one_line_and_leaves_nothing(write: Callable[[Path], None], tmp_path: Path) -> None:
+    with files_of_at_most(1000), pytest.raises(OutputError) as refused:
+        write(tmp_path)
+    assert str(refused.value).startswith(f"cannot write {tmp_path / 'file'}: File too large; raise the limit")
+    assert list(tmp_path.iterdir()) == []
+    write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_state_of_a_training_without_room_leaves_the_one_before(tmp_path: Path) -> None:
+    state = tmp_path / "epoch-00000.ckpt"
+    WholeFiles().save_checkpoint({"epoch": 0}, state)
+    before = state.read_bytes()
+    with files_of_at_most(1000), pytest.raises(OSError, match="File too large"):
+        WholeFiles().save_checkpoint({"weights": torch.zeros(1000)}, state)
+    assert [path.name for path in tmp_path.iterdir()] == [state.name]
+    assert state.read_bytes() == before
+
+
+def test_store_without_room_keeps_its_records_and_goes_on(tmp_path: Path) -> None:
+    mel = np.zeros((SHORT.n_mels, SHORT.n_frames), dtype=np.float32)
+
+    def add(writer: StoreWriter, number: int) -> None:
+        clip = Clip(sha256=f"{number:064x}", start=0, seconds=1.0, peak=0.5, clipped=0.0)
+        writer.add(clip, FileState(f"/{number}", 1, number, number), mel + number / 10)
+
+    with StoreWriter(tmp_path / "store", SHORT) as writer:
+        add(writer, 0)
+        with files_of_at_most(int(1.5 * mel.size * 2)), pytest.raises(OutputError, match="what is stored stays"):
+            add(writer, 1)
+        add(writer, 1)
+    store = open_store(tmp_path / "store", SHORT)
+    assert list(store.verify_rows(range(2))) == []
+
+
+def test_store_deleted_in_the_middle_is_noticed(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "store", SHORT) as writer:
+        for path in (tmp_path / "store").iterdir():
+            path.unlink()
+        (tmp_path / "store").rmdir()
+        with pytest.raises(OutputError, match="was deleted while it was being written; give the command again"):
+            writer.sync()
