@@ -15,6 +15,7 @@ PROJECT = Path(__file__).parents[1]
 LAYERS = (
     ("cli",),
     ("api",),
+    ("engines",),
     ("pipeline", "packaging", "evaluation", "inference"),
     ("benchmarks", "recipes"),
     ("export",),

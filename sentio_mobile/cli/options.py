@@ -17,7 +17,7 @@ from rich.text import Text
 
 from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write
 from sentio_mobile._internal.stopping import WORK, Stopped, end_children, is_helper, stoppable
-from sentio_mobile.errors import SentioError, printable, shortened
+from sentio_mobile.errors import InputError, SentioError, printable, shortened
 
 
 class PlainConsole(Console):
@@ -270,3 +270,55 @@ embeddings_option = click.option(
     help="An audio encoder's embeddings of all this music, written by `teacher embed`: learned besides. May be given "
     "more than once.",
 )
+
+
+class PlaceType(click.ParamType[Any]):
+    """A path, or a URL such as s3://bucket/music, which stays a text: a path would lose one of its slashes."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A path or a URL."""
+        return value if "://" in str(value) else PATH.convert(value, param, ctx)
+
+
+PLACE = PlaceType()
+
+
+def engine_options(command: Any) -> Any:
+    """Options of a command that can work on many machines."""
+    for option in (
+        click.option(
+            "--shard-songs",
+            type=click.IntRange(1, 100_000),
+            default=100,
+            show_default=True,
+            help="With --engine ray: songs of a shard, which a machine that dies loses.",
+        ),
+        click.option(
+            "--address",
+            metavar="ADDRESS",
+            help="With --engine ray: HOST:PORT of the cluster's head, `auto` for the cluster that this machine belongs "
+            "to, or `local`. By default the variable RAY_ADDRESS, or else local.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help="Where the work is done: in processes of this machine, or by Ray on a cluster.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def require_paths(*places: Path | str | None) -> None:
+    """Refuse URLs where the work is done on this machine.
+
+    Raises:
+        InputError: One of the places is a URL.
+    """
+    for place in places:
+        if isinstance(place, str):
+            raise InputError(f"{place}: is a URL; those need --engine ray")

@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING, NoReturn
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, console, json_option, show_faults, stderr, threads_option
+from sentio_mobile.cli.options import (
+    PATH,
+    PLACE,
+    Command,
+    console,
+    engine_options,
+    json_option,
+    require_paths,
+    show_faults,
+    stderr,
+    threads_option,
+)
 from sentio_mobile.errors import AudioError, InputError
 from sentio_mobile.formats.registry import DEFAULT_FORMAT
 from sentio_mobile.spec import FORMS, Form
 
 if TYPE_CHECKING:
+    from sentio_mobile.engines.run import Engine
     from sentio_mobile.inference.emotion import Emotion
     from sentio_mobile.inference.predictor import Predictor
 
@@ -25,7 +37,7 @@ if TYPE_CHECKING:
     "With a bundle of your own: sentio-mobile predict bundle song.mp3 --every 1 --plot song.png\n\n"
     "With a teacher: sentio-mobile predict probe song.mp3",
 )
-@click.argument("places", nargs=-1, required=True, type=PATH, metavar="[MODEL] SONGS...")
+@click.argument("places", nargs=-1, required=True, type=PLACE, metavar="[MODEL] SONGS...")
 @click.option(
     "--every",
     type=float,
@@ -33,7 +45,11 @@ if TYPE_CHECKING:
     help="Predict a window of 30 s every so many seconds, over the whole song.",
 )
 @click.option(
-    "--out", type=PATH, metavar="FILE", help="Write the predictions to a .csv or .json file; times are in seconds."
+    "--out",
+    type=PLACE,
+    metavar="FILE",
+    help="Write the predictions to a .csv or .json file; times are in seconds. With --engine ray: a folder or a URL, "
+    "for Parquet files of the same columns.",
 )
 @click.option(
     "--plot",
@@ -50,15 +66,21 @@ if TYPE_CHECKING:
     help="The model's input: a log-mel image, or PCM. By default the first that the bundle has.",
 )
 @threads_option
+@engine_options
+@click.option("--force", is_flag=True, help="With --engine ray: overwrite what other songs or settings left at --out.")
 @json_option
 def predict(
-    places: tuple[Path, ...],
+    places: tuple[Path | str, ...],
     every: float | None,
-    out: Path | None,
+    out: Path | str | None,
     plot: Path | None,
     format_name: str,
     form: Form | None,
     threads: int,
+    engine: str,
+    address: str | None,
+    shard_songs: int,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Predict valence and arousal, from -1 to 1, of songs and of folders of songs.
@@ -73,7 +95,28 @@ def predict(
 
     A file that cannot be used is listed, and the others are predicted. The exit status is 0 when all songs were
     predicted, 1 when some were, and 2 when none was.
+
+    With --engine ray a cluster predicts: see "Many songs, many machines" in the documentation.
     """
+    if engine == "ray":
+        if out is None or plot or as_json:
+            raise click.UsageError(
+                "--engine ray writes to --out alone; give a folder or a URL, without --plot and --json"
+            )
+        from sentio_mobile.engines.run import Engine
+
+        _predict_on_ray(
+            places,
+            out,
+            every=every,
+            format_name=format_name,
+            form=form,
+            threads=threads,
+            engine=Engine(address, shard_songs),
+            force=force,
+        )
+        return
+    require_paths(*places, out)
     from sentio_mobile.audio.sliding import check_every
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.inference.default_model import bundle_and_songs
@@ -81,10 +124,11 @@ def predict(
     from sentio_mobile.inference.write import CHART_SUFFIXES, TABLE_SUFFIXES, check_output_file, write_predictions
 
     if out:
+        out = Path(out)
         check_output_file(out, TABLE_SUFFIXES)
     if plot:
         check_output_file(plot, CHART_SUFFIXES)
-    bundle, songs = bundle_and_songs(places)
+    bundle, songs = bundle_and_songs([Path(place) for place in places])
     songs_found = find_songs(songs)
     found, faults = songs_found.songs, songs_found.faults
     if plot and every is not None and len(found) > 1:
@@ -115,6 +159,51 @@ def predict(
     if faults:
         show_faults(faults)
         sys.exit(1)
+
+
+def _predict_on_ray(
+    places: tuple[Path | str, ...],
+    out: Path | str,
+    *,
+    every: float | None,
+    format_name: str,
+    form: Form | None,
+    threads: int,
+    engine: Engine,
+    force: bool,
+) -> None:
+    """Predict on a cluster."""
+    from sentio_mobile.audio.sliding import check_every
+    from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.engines.predict import predict_library
+    from sentio_mobile.inference.default_model import bundle_and_songs, default_bundle
+
+    first = places[0]
+    # A URL is a song, or a folder of songs: models lie on disks.
+    bundle = bundle_and_songs([first, *map(Path, places[1:])])[0] if isinstance(first, Path) else None
+    predictor = sentio_mobile.load(bundle, format=format_name, form=form)
+    if every is not None:
+        check_every(every, predictor.spec.audio)
+    if bundle is None:
+        _name_default_model(predictor)
+    with ProgressBars() as progress:
+        found = predict_library(
+            [str(place) for place in (places if bundle is None else places[1:])],
+            str(out),
+            model=bundle or default_bundle(),
+            format_name=format_name,
+            form=form,
+            threads=threads,
+            every=every,
+            engine=engine,
+            overwrite=force,
+            progress=progress,
+        )
+    done = f"{_plural(found.songs, 'song')} in {_plural(len(found.shards), 'shard')} in {out}"
+    console.print(f"{done}, {found.known:,} of them from before", markup=False, soft_wrap=True)
+    if found.faults:
+        show_faults(list(found.faults))
+        sys.exit(2 if len(found.faults) >= found.songs else 1)
 
 
 def _name_default_model(predictor: Predictor) -> None:
