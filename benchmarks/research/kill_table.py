@@ -82,7 +82,7 @@ def run_recipe() -> str:
         re.sub(r"^\[", f"[{name}.", text, flags=re.MULTILINE)
         for name, text in (("teacher", TEACHER), ("distill", STUDENT))
     )
-    data = 'source = "generated"\nstudent_start = "random"\n\n[generated]\nsongs = 24\nseed = 3\n\n'
+    data = 'source = "generated"\nstudent_start = "random"\n\n[generated]\nsongs = 32\nseed = 3\n\n'
     data += "[data]\nfractions = [0.5, 0.25, 0.25]\n"
     formats = '\n[export]\nformats = ["torchscript", "onnx"]\nforms = ["spectrogram"]\nprecisions = ["fp32"]\n'
     return f"{data}{teacher}\n[distill]\n{student}{formats}"
@@ -144,7 +144,7 @@ def prepare_inputs(base: Path) -> None:
     """Music and recipes."""
     for name, text in (("teacher", TEACHER), ("student", STUDENT), ("run", run_recipe())):
         write_text(base / f"{name}.toml", text)
-    synth = ["data", "synth", "--out", str(base / "music"), "--songs", "24", "--seed", "3"]
+    synth = ["data", "synth", "--out", str(base / "music"), "--songs", "32", "--seed", "3"]
     subprocess.run([sys.executable, "-m", "sentio_mobile", *synth], check=True, capture_output=True, env=environment())
 
 

@@ -20,7 +20,7 @@ from types import FrameType
 
 import psutil
 
-GRACE_S = 1.3
+GRACE_S = 1.0
 """Seconds that the main thread has to clean up."""
 
 _SIGNALS = {signal.SIGINT: "stopped", signal.SIGTERM: "stopped by SIGTERM"}

@@ -10,6 +10,7 @@ import rich_click as click
 from sentio_mobile.cli.options import (
     PATH,
     Command,
+    claim_output,
     console,
     data_option,
     force_option,
@@ -56,7 +57,7 @@ def ablate(
     first weights, in the same number of steps. Writes ablation.json and ablation.png to --out. The runs are kept in
     OUT.runs, so that an ablation that was stopped continues.
     """
-    from sentio_mobile._internal.files import new_folder, require_free
+    from sentio_mobile._internal.files import new_folder
     from sentio_mobile._internal.records import json_bytes, write_record
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.gan_samples import open_gan_samples
@@ -64,7 +65,7 @@ def ablate(
     from sentio_mobile.recipes import load_recipe
     from sentio_mobile.teacher.config import TeacherRecipe
 
-    require_free(out, force)
+    claim_output(out, force)
     try:
         chosen = tuple(dict.fromkeys(int(seed) for seed in seeds.split(",")))
     except ValueError as error:

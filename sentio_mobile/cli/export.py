@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, FiniteRange, console, out_option, stderr
+from sentio_mobile.cli.options import PATH, Command, FiniteRange, claim_output, console, out_option, stderr
 from sentio_mobile.errors import InputError
 from sentio_mobile.formats.registry import MAIN_FORMATS, format_names, other_formats
 from sentio_mobile.spec import FORMS, OUTPUTS, PRECISIONS
@@ -156,7 +156,7 @@ def export(
 
 def _rank_layers(checkpoint: Path, data_folder: Path, out: Path, force: bool) -> None:
     """Rank a checkpoint's layers, write the ranking and its chart to the folder `out`, and show it."""
-    from sentio_mobile._internal.files import new_folder, require_free, sha256, write_json
+    from sentio_mobile._internal.files import new_folder, sha256, write_json
     from sentio_mobile._internal.records import to_plain
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
@@ -165,7 +165,7 @@ def _rank_layers(checkpoint: Path, data_folder: Path, out: Path, force: bool) ->
     from sentio_mobile.quantization.calibration import collect_calibration
     from sentio_mobile.quantization.sensitivity import CLIPS, draw_sensitivity, rank_layers
 
-    require_free(out, force)
+    claim_output(out, force)
     data, loaded = open_data(data_folder), Checkpoint.load(checkpoint)
     fold_norms(loaded.model.eval())
     with ProgressBars() as progress:

@@ -12,6 +12,7 @@ from sentio_mobile.cli.options import (
     FiniteRange,
     Group,
     accelerator_option,
+    claim_output,
     console,
     force_option,
     out_option,
@@ -141,10 +142,9 @@ def sample(
     force: bool,
 ) -> None:
     """Draw samples from the GAN in CHECKPOINT, for `teacher train --gan-samples`."""
-    from sentio_mobile._internal.files import require_free
     from sentio_mobile.cli.progress_bars import ProgressBars
 
-    require_free(out, force)
+    claim_output(out, force)
     from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint
     from sentio_mobile.teacher.gan.sample import write_samples
 

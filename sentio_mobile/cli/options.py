@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from click import get_current_context
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write
+from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write, claimed
+from sentio_mobile._internal.files import require_free, require_free_file
 from sentio_mobile._internal.stopping import WORK, Stopped, end_children, is_helper, stoppable
 from sentio_mobile.errors import InputError, SentioError, printable, shortened
 
@@ -193,6 +195,23 @@ class Group(click.RichGroup):
                 if not is_helper():
                     stderr.print(WORK.line(stopped.number), markup=False, soft_wrap=True)
                 sys.exit(stopped.exit_status)
+
+
+def claim_output(out: Path, force: bool, *, file: bool = False) -> None:
+    """Check that `out` can be written, and hold it against other processes until the command ends.
+
+    Args:
+        out: What the command writes.
+        force: Whether it may overwrite something.
+        file: Whether it is a file, and not a folder.
+
+    Raises:
+        OutputError: It exists, another process writes it, or it cannot be written.
+    """
+    check = require_free_file if file else require_free
+    check(out, force)
+    get_current_context().with_resource(claimed(out))
+    check(out, force)  # another process may have finished meanwhile
 
 
 def _show_error(error: SentioError) -> None:

@@ -11,6 +11,7 @@ from sentio_mobile.cli.options import (
     PATH,
     Command,
     FiniteRange,
+    claim_output,
     console,
     data_option,
     force_option,
@@ -86,13 +87,12 @@ def embed(
     A song that cannot be embedded is listed, and the others are written. The exit status is 0 when all songs were
     embedded, 1 when more than 95% of them were, and 2 otherwise.
     """
-    from sentio_mobile._internal.files import require_free_file
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
 
     if table is None and music is None:
         raise click.UsageError("give the folder that --data was prepared from as --music, or a table as --from-table")
-    require_free_file(out, force)
+    claim_output(out, force, file=True)
     folders = [open_data(folder) for folder in (data_folder, *(folder for folder, _ in more))]
     if table is not None:
         from sentio_mobile.teacher.embedding_table import map_table, read_table

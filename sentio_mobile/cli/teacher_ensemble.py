@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, console, data_option, force_option, out_option
+from sentio_mobile.cli.options import PATH, Command, claim_output, console, data_option, force_option, out_option
 
 
 @click.command(
@@ -40,13 +40,12 @@ def ensemble(
     """
     import tempfile
 
-    from sentio_mobile._internal.files import require_free_file
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.pseudo_labels import write_pseudo_labels
     from sentio_mobile.teacher.ensemble.ensemble import predict_windows, train_ensemble
 
-    require_free_file(out, force)
+    claim_output(out, force, file=True)
     data = open_data(data_folder)
     targets = [(open_data(folder), place) for folder, place in unlabelled]
     with ProgressBars() as progress, tempfile.TemporaryDirectory() as work:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, console, force_option, out_option, stderr
+from sentio_mobile.cli.options import PATH, Command, claim_output, console, force_option, out_option, stderr
 
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
@@ -62,13 +62,12 @@ def label(
     Each window gets a valence and an arousal, in a CSV that `distill --pseudo-labels` uses. For music that a probe was
     trained on, its out-of-fold predictions are taken: what it predicts for that music now, it has read off the labels.
     """
-    from sentio_mobile._internal.files import require_free_file
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.pseudo_labels import write_pseudo_labels
     from sentio_mobile.teacher.probe.label import mean_of_teachers
 
-    require_free_file(out, force)
+    claim_output(out, force, file=True)
     folders = [(open_data(folder), music) for folder, music in targets]
     with ProgressBars() as progress:
         found = [

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, console, data_option, force_option, out_option, stderr
+from sentio_mobile.cli.options import (
+    PATH,
+    Command,
+    claim_output,
+    console,
+    data_option,
+    force_option,
+    out_option,
+    stderr,
+)
 
 if TYPE_CHECKING:
     from sentio_mobile.teacher.probe.sheet import ProbeSheet
@@ -78,7 +87,6 @@ def probe(
     an outer cross-validation that measures the result on songs whose groups were not heard. The folder also holds those
     out-of-fold predictions. A probe is a teacher: `distill`, `evaluate`, `teacher label` and `teacher explain` take it.
     """
-    from sentio_mobile._internal.files import require_free
     from sentio_mobile._internal.records import replace
     from sentio_mobile.cli.embeddings import embeddings_of
     from sentio_mobile.cli.progress_bars import ProgressBars
@@ -89,7 +97,7 @@ def probe(
 
     if embeddings is None and music is None:
         raise click.UsageError("give embeddings as --embeddings, or the folder of the songs as --music")
-    require_free(out, force)
+    claim_output(out, force)
     recipe = ProbeRecipe(folds=folds, seed=seed)
     if xgboost:
         recipe = replace(recipe, regressors=(*recipe.regressors, "xgboost"))
