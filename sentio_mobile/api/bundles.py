@@ -73,6 +73,7 @@ def export(
     forms: Sequence[Form] = FORMS,
     precisions: Sequence[Precision] = ("fp32",),
     data: str | Path | PreparedData | None = None,
+    music: str | Path | None = None,
     name: str = "emotion",
     release: str = "1",
     licence: str = "unknown",
@@ -101,6 +102,7 @@ def export(
             have in a form is left out.
         data: A prepared folder. The int8 precisions need it: ranges are measured on training songs, and the loss of CCC
             on validation songs.
+        music: The folder that `data` was prepared from: the loss of the form "waveform" is measured on its sound.
         name: The model's name in file names: letters, digits, dots and underscores.
         release: The model's version in file names.
         licence: The model's licence, an SPDX identifier.
@@ -125,6 +127,7 @@ def export(
     from sentio_mobile.export.config import ExportRecipe
 
     require_free(Path(out), overwrite)
+    _require_data(music, data)
     recipe = ExportRecipe(
         formats=tuple(dict.fromkeys(formats)),
         forms=tuple(forms),
@@ -144,6 +147,7 @@ def export(
         recipe,
         out=Path(out),
         data=songs,
+        music=None if music is None else Path(music),
         progress=progress,
         overwrite=overwrite,
         keep_refused=keep_refused,
@@ -155,6 +159,7 @@ def verify(
     bundle: str | Path | Bundle,
     *,
     data: str | Path | PreparedData | None = None,
+    music: str | Path | None = None,
     threads: int = 1,
     arm64: bool = False,
     progress: Progress | None = None,
@@ -171,6 +176,7 @@ def verify(
     Args:
         bundle: A bundle folder, or what `export` returned.
         data: A prepared folder: on its test songs, each precision is compared with fp32.
+        music: The folder that `data` was prepared from: artifacts in the form "waveform" are compared on its sound.
         threads: Threads that a runtime may use, 1 or more.
         arm64: Whether ONNX and TFLite artifacts also run on an emulated ARM64 processor, which
             `sentio-mobile arm64 setup` installs.
@@ -186,9 +192,11 @@ def verify(
     from sentio_mobile.bundle.arm64.run import Arm64
     from sentio_mobile.bundle.verify import verify as verify_bundle
 
+    _require_data(music, data)
     songs = None if data is None else to_data(data)
     emulated = Arm64.at() if arm64 else None
-    return verify_bundle(to_bundle(bundle), threads, songs=songs, arm64=emulated, progress=progress)
+    sound = None if music is None else Path(music)
+    return verify_bundle(to_bundle(bundle), threads, songs=songs, music=sound, arm64=emulated, progress=progress)
 
 
 def benchmark(
@@ -291,3 +299,8 @@ def package(
         precision=precision,
         overwrite=overwrite,
     )
+
+
+def _require_data(music: object, data: object) -> None:
+    if music is not None and data is None:
+        raise InputError("music is the sound of prepared songs, and there are none: give their prepared folder, too")

@@ -31,7 +31,7 @@ def evaluate(
     seed: int = 0,
     skip: Sequence[Literal["robustness", "latency"]] = (),
     gan_samples: str | Path | None = None,
-    weak_labels: Sequence[tuple[str | Path, str | Path]] = (),
+    weak_labels: Sequence[tuple[str | Path, str | Path] | tuple[str | Path, str | Path, str | Path]] = (),
     progress: Progress | None = None,
 ) -> EvaluationRun:
     """Evaluate checkpoints and bundles on the same songs, and compare any two of them.
@@ -61,10 +61,10 @@ def evaluate(
         over: What the bootstrap resamples: songs, or whole groups of them.
         tolerance: Largest distance between prediction and label, 0 to 2, that counts as a hit in McNemar's test.
         seed: Random seed for the bootstrap and the baselines.
-        skip: Slow parts to leave out.
+        skip: Slow parts to leave out: "robustness" perturbs the audio, and does not concern `others`.
         gan_samples: GAN samples to show beside real songs in the report.
         weak_labels: Pairs of a prepared folder without labels and a CSV (song_id, v_high, a_high): the area under the
-            ROC curve is measured on them.
+            ROC curve is measured on them. The folder of its audio may be added, for models that need PCM.
         progress: Receives the progress, model by model.
 
     Returns:
@@ -86,7 +86,10 @@ def evaluate(
     songs = to_data(data)
     samples = None if gan_samples is None else open_gan_samples(Path(gan_samples))
     renderings = {name: _with_music(place) for name, place in (others or {}).items()}
-    weakly_labelled = to_weak_labels(weak_labels)
+    listed = to_weak_labels([(folder, csv) for folder, csv, *_ in weak_labels])
+    weakly_labelled = [
+        (*pair, Path(given[2]) if len(given) > 2 else None) for pair, given in zip(listed, weak_labels, strict=True)
+    ]
     named = models.items() if isinstance(models, Mapping) else map(_with_name, models)
     # Torch takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.evaluation.evaluate import EvaluationOptions, evaluate_models

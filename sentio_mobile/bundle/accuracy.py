@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from sentio_mobile._internal.records import Count, Name, Record, Text
 from sentio_mobile.audio.image import mel_to_input
 from sentio_mobile.bundle.targets import Loss, Targets
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.song_audio import find_window_audio, read_clips
 from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.metrics.agreement import mean_of_runs, paired_difference
 from sentio_mobile.metrics.bootstrap import DIMENSIONS, Interval
@@ -74,39 +76,55 @@ def predict_split(
     spec: ModelSpec,
     progress: Progress,
     name: str,
+    music: Path | None = None,
 ) -> Outputs:
     """Predict the songs of a split with an artifact, clip by clip.
 
     One clip at a time, because activation ranges that are measured at run time would be those of a whole batch.
 
     Args:
-        run: A loaded model in the form `spectrogram`.
+        run: A loaded model.
         data: The prepared songs.
         split: The split.
-        spec: The spec of the model.
+        spec: The spec of the model, in its form.
         progress: Advances song by song.
         name: The name of the model on the progress line.
+        music: The folder that the songs were prepared from, which the form `waveform` needs: prepared songs have no
+            PCM.
 
     Returns:
         Predictions [songs, 2], each the mean over the song's windows if the spec has `pooling`.
 
     Raises:
-        DataError: The songs were prepared with another front end.
+        DataError: The songs were prepared with another front end, or `music` is not what they were prepared from.
+        AudioError: A song cannot be decoded.
     """
     if data.audio.log_mel != spec.audio.log_mel:
         raise DataError(
             f"{data.folder}: was prepared with another front end than the model's; prepare the songs for it"
         )
     songs = data.split(split)
-    rows = songs.windows if spec.pooling else songs.rows[:, None]
     predictions = []
     progress.start(f"{name} on {split} songs", len(songs))
-    for row in rows:
-        outputs = [run(mel_to_input(np.asarray(data.mels[i], dtype=np.float32), spec)) for i in row]
-        predictions.append(np.concatenate(outputs).mean(axis=0))
+    for inputs in _inputs(data, split, spec, music):
+        predictions.append(np.concatenate([run(one) for one in inputs]).mean(axis=0))
         progress.advance()
     progress.finish()
     return np.stack(predictions)
+
+
+def _inputs(data: PreparedData, split: Split, spec: ModelSpec, music: Path | None) -> Iterator[Iterator[Outputs]]:
+    """The inputs of each song: those of its windows."""
+    pooled = spec.pooling is not None
+    if spec.form == "waveform":
+        if music is None:
+            raise DataError(f"{data.folder}: keeps no PCM; give the folder that it was prepared from as music")
+        for windows in find_window_audio(data, split, music, pooled=pooled):
+            yield (read_clips(window, spec.audio) for window in windows)
+        return
+    songs = data.split(split)
+    for row in songs.windows if pooled else songs.rows[:, None]:
+        yield (mel_to_input(np.asarray(data.mels[i], dtype=np.float32), spec) for i in row)
 
 
 def measure_accuracy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,6 +17,7 @@ from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.parity import Parity, compare_outputs, measure_parity, parity_without_outputs
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.song_audio import find_window_audio
 from sentio_mobile.errors import BundleError, DataError, RecordError, SentioError
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import Artifact
@@ -37,7 +39,7 @@ class Verification(Record, frozen=True, kw_only=True):
     vectors: Count
     # Each artifact on the golden vectors, on this machine and on emulated ones.
     results: Annotated[tuple[Parity, ...], Meta(max_length=1024)]
-    # Each spectrogram artifact on real songs; empty if no songs were given.
+    # Each artifact on real songs, in the form waveform if their sound was given; empty if no songs were given.
     accuracy: Annotated[tuple[Accuracy, ...], Meta(max_length=1024)] = ()
     # Whether the golden outputs are spread widely enough, at least one artifact ran, and none failed.
     passed: bool
@@ -66,26 +68,32 @@ def verify(
     threads: int = 1,
     *,
     songs: PreparedData | None = None,
+    music: Path | None = None,
     arm64: Arm64 | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Run every artifact of a bundle on the golden vectors, in its own form, and compare.
 
     Both forms must give the same outputs: PyTorch's after the reference front end. With songs, every spectrogram
-    artifact also predicts the test songs, and is compared with fp32 there.
+    artifact also predicts the test songs, and is compared with fp32 there; with their sound, so do the others.
 
     Args:
         bundle: An opened bundle: every hash was checked.
         threads: The number of threads that a runtime may use, at least 1.
         songs: Prepared songs.
+        music: The folder that they were prepared from.
         arm64: An emulated processor, which also runs artifacts on some of the golden vectors.
         progress: Advances artifact by artifact.
 
     Raises:
-        BundleError: Songs are given, but no fp32 spectrogram artifact runs and is right.
-        DataError: The songs were prepared with another front end, or none of them is a test song.
+        BundleError: Songs are given, but no fp32 artifact that can predict them runs and is right.
+        DataError: The songs were prepared with another front end, none of them is a test song, or `music` is not what
+            they were prepared from.
     """
     progress = progress or NoProgress()
+    if songs is not None and music is not None:
+        # Golden vectors take a while, so a wrong folder is reported before them.
+        find_window_audio(songs, SPLIT, music, pooled=bundle.spec.pooling is not None)
     targets, golden = load_targets(), bundle.golden()
     results = []
     progress.start("golden vectors", len(bundle.artifacts))
@@ -97,7 +105,7 @@ def verify(
     passing = [a for a, result in zip(bundle.artifacts, results, strict=True) if result.verdict == "pass"]
     if arm64 is not None:
         results += _verify_on_arm64(bundle, passing, golden=golden, arm64=arm64, progress=progress)
-    accuracy = () if songs is None else _verify_on_songs(bundle, passing, songs, progress)
+    accuracy = () if songs is None else _verify_on_songs(bundle, passing, songs=songs, music=music, progress=progress)
     return Verification(
         spread=golden.spread,
         min_spread=targets.min_spread,
@@ -128,24 +136,26 @@ def _verify_on_arm64(
 
 
 def _verify_on_songs(
-    bundle: Bundle, passing: list[Artifact], songs: PreparedData, progress: Progress
+    bundle: Bundle, passing: list[Artifact], *, songs: PreparedData, music: Path | None, progress: Progress
 ) -> tuple[Accuracy, ...]:
     if not len(songs.split(SPLIT)):
         raise DataError(f"{songs.folder}: has no test songs, and a model is verified on songs that it has not heard")
-    candidates = [artifact for artifact in passing if artifact.form == "spectrogram"]
-    # A format with a runtime of its own on this machine comes first: emulation is slow.
+    candidates = [artifact for artifact in passing if artifact.form == "spectrogram" or music is not None]
+    # What needs no decoding comes first, and of that a format with a runtime of its own here: emulation is slow.
     references = sorted(
-        (a for a in candidates if a.precision == "fp32"), key=lambda a: not get_format(a.format).timed_here
+        (a for a in candidates if a.precision == "fp32"),
+        key=lambda a: (a.form != "spectrogram", not get_format(a.format).timed_here),
     )
     if not references:
         raise BundleError(
             f"{bundle.folder}: songs need an fp32 spectrogram artifact that passes, to compare the others with; "
-            "export one beside them"
+            "export one beside them, or give the songs' sound (--music) for those in the form waveform"
         )
 
     def predict(artifact: Artifact) -> Outputs:
-        run = get_format(artifact.format).open(artifact.path, bundle.spec, 1)
-        return predict_split(run, songs, split=SPLIT, spec=bundle.spec, progress=progress, name=artifact.label)
+        spec = bundle.spec.in_form(artifact.form)
+        run = get_format(artifact.format).open(artifact.path, spec, 1)
+        return predict_split(run, songs, split=SPLIT, spec=spec, progress=progress, name=artifact.label, music=music)
 
     fp32, labels, targets = predict(references[0]), songs.split(SPLIT).labels, load_targets()
     return tuple(

@@ -68,10 +68,18 @@ if TYPE_CHECKING:
     "--skip",
     type=click.Choice(["robustness", "latency", "stability"]),
     multiple=True,
-    help="Leave out a slow part. stability is the old name of robustness.",
+    help="Leave out a slow part: perturbations, or timing. An --other is compared all the same. stability is the old "
+    "name of robustness.",
 )
 @click.option("--gan-samples", type=PATH, help="GAN samples, from `teacher gan sample`, to show beside real songs.")
 @weak_labels_option
+@click.option(
+    "--weak-labels-music",
+    "weak_music",
+    multiple=True,
+    metavar="NAME=FOLDER",
+    help="The audio that the folder NAME of --weak-labels was prepared from, for models that take PCM.",
+)
 @click.option(
     "--out",
     type=PATH,
@@ -94,6 +102,7 @@ def evaluate(
     skip: tuple[str, ...],
     gan_samples: Path | None,
     weak_labels: tuple[tuple[Path, Path], ...],
+    weak_music: tuple[str, ...],
     out: Path,
 ) -> None:
     """Evaluate checkpoints and bundles on songs that they were not trained on.
@@ -124,7 +133,7 @@ def evaluate(
             seed=seed,
             skip=cast(Any, ["robustness" if part == "stability" else part for part in skip]),
             gan_samples=gan_samples,
-            weak_labels=weak_labels,
+            weak_labels=_with_music(weak_labels, weak_music),
             progress=progress,
         )
     show_models(run)
@@ -136,11 +145,31 @@ def _show_weak_labels(run: EvaluationRun, expected: int) -> None:
     for model in run.models:
         if len(model.weak_labels) < expected:
             console.print(
-                f"{model.name} needs PCM, and prepared music keeps only log-mels: no AUC on weak labels", markup=False
+                f"{model.name} needs PCM, and prepared music keeps only log-mels: no AUC on weak labels; give their "
+                "audio (--weak-labels-music NAME=FOLDER)",
+                markup=False,
+                soft_wrap=True,
             )
         for result in model.weak_labels:
             auc = ", ".join(f"{name} {interval}" for name, interval in result.auc.items())
             console.print(f"{model.name}: AUC on {result.clips} clips of {result.name}: {auc}", markup=False)
+
+
+def _with_music(
+    weak_labels: tuple[tuple[Path, Path], ...], music: tuple[str, ...]
+) -> list[tuple[Path, Path] | tuple[Path, Path, Path]]:
+    """Add to each folder of weakly labelled music the folder of its audio, if that is given."""
+    audio = _parse_named("--weak-labels-music", music)
+    names = {folder.resolve().name for folder, _ in weak_labels}
+    if unknown := sorted(audio.keys() - names):
+        raise InputError(
+            f"--weak-labels-music {unknown[0]}: there is no folder of this name in --weak-labels, only "
+            f"{', '.join(sorted(names)) or 'none'}"
+        )
+    return [
+        (folder, csv, audio[name]) if (name := folder.resolve().name) in audio else (folder, csv)
+        for folder, csv in weak_labels
+    ]
 
 
 def _parse_model(argument: str) -> tuple[str | None, Path]:

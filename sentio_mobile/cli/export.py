@@ -64,6 +64,11 @@ SENSITIVITY, SENSITIVITY_CHART = "sensitivity.json", "sensitivity.png"
     "validation songs.",
 )
 @click.option(
+    "--music",
+    type=PATH,
+    help="The folder that --data was prepared from: the loss of the form waveform is measured on its sound.",
+)
+@click.option(
     "--sensitivity",
     is_flag=True,
     help="Export nothing; rank the layers by what int8 costs them, and write sensitivity.json and .png to --out.",
@@ -97,6 +102,7 @@ def export(
     precisions: tuple[str, ...],
     forms: tuple[str, ...],
     data_folder: Path | None,
+    music: Path | None,
     sensitivity: bool,
     keep_float: tuple[str, ...],
     name: str,
@@ -130,6 +136,7 @@ def export(
             forms=[form for form in FORMS if "all" in forms or form in forms],
             precisions=[p for p in PRECISIONS if "all" in precisions or p in precisions],
             data=data_folder,
+            music=music,
             name=name,
             release=release,
             licence=licence,

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     help="A prepared folder, written by `data prepare`: on its test songs, each precision is compared with fp32.",
 )
 @click.option(
+    "--music",
+    type=PATH,
+    help="The folder that --songs was prepared from: artifacts in the form waveform are compared on its sound.",
+)
+@click.option(
     "--arm64",
     "emulate",
     is_flag=True,
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 )
 @threads_option
 @json_option
-def verify(bundle: Path, songs: Path | None, emulate: bool, threads: int, as_json: bool) -> None:
+def verify(bundle: Path, songs: Path | None, music: Path | None, emulate: bool, threads: int, as_json: bool) -> None:
     """Check a bundle's hashes, and compare every artifact with PyTorch.
 
     Every artifact runs on the golden vectors. Core ML artifacts run by Core ML on a Mac; elsewhere an interpreter of
@@ -42,7 +47,7 @@ def verify(bundle: Path, songs: Path | None, emulate: bool, threads: int, as_jso
     from sentio_mobile.cli.progress_bars import ProgressBars
 
     with ProgressBars() as progress:
-        found = sentio_mobile.verify(bundle, data=songs, threads=threads, arm64=emulate, progress=progress)
+        found = sentio_mobile.verify(bundle, data=songs, music=music, threads=threads, arm64=emulate, progress=progress)
     if as_json:
         click.echo(json_bytes(found), nl=False)
     else:
@@ -99,10 +104,10 @@ def _show(found: Verification) -> None:
         )
     console.print(table)
     if found.accuracy:
-        table = Table("format", "precision", "mean CCC", "loss against fp32", "allowed", "verdict")
+        table = Table("format", "input", "precision", "mean CCC", "loss against fp32", "allowed", "verdict")
         for one in found.accuracy:
             ccc, loss = str(one.ccc["mean"]), one.loss["mean"].words(3)
-            table.add_row(one.format, one.precision, ccc, loss, f"{one.max_loss:g}", _colour(one.verdict))
+            table.add_row(one.format, one.form, one.precision, ccc, loss, f"{one.max_loss:g}", _colour(one.verdict))
         console.print(table)
         console.print(
             f"{found.accuracy[0].songs} {found.accuracy[0].split} songs; bootstrap 95% intervals over songs",

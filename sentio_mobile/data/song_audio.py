@@ -54,6 +54,29 @@ def find_split_audio(data: PreparedData, split: str, music: Path) -> list[SongAu
     return [SongAudio(clip.song_id, files[clip.song_id], clip.start) for clip in clips]
 
 
+def find_window_audio(data: PreparedData, split: str, music: Path, *, pooled: bool) -> list[list[SongAudio]]:
+    """Find the sound of the prepared windows that a song's prediction is made from: `read_clips` reads each.
+
+    Args:
+        data: The prepared songs.
+        split: Name of the split.
+        music: Folder that the paths in songs.csv start from, as for `find_split_audio`.
+        pooled: Whether all windows of a song are wanted, and not the evaluated one alone.
+
+    Returns:
+        The windows of each song, in the order of the split.
+
+    Raises:
+        DataError: A file is missing, or is not the file that was prepared.
+    """
+    songs = data.split(split)
+    clips = {clip.row: clip for clip in read_clip_rows(data.folder / SONGS) if clip.split == split}
+    files = find_audio_files(list(clips.values()), data, music)
+    rows = songs.windows if pooled else songs.rows[:, None]
+    windows = [[clips[int(i)] for i in row] for row in rows]
+    return [[SongAudio(clip.song_id, files[clip.song_id], clip.start) for clip in song] for song in windows]
+
+
 def find_audio_files(clips: Sequence[ClipRow], data: PreparedData, music: Path) -> dict[str, Path]:
     """Find the audio file of each song, by the song's id.
 

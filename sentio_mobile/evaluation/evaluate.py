@@ -54,12 +54,13 @@ class EvaluationOptions:
         over: What the bootstrap draws: songs, or whole groups of them.
         tolerance: Largest absolute error of a hit, in McNemar's test.
         seed: Random seed of the bootstrap.
-        skip: Parts to leave out.
+        skip: Parts to leave out: `robustness` is that of perturbations; renderings are compared if they are given.
         music: Folder that the paths in songs.csv start from. Without it nothing is perturbed or timed, and only models
             with the front end of the prepared log-mels can be evaluated.
         renderings: Other renderings of the same songs, by name: a prepared folder, and the folder of its audio. Without
             the audio, only models with the front end of its log-mels are measured on it.
-        weak_labels: Prepared music with weak labels that no model was trained on.
+        weak_labels: Prepared music with weak labels that no model was trained on, and the folder of its audio, which
+            models that need PCM or another front end cannot do without.
     """
 
     split: SplitName = "test"
@@ -69,7 +70,7 @@ class EvaluationOptions:
     skip: Collection[Part] = ()
     music: Path | None = None
     renderings: Mapping[str, tuple[PreparedData, Path | None]] = field(default_factory=dict)
-    weak_labels: Sequence[tuple[PreparedData, WeakLabels]] = ()
+    weak_labels: Sequence[tuple[PreparedData, WeakLabels, Path | None]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,10 +188,10 @@ def _evaluate(model: EvaluatedModel, predicted: Predictions, songs: _Songs, prog
         calibration=_calibration(model, predicted, songs, progress)
         if options.split == "test" and len(songs.data.split("val"))
         else None,
-        robustness=() if "robustness" in options.skip else tuple(_robustness(model, predicted, songs, progress)),
+        robustness=tuple(_robustness(model, predicted, songs, progress)),
         weak_labels=tuple(
             result
-            for music, weak_labels in options.weak_labels
+            for music, weak_labels, sound in options.weak_labels
             if (
                 result := evaluate_weak_labels(
                     model,
@@ -199,6 +200,7 @@ def _evaluate(model: EvaluatedModel, predicted: Predictions, songs: _Songs, prog
                     seed=options.seed,
                     over_groups=options.over == "groups",
                     progress=progress,
+                    music=sound,
                 )
             )
         ),
@@ -219,9 +221,10 @@ def _calibration(model: EvaluatedModel, predicted: Predictions, songs: _Songs, p
 def _robustness(
     model: EvaluatedModel, predicted: Predictions, songs: _Songs, progress: Progress
 ) -> list[PerturbationResult]:
+    """Perturbations, unless they are skipped, and the renderings that were given."""
     options = songs.options
     results = []
-    if options.music is not None:
+    if options.music is not None and "robustness" not in options.skip:
         results = measure_robustness(
             model,
             songs.audio[options.split],
@@ -277,6 +280,13 @@ def _notes(models: Sequence[EvaluatedModel], songs: _Songs) -> list[str]:
         if np.ptp(split.labels[:, i]) == 0:
             notes.append(f"All songs have the same {name}: its CCC, R2 and correlation are undefined")
     notes += [note for model in models if (note := _training_note(model, data))]
+    silent = [
+        f"{model.name} was not compared on {name}, which keeps no PCM: give its audio (--other-music {name}=FOLDER)"
+        for model in models
+        for name, (rendering, music) in options.renderings.items()
+        if music is None and (model.predict_log_mels is None or model.audio.log_mel != rendering.audio.log_mel)
+    ]
+    notes += silent
     if options.music is None and "robustness" not in options.skip:
         notes.append("No song was perturbed and no model was timed: both need the audio (--music)")
     return notes

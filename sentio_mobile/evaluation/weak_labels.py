@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import Count, Name, Record
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData
+from sentio_mobile.data.song_audio import find_split_audio
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.evaluation.evaluated_model import EvaluatedModel
-from sentio_mobile.evaluation.predictions import predict_from_store
+from sentio_mobile.evaluation.predictions import predict_from_audio, predict_from_store
 from sentio_mobile.evaluation.slices import ByDimension
 from sentio_mobile.metrics.auc import auc_of_runs
 from sentio_mobile.metrics.bootstrap import resample
@@ -29,6 +32,7 @@ def evaluate_weak_labels(
     seed: int,
     over_groups: bool,
     progress: Progress,
+    music: Path | None = None,
 ) -> WeakLabelResult | None:
     """Measure the AUC of a model's predictions on music with weak labels.
 
@@ -39,15 +43,19 @@ def evaluate_weak_labels(
         seed: Random seed of the bootstrap.
         over_groups: Whether the bootstrap draws whole groups of clips.
         progress: Updated for each clip.
+        music: The folder that the music was prepared from, for models that need PCM.
 
     Returns:
-        None for a model that needs PCM: prepared music keeps only log-mels.
+        None for a model that needs PCM or another front end where `music` is not given: prepared music keeps only
+        log-mels.
 
     Raises:
-        DataError: No clip of the music is listed, or the folder has labels.
+        DataError: No clip of the music is listed, the folder has labels, or an audio file is missing.
     """
     labels = weak_labels.of(data)
     predictions = predict_from_store(model, data, UNLABELLED, progress)
+    if predictions is None and music is not None:
+        predictions = predict_from_audio(model, find_split_audio(data, UNLABELLED, music), progress)
     if predictions is None:
         return None
     groups = data.split(UNLABELLED).groups if over_groups else None

@@ -18,10 +18,11 @@ from sentio_mobile.bundle.golden import make_golden
 from sentio_mobile.bundle.manifest import MANIFEST, ArtifactEntry, Manifest, Provenance, check_licence, hash_files
 from sentio_mobile.bundle.model_card import model_card
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.song_audio import find_window_audio
 from sentio_mobile.errors import ConversionError, InputError, PrecisionError
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.conversion import ConversionJob, ConversionResult, convert
-from sentio_mobile.export.gates import GateResult, run_gates
+from sentio_mobile.export.gates import GateResult, gate_split, run_gates
 from sentio_mobile.formats.base import require_packages
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
@@ -50,6 +51,7 @@ def build_bundle(
     *,
     out: Path,
     data: PreparedData | None = None,
+    music: Path | None = None,
     progress: Progress | None = None,
     overwrite: bool = False,
     keep_refused: bool = False,
@@ -62,6 +64,7 @@ def build_bundle(
         recipe: Formats, forms, precisions, and the model's name.
         out: The bundle to write; conversion logs go to the folder `<out>-logs` beside it.
         data: Prepared songs: activation ranges are measured on training songs, accuracy on validation songs.
+        music: The folder that they were prepared from: the accuracy of the form `waveform` is measured on their sound.
         progress: Advances as conversions are done.
         overwrite: Whether an existing `out` is replaced.
         keep_refused: Whether artifacts that are not what their precision promises get into the bundle, which says so.
@@ -72,6 +75,7 @@ def build_bundle(
         InputError: No chosen format has a chosen precision, a precision needs songs and `data` is None, or a layer of
             `keep_float` does not exist.
         MissingExtraError: A format's packages are not installed.
+        DataError: `music` is not what the songs were prepared from.
         ConversionError: Every conversion failed; nothing is written.
         PrecisionError: Every artifact was refused; nothing is written.
         OutputError: `out` cannot be written.
@@ -82,6 +86,9 @@ def build_bundle(
     for job in jobs:
         require_packages(format_ := get_format(job.format), format_.converters)
     loaded = Checkpoint.load(checkpoint)
+    if data is not None and music is not None:
+        # Conversions take minutes, so a wrong folder is reported before them.
+        find_window_audio(data, gate_split(data), music, pooled=loaded.spec.pooling is not None)
     fold_norms(loaded.model)
     layer_weights(loaded.model, recipe.keep_float)
     calibration = None if data is None else collect_calibration(data, loaded.spec)
@@ -105,7 +112,7 @@ def build_bundle(
         if not artifacts:
             raise ConversionError("no format could be converted; " + "; ".join(failed.values()))
         results = run_gates(
-            artifacts, loaded, golden=golden, data=data, progress=progress, keep_float=recipe.keep_float
+            artifacts, loaded, golden=golden, data=data, progress=progress, keep_float=recipe.keep_float, music=music
         )
         refused = {
             result.artifact.label: f"{result.artifact.label} is refused: {result.refusal}"

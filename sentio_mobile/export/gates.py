@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
@@ -46,7 +47,7 @@ class GateResult:
 
     artifact: Artifact
     parity: Parity
-    # None without songs, and in the form `waveform`: prepared songs have no PCM.
+    # None without songs, and in the form `waveform` without their sound: prepared songs have no PCM.
     accuracy: Accuracy | None
     # Why it is not what its precision promises; empty if it is.
     refusal: str
@@ -60,6 +61,7 @@ def run_gates(
     data: PreparedData | None,
     progress: Progress,
     keep_float: Sequence[str] = (),
+    music: Path | None = None,
 ) -> list[GateResult]:
     """Run every artifact that can be run here, and check it.
 
@@ -73,6 +75,8 @@ def run_gates(
         data: Prepared songs; None skips the check on validation songs.
         progress: Advances artifact by artifact.
         keep_float: Names of layers that int8 and int8-dynamic were told to leave in floating point.
+        music: The folder that the songs were prepared from; with it the form `waveform` predicts them too, from their
+            sound.
     """
     targets, spec = load_targets(), loaded.spec
     split = "val" if data is None else gate_split(data)
@@ -91,9 +95,18 @@ def run_gates(
                 stored = format_.stored_numbers(artifact.path)
                 weights = _quantized_weights(loaded, artifact.precision, keep_float)
                 refusal = check_stored(artifact.precision, stored, weights=weights, targets=targets) or parity.reason
-            if data is not None and fp32 is not None and artifact.form == "spectrogram" and not refusal:
-                run = format_.open(artifact.path, spec)
-                predictions = predict_split(run, data, split=split, spec=spec, progress=progress, name=artifact.label)
+            has_input = artifact.form == "spectrogram" or music is not None
+            if data is not None and fp32 is not None and has_input and not refusal:
+                own = spec.in_form(artifact.form)
+                predictions = predict_split(
+                    format_.open(artifact.path, own),
+                    data,
+                    split=split,
+                    spec=own,
+                    progress=progress,
+                    name=artifact.label,
+                    music=music,
+                )
                 accuracy = measure_accuracy(
                     artifact,
                     data.split(split).labels,

@@ -165,7 +165,7 @@ def _share_constants(graph: Any) -> None:
 
 def _join(front_end: Any, network: Any) -> Any:
     """One model that feeds the output of `front_end`, an image, into `network`."""
-    from onnx import compose
+    from onnx import compose, helper
 
     joint = network.graph.input[0].name
     # Without a prefix their names would clash: both number their constants from 0.
@@ -178,7 +178,12 @@ def _join(front_end: Any, network: Any) -> Any:
     # A quantized network may use operator sets that the front end does not.
     known = {opset.domain for opset in front_end.opset_import}
     front_end.opset_import.extend(opset for opset in network.opset_import if opset.domain not in known)
-    return compose.merge_models(front_end, network, io_map=[(_JOINT, joint)])
+    model = compose.merge_models(front_end, network, io_map=[(_JOINT, joint)])
+    # The merged model lists the operator sets of both, which some readers refuse or choose from.
+    versions = {opset.domain: opset.version for opset in model.opset_import}
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in versions.items())
+    return model
 
 
 _JOINT = "picture"

@@ -267,5 +267,11 @@ def test_evaluate_rendering_with_another_front_end_needs_its_audio(
     other = open_data(tmp_path / "short")
     found = evaluate_models([constant("same", data)], data, EvaluationOptions(renderings={"short": (other, None)}))
     assert found.models[0].robustness == ()
-    from_audio = evaluate_models([constant("same", data)], data, EvaluationOptions(renderings={"short": (other, deam)}))
+    assert "same was not compared on short, which keeps no PCM: give its audio (--other-music short=FOLDER)" in (
+        found.notes
+    )
+    # What was asked for is done, also where perturbations are skipped.
+    options = EvaluationOptions(renderings={"short": (other, deam)}, skip=("robustness",))
+    from_audio = evaluate_models([constant("same", data)], data, options)
     assert [one.name for one in from_audio.models[0].robustness] == ["short"]
+    assert not [note for note in from_audio.notes if "was not compared" in note]

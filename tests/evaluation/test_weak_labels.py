@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from support import Refused, Sentio
 
 from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile._internal.records import replace
 from sentio_mobile.cli import main
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.generated.write import write_deam
@@ -17,6 +19,7 @@ from sentio_mobile.data.weak_labels import read_weak_labels
 from sentio_mobile.evaluation.evaluated_model import EvaluatedModel
 from sentio_mobile.evaluation.weak_labels import evaluate_weak_labels
 from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
@@ -69,6 +72,47 @@ def test_evaluate_weak_labels_of_a_perfect_model(music: PreparedData, csv: Path)
         )
         is None
     )
+
+
+def test_evaluate_weak_labels_of_a_model_of_sound_from_its_audio(music: PreparedData, csv: Path) -> None:
+    heard: list[np.ndarray] = []
+
+    def loudness(clips: np.ndarray) -> np.ndarray:
+        heard.extend(clips)
+        return np.stack([np.sqrt((clips**2).mean(axis=1))] * 2, axis=1)
+
+    found = evaluate_weak_labels(
+        EvaluatedModel(name="hears", kind="", audio=music.audio, predict_clips=loudness),
+        music,
+        weak_labels=read_weak_labels(csv),
+        seed=0,
+        over_groups=False,
+        progress=NoProgress(),
+        music=next((music.folder.parent / "deam").rglob("*.wav")).parent,
+    )
+    assert found is not None
+    assert found.clips == len(heard) == 8
+    assert {clip.shape for clip in heard} == {(music.audio.n_samples,)}
+    assert found.auc["valence"].value is not None
+
+
+def test_evaluate_command_passes_the_audio_of_weak_labels(
+    data: PreparedData, deam: Path, music: PreparedData, csv: Path, tmp_path: Path, sentio: Sentio, refused: Refused
+) -> None:
+    """A model of another front end cannot read the log-mels; its AUC is there once the audio is."""
+    model = MobileViTSettings(stem_widths=(8, 16, 32), layers=1, heads=1, head_width=8, width=16, mlp_width=16)
+    spec = spec_of(model, replace(data.audio, seconds=5.0))
+    Checkpoint(model=build(spec).eval(), spec=spec).save(tmp_path / "ckpt")
+    audio = next((music.folder.parent / "deam").rglob("*.wav")).parent
+    command = ("evaluate", tmp_path / "ckpt", "--data", data.folder, "--music", deam, "--split", "val")
+    weak = ("--skip", "robustness", "--skip", "latency", "--weak-labels", music.folder, csv, "--out", tmp_path / "out")
+    result = sentio(*command, *weak)
+    assert "no AUC on weak labels; give their audio (--weak-labels-music NAME=FOLDER)" in result.stdout
+    result = sentio(*command, *weak, "--weak-labels-music", f"prepared={audio}")
+    assert result.exit_code == 0, result.output
+    assert "ckpt: AUC on 8 clips of prepared" in result.stdout
+    words = "--weak-labels-music other: there is no folder of this name in --weak-labels, only prepared"
+    refused(words, *command, *weak, "--weak-labels-music", f"other={audio}")
 
 
 def test_evaluate_command_reports_weak_labels(

@@ -95,11 +95,17 @@ def test_run_gates_refuses_a_network_that_loses_too_much_on_songs_in_both_forms(
     songs = open_data(tmp_path / "data")
     artifacts = [short.write("onnx", "fp16", tmp_path, form="waveform"), exported.artifact("onnx", precision="fp16")]
 
-    def results() -> list[gates.GateResult]:
-        return run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress())
+    def results(music: Path | None = None) -> list[gates.GateResult]:
+        return run_gates(artifacts, short.loaded, golden=short.golden, data=songs, progress=NoProgress(), music=music)
 
     assert [one.refusal for one in results()] == ["", ""]
     assert [one.accuracy is None for one in results()] == [True, False]
+    # With the songs' sound, the artifact that takes PCM is judged too.
+    of_sound, of_image = (one.accuracy for one in results(deam))
+    assert of_sound is not None
+    assert of_image is not None
+    assert (of_sound.form, of_sound.songs, of_sound.verdict) == ("waveform", 8, "pass")
+    assert of_sound.ccc["mean"].value == pytest.approx(of_image.ccc["mean"].value, abs=0.01)
 
     def against_labels(artifact: Artifact, labels: np.ndarray, **options: Any) -> Accuracy:
         """Accuracy as if fp32 made no mistake."""

@@ -67,7 +67,10 @@ def read_weights(path: Path) -> Weights:
         CheckpointError: A file is missing, truncated, not a file of weights, or holds more than tensors in plain
             containers, such as code, which is not run.
     """
-    found = find_files(path)
+    try:
+        found = find_files(path)
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
     if len(found.files) > 1:
         return Weights(path, found.files, (_joined(found),))
     states = tuple(_states(_read(found.files[0])))
