@@ -37,6 +37,16 @@ STARTS = ("default", "random")
 NO_ENCODER = "none"
 """The encoder of a training that uses none."""
 
+PRESETS: Mapping[str, Mapping[str, str]] = {
+    "distill": {"small": "mobilevit_xs", "default": "mobilevit"},
+    "distill/pretrain": {"small": "mobilevit_xs", "default": "mobilevit"},
+    "benchmarks": {"small": "train", "default": "train_mobilevit"},
+}
+"""Recipes by size, for `distill`, `pretrain` and `train`: 2.0 M parameters, and 7.3 M. Both have shipped first weights.
+
+The place of `best` is here: it is for the student with the best measured accuracy for its latency, and left out until
+students are compared by their accuracy (benchmarks/research/students.py)."""
+
 DEFAULT_ARCHITECTURES: Mapping[str, str] = {"teacher": "vit", "distill": "mobilevit"}
 """The architecture of a teacher or a student whose recipe names none."""
 
@@ -75,10 +85,14 @@ class TrainRecipe(Record, frozen=True, kw_only=True):
     unlabelled: Annotated[tuple[Source, ...], Meta(max_length=64)] = ()  # folders of music without labels
     weak_labels: Annotated[tuple[tuple[Source, Source], ...], Meta(max_length=64)] = ()  # CSV and folder of audio each
     student_start: Source = "default"  # the student's first weights, as in `RunRecipe`
+    # whether the teacher also hears 164 audio features, which takes about a second a window and core
+    features: bool = False
     steps: Count = 2400  # training steps of the student
     fold_steps: Count = 600  # training steps of the student of each fold, where songs are cross-validated
     folds: Annotated[int, Meta(ge=2, le=20)] = 5  # folds of the cross-validation of fewer than 500 songs
-    probe: ProbeRecipe = ProbeRecipe()  # how the teacher is made
+    probe: ProbeRecipe = ProbeRecipe()  # how the teacher is made: which regressors may predict together
+    # outer and inner folds, at most, of each teacher of the cross-validation: it is made anew in each of the `folds`
+    fold_probe_folds: Annotated[int, Meta(ge=2, le=20)] = 5
     audio: AudioSpec = AudioSpec()  # the front end
     data: DataRecipe = DataRecipe(windows=3, perturb=2)  # how labelled songs are prepared; `fractions` have no effect
     unlabelled_data: DataRecipe = DataRecipe(perturb=1)  # how other music is prepared
@@ -89,6 +103,19 @@ class TrainRecipe(Record, frozen=True, kw_only=True):
         """Something must be exported in int8."""
         if "int8" not in self.export.precisions:
             raise RecordError("export.precisions must have int8, by which a model for phones is judged")
+        if self.features and self.encoder == NO_ENCODER:
+            raise RecordError("features must be false without an encoder: the teacher hears nothing but them then")
+
+    @property
+    def fold_probe(self) -> ProbeRecipe:
+        """How the teacher of each fold is made. Nobody reads its own evaluation: the fewest shuffles do."""
+        most = self.fold_probe_folds
+        return replace(
+            self.probe,
+            folds=min(self.probe.folds, most),
+            inner_folds=min(self.probe.inner_folds, most),
+            shuffles=min(self.probe.shuffles, 20),
+        )
 
 
 def load_recipe(kind: type[R], name: str, stage: str) -> R:
@@ -243,10 +270,12 @@ def _find(name: str, stage: str) -> Path:
     if name.endswith(".toml"):
         return Path(name)
     folder = ROOT / stage / "recipes"
+    name = PRESETS.get(stage, {}).get(name, name)
     known = {file.stem: file for file in sorted(folder.glob("*.toml"))}
     if name not in known:
+        names = ", ".join((*PRESETS.get(stage, {}), *known))
         raise RecipeError(
-            f"no recipe {shown(name)} in {stage}/recipes; known: {', '.join(known)}; or give the path of a .toml file"
+            f"no recipe {shown(name)} in {stage}/recipes; known: {names}; or give the path of a .toml file"
         )
     return known[name]
 

@@ -26,7 +26,7 @@ FUNCTIONS = {
     "pretrain": "*, data, embeddings, out, recipe, steps, pseudo_labels, devices, nodes, strategy, accelerator, "
     "overwrite, progress",
     "distill": "*, teacher, data, out, recipe, start, unlabelled, gan_samples, pseudo_labels, weak_labels, embeddings, "
-    "cache, convert, overwrite, progress, announce",
+    "music, cache, convert, overwrite, progress, announce",
     "export": "checkpoint, *, out, formats, forms, precisions, data, name, release, licence, keep_float, timeout_s, "
     "keep_refused, overwrite, progress",
     "verify": "bundle, *, data, threads, arm64, progress",

@@ -6,10 +6,13 @@ import pytest
 
 from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.distill.config import DistillRecipe
-from sentio_mobile.errors import RecipeError
+from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe
+from sentio_mobile.errors import RecipeError, RecordError
 from sentio_mobile.models.config import ASTSettings, ViTSettings
+from sentio_mobile.models.first_weights import first_weights_for
+from sentio_mobile.models.registry import spec_of
 from sentio_mobile.recipes import is_train_recipe, load_recipe, load_run_recipe, load_train_recipe, with_seed
+from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
 
 
@@ -42,6 +45,30 @@ def test_train_recipe_what_is_given_takes_the_place_of_what_it_has(tmp_path: Pat
     assert replace(given, encoder="musicnn-msd") == load_train_recipe(
         "train", source=tmp_path, unlabelled=[tmp_path / "a"], seed=7
     )
+
+
+@pytest.mark.parametrize(("preset", "width"), [("small", 224), ("default", 384)])
+def test_preset_has_one_student_in_every_stage(preset: str, width: int, tmp_path: Path) -> None:
+    student = load_recipe(DistillRecipe, preset, "distill")
+    pretrained = load_recipe(PretrainRecipe, preset, "distill/pretrain")
+    trained = load_train_recipe(preset, source=tmp_path).distill
+    assert student.model.width == pretrained.model.width == trained.model.width == width
+    assert student.image_size == pretrained.image_size == trained.image_size
+    spec = spec_of(trained.model, AudioSpec(image_size=trained.image_size))
+    assert first_weights_for(spec) is not None
+
+
+def test_preset_that_is_not_measured_is_unknown() -> None:
+    with pytest.raises(RecipeError, match="no recipe 'best' in distill/recipes; known: small, default, mobile"):
+        load_recipe(DistillRecipe, "best", "distill")
+
+
+def test_folds_have_a_shorter_probe_and_features_need_an_encoder(tmp_path: Path) -> None:
+    recipe = load_train_recipe("train", source=tmp_path)
+    assert (recipe.fold_probe.folds, recipe.fold_probe.inner_folds, recipe.fold_probe.shuffles) == (5, 5, 20)
+    assert recipe.fold_probe.regressors == recipe.probe.regressors
+    with pytest.raises(RecordError, match="features must be false without an encoder"):
+        replace(recipe, encoder="none", features=True)
 
 
 def test_the_published_teacher_and_the_small_one_are_a_recipe_apart() -> None:

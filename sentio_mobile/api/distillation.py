@@ -36,6 +36,7 @@ def distill(
     pseudo_labels: str | Path | None = None,
     weak_labels: Sequence[tuple[str | Path, str | Path]] = (),
     embeddings: Sequence[str | Path] = (),
+    music: Sequence[str | Path] = (),
     cache: str | Path | None = None,
     convert: bool = False,
     overwrite: bool = False,
@@ -74,6 +75,8 @@ def distill(
             side of neutral each song is.
         embeddings: Files of an encoder's embeddings of all the music, which the student learns to predict;
             `sentio-mobile teacher embed` writes them.
+        music: For a probe that also hears 164 audio features: the folder that `data` was prepared from, and then those
+            of `unlabelled`, in their order.
         cache: Folder where the teacher's outputs are kept for other runs. They are deleted by default.
         convert: Whether the teacher may use its own normalization and image size.
         overwrite: Whether an existing `out` is overwritten.
@@ -108,7 +111,7 @@ def distill(
         has_embeddings=bool(embeddings),
     )
     songs = to_data(data)
-    music = tuple(to_data(folder) for folder in unlabelled)
+    others = tuple(to_data(folder) for folder in unlabelled)
     samples = tuple(open_gan_samples(Path(folder)) for folder in gan_samples)
     weakly_labelled = tuple(to_weak_labels(weak_labels))
     predictions = None if pseudo_labels is None else read_pseudo_labels(Path(pseudo_labels))
@@ -117,9 +120,12 @@ def distill(
     # A teacher that the recipe learns nothing from is not even read.
     if teacher is not None and settings.follows_a_teacher:
         if isinstance(teacher, str | Path) and is_file(Path(teacher) / PROBE):
-            predictions = _probe_predictions(Path(teacher), (songs, *music), known, predictions)
+            places = tuple(Path(folder) for folder in music)
+            predictions = _probe_predictions(Path(teacher), (songs, *others), known, predictions, places)
         else:
             network = to_checkpoint(teacher)
+    if music and (network is not None or predictions is None or pseudo_labels is not None):
+        raise InputError("music is for a probe that hears 164 audio features, and the teacher is none; leave it out")
     first_weights = _to_start(start)
     # Lightning takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.distill.distill import distill as distill_student
@@ -131,7 +137,7 @@ def distill(
         recipe=settings,
         out=Path(out),
         extra=ExtraData(
-            unlabelled=music,
+            unlabelled=others,
             gan_samples=samples,
             pseudo_labels=predictions,
             weak_labels=weakly_labelled,
@@ -189,6 +195,7 @@ def _probe_predictions(
     music: Sequence[PreparedData],
     embeddings: Sequence[ClipEmbeddings],
     pseudo_labels: PseudoLabels | None,
+    places: Sequence[Path] = (),
 ) -> PseudoLabels:
     """A probe's predictions for all the music: out-of-fold ones for the songs that it was trained on.
 
@@ -197,9 +204,11 @@ def _probe_predictions(
         music: Prepared folders.
         embeddings: Embeddings of their clips; each folder takes the first file that has all of them.
         pseudo_labels: Another teacher's predictions, which must not be there.
+        places: The folder that each of the prepared ones was prepared from, for a probe that hears 164 features.
 
     Raises:
-        InputError: There are no embeddings, there is another teacher, or the probe was trained on test songs.
+        InputError: There are no embeddings, there is another teacher, the probe was trained on test songs, or it hears
+            features of the sound and `places` are not those of all the music.
     """
     from sentio_mobile.data.pseudo_labels import PseudoLabels
     from sentio_mobile.teacher.probe.label import probe_targets
@@ -211,9 +220,17 @@ def _probe_predictions(
         raise InputError(f"{folder}: is a probe, which predicts from embeddings; give the music's embeddings, too")
     probe = Probe.load(folder)
     _require_test_songs_apart(probe, music[0])
+    if probe.needs_features and len(places) != len(music):
+        raise InputError(
+            f"{folder}: also hears 164 audio features; give as music the {len(music)} folders that data and unlabelled "
+            f"were prepared from, in their order, not {len(places)}"
+        )
+    if places and not probe.needs_features:
+        raise InputError(f"{folder}: hears embeddings alone, so that the music is not needed; leave it out")
     found = []
-    for data in music:
+    for number, data in enumerate(music):
         covering = [one for one in embeddings if (one.find_rows(data.store.checksums) >= 0).all()]
-        found.append(probe_targets(probe, data, (covering or list(embeddings))[0]))
+        place = places[number] if places else None
+        found.append(probe_targets(probe, data, (covering or list(embeddings))[0], music=place))
     digest = hashlib.sha256("".join(one.digest for one in found).encode()).hexdigest()
     return PseudoLabels(folder, {clip: label for one in found for clip, label in one.by_clip.items()}, digest)

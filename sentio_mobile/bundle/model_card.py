@@ -97,7 +97,7 @@ def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
         "splits": [
             ("test songs, evaluated once", evaluation.test),
             ("validation songs, which chose the epoch", evaluation.val),
-            ("cross-validation: each song by a model trained without its group", evaluation.cross_validated),
+            (_cross_validation(evaluation), evaluation.cross_validated),
         ],
         "measured": _measured,
         "retention": evaluation.retention,
@@ -111,6 +111,12 @@ def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
         "labelled_by": _LABELLED,
         "about": manifest.about or About(),
     }
+
+
+def _cross_validation(evaluation: Evaluation) -> str:
+    """The words for the songs of a cross-validation, with what its models had learned from where that is known."""
+    words = "cross-validation: each song by a model trained without its group"
+    return f"{words}; {evaluation.cross_validated_by}" if evaluation.cross_validated_by else words
 
 
 def _file(manifest: Manifest, artifact: ArtifactEntry) -> dict[str, Any]:

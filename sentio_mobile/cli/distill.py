@@ -78,6 +78,13 @@ from sentio_mobile.errors import InputError
     help="An encoder's embeddings of all the music, which the student learns to predict. `teacher embed` writes them. "
     "May be given more than once.",
 )
+@click.option(
+    "--music",
+    type=PATH,
+    multiple=True,
+    help="For a probe that also hears 164 audio features: the folder that --data was prepared from, and then, in their "
+    "order, those of --unlabelled.",
+)
 @weak_labels_option
 @click.option("--convert", is_flag=True, help="Let the teacher use its own normalization and image size.")
 @out_option
@@ -93,6 +100,7 @@ def distill(
     cache: Path | None,
     pseudo_labels: Path | None,
     embeddings: tuple[Path, ...],
+    music: tuple[Path, ...],
     weak_labels: tuple[tuple[Path, Path], ...],
     convert: bool,
     out: Path,
@@ -118,6 +126,7 @@ def distill(
             pseudo_labels=pseudo_labels,
             weak_labels=weak_labels,
             embeddings=embeddings,
+            music=music,
             convert=convert,
             start=start != "default",
         )
@@ -135,6 +144,7 @@ def distill(
             pseudo_labels=pseudo_labels,
             weak_labels=weak_labels,
             embeddings=embeddings,
+            music=music,
             cache=cache,
             convert=convert,
             overwrite=force,

@@ -101,8 +101,9 @@ def run_training(recipe: TrainRecipe, out: Path, *, plan_only: bool = False, any
     inputs = read_inputs(recipe)
     # Imported after the inputs are read: what is wrong with them is reported before torch is loaded.
     from sentio_mobile.cli.progress_bars import ProgressBars
-    from sentio_mobile.pipeline.costs import measure_costs, open_encoder
+    from sentio_mobile.pipeline.costs import measure_costs, on_this_machine, open_encoder
 
+    recipe = on_this_machine(recipe)
     _show_plan(make_plan(inputs, recipe, measure_costs(recipe, open_encoder(recipe))))
     if plan_only:
         return
@@ -166,7 +167,8 @@ def _show_estimate(estimate: TrainEstimate) -> None:
         if estimate.models > 1
         else "test songs"
     )
-    console.print(f"{n} songs; intervals over {over}; {by}", markup=False)
+    console.print(f"{n} songs; intervals over {over}; {by}", markup=False, soft_wrap=True)
+    console.print(estimate.schooling, markup=False, soft_wrap=True)
     console.print(table)
     if estimate.retention is not None:
         console.print(f"retention (student / teacher, mean CCC): {estimate.retention}", markup=False)

@@ -22,6 +22,7 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.training.embedding_loss import embedding_loss
 from sentio_mobile.training.fit import evaluate_split, fit, predict
+from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
 from sentio_mobile.training.trainer import training_folder
 
@@ -72,6 +73,7 @@ def distill(
         TrainingError: There are too few songs, the loss is not finite, or one of its terms has no effect.
         OutputError: `out` or the cache cannot be written.
     """
+    recipe = replace(recipe, training=with_real_precision(recipe.training))
     if teacher is None and extra.pseudo_labels is None:
         recipe = recipe.without_teacher()
     followed = choose_followed(teacher, recipe, extra, convert=convert)

@@ -32,6 +32,7 @@ from sentio_mobile.training.fit import restore
 from sentio_mobile.training.lightning_module import EmotionModule
 from sentio_mobile.training.moments import Moments, agreement, correlation, r2
 from sentio_mobile.training.objectives import regression_loss
+from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.states import EpochStates
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training, training_folder
 
@@ -171,7 +172,7 @@ def pretrain(
             finite, or one of its terms has no effect.
         OutputError: `out` cannot be written.
     """
-    settings = recipe.training
+    settings = with_real_precision(recipe.training, hardware.accelerator)
     split = split_music(music, embeddings, pseudo_labels, held_out=recipe.held_out, seed=settings.seed)
     audio = music[0].audio
     spec = spec_of(recipe.model, replace(audio, image_size=recipe.image_size or audio.image_size))

@@ -32,6 +32,7 @@ from sentio_mobile.models.registry import settings_of
 from sentio_mobile.quantization.fake_quant import fake_quantize, observing_ranges
 from sentio_mobile.training.datamodule import Batch
 from sentio_mobile.training.fit import fit, predict
+from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
 from sentio_mobile.training.trainer import training_folder
 
@@ -98,6 +99,7 @@ def finetune(
         TrainingError: There are too few songs, or the loss is not finite.
         OutputError: `out` cannot be written.
     """
+    recipe = replace(recipe, training=with_real_precision(recipe.training))
     settings = _student_settings(student)
     if data.audio != student.spec.audio:
         raise DataError(

@@ -154,6 +154,7 @@ class Evaluation(Record, frozen=True, kw_only=True):
     test: SplitEvaluation | None = None  # test songs, read once
     # songs of a cross-validation, each predicted by a model that was trained alike, but without the song's group
     cross_validated: SplitEvaluation | None = None
+    cross_validated_by: Text | None = None  # in a line, what the models of the cross-validation had learned from
     retention: Interval | None = None  # the student's mean CCC over the teacher's
     no_retention: Text | None = None  # why there is no retention, where test songs could have shown it
     teacher: TeacherEvaluation | None = None  # a student's teacher

@@ -15,6 +15,7 @@ from sentio_mobile.models.encoders.base import AudioEncoder, load_encoder
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.pipeline.plan import Costs
 from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
+from sentio_mobile.training.precision import with_real_precision
 
 
 def open_encoder(recipe: TrainRecipe) -> AudioEncoder | None:
@@ -31,6 +32,12 @@ def open_encoder(recipe: TrainRecipe) -> AudioEncoder | None:
         raise InputError(f"{error}, or train without an encoder: --encoder {NO_ENCODER}") from error
 
 
+def on_this_machine(recipe: TrainRecipe) -> TrainRecipe:
+    """The recipe with the number format that training has on this machine, where the recipe leaves it open."""
+    student = recipe.distill
+    return replace(recipe, distill=replace(student, training=with_real_precision(student.training)))
+
+
 def measure_costs(recipe: TrainRecipe, encoder: AudioEncoder | None) -> Costs:
     """Time one embedding and one training step of the student on this machine; takes a few seconds."""
     embedding_s = 0.0
@@ -41,7 +48,7 @@ def measure_costs(recipe: TrainRecipe, encoder: AudioEncoder | None) -> Costs:
     audio = replace(recipe.audio, image_size=student.image_size or recipe.audio.image_size)
     network = build(spec_of(student.model, audio)).train()
     images = torch.randn(student.training.batch_size, 3, *audio.image_size)
-    bf16 = student.training.precision == "bf16-mixed"
+    bf16 = with_real_precision(student.training).precision == "bf16-mixed"
 
     def step() -> None:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):

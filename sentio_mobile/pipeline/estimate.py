@@ -40,15 +40,35 @@ class HeldOut(Record, frozen=True, kw_only=True):
                 raise RecordError(f"{name} must have a value for each of {len(self.songs)} songs")
 
 
+class Schooling(Record, frozen=True, kw_only=True):
+    """What a student learned from."""
+
+    songs: Annotated[int, Meta(ge=1, le=MAX_SONGS)]  # labelled songs
+    steps: Annotated[int, Meta(ge=1, le=100_000_000)]  # training steps
+
+    def __str__(self) -> str:
+        return f"{self.songs:,} labelled songs in {self.steps:,} steps"
+
+
 class TrainEstimate(Record, frozen=True, kw_only=True):
     """estimate.json: how well teacher and student predict songs that they were not trained on."""
 
     how: Literal["cross-validation", "test songs"]  # where the songs come from
-    models: Annotated[int, Meta(ge=1, le=100)]  # models that were trained: the folds, or 1
+    models: Annotated[int, Meta(ge=1, le=100)]  # models that were judged: the folds, or 1
+    judged: Schooling  # what each judged model had learned from, in the mean
+    kept: Schooling  # what the model that is kept has learned from
     teacher: SplitEvaluation | None  # the teacher; None without one
     student: SplitEvaluation  # the student in fp32
     int8: SplitEvaluation | None  # the student in int8
     retention: Interval | None  # the student's mean CCC over the teacher's
+
+    @property
+    def schooling(self) -> str:
+        """In a line, what the judged models had, and what the one that is kept has."""
+        if self.how == "test songs":
+            return f"judged: the model itself, which learned from {self.kept}"
+        judged = f"{self.models} models that learned from {self.judged} each"
+        return f"judged: {judged}; kept: one that learns from {self.kept}"
 
     @property
     def rows(self) -> dict[str, SplitEvaluation]:
@@ -99,7 +119,13 @@ def join_held_out(parts: Sequence[HeldOut]) -> HeldOut:
 
 
 def estimate_of(
-    held_out: HeldOut, how: Literal["cross-validation", "test songs"], *, models: int, seed: int
+    held_out: HeldOut,
+    how: Literal["cross-validation", "test songs"],
+    *,
+    models: int,
+    judged: Schooling,
+    kept: Schooling,
+    seed: int,
 ) -> TrainEstimate:
     """Measure the models behind predictions for held-out songs.
 
@@ -108,7 +134,9 @@ def estimate_of(
     Args:
         held_out: The predictions.
         how: Where the songs come from.
-        models: Models that were trained.
+        models: Models that were judged.
+        judged: What each of them had learned from, in the mean.
+        kept: What the model that is kept has learned from.
         seed: Random seed of the bootstrap.
     """
     truth = np.array(held_out.truth)
@@ -136,6 +164,8 @@ def estimate_of(
     return TrainEstimate(
         how=how,
         models=models,
+        judged=judged,
+        kept=kept,
         teacher=evaluated(held_out.teacher),
         student=student,
         int8=evaluated(held_out.int8),

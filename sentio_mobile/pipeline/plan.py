@@ -17,11 +17,14 @@ from sentio_mobile.data.split_plan import SplitPlan, plan_splits
 from sentio_mobile.data.weak_labels import WeakLabels, read_weak_labels
 from sentio_mobile.errors import LabelError
 from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
+from sentio_mobile.teacher.probe.config import ProbeRecipe
 
 _PREPARE_S, _COPY_S = 0.15, 0.25
 """Seconds to decode a window and compute its log-mel, and to make a perturbed copy; measured on one server core."""
-_PROBE_S = 0.2
-"""Seconds of a probe's nested cross-validation for each labelled window."""
+_PROBE_S = 0.0025
+"""Seconds of a probe's nested cross-validation for each labelled window, each outer and each inner fold."""
+_FEATURES_S = 1.0
+"""Seconds to compute the 164 features of a window on one core."""
 _EXPORT_S, _FOLD_EXPORT_S, _REPORT_S = 60.0, 20.0, 60.0
 """Seconds of the export of a format, of a fold's int8 artifact, and of verification, benchmark and report."""
 
@@ -126,7 +129,13 @@ def make_plan(inputs: TrainInputs, recipe: TrainRecipe, costs: Costs) -> TrainPl
     data, other = recipe.data, recipe.unlabelled_data
     windows = labelled * data.windows + extra * other.windows
     copies = labelled * data.windows * data.perturb + extra * other.windows * other.perturb
-    probe_s = _PROBE_S * labelled * data.windows * (recipe.encoder != NO_ENCODER)
+    wording = {"bf16-mixed": " in bf16", "16-mixed": " in fp16", "32-true": " in fp32"}
+    in_format = wording.get(recipe.distill.training.precision, "")
+
+    def probe_s(probe: ProbeRecipe) -> float:
+        rounds = probe.folds * probe.inner_folds * (recipe.encoder != NO_ENCODER)
+        return _PROBE_S * labelled * data.windows * rounds
+
     steps = [
         (
             "prepare",
@@ -136,15 +145,17 @@ def make_plan(inputs: TrainInputs, recipe: TrainRecipe, costs: Costs) -> TrainPl
     ]
     if recipe.encoder != NO_ENCODER:
         steps.append(("embed", f"{windows:,} windows by {recipe.encoder}", windows * costs.embedding_s / costs.cores))
+    if recipe.features:
+        steps.append(("164 features", f"{windows:,} windows", windows * _FEATURES_S / costs.cores))
     if inputs.has_teacher(recipe):
-        steps.append(("train the teacher", f"{labelled:,} songs", probe_s))
+        steps.append(("train the teacher", f"{labelled:,} songs", probe_s(recipe.probe)))
     if folds:
-        fold_s = recipe.fold_steps * costs.step_s + probe_s + _FOLD_EXPORT_S
-        steps.append(("cross-validate", f"{folds} folds of {recipe.fold_steps:,} steps", folds * fold_s))
+        fold_s = recipe.fold_steps * costs.step_s + probe_s(recipe.fold_probe) + _FOLD_EXPORT_S
+        steps.append(("cross-validate", f"{folds} folds of {recipe.fold_steps:,} steps{in_format}", folds * fold_s))
     trained = labelled - inputs.splits.count("test") - inputs.splits.count("val") + extra
     formats = recipe.export.formats
     steps += [
-        ("train the student", f"{recipe.steps:,} steps on {trained:,} songs", recipe.steps * costs.step_s),
+        ("train the student", f"{recipe.steps:,} steps on {trained:,} songs{in_format}", recipe.steps * costs.step_s),
         ("export", ", ".join(formats), _EXPORT_S * len(formats)),
         ("verify, benchmark, report", "every artifact", _REPORT_S),
     ]

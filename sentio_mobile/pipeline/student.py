@@ -126,13 +126,14 @@ def state_estimate(student: Path, estimate: TrainEstimate) -> None:
     """State in a student's checkpoint what a cross-validation found, and intervals from its errors.
 
     The student was trained on all songs, and has none left to be evaluated on. Models that were trained on fewer of
-    them, and shorter, err more: the figures are careful ones.
+    them, and shorter, err more: the figures are careful ones. What the models had is stated beside them.
     """
     checkpoint = Checkpoint.load(student)
     found, taught = estimate.student, estimate.teacher
     evaluation = replace(
         checkpoint.evaluation,
         cross_validated=found,
+        cross_validated_by=estimate.schooling,
         retention=estimate.retention,
         teacher=None if taught is None else TeacherEvaluation(test=taught, kind="a probe, out of fold"),
     )

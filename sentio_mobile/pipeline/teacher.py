@@ -18,9 +18,11 @@ from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import replace
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.pseudo_labels import write_pseudo_labels
+from sentio_mobile.data.song_audio import first_windows
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.teacher.ensemble.ensemble import predict_windows, train_ensemble
 from sentio_mobile.teacher.probe.config import ProbeRecipe
+from sentio_mobile.teacher.probe.features import window_features
 from sentio_mobile.teacher.probe.label import label_by_probe
 from sentio_mobile.teacher.probe.probe import Probe
 from sentio_mobile.teacher.probe.train import train_probe
@@ -42,6 +44,7 @@ def make_probe(
     *,
     embeddings: ClipEmbeddings,
     recipe: ProbeRecipe,
+    features: bool,
     out: Path,
     progress: Progress,
 ) -> None:
@@ -52,14 +55,19 @@ def make_probe(
         others: Music without labels.
         embeddings: Embeddings of all of it.
         recipe: Settings of the probe.
+        features: Whether it may also hear the 164 audio features.
         out: The teacher's folder; what is there is overwritten.
         progress: Updated step by step.
     """
     with new_folder(out, overwrite=True) as part:
         groups = len(set(songs.data.split("train").groups))
         fitting = replace(recipe, folds=max(2, min(recipe.folds, groups)))
-        probe = train_probe(songs.data, embeddings, out=part / PROBE, recipe=fitting, progress=progress)
-        labels = [label_by_probe(probe, music.data, embeddings, progress=progress) for music in (songs, *others)]
+        heard = songs.root if features else None
+        probe = train_probe(songs.data, embeddings, out=part / PROBE, recipe=fitting, music=heard, progress=progress)
+        labels = [
+            label_by_probe(probe, music.data, embeddings, music=music.root, progress=progress)
+            for music in (songs, *others)
+        ]
         write_pseudo_labels(part / PSEUDO_LABELS, (triple for one in labels for triple in one.triples()))
 
 
@@ -90,8 +98,12 @@ def says_nothing(teacher: Path) -> str | None:
     )
 
 
-def probe_predictions(teacher: Path, data: PreparedData, embeddings: ClipEmbeddings, split: str) -> NDArray[np.float32]:
+def probe_predictions(
+    teacher: Path, songs: Music, embeddings: ClipEmbeddings, *, split: str, progress: Progress
+) -> NDArray[np.float32]:
     """A probe's predictions for the evaluated windows of one split [songs, 2], which it was not trained on."""
-    probe = Probe.load(teacher / PROBE)
+    probe, data, features = Probe.load(teacher / PROBE), songs.data, None
     rows = embeddings.rows_of(data.store.checksums[data.split(split).rows], data.folder)
-    return probe.predict(embeddings.embeddings[rows])
+    if probe.needs_features:
+        features = window_features(data, first_windows(data, split), music=songs.root, progress=progress)
+    return probe.predict(embeddings.embeddings[rows], features)

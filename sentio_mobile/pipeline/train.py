@@ -30,9 +30,11 @@ from sentio_mobile.data.splits import SplitList
 from sentio_mobile.errors import DataError, SentioError
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings, read_clip_embeddings
+from sentio_mobile.pipeline.costs import on_this_machine
 from sentio_mobile.pipeline.estimate import (
     ESTIMATE,
     HeldOut,
+    Schooling,
     TrainEstimate,
     estimate_of,
     held_out_of,
@@ -60,6 +62,7 @@ from sentio_mobile.pipeline.teacher import (
 )
 from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
 from sentio_mobile.teacher.embed import embed_clips
+from sentio_mobile.teacher.probe.config import ProbeRecipe
 
 EMBEDDINGS, STORE = "embeddings.safetensors", "store"
 
@@ -95,6 +98,7 @@ class Training:
     skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.recipe = on_this_machine(self.recipe)
         total = total_stages(self.inputs, self.recipe)
         self._stages = Stages(folder=self.folder, total=total, announce=self.announce)
 
@@ -119,7 +123,7 @@ class Training:
         self._require_no_leak()
         if self.recipe.encoder != NO_ENCODER:
             music_key.append(self._embed(music_key))
-        teacher_key = self._teach("teacher", "data", music_key)
+        teacher_key = self._teach("teacher", "data", recipe.probe, music_key)
         self._require_informative_labels()
         folds_key = [self._fold(f"folds/{n}", split_of, music_key) for n, split_of in enumerate(splits.folds, 1)]
         inputs = [teacher_key, *music_key]
@@ -199,20 +203,28 @@ class Training:
     def _embeddings(self) -> ClipEmbeddings | None:
         return None if self.recipe.encoder == NO_ENCODER else read_clip_embeddings(self.folder / EMBEDDINGS)
 
-    def _teach(self, name: str, data: str, inputs: list[str]) -> str:
+    def _teach(self, name: str, data: str, recipe: ProbeRecipe, inputs: list[str]) -> str:
         """Make a teacher: a probe, an ensemble without an encoder, and none without an encoder and other music."""
-        recipe, out = self.recipe.probe, self.folder / name
+        out, features = self.folder / name, self.recipe.features
 
         def work() -> None:
             songs, music = self._songs(data), self._music()
             if self._embeddings is None:
                 make_ensemble(songs, music, seed=recipe.seed, out=out, progress=self.progress)
             else:
-                make_probe(songs, music, embeddings=self._embeddings, recipe=recipe, out=out, progress=self.progress)
+                make_probe(
+                    songs,
+                    music,
+                    embeddings=self._embeddings,
+                    recipe=recipe,
+                    features=features,
+                    out=out,
+                    progress=self.progress,
+                )
 
         if not self.inputs.has_teacher(self.recipe):
             return NO_ENCODER
-        return self._stages.run(name, [*inputs, recipe], work)
+        return self._stages.run(name, [*inputs, recipe, features], work)
 
     def _require_informative_labels(self) -> None:
         if self.anyway or self.recipe.encoder == NO_ENCODER:
@@ -249,7 +261,7 @@ class Training:
         """One model of the cross-validation, with a teacher of its own, and its predictions for the songs left out."""
         data, teacher, student = (f"{name}/{part}" for part in ("data", "teacher", "student"))
         data_key = self._prepare_songs(data, split_of)
-        teacher_key = self._teach(teacher, data, [data_key, *music_key])
+        teacher_key = self._teach(teacher, data, self.recipe.fold_probe, [data_key, *music_key])
         inputs = [data_key, teacher_key, *music_key]
         student_key = self._train(student, data, teacher=teacher, steps=self.recipe.fold_steps, inputs=inputs)
         formats = self.recipe.export.formats
@@ -266,9 +278,12 @@ class Training:
 
     def _predict_held_out(self, data: str, *, teacher: str, student: str, bundle: Callable[[], Bundle]) -> HeldOut:
         """Predict the test songs of a prepared folder by teacher and student, and by an int8 artifact."""
-        songs, taught, int8 = self._songs(data).data, None, None
+        music, taught, int8 = self._songs(data), None, None
+        songs = music.data
         if self._embeddings is not None:
-            taught = probe_predictions(self.folder / teacher, songs, self._embeddings, "test")
+            taught = probe_predictions(
+                self.folder / teacher, music, self._embeddings, split="test", progress=self.progress
+            )
         try:
             int8 = predict_int8(bundle(), songs, self.progress)
         except SentioError as error:
@@ -294,10 +309,15 @@ class Training:
         else:
             bundle = partial(open_bundle, self.folder / "bundle")
             parts = [self._predict_held_out("data", teacher="teacher", student="student", bundle=bundle)]
+        kept = Schooling(songs=len(self._songs("data").data.split("train")), steps=self.recipe.steps)
+        names = [f"folds/{number}/data" for number in range(1, folds + 1)]
+        heard = [len(self._songs(name).data.split("train")) for name in names]
         found = estimate_of(
             join_held_out(parts),
             "cross-validation" if folds else "test songs",
             models=len(parts),
+            judged=Schooling(songs=round(sum(heard) / folds), steps=self.recipe.fold_steps) if folds else kept,
+            kept=kept,
             seed=self.recipe.data.seed,
         )
         write_record(self.folder / ESTIMATE, found)

@@ -27,6 +27,7 @@ from sentio_mobile.teacher.import_weights import Backbone
 from sentio_mobile.training.embedding_loss import embedding_loss
 from sentio_mobile.training.fit import evaluate_split, fit
 from sentio_mobile.training.objectives import Supervised
+from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.sources import ExtraData, GanMixture, TrainingSource, TrainingSources
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, training_folder
 
@@ -96,6 +97,7 @@ def train_teacher(
             f"{data.folder}: was prepared for another front end than the recipe's; prepare the songs with "
             "`data prepare --recipe`"
         )
+    recipe = replace(recipe, training=with_real_precision(recipe.training, hardware.accelerator))
     spec = replace(spec_of(recipe.model, data.audio), pooling=recipe.pooling)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)

@@ -11,6 +11,8 @@ from sentio_mobile.errors import RecordError
 
 FloatPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
 """Number formats of training, by Lightning's names."""
+TrainingPrecision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+"""The same, or `auto`, which `training/precision.py` puts one of them in the place of."""
 
 Epochs = Annotated[int, Meta(ge=1, le=100_000)]
 Clips = Annotated[int, Meta(ge=1, le=65_536)]
@@ -83,7 +85,8 @@ class TrainingSettings(Record, frozen=True, kw_only=True):
     keep: Literal["best", "last"] = "best"
     patience: Epochs = 10  # epochs without a better validation CCC after which training stops
     ema: Annotated[float, Meta(ge=0, lt=1)] = 0.0  # decay of the moving average of weights that is kept; 0 turns it off
-    precision: FloatPrecision = "32-true"  # number format of training
+    # number format of training; "auto" is bf16-mixed where the processor has instructions for it, and 32-true elsewhere
+    precision: TrainingPrecision = "32-true"
     seed: Seed = 0  # random seed of weights, batches and augmentation
     augment: AugmentSettings = AugmentSettings()  # augmentation of training clips
     unfreeze: Annotated[tuple[Unfreeze, ...], Meta(max_length=64)] = ()  # gradual unfreezing; empty trains everything

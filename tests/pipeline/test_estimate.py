@@ -8,7 +8,9 @@ import pytest
 from sentio_mobile._internal.records import write_record
 from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.metrics.agreement import ccc
-from sentio_mobile.pipeline.estimate import ESTIMATE, HeldOut, estimate_of, join_held_out, read_estimate
+from sentio_mobile.pipeline.estimate import ESTIMATE, HeldOut, Schooling, estimate_of, join_held_out, read_estimate
+
+JUDGED, KEPT = Schooling(songs=12, steps=600), Schooling(songs=24, steps=2400)
 
 
 def part(number: int, songs: int = 12, int8: bool = True) -> HeldOut:
@@ -31,7 +33,7 @@ def part(number: int, songs: int = 12, int8: bool = True) -> HeldOut:
 
 def test_estimate_is_over_all_folds_together_and_over_groups(tmp_path: Path) -> None:
     joined = join_held_out([part(0), part(1)])
-    found = estimate_of(joined, "cross-validation", models=2, seed=0)
+    found = estimate_of(joined, "cross-validation", models=2, judged=JUDGED, kept=KEPT, seed=0)
     expected = ccc(np.array(joined.truth), np.array(joined.student)).mean()
     assert found.student.ccc["mean"].value == pytest.approx(expected, abs=1e-6)
     assert (found.student.n, found.student.bootstrap.over) == (24, "groups")
@@ -39,12 +41,17 @@ def test_estimate_is_over_all_folds_together_and_over_groups(tmp_path: Path) -> 
     assert found.retention is not None
     assert found.retention.value is not None
     assert 0.7 < found.retention.value < 1
+    assert found.schooling == (
+        "judged: 2 models that learned from 12 labelled songs in 600 steps each; kept: one that learns from 24 "
+        "labelled songs in 2,400 steps"
+    )
     write_record(tmp_path / ESTIMATE, found)
     assert read_estimate(tmp_path) == found
 
 
 def test_estimate_leaves_out_what_a_fold_lacks() -> None:
-    found = estimate_of(join_held_out([part(0), part(1, int8=False)]), "cross-validation", models=2, seed=0)
+    joined = join_held_out([part(0), part(1, int8=False)])
+    found = estimate_of(joined, "cross-validation", models=2, judged=JUDGED, kept=KEPT, seed=0)
     assert found.int8 is None
     assert found.teacher is not None
 

@@ -25,6 +25,8 @@ def window_features(
 ) -> NDArray[np.float32]:
     """The features of windows [clips, 164]. What was computed before, also by a run that was killed, is read.
 
+    A perturbed copy has those of the sound before it was perturbed, which are computed once for all of them.
+
     Args:
         data: The prepared songs.
         clips: Some of its windows.
@@ -37,6 +39,9 @@ def window_features(
     """
     key = hashlib.sha256(json.dumps(FEATURE_NAMES).encode()).hexdigest()[:16]
     folder = user_cache("features") / key
+    # The first of the windows of one stretch of a song: the sound as it is, where that is among them.
+    stretches = {(clip.song_id, clip.start): clip for clip in reversed(clips)}
+    asked, clips = clips, list(stretches.values())
     files: dict[str, Path] = {}
     missing = [clip for clip in clips if not _place(folder, data, clip).is_file()]
     if missing:
@@ -54,12 +59,12 @@ def window_features(
         return row
 
     progress.start(f"164 features: {data.folder.name}", len(clips))
-    rows = []
-    for row in in_threads(features_of, clips):
-        rows.append(row)
+    found = {}
+    for stretch, row in zip(stretches, in_threads(features_of, clips), strict=True):
+        found[stretch] = row
         progress.advance()
     progress.finish()
-    return np.stack(rows)
+    return np.stack([found[clip.song_id, clip.start] for clip in asked])
 
 
 def _read(place: Path) -> NDArray[np.float32] | None:
