@@ -158,9 +158,9 @@ def estimate_of(
 
     student = evaluated(held_out.student)
     assert student is not None
-    kept = None
+    followed = None
     if held_out.teacher is not None:
-        kept = retention(truth, np.array(held_out.student), np.array(held_out.teacher), seed)
+        followed = retention(truth, np.array(held_out.student), np.array(held_out.teacher), seed)
     return TrainEstimate(
         how=how,
         models=models,
@@ -169,7 +169,7 @@ def estimate_of(
         teacher=evaluated(held_out.teacher),
         student=student,
         int8=evaluated(held_out.int8),
-        retention=kept,
+        retention=followed,
     )
 
 
