@@ -16,9 +16,9 @@ from pretrained_students_figures import REGRESSION, Array
 
 from sentio_mobile._internal.files import write_bytes
 from sentio_mobile._internal.progress import NoProgress
+from sentio_mobile._internal.workers import in_threads
 from sentio_mobile.audio.image import clip_to_mel
 from sentio_mobile.data.clip_table import SONGS, read_clip_rows
-from sentio_mobile.data.clips import in_order
 from sentio_mobile.data.perturbed import CHANGES
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import find_split_audio, read_clips
@@ -76,7 +76,7 @@ def perturbed_sounds(fold: PreparedData, music: Path, out: Path) -> Iterator[tup
     for name in TESTED_CHANGES:
         place = out / f"{name.replace(' ', '-').replace('/', '-')}-{key}.npy"
         if not place.is_file():
-            mels = in_order(
+            mels = in_threads(
                 lambda song, name=name: clip_to_mel(
                     read_clips(song, fold.audio, change=CHANGES[name])[0], fold.audio
                 ).astype(np.float16),

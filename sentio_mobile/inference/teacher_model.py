@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile.formats.base import Runner
 from sentio_mobile.inference.predictor import BATCH, Predictor
 from sentio_mobile.spec import ModelSpec
@@ -20,7 +21,7 @@ PROBE_SHEET, CHECKPOINT_SHEET = "probe.json", "checkpoint.json"
 
 def is_teacher(place: Path) -> bool:
     """Whether a place is the folder of a probe or of a checkpoint."""
-    return any((place / name).is_file() for name in (PROBE_SHEET, CHECKPOINT_SHEET))
+    return any(is_file(place / name) for name in (PROBE_SHEET, CHECKPOINT_SHEET))
 
 
 def open_teacher(folder: Path, threads: int = 1) -> Predictor:
@@ -34,7 +35,7 @@ def open_teacher(folder: Path, threads: int = 1) -> Predictor:
         CheckpointError: The folder is damaged.
         InputError: A probe's encoder is not installed, or is another version of the one that the probe was made for.
     """
-    if (folder / PROBE_SHEET).is_file():
+    if is_file(folder / PROBE_SHEET):
         from sentio_mobile.teacher.probe.listen import ListeningProbe
         from sentio_mobile.teacher.probe.probe import Probe
 
