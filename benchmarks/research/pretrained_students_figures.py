@@ -104,11 +104,11 @@ def compare(
         if model in (PROBE, STUDENT) and name in rival:
             compared[BEST] = means[rival[name]]
         table[name] = ModelFigures(
-            figures=_intervals(own),
+            figures=intervals(own),
             ccc_by_seed=tuple(mean_ccc(labels, run) for run in found[name]),
             of_probe=_share(own, means[PROBE]) if model == STUDENT else None,
             kept=_share(own, means[model]) if sound and model in means else None,
-            more_than={other: _intervals(own, minus=theirs) for other, theirs in compared.items()},
+            more_than={other: intervals(own, minus=theirs) for other, theirs in compared.items()},
         )
     return table, {sound or "the sound of training": name for sound, name in best.items()}
 
@@ -150,6 +150,11 @@ def read_other_run(record: Path, tested: NDArray[np.int64]) -> dict[str, list[Ar
         return {name: list(other[name]) for name in other.files if name != "tested"}
 
 
+def intervals(own: Mapping[Figure, Samples], minus: Mapping[Figure, Samples] | None = None) -> Figures:
+    """Figures with intervals from their bootstrap samples, or paired differences to another model's."""
+    return {figure: interval_of(values if minus is None else values - minus[figure]) for figure, values in own.items()}
+
+
 def _best_regressions(means: Mapping[str, Mapping[Figure, Samples]]) -> dict[str, str]:
     best: dict[str, str] = {}
     for name, own in means.items():
@@ -165,10 +170,6 @@ def _split(name: str) -> tuple[str, str]:
     """Model and sound; the sound is empty for the one that was trained on."""
     model, _, sound = name.partition(SOUND)
     return model, sound
-
-
-def _intervals(own: Mapping[Figure, Samples], minus: Mapping[Figure, Samples] | None = None) -> Figures:
-    return {figure: interval_of(values if minus is None else values - minus[figure]) for figure, values in own.items()}
 
 
 def _share(own: Mapping[Figure, Samples], whole: Mapping[Figure, Samples]) -> Interval:
