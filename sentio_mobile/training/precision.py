@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from sentio_mobile._internal.records import replace
@@ -38,6 +40,6 @@ def automatic_precision(accelerator: str = "auto") -> FloatPrecision:
     return "bf16-mixed" if multiplies_bfloat16(torch.cpu.get_capabilities()) else "32-true"
 
 
-def multiplies_bfloat16(capabilities: dict[str, object]) -> bool:
+def multiplies_bfloat16(capabilities: Mapping[str, object]) -> bool:
     """Whether a processor has instructions for bfloat16, by what PyTorch knows of it, such as `avx512_bf16`."""
     return any(value is True and "bf16" in name for name, value in capabilities.items())
