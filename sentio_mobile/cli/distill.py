@@ -35,7 +35,7 @@ from sentio_mobile.errors import InputError
 @data_option
 @click.option(
     "--recipe",
-    help="mobilevit (7.3 M parameters, the default), mobilevit_xs (2.0 M), or a .toml "
+    help="default (mobilevit, 7.3 M parameters), small (mobilevit_xs, 2.0 M), or a .toml "
     "file of your own. With --qat: a .toml file.",
 )
 @click.option(

@@ -45,7 +45,12 @@ if TYPE_CHECKING:
     type=click.Choice(["1-9", "-1-1"]),
     help="Scale of the labels in a CSV. Write --scale=-1-1 for the second. [default: 1-9]",
 )
-@click.option("--recipe", default="train", show_default=True, help="A .toml file, or a recipe in benchmarks/recipes.")
+@click.option(
+    "--recipe",
+    default="train",
+    show_default=True,
+    help="train or small (a student of 2.0 M parameters), default (7.3 M), or a .toml file.",
+)
 @click.option(
     "--student-start",
     metavar="default|random|CHECKPOINT",

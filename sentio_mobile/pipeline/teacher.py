@@ -7,7 +7,6 @@ songs that a probe was trained on, these are its out-of-fold predictions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,10 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.files import new_folder
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import replace
-from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.pseudo_labels import write_pseudo_labels
 from sentio_mobile.data.song_audio import first_windows
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
+from sentio_mobile.pipeline.music import Music
 from sentio_mobile.teacher.ensemble.ensemble import predict_windows, train_ensemble
 from sentio_mobile.teacher.probe.config import ProbeRecipe
 from sentio_mobile.teacher.probe.features import window_features
@@ -28,14 +27,6 @@ from sentio_mobile.teacher.probe.probe import Probe
 from sentio_mobile.teacher.probe.train import train_probe
 
 PROBE, PSEUDO_LABELS = "probe", "pseudo-labels.csv"
-
-
-@dataclass(frozen=True)
-class Music:
-    """A prepared folder, and the folder that the paths in its songs.csv start from."""
-
-    data: PreparedData
-    root: Path
 
 
 def make_probe(

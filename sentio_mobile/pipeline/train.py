@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
-import numpy as np
-
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import read_record, write_record
 from sentio_mobile.audio.logmel import FRONT_END_VERSION
@@ -25,7 +23,7 @@ from sentio_mobile.benchmarks.summary import Summary, read_summary
 from sentio_mobile.bundle.bundle import Bundle, open_bundle
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
-from sentio_mobile.data.prepared import UNLABELLED, open_data
+from sentio_mobile.data.prepared import open_data
 from sentio_mobile.data.splits import SplitList
 from sentio_mobile.errors import DataError, SentioError
 from sentio_mobile.export.build import build_bundle
@@ -41,6 +39,7 @@ from sentio_mobile.pipeline.estimate import (
     join_held_out,
     read_estimate,
 )
+from sentio_mobile.pipeline.music import Music, require_apart
 from sentio_mobile.pipeline.plan import TrainInputs, total_stages
 from sentio_mobile.pipeline.stages import Stages, songs_key
 from sentio_mobile.pipeline.student import (
@@ -54,7 +53,6 @@ from sentio_mobile.pipeline.student import (
 )
 from sentio_mobile.pipeline.teacher import (
     PSEUDO_LABELS,
-    Music,
     make_ensemble,
     make_probe,
     probe_predictions,
@@ -120,7 +118,10 @@ class Training:
         data_key = self._prepare_songs("data", splits.final)
         # Everything that the student learns from besides the labelled songs.
         music_key = [data_key, *self._prepare_music()]
-        self._require_no_leak()
+        songs = self._songs("data").data
+        # In a cross-validation, each song is a test song once.
+        judged = tuple(songs.splits) if splits.folds else ("val", "test")
+        require_apart(songs, self._music(), judged=judged, source=recipe.source)
         if self.recipe.encoder != NO_ENCODER:
             music_key.append(self._embed(music_key))
         teacher_key = self._teach("teacher", "data", recipe.probe, music_key)
@@ -166,22 +167,6 @@ class Training:
             splits=splits,
         )
         self.skipped += [line for line in skipped if line not in self.skipped]
-
-    def _require_no_leak(self) -> None:
-        """Refuse other music that holds songs by which a model is judged."""
-        songs = self._songs("data").data
-        # In a cross-validation, each song is a test song once.
-        judged = songs.splits if self.inputs.splits.folds else ("val", "test")
-        rows = np.concatenate([songs.split(name).windows.ravel() for name in judged])
-        for music in self._music():
-            found = music.data.split(UNLABELLED)
-            same = np.isin(music.data.store.checksums[found.windows], songs.store.checksums[rows]).any(axis=1)
-            if same.any():
-                first = found.song_ids[int(np.argmax(same))]
-                raise DataError(
-                    f"{music.root}: {int(same.sum())} of its songs, such as {first!r}, are labelled songs of "
-                    f"{self.recipe.source} that the model is judged by; leave them out"
-                )
 
     def _songs(self, name: str) -> Music:
         return Music(open_data(self.folder / name), self.inputs.source.root)
