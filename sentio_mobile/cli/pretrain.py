@@ -46,7 +46,7 @@ from sentio_mobile.cli.options import (
     "--recipe",
     default="mobilevit",
     show_default=True,
-    help="mobilevit (7.3 M parameters), mobilevit_xs (2.0 M), or a .toml file of your own.",
+    help="default (mobilevit, 7.3 M parameters), small (mobilevit_xs, 2.0 M), or a .toml file of your own.",
 )
 @click.option("--steps", type=click.IntRange(1), help="Training steps, in place of the recipe's.")
 @devices_option
