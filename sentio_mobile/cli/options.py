@@ -341,3 +341,16 @@ def require_paths(*places: Path | str | None) -> None:
     for place in places:
         if isinstance(place, str):
             raise InputError(f"{place}: is a URL; those need --engine ray")
+
+
+def show_outcome(songs: int, known: int, shards: int, out: Path | str, faults: list[str]) -> None:
+    """Tell what a cluster has made, and end with status 1 where songs failed, and 2 where all did."""
+    console.print(
+        f"{songs:,} song{'s' * (songs != 1)} in {shards:,} shard{'s' * (shards != 1)} in {out}, {known:,} of them from "
+        "before",
+        markup=False,
+        soft_wrap=True,
+    )
+    if faults:
+        show_faults(faults)
+        sys.exit(2 if len(faults) >= songs else 1)

@@ -18,6 +18,7 @@ from sentio_mobile.cli.options import (
     json_option,
     require_paths,
     show_faults,
+    show_outcome,
     stderr,
     threads_option,
 )
@@ -199,11 +200,7 @@ def _predict_on_ray(
             overwrite=force,
             progress=progress,
         )
-    done = f"{_plural(found.songs, 'song')} in {_plural(len(found.shards), 'shard')} in {out}"
-    console.print(f"{done}, {found.known:,} of them from before", markup=False, soft_wrap=True)
-    if found.faults:
-        show_faults(list(found.faults))
-        sys.exit(2 if len(found.faults) >= found.songs else 1)
+    show_outcome(found.songs, found.known, len(found.shards), out, list(found.faults))
 
 
 def _name_default_model(predictor: Predictor) -> None:

@@ -9,14 +9,17 @@ import rich_click as click
 
 from sentio_mobile.cli.options import (
     PATH,
+    PLACE,
     Command,
     FiniteRange,
     claim_output,
     console,
     data_option,
+    engine_options,
     force_option,
-    out_option,
+    require_paths,
     show_faults,
+    show_outcome,
 )
 
 
@@ -27,11 +30,11 @@ from sentio_mobile.cli.options import (
     "Or: sentio-mobile teacher embed --data prepared --from-table embeddings.csv --out embeddings.safetensors",
 )
 @data_option
-@click.option("--music", type=PATH, help="The folder that --data was prepared from.")
+@click.option("--music", type=PLACE, help="The folder that --data was prepared from.")
 @click.option(
     "--on",
     "more",
-    type=(PATH, PATH),
+    type=(PATH, PLACE),
     multiple=True,
     metavar="PREPARED MUSIC",
     help="More music: its prepared folder, and the folder that it was prepared from. May be given more than once.",
@@ -64,18 +67,27 @@ from sentio_mobile.cli.options import (
 @click.option(
     "--workers", type=click.IntRange(1), help="Processes, each on one core. By default one for each usable core."
 )
-@out_option
+@engine_options
+@click.option(
+    "--out",
+    type=PLACE,
+    required=True,
+    help="The file to write. With --engine ray: a folder or a URL, for Parquet files.",
+)
 @force_option
 def embed(
     data_folder: Path,
-    music: Path | None,
-    more: tuple[tuple[Path, Path], ...],
+    music: Path | str | None,
+    more: tuple[tuple[Path, Path | str], ...],
     encoder: str,
     table: Path | None,
     step: float,
     clean: bool,
     workers: int | None,
-    out: Path,
+    engine: str,
+    address: str | None,
+    shard_songs: int,
+    out: Path | str,
     force: bool,
 ) -> None:
     """Write embeddings of prepared songs by a pretrained encoder.
@@ -86,12 +98,34 @@ def embed(
 
     A song that cannot be embedded is listed, and the others are written. The exit status is 0 when all songs were
     embedded, 1 when more than 95% of them were, and 2 otherwise.
+
+    With --engine ray a cluster embeds: see "Many songs, many machines" in the documentation.
     """
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
 
     if table is None and music is None:
         raise click.UsageError("give the folder that --data was prepared from as --music, or a table as --from-table")
+    places = [place for place in (music, *(place for _, place in more)) if place is not None]
+    if engine == "ray":
+        if table is not None or workers is not None:
+            raise click.UsageError(
+                "--engine ray embeds by an encoder on a cluster; leave --from-table and --workers out"
+            )
+        from sentio_mobile.engines.embed import embed_library
+        from sentio_mobile.engines.run import Engine
+
+        on = Engine(address, shard_songs)
+        opened = [open_data(folder) for folder in (data_folder, *(folder for folder, _ in more))]
+        pairs = [(data, str(place)) for data, place in zip(opened, places, strict=True)]
+        with ProgressBars() as progress:
+            outcome = embed_library(
+                pairs, str(out), encoder=encoder, step=step, clean=clean, engine=on, overwrite=force, progress=progress
+            )
+        show_outcome(outcome.songs, outcome.known, len(outcome.shards), out, list(outcome.faults))
+        return
+    require_paths(*places, out)
+    out, paths = Path(out), [Path(place) for place in places]
     claim_output(out, force, file=True)
     folders = [open_data(folder) for folder in (data_folder, *(folder for folder, _ in more))]
     if table is not None:
@@ -101,9 +135,8 @@ def embed(
     else:
         from sentio_mobile.teacher.embed import embed_clips
 
-        places = [place for place in (music, *(place for _, place in more)) if place is not None]
         with ProgressBars() as progress:
-            sources = list(zip(folders, places, strict=True))
+            sources = list(zip(folders, paths, strict=True))
             found = embed_clips(sources, encoder, step=step, clean=clean, workers=workers, progress=progress)
     found.write(out)
     info, tags = found.info, f", {len(found.tag_names)} tags" if found.tag_names else ""

@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, claim_output, console, force_option, out_option, stderr
+from sentio_mobile.cli.options import (
+    PATH,
+    PLACE,
+    Command,
+    claim_output,
+    console,
+    engine_options,
+    force_option,
+    require_paths,
+    show_outcome,
+    stderr,
+)
 
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
     from sentio_mobile.data.prepared import PreparedData
     from sentio_mobile.teacher.probe.label import ClipLabels
-
-TAGS_ENCODER = "musicnn-msd"
-"""The encoder whose tags the teacher `tags` knows."""
 
 
 @click.command(
@@ -38,7 +46,7 @@ TAGS_ENCODER = "musicnn-msd"
 @click.option(
     "--on",
     "targets",
-    type=(PATH, PATH),
+    type=(PATH, PLACE),
     multiple=True,
     required=True,
     metavar="PREPARED MUSIC",
@@ -52,23 +60,54 @@ TAGS_ENCODER = "musicnn-msd"
     help="Embeddings of the music, written by `teacher embed`, for probes and tags. Without it, the music is embedded "
     "first.",
 )
-@out_option
+@engine_options
+@click.option(
+    "--out",
+    type=PLACE,
+    required=True,
+    help="The CSV to write. With --engine ray: a folder or a URL, for Parquet files.",
+)
 @force_option
 def label(
-    teachers: tuple[Path, ...], targets: tuple[tuple[Path, Path], ...], embeddings: Path | None, out: Path, force: bool
+    teachers: tuple[Path, ...],
+    targets: tuple[tuple[Path, Path | str], ...],
+    embeddings: Path | None,
+    engine: str,
+    address: str | None,
+    shard_songs: int,
+    out: Path | str,
+    force: bool,
 ) -> None:
     """Label music with the predictions of one teacher, or of several.
 
     Each window gets a valence and an arousal, in a CSV that `distill --pseudo-labels` uses. For music that a probe was
     trained on, its out-of-fold predictions are taken: what it predicts for that music now, it has read off the labels.
+
+    With --engine ray a cluster labels: see "Many songs, many machines" in the documentation.
     """
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.pseudo_labels import write_pseudo_labels
     from sentio_mobile.teacher.probe.label import mean_of_teachers
 
+    if engine == "ray":
+        if embeddings is not None:
+            raise click.UsageError(
+                "--engine ray embeds the music as it labels it; leave --embeddings out, or label on this machine"
+            )
+        from sentio_mobile.engines.label import label_library
+        from sentio_mobile.engines.run import Engine
+
+        on = Engine(address, shard_songs)
+        pairs = [(open_data(folder), str(place)) for folder, place in targets]
+        with ProgressBars() as progress:
+            outcome = label_library(teachers, pairs, str(out), engine=on, overwrite=force, progress=progress)
+        show_outcome(outcome.songs, outcome.known, len(outcome.shards), out, list(outcome.faults))
+        return
+    require_paths(out, *(place for _, place in targets))
+    out = Path(out)
     claim_output(out, force, file=True)
-    folders = [(open_data(folder), music) for folder, music in targets]
+    folders = [(open_data(folder), Path(music)) for folder, music in targets]
     with ProgressBars() as progress:
         found = [
             mean_of_teachers(
@@ -88,7 +127,7 @@ def _predict(
 ) -> ClipLabels:
     from sentio_mobile.cli.embeddings import embeddings_of
     from sentio_mobile.models.checkpoint import Checkpoint
-    from sentio_mobile.teacher.probe.label import TAGS, label_by_network, label_by_teacher
+    from sentio_mobile.teacher.probe.label import TAGS, TAGS_ENCODER, label_by_network, label_by_teacher
     from sentio_mobile.teacher.probe.probe import Probe, is_probe
 
     if teacher == TAGS and not teacher.exists():

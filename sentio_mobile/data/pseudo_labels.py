@@ -10,17 +10,30 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.records import Record, from_plain
+from sentio_mobile._internal.shards import digest_of, read_shard, shard_files
 from sentio_mobile._internal.tables import write_table
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.songs import numbered_rows
 from sentio_mobile.errors import DataError, LabelError
 
 COLUMNS = ("clip", "valence", "arousal")
+
+
+class PseudoLabel(Record, frozen=True, kw_only=True):
+    """One row of the shards that `teacher label --engine ray` writes."""
+
+    # checksum of the clip's log-mel in a store
+    clip: Annotated[str, Meta(pattern="^[0-9a-f]{16}$", min_length=16, max_length=16)]
+    valence: Annotated[float, Meta(ge=-1, le=1)]  # from -1, unpleasant, to 1, pleasant
+    arousal: Annotated[float, Meta(ge=-1, le=1)]  # from -1, calm, to 1, energetic
 
 
 @dataclass(frozen=True)
@@ -77,11 +90,14 @@ def write_pseudo_labels(path: Path, predictions: Iterable[tuple[int, float, floa
 
 
 def read_pseudo_labels(path: Path) -> PseudoLabels:
-    """Read what `write_pseudo_labels` wrote.
+    """Read what `write_pseudo_labels` wrote, or a folder of shards that `teacher label --engine ray` wrote.
 
     Raises:
         LabelError: The file is missing, or a value in it is wrong.
+        DataError: A shard is damaged, or holds something else.
     """
+    if path.is_dir():
+        return _read_shards(path)
     by_clip = {}
     for number, row in numbered_rows(path, COLUMNS):
         try:
@@ -94,3 +110,16 @@ def read_pseudo_labels(path: Path) -> PseudoLabels:
             )
         by_clip[clip] = values
     return PseudoLabels(path, by_clip, sha256(path))
+
+
+def _read_shards(folder: Path) -> PseudoLabels:
+    by_clip = {}
+    files = shard_files(folder)
+    for file in files:
+        table = read_shard(file, str(file))
+        if tuple(table.schema.names) != PseudoLabel.__struct_fields__:
+            raise DataError(f"{file}: holds no pseudo-labels; give a folder that `teacher label --engine ray` wrote")
+        for row in table.to_pylist():
+            label = from_plain(PseudoLabel, row, str(file), DataError, complete=True)
+            by_clip[int(label.clip, 16)] = (label.valence, label.arousal)
+    return PseudoLabels(folder, by_clip, digest_of([sha256(file) for file in files]))

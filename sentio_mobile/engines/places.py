@@ -59,6 +59,10 @@ class Place:
         """
         assert self._system is not None
 
+    def absolute(self) -> Place:
+        """The same for a process with another working folder."""
+        return self if is_url(self.url) else Place(str(Path(self.url).absolute()))
+
     def join(self, name: str) -> Place:
         """A place below this one."""
         return Place(posixpath.join(self.url, name) if is_url(self.url) else str(Path(self.url, name)))

@@ -134,14 +134,14 @@ def predict_library(
         SentioError: As `run_on_ray`.
     """
     songs, faults = find_library(places)
-    found: dict[str, Item[LibrarySong]] = {}
+    items: dict[str, Item[LibrarySong]] = {}
     for song in songs:
         try:
             key = digest_of(song.name, Place(song.place).state())
         except AudioError as error:
             faults.append(str(error))
             continue
-        found[key] = Item(key, song)
+        items[key] = Item(key, song)
     work = PredictWork(
         model=model.absolute(),
         model_sha256=folder_sha256(model),
@@ -150,8 +150,8 @@ def predict_library(
         threads=threads,
         every=every,
     )
-    outcome = run_on_ray(work, list(found.values()), Place(out), engine=engine, overwrite=overwrite, progress=progress)
-    return replace(outcome, faults=(*faults, *outcome.faults))
+    outcome = run_on_ray(work, list(items.values()), Place(out), engine=engine, overwrite=overwrite, progress=progress)
+    return replace(outcome, songs=outcome.songs + len(faults), faults=(*faults, *outcome.faults))
 
 
 def find_library(places: Sequence[str]) -> tuple[list[LibrarySong], list[str]]:

@@ -106,18 +106,12 @@ def embed_clips(
     require_step(step)
     if workers is not None and workers < 1:
         raise InputError(f"workers must be at least 1, not {workers}")
-    loaded = load_encoder(encoder)
-    info, tag_names = loaded.info, tags_of(loaded)
-    audio = _require_fit(info, [data for data, _ in sources])
-    averaged = max(1, int(step / info.hop_s + 1e-6))
-    kept = replace(info, hop_s=averaged * info.hop_s, window_s=info.window_s + (averaged - 1) * info.hop_s)
-    cache = EmbeddingCache(kept, len(tag_names))
-    setup = Setup(encoder, audio, averaged, cache)
-    del loaded
+    setup, kept, tag_names = setup_of(encoder, [data for data, _ in sources], step)
+    cache = setup.cache
     steps: dict[int, ClipSteps] = {}
     faults: list[str] = []
     for data, music in sources:
-        songs, same = _songs_of(data, music, clean)
+        songs, same = songs_of(data, music, clean)
         clips = [checksum for song in songs for checksum in song.windows]
         known = {checksum for checksum in clips if checksum in steps or cache.read(checksum)}
         faults += _embed_missing(
@@ -126,6 +120,30 @@ def embed_clips(
         steps |= {checksum: found for checksum in clips if checksum not in steps and (found := cache.read(checksum))}
         steps |= {copy: steps[checksum] for copy, checksum in same.items() if checksum in steps}
     return EmbeddedClips(info=kept, steps=steps, tag_names=tag_names, faults=tuple(faults))
+
+
+def setup_of(encoder: str, folders: Sequence[PreparedData], step: float) -> tuple[Setup, EncoderInfo, tuple[str, ...]]:
+    """What workers must know to embed the windows of prepared folders.
+
+    Args:
+        encoder: Name of the encoder, as `load_encoder` takes it.
+        folders: The folders.
+        step: Seconds that a step must last.
+
+    Returns:
+        The setup; the encoder, with `hop_s` and `window_s` of the steps that are kept; and the names of its tags.
+
+    Raises:
+        InputError: There is no such encoder, or it is not installed.
+        DataError: The folders' clips differ in length, or do not fit the encoder.
+    """
+    require_step(step)
+    loaded = load_encoder(encoder)
+    info, tag_names = loaded.info, tags_of(loaded)
+    audio = _require_fit(info, folders)
+    averaged = max(1, int(step / info.hop_s + 1e-6))
+    kept = replace(info, hop_s=averaged * info.hop_s, window_s=info.window_s + (averaged - 1) * info.hop_s)
+    return Setup(encoder, audio, averaged, EmbeddingCache(kept, len(tag_names))), kept, tag_names
 
 
 def _require_fit(info: EncoderInfo, folders: Sequence[PreparedData]) -> AudioSpec:
@@ -151,7 +169,7 @@ def _require_fit(info: EncoderInfo, folders: Sequence[PreparedData]) -> AudioSpe
     return first.audio
 
 
-def _songs_of(data: PreparedData, music: Path, clean: bool) -> tuple[list[SongWindows], dict[int, int]]:
+def songs_of(data: PreparedData, music: Path, clean: bool) -> tuple[list[SongWindows], dict[int, int]]:
     """The songs of a prepared folder in the order of songs.csv.
 
     With `clean`, perturbed windows are left out, and their checksums come beside, each with that of the clean sound.
@@ -190,7 +208,7 @@ def _embed_missing(
     progress: Progress,
 ) -> list[str]:
     """Embed all but the known clips into the cache, and return one line for each song that cannot be embedded."""
-    missing = list(_missing(songs, known))
+    missing = list(missing_windows(songs, known))
     # What a wrong folder would show song by song is known before any is decoded.
     faults = [f"{song.path} is missing" for song in missing if not is_file(song.path)]
     require_few(faults, len(songs), data, "give the folder that it was prepared from as --music")
@@ -213,7 +231,7 @@ def _embed_missing(
     return faults
 
 
-def _missing(songs: Iterable[SongWindows], known: set[int]) -> Iterator[SongWindows]:
+def missing_windows(songs: Iterable[SongWindows], known: set[int]) -> Iterator[SongWindows]:
     """Songs with the windows that have no embeddings, each window once."""
     seen = set(known)
     for song in songs:

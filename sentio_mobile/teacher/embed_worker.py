@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class Setup:
 def start(setup: Setup) -> None:
     """Load the encoder in this process."""
     global _embedder
-    _embedder = _Embedder(setup)
+    _embedder = Embedder(setup)
 
 
 def forget() -> None:
@@ -72,11 +72,10 @@ def embed_song(song: SongWindows) -> tuple[SongWindows, str | None]:
     """
     assert _embedder is not None
     try:
-        _embedder.embed(song)
+        for checksum, steps in _embedder.embed(song):
+            _embedder.setup.cache.write(checksum, steps)
     except AudioError as error:
         return song, str(error)
-    except OSError as error:
-        return song, f"{song.path}: cannot be read ({error.strerror}); check its permissions"
     return song, None
 
 
@@ -85,33 +84,41 @@ def tags_of(encoder: AudioEncoder) -> tuple[str, ...]:
     return tuple(encoder.tags) if isinstance(encoder, TaggingEncoder) else ()
 
 
-class _Embedder:
+class Embedder:
     """An encoder with what it needs to embed songs."""
 
     def __init__(self, setup: Setup) -> None:
-        self._setup, self._encoder = setup, load_encoder(setup.encoder)
+        """Load the encoder.
+
+        Raises:
+            InputError: It is not installed.
+        """
+        self.setup, self._encoder = setup, load_encoder(setup.encoder)
         self._info, self._tags = self._encoder.info, len(tags_of(self._encoder))
 
-    def embed(self, song: SongWindows) -> None:
-        """Embed a song's windows into the cache.
+    def embed(self, song: SongWindows) -> Iterator[tuple[int, ClipSteps]]:
+        """Embed a song's windows, and give each with its checksum.
 
         Raises:
             AudioError: The song cannot be read or embedded, or is not the one that was prepared.
             InputError: The encoder gives something else than embeddings.
         """
-        if sha256(song.path) != song.sha256:
-            raise AudioError(f"{song.path} is not the file that was prepared; prepare the songs again")
-        audio, rate = self._setup.audio, self._info.sample_rate
+        try:
+            if sha256(song.path) != song.sha256:
+                raise AudioError(f"{song.path} is not the file that was prepared; prepare the songs again")
+        except OSError as error:
+            raise AudioError(f"{song.path}: cannot be read ({error.strerror}); check its permissions") from error
+        audio, rate = self.setup.audio, self._info.sample_rate
         for checksum, (begin, change) in song.windows.items():
             pcm = decode(song.path, rate, begin, audio.seconds)
             if change:
                 pcm = CHANGES[change](pcm, rate)
             found = self._run(fit_samples(pcm, round(audio.seconds * rate), audio.short_clip))
             with np.errstate(over="ignore"):
-                kept = [average_steps(one, self._setup.averaged).astype(np.float16) for one in found]
+                kept = [average_steps(one, self.setup.averaged).astype(np.float16) for one in found]
             if not all(np.isfinite(one).all() for one in kept):
                 raise AudioError(f"{song.path}: its embeddings are not finite, or too large for half precision")
-            self._setup.cache.write(checksum, ClipSteps(kept[0], kept[1] if self._tags else None))
+            yield checksum, ClipSteps(kept[0], kept[1] if self._tags else None)
 
     def _run(self, pcm: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Embeddings, and probabilities of the tags if there are any, of one clip, [time, ...] each."""
@@ -128,5 +135,5 @@ class _Embedder:
         return found
 
 
-_embedder: _Embedder | None = None
+_embedder: Embedder | None = None
 """The embedder of this process."""

@@ -126,18 +126,22 @@ def write_clip_embeddings(
         if tags is not None:
             tensors[_TAGS] = tags.astype(np.float16)
     sheet = ClipEmbeddingsSheet(encoder=info, tag_names=tuple(tag_names))
-    _require_valid(path, sheet, tensors, "mend the encoder")
+    require_valid(path, sheet, tensors, "mend the encoder")
     write_tensors(path, "clips", sheet, tensors)
 
 
 def read_clip_embeddings(path: Path) -> ClipEmbeddings:
-    """Read what `write_clip_embeddings` wrote.
+    """Read what `write_clip_embeddings` wrote, or a folder of shards that `teacher embed --engine ray` wrote.
 
     Raises:
         DataError: The file is missing, damaged or another kind of file, or a value in it is wrong.
     """
+    if path.is_dir():
+        from sentio_mobile.models.encoders.embedding_shards import read_embedding_shards
+
+        return read_embedding_shards(path)
     sheet, tensors = read_tensors(path, "clips", ClipEmbeddingsSheet, advice=_AGAIN)
-    _require_valid(path, sheet, tensors, _AGAIN)
+    require_valid(path, sheet, tensors, _AGAIN)
     return ClipEmbeddings(
         path=path,
         info=sheet.encoder,
@@ -149,7 +153,7 @@ def read_clip_embeddings(path: Path) -> ClipEmbeddings:
     )
 
 
-def _require_valid(path: Path, sheet: ClipEmbeddingsSheet, tensors: Mapping[str, NDArray[Any]], advice: str) -> None:
+def require_valid(path: Path, sheet: ClipEmbeddingsSheet, tensors: Mapping[str, NDArray[Any]], advice: str) -> None:
     """Refuse tensors that do not fit each other or their sheet, and values out of range."""
 
     def refuse(fault: str) -> DataError:

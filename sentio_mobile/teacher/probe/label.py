@@ -24,6 +24,9 @@ from sentio_mobile.teacher.tags import TagReference, shipped_reference, tag_pred
 TAGS = Path("tags")
 """The teacher that is no folder: where the words that an encoder gives to music lie on the plane."""
 
+TAGS_ENCODER = "musicnn-msd"
+"""The encoder whose words those are."""
+
 _BATCH = 16
 
 
