@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test test-all lint docs arm64 mobile-tools swift clean
+.PHONY: quickstart test test-all fuzz lint docs arm64 mobile-tools swift clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sentio-mobile quickstart --out runs/quickstart
@@ -15,7 +15,11 @@ test: $(INSTALLED)
 
 # The same with the tests that prove things again for every format and precision, or that download; what CI runs.
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "exhaustive or not exhaustive"
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "exhaustive or not exhaustive" --hypothesis-profile all
+
+# Every door against 20,000 cases of what a stranger may send, other ones each time.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m pytest tests/fuzz --numprocesses auto --dist loadfile --hypothesis-profile fuzz
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from sentio_mobile._internal.files import open_file
+from sentio_mobile._internal.record_messages import shown
 from sentio_mobile.errors import CheckpointError
 from sentio_mobile.teacher.import_weights.not_weights import is_script, what_it_is, whole_object
 from sentio_mobile.teacher.import_weights.shards import WeightFiles, find_files
 
 MAX_DEPTH = 6
 """Depth to which dictionaries inside dictionaries are looked into."""
+
+
+MAX_BYTES = 4 * 1024**3
+"""The largest model that is read. The largest ViT that is imported has 1.3 GB, three times that with its optimizer."""
+
+_PICKLE = b"\x80"
+"""First byte of what torch wrote before version 1.6."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +80,32 @@ def read_weights(path: Path) -> Weights:
         found = find_files(path)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+    size = _size(found.files)
     if len(found.files) > 1:
-        return Weights(path, found.files, (_joined(found),))
-    states = tuple(_states(_read(found.files[0])))
+        states = (_joined(found),)
+    else:
+        states = tuple(_states(_read(found.files[0])))
+    # A tensor may be a small storage that is repeated: a copy of it would take any amount of memory.
+    for name, tensor in (pair for state in states for pair in state.tensors.items()):
+        if tensor.numel() * tensor.element_size() > size:
+            raise CheckpointError(f"{path}: {shown(name)} has more numbers than the file; save the state_dict() again")
     if not states:
         raise CheckpointError(f"{found.files[0]} holds no named tensors; save a model's state_dict(), or safetensors")
     return Weights(path, found.files, states)
+
+
+def _size(files: Sequence[Path]) -> int:
+    """Bytes of all files of a model, which must be few enough to be read."""
+    try:
+        size = sum(file.stat().st_size for file in files)
+    except OSError as error:
+        raise CheckpointError(f"cannot read {error.filename}: {error.strerror}") from error
+    if size > MAX_BYTES:
+        raise CheckpointError(
+            f"{files[0]} has {size:,} bytes with its parts, more than the {MAX_BYTES:,} that are read; save the "
+            "model's state_dict() alone"
+        )
+    return size
 
 
 def _joined(found: WeightFiles) -> State:
@@ -130,6 +159,12 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_pickle(path: Path) -> Any:
+    if is_script(path):
+        raise CheckpointError(
+            f"{path} is a TorchScript program, not a file of weights; save the state_dict() of the model that it was "
+            "made of, or safetensors"
+        )
+    _require_stored(path)
     try:
         with warnings.catch_warnings():
             # torch warns about unusual files; all that matters here is whether this one can be read.
@@ -148,12 +183,28 @@ def _read_pickle(path: Path) -> Any:
         raise CheckpointError(f"{path} is truncated, or not a file of weights ({_first_line(fault)})") from error
     # Readers of archives and pickles can fail in any way on arbitrary bytes; every failure means the same here.
     except Exception as error:
-        if is_script(path):
-            raise CheckpointError(
-                f"{path} is a TorchScript program, not a file of weights; save the state_dict() of the model that it "
-                "was made of, or safetensors"
-            ) from error
         raise CheckpointError(f"{path} is truncated, or not a file of weights ({_first_line(error)})") from error
+
+
+def _require_stored(path: Path) -> None:
+    """Refuse what `torch.save` does not write, before torch takes memory for it: torch never compresses.
+
+    A few megabytes can be deflated zeros of any length, and a file of nothing but zeros takes its length in memory.
+    """
+    with open_file(path) as file:
+        start = file.read(1)
+    if start == _PICKLE:
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if all(item.compress_type == zipfile.ZIP_STORED for item in archive.infolist()):
+                return
+    # As above: a reader of archives can fail in any way on arbitrary bytes.
+    except Exception as error:
+        raise CheckpointError(f"{path} is truncated, or not a file of weights ({_first_line(error)})") from error
+    raise CheckpointError(
+        f"{path} is compressed, or not a file of weights; save the model's state_dict() with torch, or safetensors"
+    )
 
 
 def _first_line(error: object) -> str:
