@@ -37,7 +37,7 @@ RECORD = os.environ.get("SENTIO_FUZZ_RECORD")
 _STARTS = (
     *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "os.fork", "subprocess.Popen", "pty.spawn"),
     *("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "urllib.Request", "ftplib.connect"),
-    *("pickle.find_class", "webbrowser.open", "code.__new__", "marshal.loads", "ctypes.dlopen"),
+    *("pickle.find_class", "webbrowser.open", "ctypes.dlopen"),
 )
 _CHANGES = (
     *("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"),
@@ -63,8 +63,8 @@ class _Watch:
         if self.folder is None or event in self.allowed:
             return
         if event in _STARTS:
-            # A library that is loaded on first use reads its code and its shared objects.
-            if event in ("marshal.loads", "code.__new__", "ctypes.dlopen") and _in_import():
+            # A library that is loaded on first use reads its shared objects.
+            if event == "ctypes.dlopen" and _in_import():
                 return
             self.seen.append(f"{event} {arguments!r:.200}")
         elif event == "open":

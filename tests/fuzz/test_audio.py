@@ -11,9 +11,7 @@ from fuzz.harness import attempt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentio_mobile.audio.decode import decode
-from sentio_mobile.audio.open_file import estimated_seconds
-from sentio_mobile.audio.stream import stream
+from sentio_mobile.audio.decode import decode, estimate_seconds, measure, stream
 
 RATE = 22_050
 SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".m4a", ".aiff", ".txt", "")
@@ -43,7 +41,8 @@ def test_any_bytes_are_sound_or_one_error(form: str, data: st.DataObject, place:
         assert pcm.dtype == np.float32
         assert len(pcm) <= round(seconds * RATE) + 1
         assert np.isfinite(pcm).all()
-    attempt("audio", lambda: estimated_seconds(path) or 0, place)
+    attempt("audio", lambda: estimate_seconds(path), place)
+    attempt("audio", lambda: measure(path), place)
     blocks = attempt(
         "audio", lambda: [block.copy() for _, block in zip(range(50), stream(path, RATE), strict=False)], place
     )

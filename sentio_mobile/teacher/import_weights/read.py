@@ -81,10 +81,7 @@ def read_weights(path: Path) -> Weights:
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
     size = _size(found.files)
-    if len(found.files) > 1:
-        states = (_joined(found),)
-    else:
-        states = tuple(_states(_read(found.files[0])))
+    states = (_joined(found),) if len(found.files) > 1 else tuple(_states(_read(found.files[0])))
     # A tensor may be a small storage that is repeated: a copy of it would take any amount of memory.
     for name, tensor in (pair for state in states for pair in state.tensors.items()):
         if tensor.numel() * tensor.element_size() > size:
