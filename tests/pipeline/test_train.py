@@ -116,6 +116,17 @@ def unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def weak(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Weak labels, and the folder of their music."""
+    folder = tmp_path_factory.mktemp("weak") / "music"
+    write_songs(folder, 3, seed=2, label=loudness)
+    (folder / "songs.csv").unlink()
+    labels = folder.parent / "weak.csv"
+    labels.write_text("song_id,v_high,a_high\n00,1,0\n01,0,1\n02,1,\n")
+    return labels, folder
+
+
 @pytest.fixture(autouse=True)
 def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loudness_encoder: None) -> None:
     """The toy encoder, in this process, with an empty cache."""
@@ -140,15 +151,17 @@ class Stop(NoProgress):
 
 @pytest.mark.exhaustive
 def test_train_killed_and_resumed_judges_every_song_and_trains_on_all(
-    songs: Path, unlabelled: Path, sentio: Sentio, tmp_path: Path
+    songs: Path, unlabelled: Path, weak: tuple[Path, Path], sentio: Sentio, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    recipe = load_train_recipe(str(songs.parent / "recipe.toml"), source=songs, unlabelled=[unlabelled])
+    recipe = load_train_recipe(
+        str(songs.parent / "recipe.toml"), source=songs, unlabelled=[unlabelled], weak_labels=[weak]
+    )
     inputs, lines = read_inputs(recipe), list[str]()
     with pytest.raises(InterruptedError):
         Training(folder=out, recipe=recipe, inputs=inputs, progress=Stop("distilling"), announce=lines.append).run()
     assert lines[-1].endswith("folds/1/student")
-    result = sentio(*arguments(songs, "--unlabelled", unlabelled, "--out", out))
+    result = sentio(*arguments(songs, "--unlabelled", unlabelled, "--weak-labels", *weak, "--out", out))
     # Six steps teach a network nothing, which verification rightly finds: its status is 1.
     assert result.exit_code in (0, 1), result.output
     assert result.stderr.count("done before") == len(lines) - 1
@@ -161,6 +174,14 @@ def test_train_killed_and_resumed_judges_every_song_and_trains_on_all(
     student = Checkpoint.load(out / "student")
     assert student.data is not None
     assert student.data.songs == {"train": SONGS}
+    # Songs without labels and with weak ones were learned from, too.
+    assert student.recipe["extra_clips"] == [4, 3]
+    assert any("weak" in name for name in student.history[-1])
+    judged = "judged: 2 models that learned from 12 labelled songs in 4 steps each; kept: one that learns from 24"
+    assert judged in result.stdout
+    assert student.evaluation.cross_validated_by is not None
+    # What is stored is the format that was used.
+    assert student.recipe["training"]["precision"] == "32-true"
     # A fold's teacher has not heard the songs that it is judged by.
     fold = open_data(out / "folds/1/data")
     heard = Probe.load(out / "folds/1/teacher/probe").out_of_fold.by_clip
@@ -171,7 +192,7 @@ def test_train_killed_and_resumed_judges_every_song_and_trains_on_all(
     for clips in data.store.checksums[data.split("train").windows]:
         assert len(set(clips.tolist())) == 2
         assert len({labels[clip] for clip in clips.tolist()}) == 1
-    again = sentio(*arguments(songs, "--unlabelled", unlabelled, "--out", out))
+    again = sentio(*arguments(songs, "--unlabelled", unlabelled, "--weak-labels", *weak, "--out", out))
     assert again.stderr.count("done before") == total
 
 
