@@ -155,7 +155,8 @@ def _show_plan(plan: TrainPlan) -> None:
     table = Table("step", "on", "minutes")
     for step in plan.steps:
         table.add_row(escape(step.name), escape(step.what), f"{step.minutes:.1f}")
-    table.add_row("all", f"{plan.cores} cores; measured on this machine", f"{plan.minutes:.0f}", style="bold")
+    cores = "1 core" if plan.cores == 1 else f"{plan.cores} cores"
+    table.add_row("all", f"{cores}; measured on this machine", f"{plan.minutes:.0f}", style="bold")
     stderr.print(table)
 
 
