@@ -37,7 +37,7 @@ from sentio_mobile.models.config import ViTSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import ModelSpec
-from sentio_mobile.training.datamodule import Batch, TrainingClips
+from sentio_mobile.training.clips import Batch, TrainingClips
 from sentio_mobile.training.sources import TrainingSources
 
 BATCH = 12

@@ -173,10 +173,10 @@ def _to_start(start: str | Path | Checkpoint) -> Start:
         return "default"
     if start == "random":
         return "random"
+    from sentio_mobile.distill.start import read_start
     from sentio_mobile.models.first_weights import weights_of_checkpoint
 
-    name = str(start) if isinstance(start, str | Path) else "a checkpoint"
-    return weights_of_checkpoint(name, to_checkpoint(start))
+    return read_start(str(start)) if isinstance(start, str | Path) else weights_of_checkpoint("a checkpoint", start)
 
 
 def _require_test_songs_apart(probe: Probe, data: PreparedData) -> None:

@@ -14,12 +14,12 @@ from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.followed.base import Followed
 from sentio_mobile.distill.followed.choose import choose_followed
 from sentio_mobile.distill.objective import Distillation
-from sentio_mobile.distill.start import Start, give_first_weights
+from sentio_mobile.distill.start import Start, give_first_weights, student_spec
 from sentio_mobile.metrics.agreement import retention
 from sentio_mobile.metrics.conformal import with_uncertainty
 from sentio_mobile.metrics.evaluation import Evaluation, evaluate
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.models.registry import build
 from sentio_mobile.training.embedding_loss import embedding_loss
 from sentio_mobile.training.fit import evaluate_split, fit, predict
 from sentio_mobile.training.precision import with_real_precision
@@ -79,8 +79,7 @@ def distill(
     followed = choose_followed(teacher, recipe, extra, convert=convert)
     followed.check(data, extra)
     progress = progress or NoProgress()
-    audio = replace(data.audio, image_size=recipe.image_size or data.audio.image_size)
-    spec = spec_of(recipe.model, audio)
+    spec = student_spec(recipe, data.audio)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     model = build(spec)
     first_weights = give_first_weights(model, spec, start)
@@ -160,11 +159,11 @@ def evaluate_student(student: Checkpoint, followed: Followed, *, data: PreparedD
         return Evaluation(val=val)
     student_test = predict(student.model, student.spec, data, "test")
     evaluation = Evaluation(val=val, test=evaluate(test.song_ids, test.labels, student_test, seed))
-    teacher_test = followed.predict_test(data)
-    if isinstance(teacher_test, str):
-        return replace(evaluation, no_retention=teacher_test)
+    teacher = followed.on_test_songs(data, seed)
+    if isinstance(teacher, str):
+        return replace(evaluation, no_retention=teacher)
     return replace(
         evaluation,
-        retention=retention(test.labels, student_test, teacher_test, seed),
-        teacher=followed.evaluation(evaluate(test.song_ids, test.labels, teacher_test, seed)),
+        retention=retention(test.labels, student_test, teacher.predictions, seed),
+        teacher=teacher.evaluation,
     )

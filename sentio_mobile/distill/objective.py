@@ -12,8 +12,9 @@ from sentio_mobile.distill.layer_mapping import PREDICTIONS, LayerMapping, atten
 from sentio_mobile.distill.losses import attention_loss, feature_loss, gather_attention, gather_tokens, tempered
 from sentio_mobile.distill.teacher_outputs import TeacherOutputs
 from sentio_mobile.models.capture import Capturable, Captured, capture
-from sentio_mobile.training.datamodule import Batch
-from sentio_mobile.training.embedding_loss import EmbeddingLoss, clip_features, features_of_tokens
+from sentio_mobile.training.clip_features import clip_features, features_of_tokens
+from sentio_mobile.training.clips import Batch
+from sentio_mobile.training.embedding_loss import EmbeddingLoss
 from sentio_mobile.training.objectives import regression_loss, weak_label_loss
 
 

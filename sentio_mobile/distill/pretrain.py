@@ -25,9 +25,10 @@ from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import OUTPUTS, ModelSpec
 from sentio_mobile.training.callbacks import DeadLossTermGuard, EpochHistory, MetricsFile, ShowProgress, WarmAveraging
+from sentio_mobile.training.clip_features import clip_features
+from sentio_mobile.training.clips import Batch
 from sentio_mobile.training.config import TrainingSettings
-from sentio_mobile.training.datamodule import Batch
-from sentio_mobile.training.embedding_loss import EmbeddingLoss, clip_features
+from sentio_mobile.training.embedding_loss import EmbeddingLoss
 from sentio_mobile.training.fit import restore
 from sentio_mobile.training.lightning_module import EmotionModule
 from sentio_mobile.training.moments import Moments, agreement, correlation, r2

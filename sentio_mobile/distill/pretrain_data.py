@@ -17,8 +17,9 @@ from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.errors import DataError, TrainingError
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.spec import AudioSpec, DataOrigin
+from sentio_mobile.training.clips import Batch, SourceClips
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings
-from sentio_mobile.training.datamodule import EVALUATION_BATCH, Batch, SourceClips, training_loader
+from sentio_mobile.training.datamodule import EVALUATION_BATCH, training_loader
 from sentio_mobile.training.sources import TrainingSource, WindowEmbeddings, with_embeddings
 
 MIN_HELD_OUT = 2

@@ -30,7 +30,7 @@ from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import settings_of
 from sentio_mobile.quantization.fake_quant import fake_quantize, observing_ranges
-from sentio_mobile.training.datamodule import Batch
+from sentio_mobile.training.clips import Batch
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources

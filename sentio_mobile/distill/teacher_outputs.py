@@ -43,7 +43,7 @@ from sentio_mobile.distill.losses import standardized
 from sentio_mobile.errors import OutputError
 from sentio_mobile.models.capture import Capturable, capture
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
-from sentio_mobile.training.datamodule import Batch, TrainingClips
+from sentio_mobile.training.clips import Batch, TrainingClips
 
 TeacherOutputs = Callable[[Batch], Mapping[str, torch.Tensor]]
 """Gives the teacher's outputs for a batch, by the names of `LayerMapping.teacher_outputs`."""

@@ -17,7 +17,7 @@ from sentio_mobile.data.pseudo_labels import read_pseudo_labels
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.distill import distill
-from sentio_mobile.distill.start import Start
+from sentio_mobile.distill.start import Start, chosen_weights, read_start, student_spec
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.formats.registry import get_format
@@ -25,8 +25,6 @@ from sentio_mobile.metrics.conformal import uncertainty_of
 from sentio_mobile.metrics.evaluation import TeacherEvaluation
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
-from sentio_mobile.models.first_weights import first_weights_for, weights_of_checkpoint
-from sentio_mobile.models.registry import spec_of
 from sentio_mobile.pipeline.estimate import TrainEstimate
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.fit import predict
@@ -44,14 +42,9 @@ def first_weights_of(name: str, recipe: DistillRecipe, audio: AudioSpec) -> tupl
     Raises:
         CheckpointError: There is no such checkpoint, or the shipped weights are damaged.
     """
-    if name == "random":
-        return "random", None
-    if name == "default":
-        size = recipe.image_size or audio.image_size
-        shipped = first_weights_for(spec_of(recipe.model, replace(audio, image_size=size)))
-        return "default", None if shipped is None else shipped.digest
-    weights = weights_of_checkpoint(name, Checkpoint.load(Path(name)))
-    return weights, weights.digest
+    start = read_start(name)
+    weights = chosen_weights(start, student_spec(recipe, audio))
+    return start, None if weights is None else weights.digest
 
 
 def scheduled(recipe: DistillRecipe, *, steps: int, data: PreparedData) -> DistillRecipe:

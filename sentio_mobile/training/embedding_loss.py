@@ -17,10 +17,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import TrainingError
-from sentio_mobile.models.capture import Capturable, Captured, HasFeatureMap, capture
 from sentio_mobile.models.encoders.base import EncoderInfo
+from sentio_mobile.training.clip_features import ClipFeatures, feature_widths
+from sentio_mobile.training.clips import Batch, TrainingClips
 from sentio_mobile.training.config import EmbeddingSettings, TrainingSettings
-from sentio_mobile.training.datamodule import Batch, TrainingClips
 from sentio_mobile.training.sources import TrainingSources, WindowEmbeddings
 
 _MIN_SD = 1e-4
@@ -28,26 +28,6 @@ _MIN_SD = 1e-4
 
 _CHUNK = 4096
 """Clips whose embeddings are converted to single precision at once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClipFeatures:
-    """What a network made of a batch of clips.
-
-    Attributes:
-        output: Valence and arousal [clips, 2].
-        tokens: Features of the parts of the image [clips, parts, width].
-        columns: The column of the image, counted from 0, that each part is in [clips, parts], or [1, parts] if it is
-            the same for all clips.
-        column_count: Columns of the image.
-        pooled: Features of the whole clip [clips, pooled width].
-    """
-
-    output: torch.Tensor
-    tokens: torch.Tensor
-    columns: torch.Tensor
-    column_count: int
-    pooled: torch.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +79,7 @@ class EmbeddingLoss(nn.Module):
         clip_seconds: float,
     ) -> None:
         super().__init__()
-        width, pooled_width = _widths(model)
+        width, pooled_width = feature_widths(model)
         clips = known[0].clips
         self.info, self.clip_seconds, self.tag_count = clips.info, clip_seconds, len(clips.tag_names)
         size, n_tags = clips.embeddings.shape[2], self.tag_count
@@ -194,39 +174,6 @@ def embedding_loss(
     return EmbeddingLoss(model, known, settings=weights, clip_seconds=data.audio.seconds)
 
 
-def clip_features(model: nn.Module, images: torch.Tensor) -> ClipFeatures:
-    """Run a network on images [clips, 3, height, width] and keep what embeddings are learned from."""
-    if isinstance(model, Capturable):
-        last = len(model.blocks) - 1
-        return features_of_tokens(model, capture(model, images, hidden={last}))
-    if not isinstance(model, HasFeatureMap):
-        raise _no_features(model)
-    found = model.capture_map(images)
-    rows, columns = found.features.shape[2:]
-    return ClipFeatures(
-        output=found.output,
-        tokens=found.features.flatten(2).transpose(1, 2),
-        columns=torch.arange(columns, device=images.device).repeat(rows)[None],
-        column_count=columns,
-        pooled=found.pooled,
-    )
-
-
-def features_of_tokens(model: Capturable, captured: Captured) -> ClipFeatures:
-    """What embeddings are learned from, out of captured tokens of the last block."""
-    hidden = captured.hidden[len(model.blocks) - 1]
-    kept = captured.token_indices
-    if kept is None:
-        kept = torch.arange(hidden.shape[1], device=hidden.device)[None]
-    return ClipFeatures(
-        output=captured.output,
-        tokens=hidden[:, 1:],
-        columns=(kept[:, 1:] - 1) % model.grid[1],
-        column_count=model.grid[1],
-        pooled=hidden[:, 0],
-    )
-
-
 def step_times(info: EncoderInfo, count: int) -> torch.Tensor:
     """The middle of each of `count` time steps, in seconds from the start of the clip [time]."""
     return torch.arange(count) * info.hop_s + info.window_s / 2
@@ -262,22 +209,6 @@ def step_weights(times: torch.Tensor, moments: torch.Tensor, columns: torch.Tens
     sounded = moments.gather(1, columns.expand(len(moments), -1))
     weights = (1 - (sounded[:, None] - times[:, None]).abs() / reach).clamp_min(0)
     return weights / weights.sum(dim=2, keepdim=True).clamp_min(1e-6)
-
-
-def _widths(model: nn.Module) -> tuple[int, int]:
-    """Widths of the features of parts and of the whole clip."""
-    if isinstance(model, Capturable):
-        return model.width, model.width
-    if isinstance(model, HasFeatureMap):
-        return model.map_width, model.pooled_width
-    raise _no_features(model)
-
-
-def _no_features(model: nn.Module) -> TrainingError:
-    return TrainingError(
-        f"a {type(model).__name__} has neither tokens nor a feature map to learn embeddings with; use a mobilevit, a "
-        "vit, an ast or a network with `capture_map`, or leave the embeddings out"
-    )
 
 
 def _statistics(known: Sequence[WindowEmbeddings]) -> list[NDArray[np.float32]]:

@@ -15,8 +15,9 @@ from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.errors import LossError
 from sentio_mobile.metrics.agreement import ccc
 from sentio_mobile.spec import OUTPUTS, ModelSpec
+from sentio_mobile.training.clips import Batch, LabelledClips
 from sentio_mobile.training.config import TrainingSettings
-from sentio_mobile.training.datamodule import Batch, LabelledClips, song_predictions
+from sentio_mobile.training.datamodule import song_predictions
 from sentio_mobile.training.objectives import Objective
 
 

@@ -10,9 +10,10 @@ from torch import distributed, nn
 from torch.distributed.nn.functional import all_gather
 from torch.nn.functional import mse_loss, softplus
 
+from sentio_mobile.training.clip_features import clip_features
+from sentio_mobile.training.clips import Batch
 from sentio_mobile.training.config import WeakLabelSettings
-from sentio_mobile.training.datamodule import Batch
-from sentio_mobile.training.embedding_loss import EmbeddingLoss, clip_features
+from sentio_mobile.training.embedding_loss import EmbeddingLoss
 
 
 class Objective(Protocol):

@@ -25,8 +25,8 @@ from sentio_mobile.data.store import JOURNAL, META, RECORDS, key_of, open_store
 from sentio_mobile.data.store_writer import StoreWriter
 from sentio_mobile.errors import DataError, OutputError
 from sentio_mobile.spec import AudioSpec
+from sentio_mobile.training.clips import EvaluatedClips, TrainingClips
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings
-from sentio_mobile.training.datamodule import EvaluatedClips, TrainingClips
 
 SHORT = AudioSpec(seconds=1.0)
 TINY = AudioSpec(seconds=0.1, n_mels=4)

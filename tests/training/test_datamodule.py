@@ -7,8 +7,9 @@ import torch
 from sentio_mobile._internal.records import replace
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import TrainingError
+from sentio_mobile.training.clips import TrainingClips
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings
-from sentio_mobile.training.datamodule import SongDataModule, TrainingClips
+from sentio_mobile.training.datamodule import SongDataModule
 from sentio_mobile.training.sources import TrainingSources, labelled_source
 
 UNCHANGED = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)

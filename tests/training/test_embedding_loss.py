@@ -22,16 +22,10 @@ from sentio_mobile.models.encoders.clip_embeddings import (
 from sentio_mobile.models.mobilevit import MobileViT
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.augment import augment
+from sentio_mobile.training.clip_features import ClipFeatures, clip_features
+from sentio_mobile.training.clips import Batch, TrainingClips
 from sentio_mobile.training.config import AugmentSettings, EmbeddingSettings, TrainingSettings
-from sentio_mobile.training.datamodule import Batch, TrainingClips
-from sentio_mobile.training.embedding_loss import (
-    ClipFeatures,
-    EmbeddingLoss,
-    clip_features,
-    column_times,
-    step_times,
-    step_weights,
-)
+from sentio_mobile.training.embedding_loss import EmbeddingLoss, column_times, step_times, step_weights
 from sentio_mobile.training.objectives import Supervised
 from sentio_mobile.training.sources import TrainingSources, WindowEmbeddings, labelled_source, with_embeddings
 

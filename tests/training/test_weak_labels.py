@@ -17,8 +17,8 @@ from sentio_mobile.data.weak_labels import read_weak_labels
 from sentio_mobile.errors import DataError, LabelError
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
+from sentio_mobile.training.clips import Batch, TrainingClips
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings, WeakLabelSettings
-from sentio_mobile.training.datamodule import Batch, TrainingClips
 from sentio_mobile.training.objectives import Supervised, regression_loss, weak_label_loss
 from sentio_mobile.training.sources import ExtraData, TrainingSources
 

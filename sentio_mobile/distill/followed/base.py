@@ -15,7 +15,7 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.distill.layer_mapping import LayerMapping
 from sentio_mobile.distill.teacher_outputs import TeacherOutputs
-from sentio_mobile.metrics.evaluation import SplitEvaluation, TeacherEvaluation
+from sentio_mobile.metrics.evaluation import TeacherEvaluation
 from sentio_mobile.training.sources import ExtraData, TrainingSources
 
 
@@ -30,6 +30,19 @@ class Lesson:
 
     sources: TrainingSources
     outputs: TeacherOutputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnTestSongs:
+    """A teacher on the test songs that its student is judged by.
+
+    Attributes:
+        predictions: Its predictions [songs, 2].
+        evaluation: What a student's checkpoint says of it.
+    """
+
+    predictions: NDArray[np.float32]
+    evaluation: TeacherEvaluation
 
 
 class Followed(Protocol):
@@ -84,10 +97,11 @@ class Followed(Protocol):
         """
         ...
 
-    def predict_test(self, data: PreparedData) -> NDArray[np.float32] | str:
-        """Its predictions for the test songs [songs, 2], or why there are none."""
-        ...
+    def on_test_songs(self, data: PreparedData, seed: int) -> OnTestSongs | str:
+        """What it is worth on the test songs, or why that is not known.
 
-    def evaluation(self, test: SplitEvaluation) -> TeacherEvaluation:
-        """What a student's checkpoint says of it, with its metrics on the test songs."""
+        Args:
+            data: The labelled songs.
+            seed: Random seed for the bootstrap.
+        """
         ...

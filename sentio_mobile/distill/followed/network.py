@@ -6,22 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import replace
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.distill.config import DistillRecipe
-from sentio_mobile.distill.followed.base import Lesson
+from sentio_mobile.distill.followed.base import Lesson, OnTestSongs
 from sentio_mobile.distill.layer_mapping import LayerMapping, map_layers
 from sentio_mobile.distill.teacher_outputs import cached_outputs, fill_cache, online_teacher
 from sentio_mobile.errors import DataError
-from sentio_mobile.metrics.evaluation import SplitEvaluation, TeacherEvaluation
+from sentio_mobile.metrics.evaluation import TeacherEvaluation, evaluate
 from sentio_mobile.models.capture import Capturable
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
-from sentio_mobile.training.datamodule import TrainingClips
+from sentio_mobile.training.clips import TrainingClips
 from sentio_mobile.training.fit import predict
 from sentio_mobile.training.sources import ExtraData, TrainingSources
 
@@ -93,16 +91,17 @@ class FollowedNetwork:
         filled = fill_cache(self.checkpoint, clips, mapping=mapping, folder=cache, progress=progress)
         return Lesson(sources=replace(sources, teacher_outputs=filled), outputs=cached_outputs)
 
-    def predict_test(self, data: PreparedData) -> NDArray[np.float32]:
-        """Its predictions for the test songs [songs, 2]."""
-        return predict(self.checkpoint.model.cpu().eval(), self.checkpoint.spec, data, "test")
-
-    def evaluation(self, test: SplitEvaluation) -> TeacherEvaluation:
-        """What a student's checkpoint says of it."""
-        return TeacherEvaluation(
-            test=test,
-            spec=self.checkpoint.spec,
-            parameters=sum(p.numel() for p in self.checkpoint.model.parameters()),
-            history=self.checkpoint.history,
-            data=self.checkpoint.data,
+    def on_test_songs(self, data: PreparedData, seed: int) -> OnTestSongs:
+        """Predict the test songs."""
+        checkpoint, songs = self.checkpoint, data.split("test")
+        predictions = predict(checkpoint.model.cpu().eval(), checkpoint.spec, data, "test")
+        return OnTestSongs(
+            predictions=predictions,
+            evaluation=TeacherEvaluation(
+                test=evaluate(songs.song_ids, songs.labels, predictions, seed),
+                spec=checkpoint.spec,
+                parameters=sum(p.numel() for p in checkpoint.model.parameters()),
+                history=checkpoint.history,
+                data=checkpoint.data,
+            ),
         )

@@ -13,7 +13,6 @@ from sentio_mobile.distill.followed.base import Lesson
 from sentio_mobile.distill.followed.predictions import pseudo_labels_of
 from sentio_mobile.distill.layer_mapping import LayerMapping
 from sentio_mobile.errors import InputError
-from sentio_mobile.metrics.evaluation import SplitEvaluation, TeacherEvaluation
 from sentio_mobile.training.sources import ExtraData, TrainingSources
 
 
@@ -54,10 +53,6 @@ class FollowedNobody:
         """Nothing to prepare: a batch without pseudo-labels has missing ones."""
         return Lesson(sources=sources, outputs=pseudo_labels_of)
 
-    def predict_test(self, data: PreparedData) -> str:
-        """Why there are no predictions."""
+    def on_test_songs(self, data: PreparedData, seed: int) -> str:
+        """Why nothing is known: there is nobody."""
         return "the recipe follows no teacher"
-
-    def evaluation(self, test: SplitEvaluation) -> TeacherEvaluation:
-        """Nobody can be evaluated."""
-        raise NotImplementedError

@@ -17,11 +17,11 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.data.store import Store
 from sentio_mobile.distill.config import DistillRecipe
-from sentio_mobile.distill.followed.base import Lesson
+from sentio_mobile.distill.followed.base import Lesson, OnTestSongs
 from sentio_mobile.distill.layer_mapping import PREDICTIONS, LayerMapping
 from sentio_mobile.errors import DataError, InputError
-from sentio_mobile.metrics.evaluation import SplitEvaluation, TeacherEvaluation
-from sentio_mobile.training.datamodule import Batch
+from sentio_mobile.metrics.evaluation import TeacherEvaluation, evaluate
+from sentio_mobile.training.clips import Batch
 from sentio_mobile.training.sources import ExtraData, TrainingSource, TrainingSources, labelled_source
 
 
@@ -87,17 +87,15 @@ class FollowedPredictions:
             )
         return Lesson(sources=replace(sources, pseudo_labels=found), outputs=pseudo_labels_of)
 
-    def predict_test(self, data: PreparedData) -> NDArray[np.float32] | str:
-        """The pseudo-labels of the test songs [songs, 2], if all have one."""
-        found = self.labels.where_known(data, data.split("test").rows)
+    def on_test_songs(self, data: PreparedData, seed: int) -> OnTestSongs | str:
+        """Its pseudo-labels of the test songs, if all have one."""
+        songs = data.split("test")
+        found = self.labels.where_known(data, songs.rows)
         known = int((~np.isnan(found).any(axis=1)).sum())
         if known < len(found):
             return f"{self.labels.path.name} covers {known} of {len(found)} test songs"
-        return found
-
-    def evaluation(self, test: SplitEvaluation) -> TeacherEvaluation:
-        """What a student's checkpoint says of it."""
-        return TeacherEvaluation(test=test, kind=self.labels.path.name)
+        test = evaluate(songs.song_ids, songs.labels, found, seed)
+        return OnTestSongs(predictions=found, evaluation=TeacherEvaluation(test=test, kind=self.labels.path.name))
 
     def _of(self, source: TrainingSource) -> NDArray[np.float32]:
         if not isinstance(source.log_mels, Store):

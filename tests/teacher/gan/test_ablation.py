@@ -14,8 +14,8 @@ from sentio_mobile.models.checkpoint import weights_digest
 from sentio_mobile.teacher.config import GanSampleSettings, TeacherRecipe
 from sentio_mobile.teacher.gan.ablation import ARMS, AblationRecord, ablate, arm_recipe
 from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.clips import TrainingClips
 from sentio_mobile.training.config import AugmentSettings
-from sentio_mobile.training.datamodule import TrainingClips
 from sentio_mobile.training.sources import GanMixture, TrainingSources
 
 SPECIAL = 0.123
