@@ -53,16 +53,10 @@ def load(
         BundleError: The bundle is damaged, or lacks the format or form, or this installation has no default model.
         MissingExtraError: The format's packages are not installed.
     """
-    from sentio_mobile.inference.default_model import default_bundle
-    from sentio_mobile.inference.predictor import Predictor
-    from sentio_mobile.inference.teacher_model import is_teacher, open_teacher
+    from sentio_mobile.inference.opening import ModelChoice
 
-    folder = default_bundle() if bundle is None else Path(bundle)
-    if is_teacher(folder):
-        if format != DEFAULT_FORMAT or form is not None:
-            raise InputError(f"{folder}: is no bundle, so that it has no formats and forms; give it without them")
-        return open_teacher(folder, threads)
-    return Predictor.open(folder, format_name=format, threads=threads, form=form)
+    folder = None if bundle is None else Path(bundle)
+    return ModelChoice(folder=folder, format_name=format, form=form, threads=threads).open()
 
 
 def export(

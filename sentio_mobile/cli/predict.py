@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,6 +19,7 @@ from sentio_mobile.cli.options import (
     json_option,
     require_paths,
     show_faults,
+    show_notes,
     show_outcome,
     stderr,
     threads_option,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from sentio_mobile.engines.run import Engine
     from sentio_mobile.inference.emotion import Emotion
     from sentio_mobile.inference.predictor import Predictor
+    from sentio_mobile.inference.songs import SongPredictions
+    from sentio_mobile.spec import Uncertainty
 
 
 @click.command(
@@ -69,6 +73,11 @@ if TYPE_CHECKING:
 @threads_option
 @engine_options
 @click.option("--force", is_flag=True, help="With --engine ray: overwrite what other songs or settings left at --out.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes for many songs, each with a model of its own; by default one for each core.",
+)
 @json_option
 def predict(
     places: tuple[Path | str, ...],
@@ -82,6 +91,7 @@ def predict(
     address: str | None,
     shard_songs: int,
     force: bool,
+    workers: int | None,
     as_json: bool,
 ) -> None:
     """Predict valence and arousal, from -1 to 1, of songs and of folders of songs.
@@ -94,7 +104,12 @@ def predict(
     multiples of SECONDS, rounded down to 23 ms, and end within the song: less than SECONDS of its end is not used. A
     song shorter than a window is padded.
 
-    A file that cannot be used is listed, and the others are predicted. The exit status is 0 when all songs were
+    Files are whatever FFmpeg decodes, videos too. One that was cut or is damaged is predicted as far as it goes, with a
+    note; so is one in which nothing can be heard. A file that cannot be used is listed, and the others are predicted.
+
+    With --out, songs are kept in FILE.part as they are predicted, until all are: after Ctrl-C the same command goes on.
+
+    The exit status is 0 when all songs were
     predicted, 1 when some were, and 2 when none was.
 
     With --engine ray a cluster predicts: see "Many songs, many machines" in the documentation.
@@ -118,9 +133,12 @@ def predict(
         )
         return
     require_paths(*places, out)
+    from sentio_mobile._internal.stopping import WORK
     from sentio_mobile.audio.sliding import check_every
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.inference.default_model import bundle_and_songs
+    from sentio_mobile.inference.opening import ModelChoice
+    from sentio_mobile.inference.part_file import PartFile, PartSettings
     from sentio_mobile.inference.songs import find_songs, predict_songs
     from sentio_mobile.inference.write import CHART_SUFFIXES, TABLE_SUFFIXES, check_output_file, write_predictions
 
@@ -130,33 +148,55 @@ def predict(
     if plot:
         check_output_file(plot, CHART_SUFFIXES)
     bundle, songs = bundle_and_songs([Path(place) for place in places])
-    songs_found = find_songs(songs)
-    found, faults = songs_found.songs, songs_found.faults
-    if plot and every is not None and len(found) > 1:
-        raise InputError(f"--plot with --every draws one song, not {len(found)}; give one, or leave --every out")
-    predictor = sentio_mobile.load(bundle, format=format_name, form=form, threads=threads)
+    found = find_songs(songs)
+    if plot and every is not None and len(found.songs) > 1:
+        raise InputError(f"--plot with --every draws one song, not {len(found.songs)}; give one, or leave --every out")
+    model = ModelChoice(folder=bundle, format_name=format_name, form=form, threads=threads)
+    predictor = model.open()
     if every is not None:
         check_every(every, predictor.spec.audio)
     if bundle is None and not as_json:
         _name_default_model(predictor)
-    with ProgressBars() as progress:
-        predictions = predict_songs(predictor, found, every=every, progress=progress)
-    faults += predictions.faults
+    table = None if as_json or out or plot else _Table(predictor.spec.uncertainty)
+    WORK.goes_on = out is not None
+    with ExitStack() as stack:
+        part = None
+        if out and len(found.songs) > 1:
+            settings = PartSettings(model=model.sha256, format=format_name, form=form, every=every)
+            part = stack.enter_context(PartFile(out, settings))
+            if part.songs:
+                stderr.print(f"going on with {part.path}", markup=False, soft_wrap=True)
+        # Rows on the terminal are progress enough, and a bar would be drawn over them.
+        progress = None if table and console.is_terminal else stack.enter_context(ProgressBars())
+        predictions = predict_songs(
+            predictor,
+            found.songs,
+            every=every,
+            progress=progress,
+            model=model,
+            workers=workers,
+            part=part,
+            on_song=table.add if table else None,
+        )
+    faults = found.faults + predictions.faults
     if not predictions.emotions:
+        if part:
+            part.remove()
+        show_notes(found.notes)
         _exit_without_prediction(faults)
     if out:
         write_predictions(out, predictions.emotions)
+    if part:
+        part.remove()
     if plot:
         _plot(plot, predictions.emotions, every)
     if as_json:
         from sentio_mobile._internal.records import json_bytes
 
         click.echo(json_bytes([emotion.to_prediction() for emotion in predictions.emotions]), nl=False)
-    elif out or plot:
-        for file in filter(None, (out, plot)):
-            console.print(f"{file}: {_plural(len(predictions.emotions), 'prediction')}", markup=False, soft_wrap=True)
-    else:
-        _show(predictions.emotions)
+    for file in filter(None, (out, plot)) if not as_json else ():
+        console.print(f"{file}: {_plural(len(predictions.emotions), 'prediction')}", markup=False, soft_wrap=True)
+    show_notes([*found.notes, *predictions.notes])
     if faults:
         show_faults(faults)
         sys.exit(1)
@@ -218,28 +258,38 @@ def _plot(place: Path, predictions: list[Emotion], every: float | None) -> None:
     (plot_plane if every is None else plot_trajectory)(place, predictions)
 
 
-def _show(predictions: list[Emotion]) -> None:
-    """Print a table. The song comes last, because names are of any length."""
-    from sentio_mobile.inference.songs import clock
+class _Table:
+    """A table that is printed row by row. The song comes last, because names are of any length."""
 
-    console.print("[dim]valence: unpleasant -1 to 1 pleasant; arousal: calm -1 to 1 energetic[/]", soft_wrap=True)
-    known = predictions[0].uncertainty
-    if known:
-        console.print(
-            f"true values lie within {known.half_width[0]:.2f} of the valence and {known.half_width[1]:.2f} of the "
-            f"arousal with {known.coverage:.0%} probability (measured on {known.songs} songs)",
-            style="dim",
-            soft_wrap=True,
-            markup=False,
-        )
-    console.print("[bold]  from       to   valence  arousal  feeling                song[/]", soft_wrap=True)
-    for one in predictions:
-        console.print(
-            f"{clock(one.start):>6}  {clock(one.end):>7}   {one.valence:+7.2f}  {one.arousal:+7.2f}"
-            f"  {one.quadrant:21}  {one.song}",
-            markup=False,
-            soft_wrap=True,
-        )
+    def __init__(self, known: Uncertainty | None) -> None:
+        self._known, self._begun = known, False
+
+    def add(self, song: SongPredictions) -> None:
+        """Print the rows of a song."""
+        from sentio_mobile.inference.songs import clock
+
+        if song.emotions and not self._begun:
+            self._begin()
+        for one in song.emotions:
+            console.print(
+                f"{clock(one.start):>6}  {clock(one.end):>7}   {one.valence:+7.2f}  {one.arousal:+7.2f}"
+                f"  {'silent' if one.silent else one.quadrant:21}  {one.song}",
+                markup=False,
+                soft_wrap=True,
+            )
+
+    def _begin(self) -> None:
+        self._begun = True
+        console.print("[dim]valence: unpleasant -1 to 1 pleasant; arousal: calm -1 to 1 energetic[/]", soft_wrap=True)
+        if known := self._known:
+            console.print(
+                f"true values lie within {known.half_width[0]:.2f} of the valence and {known.half_width[1]:.2f} of the "
+                f"arousal with {known.coverage:.0%} probability (measured on {known.songs} songs)",
+                style="dim",
+                soft_wrap=True,
+                markup=False,
+            )
+        console.print("[bold]  from       to   valence  arousal  feeling                song[/]", soft_wrap=True)
 
 
 def _exit_without_prediction(faults: list[str]) -> NoReturn:

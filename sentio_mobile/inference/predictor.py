@@ -97,7 +97,7 @@ class Predictor:
         if self.spec.pooling == "mean":
             return _mean(self._trajectory(Path(song), audio.seconds))
         sound = read_sound(Path(song), audio.sample_rate, seconds=audio.n_samples / audio.sample_rate)
-        return replace(self._predict_clip(sound.pcm, _name(song)), notes=sound.notes)
+        return replace(self._predict_clip(sound.pcm, name_of(song)), notes=sound.notes)
 
     def predict_pcm(self, pcm: NDArray[np.floating], sample_rate: int, song: str = "PCM") -> Emotion:
         """Predict the emotion of the first `spec.audio.seconds` of sound in memory; with `pooling`, of all of it.
@@ -206,7 +206,7 @@ class Predictor:
     def _trajectory(self, song: Path, every: float) -> Iterator[Emotion]:
         blocks = stream(song, self.spec.audio.sample_rate)
         held: Emotion | None = None
-        for emotion in self._predict_blocks(blocks, _name(song), every):
+        for emotion in self._predict_blocks(blocks, name_of(song), every):
             if held is not None:
                 yield held
             held = emotion
@@ -306,6 +306,6 @@ def _mean(emotions: Iterator[Emotion]) -> Emotion:
     )
 
 
-def _name(song: str | Path) -> str:
+def name_of(song: str | Path) -> str:
     """The path as text that any file can hold: bytes that are not UTF-8 become replacement characters."""
     return os.fsencode(song).decode("utf-8", "replace")

@@ -59,7 +59,7 @@ def test_a_bad_file_costs_itself_and_the_status_says_so(bundle: Path, library: P
     assert result.exit_code == 1
     assert len(json.loads(result.stdout)) == 3
     assert "4 faults" in result.stderr
-    for name in ("bad.mp3: cannot be decoded", "void.wav: is empty", "phone.m4a: cannot", "none.mp3: no such audio"):
+    for name in ("bad.mp3: is a web page", "void.wav: is empty", "phone.m4a: is an MPEG-4", "none.mp3: no such audio"):
         assert sum(name in line for line in result.stderr.splitlines()) == 1
 
 
@@ -86,7 +86,18 @@ def test_a_trajectory_is_written_with_times_in_seconds(bundle: Path, medley: Pat
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
     bounds = ["valence_low", "valence_high", "arousal_low", "arousal_high", "coverage"]
-    assert list(rows[0]) == ["song", "start", "end", "time", "valence", "arousal", *bounds, "quadrant", "scale"]
+    assert list(rows[0]) == [
+        "song",
+        "start",
+        "end",
+        "time",
+        "valence",
+        "arousal",
+        *bounds,
+        "quadrant",
+        "scale",
+        "silent",
+    ]
     assert {row["scale"] for row in rows} == {"-1 to 1"}
     for k, (row, prediction) in enumerate(zip(rows, shown, strict=True)):
         assert row["song"] == str(medley)
