@@ -34,6 +34,9 @@ UNKNOWN = "unknown"
 Licence = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,63}\Z")]
 """An SPDX identifier, or `unknown`. SPDX need not list it: `LicenseRef-...` is fine."""
 
+MAX_ARTIFACTS, MAX_FILES = 256, 2048
+"""The most that a bundle may have; with every format, form and precision an export has 70 artifacts of 170 files."""
+
 MAX_STEP_BYTES = 255
 """Bytes of the name of a file or a folder, as most file systems have it."""
 
@@ -118,13 +121,13 @@ class Manifest(Record, frozen=True, kw_only=True):
     # Number of the network's weights.
     parameters: Count
     # The artifacts, the preferred one first.
-    artifacts: Annotated[tuple[ArtifactEntry, ...], Meta(min_length=1, max_length=1024)]
+    artifacts: Annotated[tuple[ArtifactEntry, ...], Meta(min_length=1, max_length=MAX_ARTIFACTS)]
     # Conversions that failed, with the reason, by label.
     failed: Reasons
     # Artifacts that failed a check of the export, with the reason, by label.
     refused: Reasons
     # Every file of the bundle but the manifest and its signature, by its path.
-    files: Annotated[dict[RelativePath, FileEntry], Meta(max_length=100_000)]
+    files: Annotated[dict[RelativePath, FileEntry], Meta(max_length=MAX_FILES)]
     # Where the model comes from.
     provenance: Provenance
     # Versions of the packages that made the bundle.

@@ -93,20 +93,23 @@ def _assign(
 ) -> tuple[dict[str, int], float]:
     """Assign groups in this order; return their parts, and the distance from `wanted` [parts, cells]."""
     have = np.zeros_like(wanted)
+    # Shares are above 0: a cell that is empty for one part is empty for all.
+    occupied = wanted[0] > 0
+    cells, sizes = np.ascontiguousarray(wanted[:, occupied]), wanted.sum(axis=1)
+
+    def misfits(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        far = (np.compress(occupied, numbers, axis=1) - cells) ** 2 / cells
+        return np.asarray(far.sum(axis=1) + GRID * GRID * ((numbers.sum(axis=1) - sizes) ** 2 / sizes))
+
     part_of: dict[str, int] = {}
+    now = misfits(have)
     for group in order:
-        costs = [_misfit(h + counts[group], w) - _misfit(h, w) for h, w in zip(have, wanted, strict=True)]
-        best = int(np.argmin(costs))
+        then = misfits(have + counts[group])
+        best = int(np.argmin(then - now))
         have[best] += counts[group]
+        now[best] = then[best]
         part_of[group] = best
-    return part_of, sum(_misfit(h, w) for h, w in zip(have, wanted, strict=True))
-
-
-def _misfit(have: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
-    occupied = wanted > 0
-    cells = ((have - wanted)[occupied] ** 2 / wanted[occupied]).sum()
-    size = (have.sum() - wanted.sum()) ** 2 / wanted.sum()
-    return float(cells + GRID * GRID * size)
+    return part_of, float(sum(now))
 
 
 @dataclass(frozen=True)

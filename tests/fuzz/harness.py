@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -97,6 +98,8 @@ sys.addaudithook(_WATCH.hook)
 
 TALLY: dict[str, Counter[str]] = {}
 """Cases of each door, by what became of them."""
+FAULTS: dict[str, set[str]] = {}
+"""What broke the rule at each door: the error, and where it was raised."""
 SLOWEST: Counter[str] = Counter()
 """Milliseconds of processor time of the slowest case of each door."""
 
@@ -162,6 +165,10 @@ def attempt(door: str, read: Callable[[], T], folder: Path, allowed: tuple[str, 
         check_message(error)
         tally["refused"] += 1
         return None
+    except BaseException as fault:
+        place = traceback.extract_tb(fault.__traceback__)[-1]
+        FAULTS.setdefault(door, set()).add(f"{type(fault).__name__} in {Path(place.filename).name}:{place.lineno}")
+        raise
     finally:
         SLOWEST[door] = max(SLOWEST[door], round(1000 * (time.process_time() - start)))
     return found
@@ -178,6 +185,9 @@ def check_message(error: SentioError) -> None:
 def write_record() -> None:
     """Append the tally to the file that `SENTIO_FUZZ_RECORD` names."""
     if RECORD:
-        lines = [{"door": name, **found, "slowest_ms": SLOWEST[name]} for name, found in sorted(TALLY.items())]
+        lines = [
+            {"door": name, **found, "slowest_ms": SLOWEST[name], "faults": sorted(FAULTS.get(name, ()))}
+            for name, found in sorted(TALLY.items())
+        ]
         with Path(RECORD).open("a") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
