@@ -29,13 +29,13 @@ ROOT = Path(__file__).parents[2]
 COMMAND = "python benchmarks/research/hostile_inputs.py benchmarks/baselines/hostile-inputs.json --profile {}"
 
 
-def try_doors(profile: str, only: Sequence[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Run the tests; the tally of each door, and the names of tests that failed."""
+def try_doors(profile: str, tests: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Run a file of tests; the tally of each door, and the names of tests that failed."""
     with tempfile.TemporaryDirectory() as folder:
         record = Path(folder) / "tally.jsonl"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", profile]
         found = subprocess.run(
-            [*command, *(only or ["tests/fuzz"])],
+            [*command, tests],
             cwd=ROOT,
             env={**os.environ, "SENTIO_FUZZ_RECORD": str(record)},
             capture_output=True,
@@ -47,12 +47,16 @@ def try_doors(profile: str, only: Sequence[str]) -> tuple[dict[str, dict[str, An
         raise SystemExit(found.stdout[-2000:] + found.stderr[-2000:])
     tallies: dict[str, dict[str, Any]] = {}
     for line in lines:
-        tally = tallies.setdefault(line.pop("door"), {"cases": 0, "refused": 0, "slowest_ms": 0, "left": []})
-        tally["slowest_ms"] = max(tally["slowest_ms"], line["slowest_ms"])
-        tally["left"] = sorted({*tally["left"], *line["faults"]})
-        for name in ("cases", "refused"):
-            tally[name] += line.get(name, 0)
+        tally = {"cases": line["cases"], "refused": line.get("refused", 0), "slowest_ms": line["slowest_ms"]}
+        tallies[line["door"]] = {**tally, "left": line["faults"]}
     return tallies, re.findall(r"^FAILED (\S+)", found.stdout, re.MULTILINE)
+
+
+def joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """The tallies of two files of tests of the same door."""
+    sums = {name: first[name] + second[name] for name in ("cases", "refused")}
+    slowest = max(first["slowest_ms"], second["slowest_ms"])
+    return {**sums, "slowest_ms": slowest, "left": sorted({*first["left"], *second["left"]})}
 
 
 def table(record: dict[str, Any]) -> str:
@@ -76,18 +80,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     before = json.loads(options.out.read_text())["doors"] if options.out.exists() else {}
     start = time.monotonic()
-    tallies, failed = try_doors(options.profile, options.only)
-    doors = {door: {**tally, "mended": before.get(door, {}).get("mended", 0)} for door, tally in tallies.items()}
-    record = {
-        "command": COMMAND.format(options.profile),
-        "profile": options.profile,
-        "cases": sum(row["cases"] for row in doors.values()),
-        "seconds": round(time.monotonic() - start),
-        "machine": to_plain(describe_machine()),
-        "doors": dict(sorted(doors.items())),
-        "failed": failed,
-    }
-    write_json(options.out, record)
+    doors: dict[str, dict[str, Any]] = {}
+    failed: list[str] = []
+    # File by file, so that what was tried before an interrupt is recorded.
+    for file in options.only or sorted(str(path) for path in (ROOT / "tests" / "fuzz").glob("test_*.py")):
+        tallies, more = try_doors(options.profile, file)
+        failed += more
+        for door, tally in tallies.items():
+            doors[door] = joined(doors[door], tally) if door in doors else tally
+            doors[door]["mended"] = before.get(door, {}).get("mended", 0)
+        record = {
+            "command": COMMAND.format(options.profile),
+            "profile": options.profile,
+            "cases": sum(row["cases"] for row in doors.values()),
+            "seconds": round(time.monotonic() - start),
+            "machine": to_plain(describe_machine()),
+            "doors": dict(sorted(doors.items())),
+            "failed": failed,
+        }
+        write_json(options.out, record)
     print(table(record))
     if failed:
         print("\n".join(failed))

@@ -27,6 +27,8 @@ SCALES: Mapping[str, tuple[float, float]] = {"1-9": (1.0, 9.0), "-1-1": (-1.0, 1
 """Lowest and highest label of each scale."""
 
 _SEPARATORS = ",;\t"
+MAX_TEXT = 4096
+"""Characters of an id, a group or a path, as every record takes them."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
@@ -169,8 +171,12 @@ def require_printable(text: str, where: str, what: str) -> None:
         what: Name of the text, for the message.
 
     Raises:
-        LabelError: There is one. The message shows it escaped.
+        LabelError: There is one, and the message shows it escaped; or the text is too long for any record.
     """
+    if len(text) > MAX_TEXT:
+        raise LabelError(
+            f"{where}: the {what} {text[:60]!r}... has {len(text):,} characters; give {MAX_TEXT:,} at most"
+        )
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
         cut = text if len(text) <= 60 else text[:60] + "..."
         raise LabelError(f"{where}: the {what} {cut!r} has a control character in it; remove it")

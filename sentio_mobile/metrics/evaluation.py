@@ -29,6 +29,9 @@ Emotion = Annotated[float, Meta(ge=-1, le=1)]
 Pairs = Annotated[tuple[tuple[Emotion, Emotion], ...], Meta(max_length=MAX_SONGS)]
 """Valence and arousal of songs."""
 
+SongId = Annotated[str, Meta(min_length=1, max_length=4096)]
+"""The id of a song: a path is one."""
+
 HistoryRow = Annotated[dict[Name, Finite | None], Meta(max_length=256)]
 """What one epoch logged: `epoch`, `val_ccc_valence`, `train_loss` and so on. None where undefined."""
 History = Annotated[tuple[HistoryRow, ...], Meta(max_length=100_000)]
@@ -95,7 +98,7 @@ class SplitEvaluation(Record, frozen=True, kw_only=True):
     n: Count  # number of songs
     bootstrap: Bootstrap  # how the intervals were computed
     metrics: Metrics  # the metrics
-    songs: Annotated[tuple[Name, ...], Meta(max_length=MAX_SONGS)]  # song ids; empty where they were left out
+    songs: Annotated[tuple[SongId, ...], Meta(max_length=MAX_SONGS)]  # song ids; empty where they were left out
     truth: Pairs  # labels of the songs
     predicted: Pairs  # predictions for the songs
     coverage: Coverage | None = None  # how often the model's intervals hold; None where it has none

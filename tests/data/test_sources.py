@@ -16,6 +16,7 @@ from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import open_data
 from sentio_mobile.data.sources import read_source
 from sentio_mobile.errors import DataError, LabelError
+from sentio_mobile.metrics.evaluation import evaluate
 from sentio_mobile.spec import AudioSpec
 
 SHORT = AudioSpec(seconds=1.0)
@@ -334,3 +335,15 @@ def test_wrong_source_is_refused_in_one_line(tmp_path: Path) -> None:
             read(source, labels=labels)
         assert str(caught.value).startswith(str(source))
         assert "\n" not in str(caught.value)
+
+
+def test_id_of_any_length_that_is_taken_fits_an_evaluation(tmp_path: Path) -> None:
+    truth = np.zeros((2, 2), np.float32)
+    for length, fits in ((300, True), (4096, True), (4097, False)):
+        (tmp_path / "songs.csv").write_text(f"path,song_id,group\na.wav,{'s' * length},{'g' * length}\nb.wav,b,b\n")
+        if fits:
+            ids = tuple(song.song_id for song in read_source(tmp_path / "songs.csv", DataRecipe()).songs)
+            assert evaluate(ids, truth, truth, seed=0).songs == ids
+        else:
+            with pytest.raises(LabelError, match="has 4,097 characters; give 4,096 at most"):
+                read_source(tmp_path / "songs.csv", DataRecipe())
