@@ -14,7 +14,7 @@ from sentio_mobile.teacher.config import TeacherRecipe
 
 FUNCTIONS = {
     "load": "bundle, *, format, form, threads",
-    "prepare": "source, *, out, scale, labels, window, windows, perturb, fractions, seed, splits, recipe, store, "
+    "prepare": "source, *, out, scale, labels, window, windows, perturb, fractions, seed, splits, recipe, store, read, "
     "overwrite, progress",
     "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, unlabelled, embeddings, devices, "
     "nodes, strategy, accelerator, overwrite, progress",

@@ -12,6 +12,7 @@ from sentio_mobile.errors import InputError
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
     from sentio_mobile.data.prepared import PreparedData
+    from sentio_mobile.data.reading import ReadFiles
     from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.teacher.config import TeacherRecipe
 
@@ -30,6 +31,7 @@ def prepare(
     splits: str | Path | None = None,
     recipe: str | TeacherRecipe | None = None,
     store: str | Path | None = None,
+    read: ReadFiles | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> PreparedData:
@@ -59,6 +61,8 @@ def prepare(
         recipe: A teacher's recipe whose front end is used, such as "ast_5s". The default front end takes 30 s at
             22,050 Hz.
         store: Folder for the spectrograms, which several prepared folders can share. The default is `out`/store.
+        read: Reads the files, such as `sentio_mobile.engines.prepare.ReadOnRay` on a cluster; by default processes of
+            this machine do.
         overwrite: Whether an existing `out` is overwritten.
         progress: Receives the progress, song by song.
 
@@ -91,6 +95,7 @@ def prepare(
         overwrite=overwrite,
         store=None if store is None else Path(store),
         splits=None if splits is None else read_splits(Path(splits)),
+        read=read,
     )
     return open_data(Path(out))
 

@@ -10,8 +10,10 @@ import rich_click as click
 import sentio_mobile
 from sentio_mobile.cli.options import (
     PATH,
+    PLACE,
     Group,
     console,
+    engine_options,
     force_option,
     json_option,
     out_option,
@@ -132,6 +134,14 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     type=PATH,
     help="Folder for the spectrograms, which several prepared folders can share; by default OUT/store.",
 )
+@click.option(
+    "--shards",
+    type=PLACE,
+    metavar="PLACE",
+    help="With --engine ray: a folder or a URL that all machines see, where their work lies until it is in the store. "
+    "By default OUT with `.shards` after it.",
+)
+@engine_options
 @force_option
 def prepare(
     source: Path,
@@ -146,6 +156,10 @@ def prepare(
     splits: Path | None,
     recipe: str | None,
     store: Path | None,
+    shards: Path | str | None,
+    engine: str,
+    address: str | None,
+    shard_songs: int,
     force: bool,
 ) -> None:
     """Turn SOURCE into log-mel spectrograms and fixed training, validation and test songs.
@@ -154,10 +168,20 @@ def prepare(
     (relative to the CSV), valence_mean and arousal_mean, and optionally group (songs of one group stay in one split)
     and song_id. Or a folder of audio without labels. A run that was stopped continues when the same command is given
     again.
+
+    With --engine ray a cluster reads the songs: see "Many songs, many machines" in the documentation.
     """
     from sentio_mobile.cli.progress_bars import ProgressBars
 
     with ProgressBars() as progress:
+        read = None
+        if engine == "ray":
+            from sentio_mobile.engines.places import Place
+            from sentio_mobile.engines.prepare import ReadOnRay
+            from sentio_mobile.engines.run import Engine
+
+            place = Place(str(shards or f"{out}.shards")).absolute()
+            read = ReadOnRay(engine=Engine(address, shard_songs), shards=place, overwrite=force, progress=progress)
         prepared = sentio_mobile.prepare(
             source,
             out=out,
@@ -171,9 +195,12 @@ def prepare(
             splits=splits,
             recipe=recipe,
             store=store,
+            read=read,
             overwrite=force,
             progress=progress,
         )
+        if read is not None:
+            read.remove_shards()
     sheet = prepared.sheet
     show_skipped(list(sheet.skipped))
     show_notes(sheet.notes)

@@ -23,7 +23,7 @@ from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.data_set import Source
 from sentio_mobile.data.journal import Index
 from sentio_mobile.data.prepared import SHEET, STORE, UNLABELLED, DataSheet, fingerprint_of
-from sentio_mobile.data.reading import add_perturbed, notes_of, store_clips
+from sentio_mobile.data.reading import ReadFiles, add_perturbed, notes_of, store_clips
 from sentio_mobile.data.songs import Song
 from sentio_mobile.data.sources import read_source
 from sentio_mobile.data.splits import SplitList, split_songs
@@ -43,6 +43,7 @@ def prepare(
     overwrite: bool = False,
     store: Path | None = None,
     splits: SplitList | None = None,
+    read: ReadFiles | None = None,
 ) -> list[str]:
     """Prepare a DEAM folder, a manifest CSV or a folder of audio.
 
@@ -57,6 +58,7 @@ def prepare(
         store: Folder of the log-mel stores, `out`/store by default. One folder can serve several prepared folders,
             for example with other splits. A folder given here is never cleaned up.
         splits: Split of each song. By default songs are split by the recipe's fractions and seed.
+        read: Reads the files; by default processes of this machine do.
 
     Returns:
         One line for each song that was skipped because it has no usable audio.
@@ -85,6 +87,7 @@ def prepare(
             progress=progress or NoProgress(),
             store=store,
             splits=splits,
+            read=read,
         )
 
 
@@ -98,13 +101,14 @@ def _prepare(
     progress: Progress,
     store: Path | None,
     splits: SplitList | None,
+    read: ReadFiles | None,
 ) -> list[str]:
     folder = (store or out / STORE) / key_of(audio)
     place = os.path.relpath(folder.resolve(), out.resolve())
     if _escaped(place) != place:
         raise OutputError(f"{_escaped(str(folder))}: is no path in UTF-8; choose another place")
     with StoreWriter(folder, audio) as writer:
-        stored = store_clips(found.songs, writer, recipe=recipe, audio=audio, progress=progress)
+        stored = store_clips(found.songs, writer, recipe=recipe, audio=audio, progress=progress, read=read)
         writer.sync()
         skipped = [stored.faults[number] for number in sorted(stored.faults)]
         songs = [found.songs[number] for number in sorted(stored.rows)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.workers import in_processes, useful_workers
@@ -50,10 +50,33 @@ class Stored:
     faults: dict[int, str] = field(default_factory=dict)
 
 
+class ReadFiles(Protocol):
+    """Reads the clips of files somewhere else than in processes of this machine."""
+
+    def __call__(
+        self, files: Mapping[int, Reading], *, audio: AudioSpec, recipe: DataRecipe
+    ) -> Iterator[tuple[int, FileClips | AudioError]]:
+        """Give the clips of each file by its number, in order, or why it cannot be used."""
+
+
 def store_clips(
-    songs: Sequence[Song], writer: StoreWriter, *, recipe: DataRecipe, audio: AudioSpec, progress: Progress
+    songs: Sequence[Song],
+    writer: StoreWriter,
+    *,
+    recipe: DataRecipe,
+    audio: AudioSpec,
+    progress: Progress,
+    read: ReadFiles | None = None,
 ) -> Stored:
     """Store the clips of all songs that can be used. Missing files are counted before anything is decoded.
+
+    Args:
+        songs: The songs.
+        writer: The store.
+        recipe: Number of windows, and which one is evaluated.
+        audio: Front end.
+        progress: Advanced song by song.
+        read: Reads the files; by default processes of this machine do.
 
     Raises:
         DataError: More than 5% of the songs cannot be used.
@@ -63,7 +86,7 @@ def store_clips(
     refuse_missing([song.path for song in songs], MAX_UNUSABLE)
     progress.start("log-mel spectrograms", len(songs))
     try:
-        for number, clips in _clips(songs, writer, recipe=recipe, audio=audio):
+        for number, clips in _clips(songs, writer, recipe=recipe, audio=audio, read=read):
             if isinstance(clips, AudioError):
                 stored.faults[number] = str(clips)
                 if len(stored.faults) > MAX_UNUSABLE * len(songs):
@@ -149,7 +172,7 @@ def notes_of(songs: Sequence[Song], rows: Sequence[tuple[int, ...]], writer: Sto
 
 
 def _clips(
-    songs: Sequence[Song], writer: StoreWriter, *, recipe: DataRecipe, audio: AudioSpec
+    songs: Sequence[Song], writer: StoreWriter, *, recipe: DataRecipe, audio: AudioSpec, read: ReadFiles | None
 ) -> Iterator[tuple[int, FileClips | AudioError]]:
     """The clips of each song by its number: first those that need no decoding, then the others in order."""
     find = partial(stored_clips, audio=audio, recipe=recipe, index=writer.index)
@@ -162,6 +185,9 @@ def _clips(
         else:
             yield number, known
     new = {number: Reading(songs[number].path) for number in unknown}
+    if read is not None:
+        yield from read(new, audio=audio, recipe=recipe)
+        return
     if len(writer.index):  # a file that was moved or copied is found by its content
         paths = {number: songs[number].path for number in unknown}
         for number, found in _each(hash_file, paths, lost=_lost):
@@ -171,8 +197,8 @@ def _clips(
                 yield number, known
             elif not isinstance(found, AudioError):
                 new[number] = Reading(songs[number].path, found)
-    read = partial(clips_or_fault, audio=audio, recipe=recipe)
-    yield from _each(read, new, lost=lambda reading: _lost(reading.path))
+    decode = partial(clips_or_fault, audio=audio, recipe=recipe)
+    yield from _each(decode, new, lost=lambda reading: _lost(reading.path))
 
 
 def _state_or_fault(path: Path) -> FileState | AudioError:

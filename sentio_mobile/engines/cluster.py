@@ -62,12 +62,13 @@ def session(address: str | None) -> Iterator[int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            ray.init(
-                address=place,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **(own if place == LOCAL else {}),
-            )
+            with _no_stderr():
+                ray.init(
+                    address=place,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    **(own if place == LOCAL else {}),
+                )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"no Ray cluster answers at {place} ({_first_line(error)}); start one with `ray start --head`, or "
@@ -166,6 +167,19 @@ class _Worker:
             self._open = True
         with threadpool_limits(1):
             return make_shard(self._work, items, self._out)
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Keep what Ray's own libraries write past Python, such as a line that their log is off, from the terminal."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _import_ray() -> Any:

@@ -128,7 +128,7 @@ def _make_all(work: ShardWork[S], shards: list[Sequence[Item[S]]], out: Place, *
             made.add(one.name)
             yield one
         lost = {name: shard for shard in shards if (name := _name(work, shard)) not in made}
-        losses.update(lost)
+        losses.update(lost.keys())
         shards = []
         for name, shard in lost.items():
             if losses[name] < LOSSES:

@@ -119,6 +119,11 @@ def prepared(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepar
 
 
 @pytest.fixture
+def loudness_on_nodes(cache: None) -> None:
+    """The same for the nodes of a cluster, which is started afterwards."""
+
+
+@pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loudness_encoder: None) -> None:
     """An empty cache, and the encoders of tests."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

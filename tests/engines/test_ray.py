@@ -5,11 +5,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from probes import QUICK
 from support import Sentio
 
+import sentio_mobile
 from sentio_mobile._internal.records import read_plain
 from sentio_mobile._internal.shards import read_shard, shard_files
+from sentio_mobile.data.clip_table import SONGS
+from sentio_mobile.data.pseudo_labels import read_pseudo_labels
+from sentio_mobile.models.encoders.clip_embeddings import read_clip_embeddings
 
 from .conftest import TwoNodes
 
@@ -57,3 +63,30 @@ def test_predict_gives_the_local_results_though_a_node_dies(
     printed, _ = finished(start("predict", library, *options, *ray[:3], "192.0.2.1:1", *ray[4:]), status=1)
     assert "25 songs in 25 shards" in printed
     assert "25 of them from before" in printed
+
+
+def test_prepare_embed_and_label_give_the_local_results(
+    sentio: Sentio, start: Start, loudness_on_nodes: None, two_nodes: TwoNodes, labelled: Path, tmp_path: Path
+) -> None:
+    ray = ("--engine", "ray", "--address", two_nodes.address, "--shard-songs", 6)
+    prepare = ("data", "prepare", labelled, "--scale=-1-1", "--windows", 2, "--perturb", 1)
+    assert sentio(*prepare, "--out", tmp_path / "here").exit_code == 0
+    finished(start(*prepare, "--out", tmp_path / "there", *ray))
+    assert (tmp_path / "there" / SONGS).read_bytes() == (tmp_path / "here" / SONGS).read_bytes()
+    assert not (tmp_path / "there.shards").exists()
+
+    of = ("--data", tmp_path / "here", "--music", labelled.parent, "--encoder", "loudness")
+    assert sentio("teacher", "embed", *of, "--workers", 1, "--out", tmp_path / "e.safetensors").exit_code == 0
+    finished(start("teacher", "embed", *of, "--out", tmp_path / "e", *ray))
+    here, there = (read_clip_embeddings(tmp_path / name) for name in ("e.safetensors", "e"))
+    rows = there.rows_of(here.checksums, tmp_path)
+    assert len(there.checksums) == len(here.checksums)
+    assert np.array_equal(there.embeddings[rows], here.embeddings)
+
+    probe = sentio_mobile.train_probe(data=tmp_path / "here", embeddings=here, recipe=QUICK, out=tmp_path / "probe")
+    label = ("teacher", "label", "--teacher", probe.folder, "--on", tmp_path / "here", labelled.parent)
+    assert sentio(*label, "--out", tmp_path / "labels.csv").exit_code == 0
+    finished(start(*label, "--out", tmp_path / "labels", *ray))
+    local, found = (read_pseudo_labels(tmp_path / name).by_clip for name in ("labels.csv", "labels"))
+    assert found.keys() == local.keys()
+    assert np.allclose([found[clip] for clip in local], list(local.values()), atol=1e-6, rtol=0)
