@@ -35,6 +35,8 @@ _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_DATA_LOG_LEVEL": "ERROR",
+    # Ray's workers would wait for everything else on the machine.
+    "RAY_worker_niceness": "0",
     # A busy machine needs longer to start than the 30 s that Ray waits.
     "RAY_raylet_start_wait_time_s": "300",
 }
