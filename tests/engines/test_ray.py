@@ -69,7 +69,7 @@ def test_prepare_embed_and_label_give_the_local_results(
     sentio: Sentio, start: Start, loudness_on_nodes: None, two_nodes: TwoNodes, labelled: Path, tmp_path: Path
 ) -> None:
     ray = ("--engine", "ray", "--address", two_nodes.address, "--shard-songs", 6)
-    prepare = ("data", "prepare", labelled, "--scale=-1-1", "--windows", 2, "--perturb", 1)
+    prepare = ("data", "prepare", labelled, "--scale=-1-1", "--fractions", 0.5, 0.25, 0.25, "--perturb", 1)
     assert sentio(*prepare, "--out", tmp_path / "here").exit_code == 0
     finished(start(*prepare, "--out", tmp_path / "there", *ray))
     assert (tmp_path / "there" / SONGS).read_bytes() == (tmp_path / "here" / SONGS).read_bytes()
