@@ -27,9 +27,9 @@ FUNCTIONS = {
     "overwrite, progress",
     "distill": "*, teacher, data, out, recipe, start, unlabelled, gan_samples, pseudo_labels, weak_labels, embeddings, "
     "music, cache, convert, overwrite, progress, announce",
-    "export": "checkpoint, *, out, formats, forms, precisions, data, name, release, licence, keep_float, timeout_s, "
-    "keep_refused, overwrite, progress",
-    "verify": "bundle, *, data, threads, arm64, progress",
+    "export": "checkpoint, *, out, formats, forms, precisions, data, music, name, release, licence, keep_float, "
+    "timeout_s, keep_refused, overwrite, progress",
+    "verify": "bundle, *, data, music, threads, arm64, progress",
     "benchmark": "bundle, *, out, threads, runs, progress",
     "evaluate": "models, *, data, out, music, baselines, others, format, split, over, tolerance, seed, skip, "
     "gan_samples, weak_labels, progress",
