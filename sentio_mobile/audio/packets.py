@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -62,6 +63,9 @@ class Pass:
         self._error: Exception | None = None
         self._heard = self._missing = self._expected = 0.0
         self._counted = 0
+        base = audio.stream.time_base
+        self._tick = float(base) if base is not None and audio.states_gaps else 0.0
+        self._origin = audio.origin
 
     def seek(self, frame: int) -> int | None:
         """Go to a frame at the file's own rate, or a little before it.
@@ -126,7 +130,8 @@ class Pass:
         if not self.audio.is_counted:
             for _ in self._frames:
                 pass
-        elif all(True for _ in self._packets):
+        else:
+            deque(self._packets, maxlen=0)
             base = self.audio.stream.time_base
             self.seconds = float(self._counted * base) - self._added_frames() / self.audio.rate if base else 0.0
             self._heard = self.seconds
@@ -211,9 +216,9 @@ class Pass:
 
     def _note_gap(self, frame: AudioFrame) -> None:
         """Add up what is missing between frames that state their positions."""
-        base = self.audio.stream.time_base
-        if self.audio.states_gaps and frame.pts is not None and base is not None:
-            begins = float((frame.pts - self.audio.origin) * base)
+        # Read once a frame: what FFmpeg is asked for each time costs as much as the decoding of a frame.
+        if self._tick and frame.pts is not None:
+            begins = (frame.pts - self._origin) * self._tick
             if self._heard and begins > self._expected + self.audio.tolerance:
                 self._missing += begins - self._expected
             self._expected = begins + frame.samples / frame.sample_rate
@@ -260,7 +265,7 @@ def check_pcm(pcm: Pcm, name: str) -> None:
     """
     if not len(pcm):
         raise AudioError(f"{name}: holds no samples; give a file with sound in it")
-    loudest = np.abs(pcm).max()
+    loudest = np.maximum(pcm.max(), -pcm.min())
     if not np.isfinite(loudest):
         raise AudioError(f"{name}: holds samples that are not numbers; decode it again from its source")
     if loudest > MAX_SAMPLE:
@@ -278,8 +283,10 @@ def _mono(frame: AudioFrame, audio: AudioFile) -> Pcm:
     for channel in channels:
         if values.dtype == np.uint8:
             mono += (channel.astype(np.float32) - 128) / 128
+        elif scale is None:
+            mono += channel
         else:
-            mono += channel.astype(np.float32) if scale is None else channel.astype(np.float32) * np.float32(scale)
+            mono += channel.astype(np.float32) * np.float32(scale)
     if len(channels) > 1:
         mono /= len(channels)
     check_pcm(mono, str(audio.path))

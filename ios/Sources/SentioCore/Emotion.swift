@@ -22,10 +22,12 @@ public struct Emotion: Equatable, Sendable {
     public let uncertainty: Uncertainty?
     /// How long front end and model took, in milliseconds.
     public let inferenceMs: Double
+    /// Whether nothing could be heard after mixing down: the values say nothing then.
+    public let silent: Bool
 
     public init(
         song: String, valence: Double, arousal: Double, start: Double, end: Double, uncertainty: Uncertainty? = nil,
-        inferenceMs: Double = 0
+        inferenceMs: Double = 0, silent: Bool = false
     ) {
         self.song = song
         self.valence = valence
@@ -34,6 +36,7 @@ public struct Emotion: Equatable, Sendable {
         self.end = end
         self.uncertainty = uncertainty
         self.inferenceMs = inferenceMs
+        self.silent = silent
     }
 
     /// The least and the greatest of both values.
@@ -63,7 +66,7 @@ public struct Emotion: Equatable, Sendable {
             song: first.song, valence: answers.reduce(0) { $0 + $1.valence } / count,
             arousal: answers.reduce(0) { $0 + $1.arousal } / count, start: first.start,
             end: answers[answers.count - 1].end, uncertainty: first.uncertainty,
-            inferenceMs: answers.reduce(0) { $0 + $1.inferenceMs })
+            inferenceMs: answers.reduce(0) { $0 + $1.inferenceMs }, silent: answers.allSatisfy { $0.silent })
     }
 
     private func interval(_ value: Double, _ index: Int) -> Interval? {
@@ -74,7 +77,7 @@ public struct Emotion: Equatable, Sendable {
 
 extension Emotion: Encodable {
     enum CodingKeys: String, CodingKey {
-        case song, start, end, time, valence, arousal, coverage, quadrant, scale
+        case song, start, end, time, valence, arousal, coverage, quadrant, scale, silent
         case valenceLow = "valence_low"
         case valenceHigh = "valence_high"
         case arousalLow = "arousal_low"
@@ -97,6 +100,7 @@ extension Emotion: Encodable {
         try fields.encode(uncertainty?.coverage, forKey: .coverage)
         try fields.encode(quadrant, forKey: .quadrant)
         try fields.encode(Emotion.scale, forKey: .scale)
+        try fields.encode(silent, forKey: .silent)
     }
 
     private func rounded(_ value: Double) -> Double { (value * 1e6).rounded() / 1e6 }

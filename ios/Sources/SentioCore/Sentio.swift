@@ -134,6 +134,6 @@ public actor Sentio {
         return Emotion(
             song: song, valence: Double(output[0]), arousal: Double(output[1]), start: Double(window.start) / rate,
             end: Double(window.start + window.heard) / rate, uncertainty: spec.uncertainty,
-            inferenceMs: milliseconds)
+            inferenceMs: milliseconds, silent: window.isSilent)
     }
 }

@@ -8,6 +8,12 @@ struct Window: Sendable {
     let heard: Int
     /// As many samples as the spec says.
     let pcm: [Float]
+
+    /// The largest absolute sample that counts as silent: 80 dB below full scale, the floor of the log-mel.
+    static let silentPeak: Float = 1e-4
+
+    /// Whether nothing can be heard, for example because the channels cancelled each other.
+    var isSilent: Bool { pcm.allSatisfy { abs($0) < Window.silentPeak } }
 }
 
 /// Whole windows of a song, one after another, in the memory of one or two.

@@ -162,7 +162,7 @@ final class SentioTests: XCTestCase {
         XCTAssertEqual(
             try plain.sentioJSON().split(whereSeparator: { " \n".contains($0) }).joined(),
             #"{"arousal":-0.5,"arousal_high":null,"arousal_low":null,"coverage":null,"end":30,"quadrant":"pleasant,calm","#
-                + #""scale":[-1,1],"song":"a","start":0,"time":15,"valence":0.123457,"valence_high":null,"#
+                + #""scale":[-1,1],"silent":false,"song":"a","start":0,"time":15,"valence":0.123457,"valence_high":null,"#
                 + #""valence_low":null}"#)
         XCTAssertEqual(Emotion(song: "", valence: 0, arousal: 0, start: 0, end: 1).quadrant, "pleasant, energetic")
         XCTAssertEqual(Emotion(song: "", valence: -0.1, arousal: 1, start: 0, end: 1).quadrant, "unpleasant, energetic")

@@ -16,6 +16,14 @@ export interface Window {
   readonly pcm: Float32Array<ArrayBuffer>;
 }
 
+/** The largest absolute sample of a clip that counts as silent: 80 dB below full scale, the floor of the log-mel. */
+export const SILENT_PEAK = 1e-4;
+
+/** Whether nothing can be heard in a clip, for example because its channels cancelled each other. */
+export function isSilent(pcm: Float32Array): boolean {
+  return pcm.every((sample) => Math.abs(sample) < SILENT_PEAK);
+}
+
 /**
  * Make sure that PCM holds sound, or silence.
  *

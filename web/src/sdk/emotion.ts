@@ -28,6 +28,7 @@ export interface EmotionJson {
   coverage: number | null;
   quadrant: Quadrant;
   scale: [number, number];
+  silent: boolean;
 }
 
 /** What an `Emotion` is made of. */
@@ -39,6 +40,7 @@ export interface EmotionParts {
   end: number;
   inferenceMs: number;
   uncertainty: Uncertainty | null;
+  silent: boolean;
 }
 
 /** Valence and arousal of a stretch of music, both from -1 to 1. */
@@ -57,6 +59,8 @@ export class Emotion {
   readonly inferenceMs: number;
   /** How far the model may be off; `null` where that was not measured. */
   readonly uncertainty: Uncertainty | null;
+  /** Whether nothing could be heard after mixing down: the values say nothing then. */
+  readonly silent: boolean;
 
   constructor(parts: EmotionParts) {
     this.song = parts.song;
@@ -66,6 +70,7 @@ export class Emotion {
     this.end = parts.end;
     this.inferenceMs = parts.inferenceMs;
     this.uncertainty = parts.uncertainty;
+    this.silent = parts.silent;
   }
 
   /** The middle of the stretch, in seconds. */
@@ -106,6 +111,7 @@ export class Emotion {
       coverage: interval && interval.coverage,
       quadrant: this.quadrant,
       scale: [-1, 1],
+      silent: this.silent,
     };
   }
 }
@@ -126,6 +132,7 @@ export function meanOf(answers: readonly Emotion[]): Emotion {
     end: (answers.at(-1) as Emotion).end,
     inferenceMs: sum((answer) => answer.inferenceMs),
     uncertainty: first.uncertainty,
+    silent: answers.every((answer) => answer.silent),
   });
 }
 

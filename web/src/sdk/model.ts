@@ -2,7 +2,7 @@
 
 import { openBundle, readChecked, type Bundle } from "./bundle.ts";
 import { quantile, RUNS, toleranceOf, WARM_UP, type DeviceCheck } from "./check.ts";
-import { checkEvery, checkPcm, windowAt, windowStarts, type Window } from "./clip.ts";
+import { checkEvery, checkPcm, isSilent, windowAt, windowStarts, type Window } from "./clip.ts";
 import { decodeFile, type Sound } from "./decode.ts";
 import { Emotion, meanOf } from "./emotion.ts";
 import { Damaged, InputError } from "./errors.ts";
@@ -258,6 +258,7 @@ export class SentioModel {
       end: (window.start + window.heard) / sampleRate,
       inferenceMs: milliseconds,
       uncertainty: this.spec.uncertainty,
+      silent: isSilent(window.pcm),
     });
   }
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { quantile, toleranceOf } from "../../src/sdk/check.ts";
+import { isSilent } from "../../src/sdk/clip.ts";
 import { Emotion, meanOf, type EmotionParts } from "../../src/sdk/emotion.ts";
 
-const PARTS: EmotionParts = { song: "a.mp3", valence: 0.5, arousal: -0.9, start: 0, end: 30, inferenceMs: 20, uncertainty: null };
+const HEARD = { song: "a.mp3", start: 0, end: 30, inferenceMs: 20, uncertainty: null, silent: false };
+const PARTS: EmotionParts = { ...HEARD, valence: 0.5, arousal: -0.9 };
 const MEASURED = { coverage: 0.8, halfWidth: [0.2, 0.3] as const, songs: 90 };
 
 test("quadrants: zero is pleasant, and energetic", () => {
@@ -25,7 +27,7 @@ test("JSON has the names, the order and the rounding of every other language", (
   assert.equal(
     JSON.stringify(emotion),
     '{"song":"a.mp3","start":1,"end":30,"time":15.5,"valence":0.123457,"arousal":-0.9,"valence_low":-0.076543,"valence_high":0.323457,' +
-      '"arousal_low":-1,"arousal_high":-0.6,"coverage":0.8,"quadrant":"pleasant, calm","scale":[-1,1]}',
+      '"arousal_low":-1,"arousal_high":-0.6,"coverage":0.8,"quadrant":"pleasant, calm","scale":[-1,1],"silent":false}',
   );
   assert.equal(new Emotion(PARTS).toJSON().coverage, null);
 });
@@ -36,6 +38,13 @@ test("a song's mean spans from its first answer to its last", () => {
     new Emotion({ ...PARTS, valence: 0.1, arousal: 0.1, start: 30, end: 60, inferenceMs: 40 }),
   ]);
   assert.deepEqual([mean.valence, mean.arousal, mean.start, mean.end, mean.inferenceMs], [0.3, -0.4, 0, 60, 60]);
+});
+
+test("a song is silent where all of its windows are", () => {
+  assert.equal(meanOf([new Emotion(PARTS), new Emotion({ ...PARTS, silent: true })]).silent, false);
+  assert.equal(meanOf([new Emotion({ ...PARTS, silent: true })]).silent, true);
+  assert.equal(isSilent(Float32Array.of(0, 9e-5, -9e-5)), true);
+  assert.equal(isSilent(Float32Array.of(0, -2e-4)), false);
 });
 
 test("quantiles are numpy's", () => {

@@ -43,6 +43,7 @@ public data class Interval(val valence: Bounds, val arousal: Bounds, val coverag
  * @property end where it ends, in seconds.
  * @property uncertainty how far the model may be off, where that was measured.
  * @property inferenceMs how long it took from PCM at the model's rate to this answer, in milliseconds.
+ * @property silent whether nothing could be heard after mixing down: the values say nothing then.
  */
 public data class Emotion(
     val song: String,
@@ -52,6 +53,7 @@ public data class Emotion(
     val end: Double,
     val uncertainty: Uncertainty? = null,
     val inferenceMs: Double = 0.0,
+    val silent: Boolean = false,
 ) {
     /** The middle of the stretch, in seconds. */
     val time: Double get() = (start + end) / 2
@@ -87,6 +89,7 @@ public data class Emotion(
                 "coverage" to interval?.coverage,
                 "quadrant" to quadrant.words,
                 "scale" to listOf(-1, 1),
+                "silent" to silent,
             ),
         )
     }

@@ -20,6 +20,7 @@ import org.sentiomobile.core.audio.PcmSource
 import org.sentiomobile.core.audio.Window
 import org.sentiomobile.core.audio.checkEvery
 import org.sentiomobile.core.audio.fit
+import org.sentiomobile.core.audio.isSilent
 import org.sentiomobile.core.audio.mono
 import org.sentiomobile.core.audio.windows
 import org.sentiomobile.core.frontend.FrontEnd
@@ -166,7 +167,7 @@ public class Sentio private constructor(private val loaded: Loaded, private val 
         val took = (System.nanoTime() - before) / 1e6
         val rate = spec.audio.sampleRate.toDouble()
         val end = (window.start + window.heard) / rate
-        Emotion(song, valence, arousal, window.start / rate, end, spec.uncertainty, took)
+        Emotion(song, valence, arousal, window.start / rate, end, spec.uncertainty, took, isSilent(window.pcm))
     }
 
     /** Nobody else uses the back end and the front end's memory meanwhile; whoever came first is first. */
@@ -231,6 +232,7 @@ public class Sentio private constructor(private val loaded: Loaded, private val 
             arousal = answers.map { it.arousal }.average(),
             end = answers.last().end,
             inferenceMs = answers.sumOf { it.inferenceMs },
+            silent = answers.all { it.silent },
         )
     }
 }

@@ -1,5 +1,6 @@
 package org.sentiomobile.core.audio
 
+import kotlin.math.abs
 import kotlin.math.ceil
 import kotlin.math.max
 import kotlin.math.min
@@ -28,6 +29,12 @@ public fun fit(pcm: FloatArray, spec: AudioSpec): FloatArray {
  * @property pcm as many samples as a clip has.
  */
 public class Window(public val start: Long, public val heard: Int, public val pcm: FloatArray)
+
+/** The largest absolute sample of a clip that counts as silent: 80 dB below full scale, the floor of the log-mel. */
+public const val SILENT_PEAK: Float = 1e-4f
+
+/** Whether nothing can be heard in [pcm], for example because its channels cancelled each other. */
+public fun isSilent(pcm: FloatArray): Boolean = pcm.all { abs(it) < SILENT_PEAK }
 
 /**
  * Whole windows of a song, in the memory of one or two.
