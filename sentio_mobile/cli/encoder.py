@@ -80,8 +80,8 @@ def embed(songs: tuple[Path, ...], name: str, out: Path) -> None:
     found = find_songs(songs)
     files, faults = found.songs, found.faults
     with ProgressBars() as progress:
-        embeddings, broken = embed_songs(loaded, files, progress=progress)
-    show_notes(found.notes)
+        embeddings, broken, notes = embed_songs(loaded, files, progress=progress)
+    show_notes([*found.notes, *notes])
     show_skipped([*faults, *broken])
     if not embeddings:
         raise InputError("no song could be embedded; give audio files, or folders that hold some")

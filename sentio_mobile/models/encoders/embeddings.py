@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from sentio_mobile._internal.files import write_bytes
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import Record, from_plain, to_plain
-from sentio_mobile.audio.decode import decode
+from sentio_mobile.audio.decode import read_sound
 from sentio_mobile.errors import AudioError, DataError
 from sentio_mobile.models.encoders.base import AudioEncoder, EncoderInfo
 
@@ -27,7 +27,7 @@ Kind = Literal["songs", "clips"]
 
 def embed_songs(
     encoder: AudioEncoder, songs: Sequence[Path], *, progress: Progress | None = None
-) -> tuple[dict[str, NDArray[np.float32]], list[str]]:
+) -> tuple[dict[str, NDArray[np.float32]], list[str], list[str]]:
     """Embed whole songs.
 
     Args:
@@ -36,20 +36,25 @@ def embed_songs(
         progress: Shown song by song.
 
     Returns:
-        Embeddings [time, size] by the song's path, and one line for each song that could not be embedded.
+        Embeddings [time, size] by the song's path, one line for each song that could not be embedded, and one for each
+        that is damaged or silent.
     """
     shown = progress or NoProgress()
     found: dict[str, NDArray[np.float32]] = {}
     faults: list[str] = []
+    notes: list[str] = []
     shown.start("embedding songs", len(songs))
     for song in songs:
         try:
-            found[str(song)] = encoder.embed(decode(song, encoder.info.sample_rate))
+            sound = read_sound(song, encoder.info.sample_rate)
+            found[str(song)] = encoder.embed(sound.pcm)
+            notes += [f"{song}: {note}" for note in sound.notes]
+            notes += [f"{song}: is silent after mixing down"] if sound.is_silent else []
         except AudioError as error:
             faults.append(str(error))
         shown.advance(note=song.name)
     shown.finish()
-    return found, faults
+    return found, faults, notes
 
 
 def average_steps(values: NDArray[np.floating], count: int) -> NDArray[np.float64]:

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile.audio.decode import decode, fit_length
+from sentio_mobile.audio.decode import fit_length, read_sound
 from sentio_mobile.audio.find import AUDIO_SUFFIXES
 from sentio_mobile.audio.logmel import POWER_FLOOR, mel_power
-from sentio_mobile.errors import DataError
+from sentio_mobile.errors import AudioError, DataError
 from sentio_mobile.spec import AudioSpec
 
 MIN_SOUNDS = 2
@@ -70,7 +70,7 @@ def read_classes(folder: Path, progress: Progress | None = None) -> ClassSounds:
 
     Raises:
         DataError: The folder is missing, has fewer than two classes, or a class has fewer than `MIN_SOUNDS` sounds.
-        AudioError: A file cannot be decoded.
+        AudioError: A file cannot be decoded, or is damaged.
     """
     progress = progress or NoProgress()
     files = _files(folder)
@@ -78,8 +78,10 @@ def read_classes(folder: Path, progress: Progress | None = None) -> ClassSounds:
     mels = np.empty((len(paths), CLASS_AUDIO.n_mels, CLASS_AUDIO.n_frames), dtype=np.float32)
     progress.start("reading sounds", len(paths))
     for i, path in enumerate(paths):
-        pcm = decode(path, CLASS_AUDIO.sample_rate, seconds=CLASS_AUDIO.seconds)
-        mels[i] = class_mel(pcm)
+        sound = read_sound(path, CLASS_AUDIO.sample_rate, seconds=CLASS_AUDIO.seconds)
+        if sound.notes:
+            raise AudioError(f"{path}: {sound.notes[0]}")
+        mels[i] = class_mel(sound.pcm)
         progress.advance(note=path.parent.name)
     progress.finish()
     labels = [i for i, name in enumerate(files) for _ in files[name]]
