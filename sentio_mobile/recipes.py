@@ -38,14 +38,14 @@ NO_ENCODER = "none"
 """The encoder of a training that uses none."""
 
 PRESETS: Mapping[str, Mapping[str, str]] = {
-    "distill": {"small": "mobilevit_xs", "default": "mobilevit"},
+    "distill": {"small": "mobilevit_xs", "default": "mobilevit", "best": "musicnn"},
     "distill/pretrain": {"small": "mobilevit_xs", "default": "mobilevit"},
     "benchmarks": {"small": "train", "default": "train_mobilevit"},
 }
 """Recipes by size, for `distill`, `pretrain` and `train`: 2.0 M parameters, and 7.3 M. Both have shipped first weights.
 
-The place of `best` is here: it is for the student with the best measured accuracy for its latency, and left out until
-students are compared by their accuracy (benchmarks/research/students.py)."""
+`best` is the most accurate student that was measured. Its first weights are an installed encoder's, and it needs no
+pretraining: musicnn with a head that is solved for."""
 
 DEFAULT_ARCHITECTURES: Mapping[str, str] = {"teacher": "vit", "distill": "mobilevit"}
 """The architecture of a teacher or a student whose recipe names none."""

@@ -94,13 +94,18 @@ def hann(n: int) -> NDArray[np.float32]:
 @lru_cache(maxsize=4)
 def mel_bank(spec: AudioSpec) -> tuple[NDArray[np.float32], int]:
     """Triangular mel filters [n_mels, bins], and the number of Fourier bins from 0 Hz on that they use."""
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(spec.f_min), _hz_to_mel(spec.f_max), spec.n_mels + 2))
+    edges = mel_edges(spec.n_mels, spec.f_min, spec.f_max)
     bins = int(np.floor(spec.f_max * spec.n_fft / spec.sample_rate)) + 1
     hz = np.arange(bins) * spec.sample_rate / spec.n_fft
     rising = (hz - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - hz) / np.diff(edges)[1:, None]
     area = 2 / (edges[2:] - edges[:-2])
     return (np.clip(np.minimum(rising, falling), 0, None) * area[:, None]).astype(np.float32), bins
+
+
+def mel_edges(n_mels: int, f_min: float, f_max: float) -> NDArray[np.float64]:
+    """Edges of the mel bands in Hz [n_mels + 2]: a band rises from one, peaks at the next, and falls to the third."""
+    return _mel_to_hz(np.linspace(_hz_to_mel(f_min), _hz_to_mel(f_max), n_mels + 2))
 
 
 # Slaney, Auditory Toolbox (1998): linear up to 1000 Hz in steps of 200/3 Hz, then 27 logarithmic steps to a factor 6.4.

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from sentio_mobile._internal.records import Count, Record, replace
 from sentio_mobile.errors import RecordError
-from sentio_mobile.models.config import CustomSettings, MobileViTSettings, TimmSettings
+from sentio_mobile.models.config import CustomSettings, MobileViTSettings, MusicnnSettings, TimmSettings
 from sentio_mobile.spec import ImageSide
 from sentio_mobile.training.config import EmbeddingSettings, TrainingSettings
 
@@ -79,7 +79,7 @@ class DistillRecipe(Record, frozen=True, kw_only=True):
     """A student and how it is distilled from its teacher."""
 
     # the student; a recipe without `architecture` describes a mobilevit
-    model: MobileViTSettings | TimmSettings | CustomSettings
+    model: MobileViTSettings | MusicnnSettings | TimmSettings | CustomSettings
     training: TrainingSettings  # how it is trained
     response: ResponseSettings = ResponseSettings()  # what it learns from labels and from the teacher's predictions
     features: FeatureSettings = FeatureSettings()  # what it learns from the teacher's tokens
@@ -92,6 +92,9 @@ class DistillRecipe(Record, frozen=True, kw_only=True):
     # steps in place of those in `training` where the student starts from other weights than random ones, which is a
     # shorter way; 0 takes those in `training`
     pretrained_steps: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
+    # whether only the last layer of a student is fitted, in closed form; it must start from other weights than random ones;
+    # nothing is trained then
+    head_only: bool = False
 
     @property
     def follows_a_teacher(self) -> bool:

@@ -15,13 +15,16 @@ from sentio_mobile.distill.followed.base import Followed
 from sentio_mobile.distill.followed.choose import choose_followed
 from sentio_mobile.distill.objective import Distillation
 from sentio_mobile.distill.start import Start, give_first_weights, student_spec
+from sentio_mobile.errors import TrainingError
 from sentio_mobile.metrics.agreement import retention
 from sentio_mobile.metrics.conformal import with_uncertainty
-from sentio_mobile.metrics.evaluation import Evaluation, evaluate
+from sentio_mobile.metrics.evaluation import Evaluation, History, evaluate
+from sentio_mobile.models.capture import HasLinearHead
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build
 from sentio_mobile.training.embedding_loss import embedding_loss
 from sentio_mobile.training.fit import evaluate_split, fit, predict
+from sentio_mobile.training.linear_head import solve_linear_head
 from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
 from sentio_mobile.training.trainer import training_folder
@@ -70,7 +73,8 @@ def distill(
             validation or test songs.
         CheckpointError: `start` is another network.
         RecipeError: The recipe names a block that the student or the teacher does not have.
-        TrainingError: There are too few songs, the loss is not finite, or one of its terms has no effect.
+        TrainingError: There are too few songs, the loss is not finite, one of its terms has no effect, or the head of
+            this student cannot be solved for.
         OutputError: `out` or the cache cannot be written.
     """
     recipe = replace(recipe, training=with_real_precision(recipe.training))
@@ -85,6 +89,11 @@ def distill(
     first_weights = give_first_weights(model, spec, start)
     if first_weights.first_weights_sha256 is not None:
         recipe = recipe.for_pretrained()
+    if recipe.head_only and (first_weights.first_weights_sha256 is None or not isinstance(model, HasLinearHead)):
+        raise TrainingError(
+            "head_only needs a student with a linear head, which is musicnn, and other first weights than random ones; "
+            "set it to false"
+        )
     if announce is not None:
         announce(str(first_weights))
     mapping = followed.map_layers(model, recipe)
@@ -101,6 +110,17 @@ def distill(
         # Data loaders draw random numbers. Seeding again makes the projections independent of whether the cache was
         # filled.
         lightning.seed_everything(recipe.training.seed, verbose=False)
+        if first_weights.first_weights_sha256 is not None and isinstance(model, HasLinearHead):
+            solve_linear_head(
+                model,
+                spec,
+                data,
+                settings=recipe.training,
+                sources=lesson.sources,
+                hard=recipe.response.hard,
+                soft=recipe.response.soft,
+                progress=progress,
+            )
         objective = Distillation(
             mapping,
             student=model,
@@ -113,17 +133,19 @@ def distill(
                 model, data, settings=recipe.training, sources=lesson.sources, weights=recipe.embeddings
             ),
         )
-        history = fit(
-            model,
-            spec,
-            data=data,
-            settings=recipe.training,
-            objective=objective,
-            work=work,
-            progress=progress,
-            what="distilling the student",
-            sources=lesson.sources,
-        )
+        history: History = ()
+        if not recipe.head_only:
+            history = fit(
+                model,
+                spec,
+                data=data,
+                settings=recipe.training,
+                objective=objective,
+                work=work,
+                progress=progress,
+                what="distilling the student",
+                sources=lesson.sources,
+            )
         evaluation = evaluate_student(
             Checkpoint(model=model, spec=spec), followed, data=data, seed=recipe.training.seed
         )

@@ -184,3 +184,13 @@ class CapturedMap:
     output: torch.Tensor
     features: torch.Tensor
     pooled: torch.Tensor
+
+
+@runtime_checkable
+class HasLinearHead(HasFeatureMap, Protocol):
+    """A network whose output is tanh of one linear layer on the pooled vector, so that the layer can be solved for."""
+
+    @property
+    def output(self) -> nn.Linear:
+        """The layer [pooled width -> 2]."""
+        ...

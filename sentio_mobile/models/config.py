@@ -138,6 +138,18 @@ class TimmSettings(Record, frozen=True, kw_only=True, tag_field="architecture", 
     drop_path: Annotated[float, Meta(ge=0, lt=1)] = 0.0  # stochastic depth (Huang et al. 2016); 0 is off
 
 
+class MusicnnSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="musicnn"):
+    """musicnn (Pons & Serra 2019) as a student behind our front end, with a linear head: 0.3 M parameters."""
+
+    # parts of 3 s that are heard of a clip, evenly spread, at the same cost each
+    patches: Annotated[int, Meta(ge=1, le=64)] = 5
+    # filters that are kept of each group: two over timbre (of 204), three over time (of 51). The defaults are those of
+    # musicnn-msd whose channels are not constant in music
+    filters: tuple[Width, Width, Width, Width, Width] = (34, 33, 9, 26, 38)
+    # level that the loudest cell of a clip is taken to have, in dB: musicnn knows levels, and our log-mels do not
+    loudest_db: Annotated[float, Meta(ge=-40, le=80)] = 30.0
+
+
 class CustomSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="custom"):
     """A student of another package, which it registers as an entry point of the group `sentio_mobile.students`."""
 

@@ -24,6 +24,9 @@ from sentio_mobile._internal.records import Count, Name, Record, Sha256, read_re
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.errors import CheckpointError, InputError, OutputError
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
+from sentio_mobile.models.config import MusicnnSettings
+from sentio_mobile.models.encoders.musicnn import load_msd
+from sentio_mobile.models.musicnn_student import weights_of
 from sentio_mobile.models.registry import build, settings_of
 from sentio_mobile.spec import ModelSpec
 
@@ -35,6 +38,9 @@ MAX_BYTES = 20_000_000
 
 TRAINING_ONLY = frozenset({"patch_keep", "head_dropout", "dropout", "drop_path"})
 """Settings of architectures that change how a network is trained, and not what it computes afterwards."""
+
+MUSICNN = "musicnn"
+"""The architecture whose first weights an encoder has."""
 
 _LARGEST_HALF = torch.finfo(torch.float16).max
 
@@ -84,7 +90,7 @@ class LoadedWeights:
 
 
 def first_weights_for(spec: ModelSpec, folder: Path | None = None) -> FirstWeights | None:
-    """The shipped weights that fit a network; None where none do.
+    """The shipped weights that fit a network; None where none do. Those of a musicnn are the installed encoder's.
 
     They fit if architecture, settings and front end are equal. The image size may differ, and so may settings that
     have an effect in training only.
@@ -95,7 +101,10 @@ def first_weights_for(spec: ModelSpec, folder: Path | None = None) -> FirstWeigh
 
     Raises:
         CheckpointError: A shipped file is damaged.
+        InputError: The network is a musicnn, and the encoder is not installed.
     """
+    if spec.architecture == MUSICNN:
+        return _weights_of_encoder(spec)
     paths = sorted((folder or SHIPPED).glob("*.json"))
     sheets = [(path, read_record(FirstWeightsSheet, path, CheckpointError)) for path in paths]
     fitting = [(path, sheet) for path, sheet in sheets if not differences(sheet.spec, spec)]
@@ -114,6 +123,14 @@ def first_weights_for(spec: ModelSpec, folder: Path | None = None) -> FirstWeigh
     except SafetensorError as error:
         raise CheckpointError(f"{weights} is no file of weights ({error}); install sentio-mobile again") from error
     return FirstWeights(name=sheet.name, spec=sheet.spec, state=state, digest=sheet.weights_sha256)
+
+
+def _weights_of_encoder(spec: ModelSpec) -> FirstWeights:
+    encoder = load_msd()
+    settings = settings_of(spec)
+    assert isinstance(settings, MusicnnSettings)
+    state = {**build(spec).state_dict(), **weights_of(encoder.network, settings)}
+    return FirstWeights(name=encoder.info.name, spec=spec, state=state, digest=encoder.info.digest)
 
 
 def weights_of_checkpoint(name: str, checkpoint: Checkpoint) -> FirstWeights:

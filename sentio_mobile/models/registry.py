@@ -22,6 +22,7 @@ from sentio_mobile.models.config import (
     CRNNSettings,
     CustomSettings,
     MobileViTSettings,
+    MusicnnSettings,
     TimmSettings,
     ViTSettings,
 )
@@ -30,7 +31,9 @@ from sentio_mobile.spec import AudioSpec, ModelSpec
 if TYPE_CHECKING:
     from torch import nn
 
-Settings = ViTSettings | ASTSettings | CRNNSettings | MobileViTSettings | TimmSettings | CustomSettings
+Settings = (
+    ViTSettings | ASTSettings | CRNNSettings | MobileViTSettings | MusicnnSettings | TimmSettings | CustomSettings
+)
 
 ENTRY_POINTS = "sentio_mobile.students"
 """The group of entry points through which other packages add students."""
@@ -43,6 +46,7 @@ ARCHITECTURES: Mapping[str, type[Settings]] = {
     "ast": ASTSettings,
     "crnn": CRNNSettings,
     "mobilevit": MobileViTSettings,
+    "musicnn": MusicnnSettings,
     "timm": TimmSettings,
     "custom": CustomSettings,
 }
@@ -81,6 +85,10 @@ def build(spec: ModelSpec) -> nn.Module:
         from sentio_mobile.models.crnn import CRNN
 
         return CRNN(settings, spec.audio.image_size)
+    if isinstance(settings, MusicnnSettings):
+        from sentio_mobile.models.musicnn_student import MusicnnStudent
+
+        return MusicnnStudent(settings, spec.audio)
     if isinstance(settings, TimmSettings):
         return _build_timm(settings, spec.audio.image_size)
     if isinstance(settings, CustomSettings):

@@ -32,6 +32,8 @@ FRAMES = 187
 SIZE, TAGS = 200, 50
 TEMPORAL_FRAMES = (128, 64, 32)
 """Lengths of the temporal filters."""
+TIMBRAL_BANDS = (int(0.4 * MELS), int(0.7 * MELS))
+"""Heights of the timbral filters."""
 TIMBRAL, TEMPORAL, MIDDLE = 204, 51, 64
 """Channels of each timbral filter, of each temporal filter and of each layer of the middle part."""
 
@@ -65,7 +67,7 @@ class Musicnn(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.input_norm = nn.BatchNorm2d(1, eps=1e-3)
-        self.timbral = nn.ModuleList(_Filter((7, height), TIMBRAL) for height in (int(0.4 * MELS), int(0.7 * MELS)))
+        self.timbral = nn.ModuleList(_Filter((7, height), TIMBRAL) for height in TIMBRAL_BANDS)
         self.temporal = nn.ModuleList(_Filter((length, 1), TEMPORAL) for length in TEMPORAL_FRAMES)
         front = 2 * TIMBRAL + 3 * TEMPORAL
         self.middle = nn.ModuleList(_Filter((7, width), MIDDLE) for width in (front, MIDDLE, MIDDLE))

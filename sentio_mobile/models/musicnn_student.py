@@ -1,0 +1,293 @@
+"""musicnn as a student: the network of the encoder behind our own front end, with a linear head.
+
+musicnn (Pons & Serra 2019) hears patches of 3 s of its own log-mel: 16 kHz, 96 bands, log10(1 + 10,000 x power). Here
+patches are cut from our image instead and brought to that form by two constant matrices and a logarithm, so that apps
+need one front end for all students. The windows of our spectrum are three times as long, which blurs onsets; what the
+network makes of music stays nearly the same.
+
+Most filters of musicnn's front are left out. Where a filter's batch norm has a negative scale, its channel is the least
+of what ReLU leaves over all bands: nearly always 0 in music, so that the channel is a constant. Four of five
+filters over timbre are of this kind. Without them the network does a fifth of the work, and its 8-bit numbers have the
+range of what is heard.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from sentio_mobile.audio.logmel import mel_edges
+from sentio_mobile.errors import InputError
+from sentio_mobile.models.capture import CapturedMap
+from sentio_mobile.models.config import MusicnnSettings
+from sentio_mobile.models.encoders.musicnn import (
+    FRAMES,
+    HOP,
+    MELS,
+    MIDDLE,
+    SAMPLE_RATE,
+    SIZE,
+    TEMPORAL_FRAMES,
+    TIMBRAL_BANDS,
+    Musicnn,
+)
+from sentio_mobile.spec import IMAGE_MEAN, IMAGE_SD, OUTPUTS, AudioSpec
+
+PATCH_SECONDS = FRAMES * HOP / SAMPLE_RATE
+"""Length of a patch."""
+
+COMPRESSION = 10_000.0
+"""musicnn's log-mel is log10(1 + COMPRESSION x mel power)."""
+
+LENGTHS = tuple(length + 1 - length % 2 for length in TEMPORAL_FRAMES)
+"""Temporal filters have an even number of frames. Here one more, of weight 0, makes their padding symmetric."""
+
+_DECIBEL = math.log(10) / 10
+
+
+class ToFrames(nn.Module):
+    """A convolution over bands and frames, and its maximum over bands, which leaves one row."""
+
+    def __init__(self, bands: int, frames: int, width: int) -> None:
+        super().__init__()
+        # With channels last, torch needs a quarter of the time for a kernel of one input channel.
+        self.conv = nn.Conv2d(1, width, (bands, frames), padding=(0, frames // 2)).to(memory_format=torch.channels_last)
+        self.shift = nn.Parameter(torch.zeros(width, 1, 1))
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        """[batch, 1, 96, frames] -> [batch, width, 1, frames]."""
+        return torch.relu(self.conv(patches)).amax(dim=2, keepdim=True) + self.shift
+
+
+class OverFrames(nn.Module):
+    """A convolution over seven frames, ReLU, shift and scale."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, MIDDLE, (1, 7), padding=(0, 3))
+        self.scale, self.shift = nn.Parameter(torch.ones(MIDDLE, 1, 1)), nn.Parameter(torch.zeros(MIDDLE, 1, 1))
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """[batch, inputs, 1, frames] -> [batch, 64, 1, frames]."""
+        # Core ML's converter would make a batch norm of a product and a sum in the other order.
+        return (torch.relu(self.conv(frames)) + self.shift) * self.scale
+
+
+class MusicnnStudent(nn.Module):
+    """musicnn on patches of our image, and valence and arousal from the mean of their embeddings.
+
+    It has a feature map of one column a patch for what is learned by time step (see
+    `sentio_mobile.models.capture.HasFeatureMap`), and a linear head that can be solved for (`HasLinearHead`).
+
+    Args:
+        settings: How much it hears of a clip.
+        audio: The front end. Its image should keep the bands and frames of the log-mel: what a resize blurs is lost.
+
+    Raises:
+        InputError: The front end normalizes by clip, or its clips are shorter than the patches.
+    """
+
+    head_layers: ClassVar[tuple[str, ...]] = ("output",)
+    """The layers of the head. They cost little, and every rounding error in them is an error of the prediction."""
+
+    to_bands: torch.Tensor
+    to_frames: torch.Tensor
+    one: torch.Tensor
+
+    def __init__(self, settings: MusicnnSettings, audio: AudioSpec) -> None:
+        super().__init__()
+        _check(settings, audio)
+        self.settings = settings
+        width = audio.image_size[1]
+        over_time = _frames_of_columns(width / audio.seconds)
+        self.columns = over_time.shape[0]
+        room = width / settings.patches
+        self.starts = [
+            min(max(0, round((number + 0.5) * room - self.columns / 2)), width - self.columns)
+            for number in range(settings.patches)
+        ]
+        self.register_buffer("to_frames", torch.from_numpy(over_time), persistent=False)
+        self.register_buffer("one", torch.ones(1, 1, 1, 1), persistent=False)
+        self.register_buffer("to_bands", torch.from_numpy(_bands_of_rows(audio)), persistent=False)
+        # An image cell x is x * span dB above the floor, and its power 10^(dB / 10).
+        span = -audio.floor_db
+        self.slope = span * _DECIBEL * IMAGE_SD[0]
+        self.offset = math.log(COMPRESSION) + _DECIBEL * (settings.loudest_db - span + span * IMAGE_MEAN[0])
+        self.input_scale, self.input_shift = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
+        kernels = [(bands, 7) for bands in TIMBRAL_BANDS] + [(1, length) for length in LENGTHS]
+        self.front = nn.ModuleList(
+            ToFrames(*kernel, width) for kernel, width in zip(kernels, settings.filters, strict=True)
+        )
+        front = sum(settings.filters)
+        # One more input, always 1: what the filters that are left out would give, also at the edges of a patch.
+        self.middle = nn.ModuleList(OverFrames(inputs) for inputs in (front + 1, MIDDLE, MIDDLE))
+        self.dense = nn.Linear(2 * (front + 3 * MIDDLE), SIZE)
+        self.output = nn.Linear(SIZE, len(OUTPUTS))
+
+    @property
+    def map_width(self) -> int:
+        """Channels of the feature map: the numbers of an embedding."""
+        return SIZE
+
+    @property
+    def pooled_width(self) -> int:
+        """Numbers of the vector that the head reads."""
+        return SIZE
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
+        return self._readout(self._embeddings(image).mean(dim=1))
+
+    def capture_map(self, image: torch.Tensor) -> CapturedMap:
+        """[batch, 3, height, width] -> the predictions, and what they were made from. Gradients flow through all."""
+        embeddings = self._embeddings(image)
+        pooled = embeddings.mean(dim=1)
+        return CapturedMap(output=self._readout(pooled), features=embeddings.transpose(1, 2)[:, :, None], pooled=pooled)
+
+    def patches(self, image: torch.Tensor) -> torch.Tensor:
+        """Cut an image [batch, 3, height, width] into musicnn's log-mels [batch, patches, 96, 187]."""
+        one = image[:, :1]
+        cut = torch.cat([one[..., start : start + self.columns] for start in self.starts], dim=1)
+        levels = torch.matmul(self.to_bands, torch.matmul(cut, self.to_frames))
+        return _log_of_one_plus_exp(levels * self.slope + self.offset) / math.log(10)
+
+    def embed(self, patches: torch.Tensor) -> torch.Tensor:
+        """musicnn's log-mels [batch, 96, 187] -> embeddings [batch, 200]."""
+        levels = patches[:, None] * self.input_scale + self.input_shift
+        front = torch.cat([layer(levels) for layer in self.front], dim=1)
+        first = self.middle[0](torch.cat([front, self.one.expand(patches.shape[0], 1, 1, FRAMES)], dim=1))
+        second = self.middle[1](first) + first
+        third = self.middle[2](second) + second
+        everything = torch.cat([front, first, second, third], dim=1)
+        # The dense layer's inputs are the maximum and the mean of each channel over the patch.
+        return torch.relu(self.dense(torch.cat([everything.amax(dim=3), everything.mean(dim=3)], dim=1).flatten(1)))
+
+    def _embeddings(self, image: torch.Tensor) -> torch.Tensor:
+        patches = self.patches(image)
+        return self.embed(patches.flatten(0, 1)).reshape(-1, self.settings.patches, SIZE)
+
+    def _readout(self, pooled: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.output(pooled))
+
+
+def weights_of(network: Musicnn, settings: MusicnnSettings) -> dict[str, torch.Tensor]:
+    """The weights of the student's layers but the head, so that it computes what the encoder's network does.
+
+    Of each group of filters as many are kept as `settings` says: those of the largest scales. Scales go into the
+    filters, so that all channels have one range, as 8-bit numbers want it.
+
+    Args:
+        network: The encoder's network; its norms have the statistics of its training.
+        settings: The student's.
+
+    Returns:
+        Weights by the names that `MusicnnStudent` has for them.
+    """
+    state: dict[str, torch.Tensor] = {}
+    state["input_scale"], state["input_shift"] = _affine(network.input_norm)
+    kept: list[torch.Tensor] = []
+    constants: list[torch.Tensor] = []
+    first = 0
+    for number, layer in enumerate((*network.timbral, *network.temporal)):
+        weight, bias, scale, shift = _layer(layer)
+        chosen = torch.argsort(scale, descending=True)[: settings.filters[number]].sort().values
+        # A channel of a negative scale is kept as the constant that it is.
+        gain = scale.clamp_min(0)
+        kernel = (weight * gain[:, None, None, None])[chosen].transpose(2, 3)
+        if kernel.shape[3] % 2 == 0:
+            kernel = torch.nn.functional.pad(kernel, (1, 0))
+        state[f"front.{number}.conv.weight"] = kernel.contiguous()
+        state[f"front.{number}.conv.bias"] = (bias * gain)[chosen]
+        state[f"front.{number}.shift"] = shift[chosen, None, None]
+        constants.append(shift.clone().index_fill(0, chosen, 0.0))
+        kept.append(chosen + first)
+        first += len(shift)
+    channels, constant = torch.cat(kept), torch.cat(constants)
+    for number, layer in enumerate(network.middle):
+        weight, bias, scale, shift = _layer(layer)
+        kernel = (weight[:, 0] * scale.abs()[:, None, None]).transpose(1, 2)
+        if number == 0:
+            kernel = torch.cat(
+                [kernel[:, channels], (kernel * constant[None, :, None]).sum(dim=1, keepdim=True)], dim=1
+            )
+        state[f"middle.{number}.conv.weight"] = kernel[:, :, None].contiguous()
+        state[f"middle.{number}.conv.bias"] = bias * scale.abs()
+        sign = torch.where(scale < 0, -1.0, 1.0)
+        state[f"middle.{number}.scale"] = sign[:, None, None]
+        state[f"middle.{number}.shift"] = (shift * sign)[:, None, None]
+    # The encoder has maximum and mean of a channel side by side, the student all maxima first. Both are `constant` for
+    # a channel that is left out.
+    scale, shift = _affine(network.pooled_norm)
+    dense = network.dense.weight.detach()
+    folded = dense * scale
+    maxima, means = folded[:, 0::2], folded[:, 1::2]
+    rest = torch.arange(first, maxima.shape[1])
+    used = torch.cat([channels, rest])
+    state["dense.weight"] = torch.cat([maxima[:, used], means[:, used]], dim=1)
+    state["dense.bias"] = (
+        network.dense.bias.detach() + dense @ shift + (maxima[:, :first] + means[:, :first]) @ constant
+    )
+    return state
+
+
+def _log_of_one_plus_exp(x: torch.Tensor) -> torch.Tensor:
+    """Softplus in operations that all formats have, and without powers that 16 bits cannot hold."""
+    positive = torch.relu(x)
+    size = positive + torch.relu(-x)
+    return positive - torch.log(0.5 + 0.5 * torch.tanh(size / 2))
+
+
+def _check(settings: MusicnnSettings, audio: AudioSpec) -> None:
+    if audio.normalization != "db80":
+        raise InputError(
+            f"musicnn needs levels, which the normalization {audio.normalization!r} takes away; prepare the songs with "
+            "db80"
+        )
+    if audio.seconds < PATCH_SECONDS * settings.patches:
+        raise InputError(
+            f"clips of {audio.seconds:g} s do not hold {settings.patches} patches of {PATCH_SECONDS:g} s; lower patches"
+        )
+
+
+def _bands_of_rows(audio: AudioSpec) -> NDArray[np.float32]:
+    """Matrix [96, rows] that interpolates musicnn's mel bands from the rows of an image, linearly."""
+    rows = audio.image_size[0]
+    ours = mel_edges(audio.n_mels, audio.f_min, audio.f_max)[1:-1]
+    # Centres of the image's rows, in bands of the log-mel: those of a resize without aligned corners.
+    places = (np.arange(rows) + 0.5) * audio.n_mels / rows - 0.5
+    centres = np.interp(places, np.arange(audio.n_mels), ours)
+    return _interpolation(mel_edges(MELS, 0.0, SAMPLE_RATE / 2)[1:-1], centres)
+
+
+def _frames_of_columns(per_second: float) -> NDArray[np.float32]:
+    """Matrix [columns, 187] that interpolates the frames of a patch from the columns that it spans, linearly."""
+    places = np.arange(FRAMES) * HOP / SAMPLE_RATE * per_second
+    columns = math.ceil(places[-1]) + 1
+    return np.ascontiguousarray(_interpolation(places, np.arange(columns)).T)
+
+
+def _interpolation(wanted: NDArray[np.floating], known: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Matrix [wanted, known] of linear interpolation; what lies outside has the value at the end."""
+    return np.stack([np.interp(wanted, known, row) for row in np.eye(len(known))], axis=1).astype(np.float32)
+
+
+def _layer(layer: nn.Module) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Weight and bias of a filter's convolution, scale and shift of its norm."""
+    conv = layer.get_submodule("conv")
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    return conv.weight.detach(), conv.bias.detach(), *_affine(layer.get_submodule("norm"))
+
+
+def _affine(norm: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift of a batch norm after training."""
+    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
+    return scale, norm.bias.detach() - norm.running_mean * scale

@@ -1,0 +1,130 @@
+"""musicnn as a student: the encoder's network behind our front end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from sentio_mobile._internal.records import replace
+from sentio_mobile.audio.image import to_input_batch
+from sentio_mobile.audio.logmel import log_mel, normalize_log_mel
+from sentio_mobile.errors import InputError
+from sentio_mobile.models.capture import HasFeatureMap, HasLinearHead
+from sentio_mobile.models.config import MusicnnSettings
+from sentio_mobile.models.encoders.musicnn import Musicnn, log_mel_patches, weights_path
+from sentio_mobile.models.first_weights import first_weights_for, load_first_weights
+from sentio_mobile.models.musicnn_student import MusicnnStudent, weights_of
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.spec import AudioSpec
+
+AUDIO = AudioSpec(image_size=(128, 1292))
+SETTINGS = MusicnnSettings(filters=(30, 30, 10, 10, 10))
+
+
+@pytest.fixture(scope="module")
+def trained() -> Musicnn:
+    """The encoder's network with random weights, and norms whose statistics are those of some training."""
+    torch.manual_seed(0)
+    network = Musicnn()
+    kept = iter(SETTINGS.filters)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.5, 0.5)
+            module.running_var.uniform_(0.5, 2)
+            torch.nn.init.uniform_(module.weight, 0.5, 1)
+            torch.nn.init.uniform_(module.bias, -1, 1)
+    for layer in (*network.timbral, *network.temporal):
+        # As in the real weights: all but some filters have a negative scale, and are 0 before it in some band.
+        width = next(kept)
+        layer.norm.weight.data[width:] *= -1
+        layer.conv.bias.data[width:] = -100
+    for layer in network.middle:
+        layer.norm.weight.data[::4] *= -1
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def student(trained: Musicnn) -> MusicnnStudent:
+    network = MusicnnStudent(SETTINGS, AUDIO)
+    network.load_state_dict({**network.state_dict(), **weights_of(trained, SETTINGS)})
+    return network.eval()
+
+
+def music(rate: int) -> NDArray[np.float32]:
+    """30 s: six seconds of chords, each with an attack, five times."""
+    random = np.random.default_rng(0)
+    time = np.arange(6 * rate) / rate
+    pcm = np.zeros(len(time))
+    for start in np.arange(0, 6, 0.5):
+        chord = random.choice([220.0, 277.2, 329.6, 440.0, 660.0, 1320.0], 3, replace=False)
+        sounding = np.exp(-4 * np.clip(time - start, 0, None)) * (time >= start)
+        pcm += 0.1 * sounding * sum(np.sin(2 * np.pi * hz * time) for hz in chord)
+    pcm += 0.003 * random.standard_normal(len(time))
+    return np.tile(pcm, 5).astype(np.float32)
+
+
+def test_student_embeds_patches_as_the_encoder_does(trained: Musicnn, student: MusicnnStudent) -> None:
+    patches = 3 * torch.rand(2, 187, 96, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected = trained(patches)[0]
+        found = student.embed(patches.transpose(1, 2))
+    assert expected.std() > 0.01
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_patches_are_near_the_encoders_own_log_mels_of_the_same_sound(student: MusicnnStudent) -> None:
+    levels = normalize_log_mel(log_mel(music(AUDIO.sample_rate), AUDIO), AUDIO)
+    cut = student.patches(to_input_batch(torch.from_numpy(levels)[None], spec_of(student.settings, AUDIO)))[0]
+    own = log_mel_patches(music(16_000)[student.starts[0] * 30 * 16_000 // 1292 :])[0].T
+    assert cut.shape == (5, 96, 187)
+    # The spectrum's windows are three times as long, so that onsets differ; the time and the bands are the same.
+    assert np.corrcoef(cut[0].numpy().ravel(), own.ravel())[0, 1] > 0.9
+    shifted = np.roll(own, 40, axis=1)
+    assert np.corrcoef(cut[0].numpy().ravel(), shifted.ravel())[0, 1] < 0.9
+
+
+def test_student_captures_one_column_a_patch(student: MusicnnStudent) -> None:
+    assert isinstance(student, HasFeatureMap)
+    assert isinstance(student, HasLinearHead)
+    image = torch.rand(2, 3, 128, 1292)
+    captured = student.capture_map(image)
+    assert captured.features.shape == (2, student.map_width, 1, 5)
+    torch.testing.assert_close(captured.pooled, captured.features.mean(dim=(2, 3)))
+    torch.testing.assert_close(captured.output, student(image))
+
+
+@pytest.mark.parametrize(("size", "patches"), [((128, 224), 10), ((96, 432), 1)])
+def test_student_takes_images_of_other_sizes(size: tuple[int, int], patches: int) -> None:
+    network = build(spec_of(MusicnnSettings(patches=patches), replace(AUDIO, image_size=size))).eval()
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, *size)).shape == (1, 2)
+
+
+def test_student_refuses_clips_that_are_too_short_and_levels_that_are_gone() -> None:
+    with pytest.raises(InputError, match=r"clips of 5 s do not hold 5 patches of 2.992 s; lower patches"):
+        MusicnnStudent(MusicnnSettings(), replace(AUDIO, seconds=5.0))
+    with pytest.raises(InputError, match="musicnn needs levels"):
+        MusicnnStudent(MusicnnSettings(), replace(AUDIO, normalization="zscore"))
+
+
+def test_first_weights_are_the_installed_encoders(
+    trained: Musicnn, student: MusicnnStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    spec = spec_of(SETTINGS, AUDIO)
+    with pytest.raises(InputError, match="encoder install musicnn"):
+        first_weights_for(spec)
+    weights_path("msd").parent.mkdir(parents=True)
+    save_file(trained.state_dict(), weights_path("msd"))
+    weights = first_weights_for(spec)
+    assert weights is not None
+    network = build(spec)
+    load_first_weights(network, weights)
+    patches = torch.rand(1, 96, 187)
+    with torch.inference_mode():
+        torch.testing.assert_close(network.eval().get_submodule("").embed(patches), student.embed(patches))
