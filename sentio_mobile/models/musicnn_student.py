@@ -6,9 +6,9 @@ need one front end for all students. The windows of our spectrum are three times
 network makes of music stays nearly the same.
 
 Most filters of musicnn's front are left out. Where a filter's batch norm has a negative scale, its channel is the least
-of what ReLU leaves over all bands: nearly always 0 in music, so that the channel is a constant. Four of five
-filters over timbre are of this kind. Without them the network does a fifth of the work, and its 8-bit numbers have the
-range of what is heard.
+of what ReLU leaves over all bands: nearly always 0 in music, so that the channel is a constant. Five of six filters
+over timbre are of this kind. Without them the network does a quarter of the work, and its 8-bit numbers have the range
+of what is heard.
 """
 
 from __future__ import annotations
