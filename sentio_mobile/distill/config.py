@@ -92,8 +92,8 @@ class DistillRecipe(Record, frozen=True, kw_only=True):
     # steps in place of those in `training` where the student starts from other weights than random ones, which is a
     # shorter way; 0 takes those in `training`
     pretrained_steps: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
-    # whether only the last layer of a student is fitted, in closed form, and nothing is trained; it must start from other
-    # weights than random ones
+    # whether only the last layer of a student is fitted, in closed form, and nothing is trained; it must not start from
+    # random weights
     head_only: bool = False
 
     @property

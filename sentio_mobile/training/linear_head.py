@@ -17,8 +17,8 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.models.capture import HasLinearHead
 from sentio_mobile.spec import ModelSpec
-from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.training.clips import Batch, TrainingClips
+from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.training.sources import TrainingSources
 
 MOST_CLIPS = 1500
