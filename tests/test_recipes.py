@@ -8,8 +8,7 @@ from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe
 from sentio_mobile.errors import RecipeError, RecordError
-from sentio_mobile.models.config import ASTSettings, ViTSettings
-from sentio_mobile.models.config import MusicnnSettings
+from sentio_mobile.models.config import ASTSettings, MusicnnSettings, ViTSettings
 from sentio_mobile.models.first_weights import first_weights_for
 from sentio_mobile.models.registry import spec_of
 from sentio_mobile.recipes import is_train_recipe, load_recipe, load_run_recipe, load_train_recipe, with_seed
@@ -61,7 +60,9 @@ def test_preset_has_one_student_in_every_stage(preset: str, width: int, tmp_path
 
 def test_best_preset_has_an_encoders_weights_and_no_pretraining() -> None:
     assert isinstance(load_recipe(DistillRecipe, "best", "distill").model, MusicnnSettings)
-    with pytest.raises(RecipeError, match="no recipe 'best' in distill/pretrain/recipes; known: small, default, mobile"):
+    with pytest.raises(
+        RecipeError, match="no recipe 'best' in distill/pretrain/recipes; known: small, default, mobile"
+    ):
         load_recipe(PretrainRecipe, "best", "distill/pretrain")
 
 
