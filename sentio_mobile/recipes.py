@@ -15,7 +15,7 @@ from msgspec import Meta
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Count, Name, Record, from_plain, read_toml, replace
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.data.config import DataRecipe, GeneratedRecipe
+from sentio_mobile.data.config import DataRecipe, GeneratedRecipe, TableSettings
 from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe
 from sentio_mobile.errors import RecipeError, RecordError
 from sentio_mobile.export.config import ExportRecipe
@@ -27,6 +27,8 @@ R = TypeVar("R", bound=Record)
 S = TypeVar("S", TeacherRecipe, DistillRecipe)
 
 Source = Annotated[str, Meta(min_length=1, max_length=4096)]
+
+Sources = Annotated[tuple[Source, ...], Meta(max_length=63)]
 
 GENERATED = "generated"
 """The source of a run that generates its own music."""
@@ -57,7 +59,9 @@ RENAMED: Mapping[str, str] = {"training.sides": "training.weak_labels", "synthet
 class RunRecipe(Record, frozen=True, kw_only=True):
     """A whole run, from audio and labels to a bundle and a report."""
 
-    source: Source  # "generated", a DEAM folder or a manifest CSV; a relative path is relative to the recipe's file
+    # "generated", a data set's folder or a manifest CSV; a relative path is relative to the recipe's file
+    source: Source
+    more_sources: Sources = ()  # further labelled sources, prepared together with `source`, each on its scale
     # the teacher, or the name of a recipe in teacher/recipes; not needed if the student follows no teacher
     teacher: TeacherRecipe | None = None
     distill: DistillRecipe  # the student, or the name of a recipe in distill/recipes
@@ -80,9 +84,11 @@ class TrainRecipe(Record, frozen=True, kw_only=True):
 
     teacher: Literal["probe"]  # says that this is such a recipe, and not one with a network as the teacher
     source: Source  # the labelled songs, as in `RunRecipe`
+    more_sources: Sources = ()  # further labelled songs, as in `RunRecipe`
     distill: DistillRecipe  # the student, or the name of a recipe in distill/recipes; its schedule is given by `steps`
     encoder: Name = "musicnn-msd"  # what the teacher hears with; "none" trains without an encoder
-    unlabelled: Annotated[tuple[Source, ...], Meta(max_length=64)] = ()  # folders of music without labels
+    # folders of music without labels; one of a data set with weak labels is learned with them
+    unlabelled: Annotated[tuple[Source, ...], Meta(max_length=64)] = ()
     weak_labels: Annotated[tuple[tuple[Source, Source], ...], Meta(max_length=64)] = ()  # CSV and folder of audio each
     student_start: Source = "default"  # the student's first weights, as in `RunRecipe`
     # whether the teacher also hears 164 audio features, which takes about a second a window and core
@@ -144,7 +150,7 @@ def load_run_recipe(name: str, source: Path | None = None) -> RunRecipe:
         source: Takes the place of the recipe's own source.
 
     Returns:
-        The recipe; its source is `generated` or an absolute path.
+        The recipe; its source is `generated` or an absolute path, and so are the others.
 
     Raises:
         RecipeError: The recipe, or a recipe that it names, has a fault, or its source does not exist.
@@ -153,37 +159,55 @@ def load_run_recipe(name: str, source: Path | None = None) -> RunRecipe:
     table = _read(path)
     if source is not None:
         table["source"] = str(source.absolute())
+        table.pop("more_sources", None)
     for stage in ("teacher", "distill"):
         if isinstance(table.get(stage), str):
             table[stage] = _read(_find(table[stage], stage))
         _fill_architecture(table.get(stage), stage)
     recipe = from_plain(RunRecipe, table, str(path), RecipeError)
+    root = path.parent.absolute()
     if recipe.student_start not in STARTS:
-        recipe = replace(recipe, student_start=str(path.parent.absolute() / Path(recipe.student_start).expanduser()))
-    if recipe.source == GENERATED:
+        recipe = replace(recipe, student_start=str(root / Path(recipe.student_start).expanduser()))
+    recipe = replace(recipe, data=_placed_norms(recipe.data, root))
+    if recipe.source == GENERATED and not recipe.more_sources:
         return recipe
-    found = path.parent.absolute() / recipe.source
+    first, *more = (_existing(path, one) for one in (recipe.source, *recipe.more_sources))
+    return replace(recipe, source=first, more_sources=tuple(more))
+
+
+def _existing(recipe: Path, source: str) -> str:
+    """The absolute path of a recipe's source."""
+    found = recipe.parent.absolute() / source
     try:
-        found = path.parent.absolute() / Path(recipe.source).expanduser()
+        found = recipe.parent.absolute() / Path(source).expanduser()
         exists = found.exists()
     except (OSError, RuntimeError, ValueError):
         exists = False
     if not exists:
         raise RecipeError(
-            f"{path}: source {shown(str(found))} does not exist; name a DEAM folder, a manifest CSV, or {GENERATED!r}"
+            f"{recipe}: source {shown(str(found))} does not exist; name a data set's folder, a manifest CSV, or "
+            f"{GENERATED!r} alone"
         )
-    return replace(recipe, source=str(found))
+    return str(found)
+
+
+def _placed_norms(data: DataRecipe, root: Path) -> DataRecipe:
+    """Settings of data preparation with an absolute path of the word norms."""
+    return replace(data, norms=str(root / Path(data.norms).expanduser())) if data.norms else data
 
 
 def load_train_recipe(
     name: str,
     *,
     source: Path | None = None,
+    more_sources: Sequence[Path] = (),
     unlabelled: Sequence[Path] = (),
     weak_labels: Sequence[tuple[Path, Path]] = (),
     encoder: str | None = None,
     student_start: str | None = None,
-    scale: str | None = None,
+    tables: Sequence[TableSettings] = (),
+    norms: Path | None = None,
+    norms_scale: str = "",
     seed: int | None = None,
 ) -> TrainRecipe:
     """Read a recipe for `train`. What is given here takes the place of what the recipe has.
@@ -191,11 +215,14 @@ def load_train_recipe(
     Args:
         name: The path of a TOML file, or the name of a recipe in `benchmarks/recipes`.
         source: The labelled songs.
+        more_sources: Further labelled songs; only with `source`.
         unlabelled: Folders of music without labels.
         weak_labels: A CSV of weak labels, and the folder of its audio, each.
         encoder: The encoder, or "none".
         student_start: The student's first weights: "default", "random" or the path of a checkpoint.
-        scale: Scale of a manifest's labels.
+        tables: Scale and columns of the sources that are CSVs.
+        norms: Word norms, by which songs get labels from their tags.
+        norms_scale: Scale of the norms; empty for that of the recipe.
         seed: Random seed of splits, weights, probe and bootstrap.
 
     Returns:
@@ -216,6 +243,8 @@ def load_train_recipe(
         "encoder": encoder,
     }
     table.update({key: value for key, value in given.items() if value})
+    if source is not None:
+        table["more_sources"] = [str(one.absolute()) for one in more_sources]
     recipe = from_plain(TrainRecipe, table, str(path), RecipeError)
     root = path.parent.absolute()
 
@@ -227,11 +256,15 @@ def load_train_recipe(
         recipe,
         student_start=given_start if student_start or given_start in STARTS else placed(given_start),
         source=placed(recipe.source),
+        more_sources=tuple(map(placed, recipe.more_sources)),
+        data=_placed_norms(recipe.data, root),
         unlabelled=tuple(map(placed, recipe.unlabelled)),
         weak_labels=tuple((placed(csv), placed(folder)) for csv, folder in recipe.weak_labels),
     )
-    if scale is not None:
-        recipe = replace(recipe, data=replace(recipe.data, scale=scale))
+    if any(table.scale or table.columns for table in tables):
+        recipe = replace(recipe, data=replace(recipe.data, tables=tuple(tables)))
+    if norms is not None:
+        recipe = replace(recipe, data=replace(recipe.data, norms=str(norms.absolute()), norms_scale=norms_scale))
     if seed is None:
         return recipe
     training = replace(recipe.distill.training, seed=seed)

@@ -208,7 +208,8 @@ class ModelSpec(Record, frozen=True, kw_only=True):
 class DataOrigin(Record, frozen=True, kw_only=True):
     """The songs that a model was trained on, as its checkpoint states them."""
 
-    labels: Literal["rated", "generated", "none", "classes"]  # who labelled them; "classes" for sounds in class folders
+    # where the labels come from; "tags" for norms of words, and "classes" for sounds in class folders
+    labels: Literal["rated", "generated", "tags", "none", "classes"]
     source: Text  # name of the folder or the CSV that was prepared
     fingerprint: Sha256  # hash of songs, splits, labels and clips
     songs: dict[SplitName, Size] = msgspec.field(default_factory=dict)  # number of songs in each split

@@ -14,15 +14,15 @@ from sentio_mobile.teacher.config import TeacherRecipe
 
 FUNCTIONS = {
     "load": "bundle, *, format, form, threads",
-    "prepare": "source, *, out, scale, labels, window, windows, perturb, fractions, seed, splits, recipe, store, read, "
-    "overwrite, progress",
+    "prepare": "source, *, out, scale, columns, tables, norms, norms_scale, labels, window, windows, perturb, "
+    "fractions, seed, splits, recipe, store, read, overwrite, progress",
     "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, unlabelled, embeddings, devices, "
     "nodes, strategy, accelerator, overwrite, progress",
     "embed": "sources, *, out, encoder, step, clean, workers, overwrite, progress",
     "train_probe": "*, data, embeddings, out, recipe, music, songs, weak_labels, overwrite, progress",
     "label": "teachers, *, data, out, embeddings, music, overwrite, progress",
-    "train": "songs, *, out, unlabelled, weak_labels, encoder, scale, recipe, student_start, seed, anyway, progress, "
-    "announce",
+    "train": "songs, *, out, unlabelled, weak_labels, encoder, scale, columns, tables, norms, norms_scale, recipe, "
+    "student_start, seed, anyway, progress, announce",
     "pretrain": "*, data, embeddings, out, recipe, steps, pseudo_labels, devices, nodes, strategy, accelerator, "
     "overwrite, progress",
     "distill": "*, teacher, data, out, recipe, start, unlabelled, gan_samples, pseudo_labels, weak_labels, embeddings, "

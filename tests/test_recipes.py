@@ -101,7 +101,7 @@ def test_another_seed_changes_split_and_training_and_nothing_else() -> None:
             'source = "generated"\nteacher = "vit_small"\ndistill = "mobilevit"\nspeed = 3',
             "no key 'speed'; known: source",
         ),
-        ('source = "generated"\nteacher = "vit_small"\ndistill = "mobilevit"\n[data]\nscale = "0-5"', "must be one of"),
+        ('source = "generated"\nteacher = "vit_small"\ndistill = "mobilevit"\n[data]\nscale = "9-1"', "data.scale"),
         ('source = "generated"\nteacher = 3\ndistill = "mobilevit"', "teacher must be a table"),
     ],
 )

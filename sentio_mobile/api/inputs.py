@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 
 
+def to_scale(scale: tuple[float, float] | str | None) -> str:
+    """A scale as a recipe has it, from its lowest and highest label or from a text such as `1-9`; empty for none.
+
+    Raises:
+        LabelError: It is no scale, or its lowest label is not below its highest.
+    """
+    from sentio_mobile.data.scales import Scale, scale_of
+
+    if not scale:
+        return ""
+    return scale_of(scale if isinstance(scale, str) else Scale(*map(float, scale)).name).name
+
+
 def to_data(data: str | Path | PreparedData) -> PreparedData:
     """A prepared folder, opened unless it is open already."""
     from sentio_mobile.data.prepared import open_data

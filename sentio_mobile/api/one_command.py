@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
+    from sentio_mobile.data.config import Columns, TableSettings
     from sentio_mobile.pipeline.train import TrainResult
 
 
 def train(
-    songs: str | Path,
+    songs: str | Path | Sequence[str | Path],
     *,
     out: str | Path,
     unlabelled: Sequence[str | Path] = (),
     weak_labels: Sequence[tuple[str | Path, str | Path]] = (),
     encoder: str | None = None,
-    scale: Literal["1-9", "-1-1"] | None = None,
+    scale: tuple[float, float] | str | None = None,
+    columns: Columns | None = None,
+    tables: Sequence[TableSettings] = (),
+    norms: str | Path | None = None,
+    norms_scale: tuple[float, float] | str | None = None,
     recipe: str = "train",
     student_start: str | None = None,
     seed: int | None = None,
@@ -42,13 +47,18 @@ def train(
         ```
 
     Args:
-        songs: A CSV with the columns path, valence_mean, arousal_mean and, optionally, group and song_id; or a data
-            set's folder.
+        songs: A CSV with the columns path, valence_mean, arousal_mean and, optionally, group and song_id; a data set's
+            folder; or several of those.
         out: The folder of the run: bundle, report.html, estimate.json, student, teacher.
-        unlabelled: Folders of music without labels, from which the student learns what its teacher hears.
+        unlabelled: Folders of music without labels, from which the student learns what its teacher hears; the folder
+            of a data set with weak labels is learned with them.
         weak_labels: Pairs of a CSV (song_id, v_high, a_high) and the folder of its audio.
         encoder: The encoder that the teacher hears with; "none" trains without one. The default is the recipe's.
-        scale: Scale of the labels in a CSV. The default is the recipe's.
+        scale: Lowest and highest label of a CSV. The default is the recipe's, which guesses it.
+        columns: Names of a CSV's columns, by what they hold, as in `prepare`.
+        tables: Scale and columns of each CSV of several, in their order, in place of `scale` and `columns`.
+        norms: A CSV of word norms, by which songs get labels from their tags.
+        norms_scale: Lowest and highest norm; guessed without it.
         recipe: A recipe's name, "train", or the path of a .toml file.
         student_start: The student's first weights: "default", "random" or a checkpoint folder. The default is the
             recipe's.
@@ -69,17 +79,24 @@ def train(
         OutputError: `out` holds something that no earlier run made.
     """
     from sentio_mobile._internal.progress import NoProgress
+    from sentio_mobile.api.inputs import to_scale
+    from sentio_mobile.data.config import TableSettings
     from sentio_mobile.pipeline.plan import read_inputs
     from sentio_mobile.recipes import load_train_recipe
 
+    first, *more = [Path(songs)] if isinstance(songs, str | Path) else map(Path, songs)
+    one = TableSettings(scale=to_scale(scale), columns=columns or {})
     settings = load_train_recipe(
         recipe,
-        source=Path(songs),
+        source=first,
+        more_sources=more,
         unlabelled=[Path(folder) for folder in unlabelled],
         weak_labels=[(Path(labels), Path(folder)) for labels, folder in weak_labels],
         encoder=encoder,
         student_start=student_start,
-        scale=scale,
+        tables=tuple(tables) or (one,),
+        norms=None if norms is None else Path(norms),
+        norms_scale=to_scale(norms_scale),
         seed=seed,
     )
     inputs = read_inputs(settings)
@@ -89,6 +106,8 @@ def train(
 
     open_encoder(settings)
     say = announce or (lambda line: None)
+    for note in inputs.source.notes:
+        say(f"note: {note}")
     training = Training(
         folder=Path(out),
         recipe=settings,

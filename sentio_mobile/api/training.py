@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sentio_mobile.api.inputs import to_checkpoint, to_data, to_embeddings, to_weak_labels
+from sentio_mobile.api.inputs import to_checkpoint, to_data, to_embeddings, to_scale, to_weak_labels
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
+    from sentio_mobile.data.config import Columns, TableSettings
     from sentio_mobile.data.prepared import PreparedData
     from sentio_mobile.data.reading import ReadFiles
     from sentio_mobile.models.checkpoint import Checkpoint
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     *,
     out: str | Path,
-    scale: Literal["1-9", "-1-1"] = "1-9",
+    scale: tuple[float, float] | str | None = None,
+    columns: Columns | None = None,
+    tables: Sequence[TableSettings] = (),
+    norms: str | Path | None = None,
+    norms_scale: tuple[float, float] | str | None = None,
     labels: Literal["static", "dynamic"] = "static",
     window: Literal["start", "middle"] = "start",
     windows: int = 1,
@@ -41,15 +46,21 @@ def prepare(
         ```python
         import sentio_mobile
 
-        data = sentio_mobile.prepare("songs.csv", out="prepared", scale="1-9")
+        data = sentio_mobile.prepare("songs.csv", out="prepared", scale=(1, 9))
         print({name: len(split) for name, split in data.splits.items()})
         ```
 
     Args:
-        source: DEAM's root folder; a CSV with the columns path, valence_mean, arousal_mean and, optionally, group and
-            song_id; or a folder of audio without labels.
+        source: A data set's root folder; a CSV with the columns path, valence_mean, arousal_mean and, optionally,
+            group, song_id, start, end and rater; or a folder of audio without labels. Several labelled sources are
+            prepared together.
         out: The folder to write. An unfinished one is continued.
-        scale: The scale of the labels in a CSV.
+        scale: Lowest and highest label of a CSV. Without it, the scale is guessed where the labels can mean one only.
+        columns: Names of a CSV's columns, by what they hold: path, valence, arousal, song_id, group, rater, start, end,
+            valence_sd, arousal_sd, raters, tags. A path may be a pattern such as `music/{id}.mp3`.
+        tables: Scale and columns of each CSV of several, in their order, in place of `scale` and `columns`.
+        norms: A CSV with the columns word, valence and arousal. Songs with tags get the mean of their tags as labels.
+        norms_scale: Lowest and highest norm; guessed without it, as `scale` is.
         labels: One label for a whole song, or those rated within each window (DEAM only).
         window: Which 30 s of a longer song are evaluated.
         windows: Number of windows kept of a longer song, 1 or more. Training draws one of them in each epoch.
@@ -83,11 +94,21 @@ def prepare(
     from sentio_mobile.teacher.config import TeacherRecipe
 
     settings = DataRecipe(
-        scale=scale, labels=labels, window=window, windows=windows, perturb=perturb, fractions=fractions, seed=seed
+        scale=to_scale(scale),
+        columns=dict(columns or {}),
+        tables=tuple(tables),
+        norms="" if norms is None else str(Path(norms).absolute()),
+        norms_scale=to_scale(norms_scale),
+        labels=labels,
+        window=window,
+        windows=windows,
+        perturb=perturb,
+        fractions=fractions,
+        seed=seed,
     )
     teacher = load_recipe(TeacherRecipe, recipe, "teacher") if isinstance(recipe, str) else recipe
     prepare_data(
-        Path(source),
+        Path(source) if isinstance(source, str | Path) else [Path(one) for one in source],
         Path(out),
         recipe=settings,
         audio=(teacher and teacher.audio) or AudioSpec(),

@@ -150,6 +150,12 @@ def _data(origin: DataOrigin | None, student: SplitEvaluation | None, tested: bo
     if origin and origin.labels == "rated":
         source = origin.source or "an unnamed source"
         return f"{songs}The songs and their ratings by listeners come from {source}."
+    if origin and origin.labels == "tags":
+        source = origin.source or "an unnamed source"
+        return (
+            f"{songs}The songs come from {source}. Their labels are norms of the words that they are tagged with: no "
+            "listener rated them."
+        )
     return f"{songs}The bundle does not record which songs the model was trained on, or who labelled them."
 
 

@@ -30,6 +30,7 @@ _PRECISIONS = {
 
 _LABELLED = {
     "rated": "labelled by people",
+    "tags": "labelled by norms of the words that they are tagged with, and by no rating",
     "generated": "labelled by the program that generated the music",
     "none": "without labels; the model learned a teacher's predictions",
 }

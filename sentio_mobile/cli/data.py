@@ -21,6 +21,7 @@ from sentio_mobile.cli.options import (
     show_skipped,
     stderr,
 )
+from sentio_mobile.cli.table_options import columns_option, norms_options, scale_option, table_settings
 
 if TYPE_CHECKING:
     from sentio_mobile.data.checks.report import CheckReport
@@ -70,19 +71,18 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     epilog="Example: sentio-mobile data prepare DEAM --out prepared\n\n"
     "Several windows of each song, each with its own labels: "
     "sentio-mobile data prepare DEAM --out prepared --windows 4 --labels dynamic\n\n"
-    "Your own CSV: sentio-mobile data prepare songs.csv --out prepared --scale=-1-1\n\n"
+    "Your own CSV: sentio-mobile data prepare songs.csv --out prepared --scale -1 1\n\n"
+    "With other columns: sentio-mobile data prepare songs.csv --out prepared --columns path='music/{id}.mp3' "
+    "valence=V arousal=A\n\n"
+    "Several sets: sentio-mobile data prepare PMEmo2019 emoMusic songs.csv --out prepared\n\n"
     "The splits of a study: sentio-mobile data prepare DEAM --splits deam/meta/split --out prepared\n\n"
     "Songs without labels: sentio-mobile data prepare music/ --out unlabelled --store clips",
 )
-@click.argument("source", type=PATH)
+@click.argument("sources", metavar="SOURCE...", type=PATH, nargs=-1, required=True)
 @out_option
-@click.option(
-    "--scale",
-    type=click.Choice(["1-9", "-1-1"]),
-    default="1-9",
-    show_default=True,
-    help="Scale of the labels in a CSV (DEAM's is 1-9). Write --scale=-1-1 for the other.",
-)
+@scale_option
+@columns_option
+@norms_options
 @click.option(
     "--labels",
     type=click.Choice(["static", "dynamic"]),
@@ -144,9 +144,12 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
 @engine_options
 @force_option
 def prepare(
-    source: Path,
+    sources: tuple[Path, ...],
     out: Path,
-    scale: str,
+    scale: tuple[tuple[float, float], ...],
+    columns: tuple[dict[str, str], ...],
+    norms: Path | None,
+    norms_scale: tuple[float, float] | None,
     labels: str,
     window: str,
     windows: int,
@@ -164,14 +167,16 @@ def prepare(
 ) -> None:
     """Turn SOURCE into log-mel spectrograms and fixed training, validation and test songs.
 
-    SOURCE is one of three. DEAM's root folder, however its archives were unpacked. A CSV with the columns path
-    (relative to the CSV), valence_mean and arousal_mean, and optionally group (songs of one group stay in one split)
-    and song_id. Or a folder of audio without labels. A run that was stopped continues when the same command is given
-    again.
+    A SOURCE is one of three. The root folder of a data set, however its archives were unpacked: DEAM, PMEmo, emoMusic,
+    4Q, MERGE, EMOPIA, MTG-Jamendo. A CSV with the columns path (relative to the CSV), valence_mean and arousal_mean,
+    and optionally group (songs of one group stay in one split), song_id, start and end (a row is a segment of a song)
+    and rater (a row is one person's rating). Or a folder of audio without labels. Several labelled sources are prepared
+    together, each on its scale. A run that was stopped continues when the same command is given again.
 
     With --engine ray a cluster reads the songs: see "Many songs, many machines" in the documentation.
     """
     from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.data.weak_labels import WEAK_LABELS
 
     with ProgressBars() as progress:
         read = None
@@ -183,9 +188,11 @@ def prepare(
             place = Place(str(shards or f"{out}.shards")).absolute()
             read = ReadOnRay(engine=Engine(address, shard_songs), shards=place, overwrite=force, progress=progress)
         prepared = sentio_mobile.prepare(
-            source,
+            sources,
             out=out,
-            scale=cast(Any, scale),
+            tables=table_settings(scale, columns),
+            norms=norms,
+            norms_scale=norms_scale,
             labels=cast(Any, labels),
             window=cast(Any, window),
             windows=windows,
@@ -204,7 +211,13 @@ def prepare(
     sheet = prepared.sheet
     show_skipped(list(sheet.skipped))
     show_notes(sheet.notes)
-    if sheet.labels == "none":
+    if (out / WEAK_LABELS).is_file():
+        stderr.print(
+            f"note: weak labels are in {out / WEAK_LABELS}: train with --weak-labels {out} {out / WEAK_LABELS}",
+            markup=False,
+            soft_wrap=True,
+        )
+    elif sheet.labels == "none":
         count = sum(sheet.songs.values())
         stderr.print(
             f"note: {count} songs without labels, for distillation without labels only", soft_wrap=True, markup=False

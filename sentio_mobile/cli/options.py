@@ -112,6 +112,10 @@ class Command(click.RichCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, old names replaced by new ones."""
         own = {name for param in self.params for name in param.opts}
+        if "--columns" in own:
+            from sentio_mobile.cli.table_options import gather_tables
+
+            args[:] = gather_tables(args, own)
         for at, argument in enumerate(args):
             old, equals, value = argument.partition("=")
             new = RENAMED_OPTIONS.get(old)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from sentio_mobile.cli.options import PATH, Command, console, out_option, show_skipped, stderr
+from sentio_mobile.cli.table_options import columns_option, norms_options, scale_option, table_settings
 
 if TYPE_CHECKING:
     from sentio_mobile.pipeline.estimate import TrainEstimate
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
     epilog="Example: sentio-mobile train songs.csv --unlabelled music/ --out runs/mine\n\n"
     "What it would do, and how long it would take: sentio-mobile train songs.csv --out runs/mine --plan",
 )
-@click.argument("songs", type=PATH)
+@click.argument("songs", type=PATH, nargs=-1, required=True)
 @click.option(
     "--unlabelled",
     type=PATH,
     multiple=True,
-    help="A folder of music without labels, from which the student learns what its teacher hears. May be given more "
-    "than once.",
+    help="A folder of music without labels, from which the student learns what its teacher hears; or the root of a "
+    "data set with weak labels, such as EMOPIA. May be given more than once.",
 )
 @click.option(
     "--weak-labels",
@@ -40,11 +41,9 @@ if TYPE_CHECKING:
 @click.option(
     "--encoder", help="The encoder that the teacher hears with; none trains without one. [default: musicnn-msd]"
 )
-@click.option(
-    "--scale",
-    type=click.Choice(["1-9", "-1-1"]),
-    help="Scale of the labels in a CSV. Write --scale=-1-1 for the second. [default: 1-9]",
-)
+@scale_option
+@columns_option
+@norms_options
 @click.option(
     "--recipe",
     default="train",
@@ -61,11 +60,14 @@ if TYPE_CHECKING:
 @click.option("--anyway", is_flag=True, help="Go on where labels say no more than shuffled ones.")
 @out_option
 def train(
-    songs: Path,
+    songs: tuple[Path, ...],
     unlabelled: tuple[Path, ...],
     weak_labels: tuple[tuple[Path, Path], ...],
     encoder: str | None,
-    scale: str | None,
+    scale: tuple[tuple[float, float], ...],
+    columns: tuple[dict[str, str], ...],
+    norms: Path | None,
+    norms_scale: tuple[float, float] | None,
     recipe: str,
     student_start: str | None,
     seed: int | None,
@@ -80,17 +82,21 @@ def train(
     and reported on. Fewer than 500 songs are judged by cross-validation over groups, and the model that is kept learns
     from all of them. The plan is printed first. A run that was stopped continues when the same command is given again.
     """
+    from sentio_mobile.api.inputs import to_scale
     from sentio_mobile.recipes import load_train_recipe
 
     run_training(
         load_train_recipe(
             recipe,
-            source=songs,
+            source=songs[0],
+            more_sources=songs[1:],
             unlabelled=unlabelled,
             weak_labels=weak_labels,
             encoder=encoder,
             student_start=student_start,
-            scale=scale,
+            tables=table_settings(scale, columns),
+            norms=norms,
+            norms_scale=to_scale(norms_scale),
             seed=seed,
         ),
         out,
@@ -109,6 +115,8 @@ def run_training(recipe: TrainRecipe, out: Path, *, plan_only: bool = False, any
     from sentio_mobile.pipeline.costs import measure_costs, on_this_machine, open_encoder
 
     recipe = on_this_machine(recipe)
+    for note in inputs.source.notes:
+        stderr.print(f"note: {note}", markup=False, soft_wrap=True)
     _show_plan(make_plan(inputs, recipe, measure_costs(recipe, open_encoder(recipe))))
     if plan_only:
         return

@@ -14,7 +14,10 @@ SONGS = "songs.csv"
 COLUMNS = (
     *("song_id", "window", "start", "row", "split", "group", "valence", "arousal", "path"),
     *("sha256", "seconds", "peak", "clipped", "change"),
+    *("segment_start", "segment_end", "valence_sd", "arousal_sd", "raters", "source"),
 )
+_FIRST_COLUMNS = COLUMNS.index("change")
+"""Columns that every songs.csv has. Those after them are left out from the end where no song has a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,18 @@ class ClipRow:
     """Share of the window's samples at full scale, in [0, 1]."""
     change: str = ""
     """Name of the perturbation that the window went through; empty for the sound as it is."""
+    segment: tuple[float, float] | None = None
+    """Start and end of the segment that the song is, in seconds of the file; None for a whole file."""
+    spread: tuple[float, float] | None = None
+    """Standard deviation of the raters' valence and arousal, of labels in [-1, 1]; None if unknown."""
+    raters: int | None = None
+    """Number of people who rated the song; None if unknown."""
+    source: str = ""
+    """Name of the data set, where several were prepared together."""
+
+    def read_seconds(self, clip: float) -> float:
+        """Seconds of the file that the window has, given those of a clip: fewer where a segment ends within it."""
+        return clip if self.segment is None else max(0.0, min(clip, self.segment[1] - self.start))
 
 
 def read_clip_rows(songs: Path) -> list[ClipRow]:
@@ -66,8 +81,7 @@ def read_clip_rows(songs: Path) -> list[ClipRow]:
     try:
         table = read_table(songs, DataError)
         columns = tuple(next(table, ()))
-        # Folders from before there were perturbed windows lack the last column.
-        if columns not in (COLUMNS, COLUMNS[:-1]):
+        if columns != COLUMNS[: max(len(columns), _FIRST_COLUMNS)]:
             raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
         return [_parse(dict(zip(columns, cells, strict=True))) for cells in table]
     except ValueError as error:
@@ -84,7 +98,11 @@ def write_clip_rows(path: Path, rows: Iterable[tuple[object, ...]]) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    write_table(path, COLUMNS, rows)
+    listed = list(rows)
+    # A folder of plain songs has the columns that it had before there were others.
+    used = max((at for row in listed for at, value in enumerate(row, 1) if value != ""), default=0)
+    count = max(used, _FIRST_COLUMNS + 1)
+    write_table(path, COLUMNS[:count], (row[:count] for row in listed))
 
 
 def _parse(cells: dict[str, str]) -> ClipRow:
@@ -103,7 +121,17 @@ def _parse(cells: dict[str, str]) -> ClipRow:
         peak=_measure(cells["peak"]),
         clipped=_measure(cells["clipped"]),
         change=cells.get("change", ""),
+        segment=_both(cells, "segment_start", "segment_end"),
+        spread=_both(cells, "valence_sd", "arousal_sd"),
+        raters=int(cells["raters"]) if cells.get("raters") else None,
+        source=cells.get("source", ""),
     )
+
+
+def _both(cells: dict[str, str], one: str, other: str) -> tuple[float, float] | None:
+    if not cells.get(one) and not cells.get(other):
+        return None
+    return _measure(cells[one]), _measure(cells[other])
 
 
 def _label(text: str) -> float | None:

@@ -22,9 +22,10 @@ from msgspec import Meta
 
 from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.record_messages import shown
-from sentio_mobile._internal.records import Name, Record, Seed, from_plain, read_plain, replace
+from sentio_mobile._internal.records import Count, Name, Record, Seed, from_plain, read_plain, replace
 from sentio_mobile.data.config import DataRecipe
-from sentio_mobile.data.songs import LabelSource, Scale, Song, require_printable
+from sentio_mobile.data.scales import ScaleName
+from sentio_mobile.data.songs import LabelSource, Song, require_printable
 from sentio_mobile.errors import InputError, LabelError
 
 ENTRY_POINTS = "sentio_mobile.data_sets"
@@ -44,6 +45,16 @@ class GeneratedNote(Record, frozen=True, kw_only=True):
     songs: Annotated[int, Meta(ge=1, le=10**9)] | None = None  # number of songs
 
 
+class SetFacts(Record, frozen=True, kw_only=True):
+    """One of several data sets that were prepared together."""
+
+    name: Name  # its name, which its songs' ids begin with
+    layout: Name  # its layout: "deam", "manifest" and so on
+    scale: ScaleName  # scale of its labels; empty if it is not known
+    labels: LabelSource  # where its labels come from
+    songs: Count  # number of its songs
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """The songs of a data set, and what is known about all of them.
@@ -52,23 +63,37 @@ class Source:
         songs: The songs.
         root: Folder that paths are stored relative to.
         layout: Name of the layout.
-        labels: Who labelled the songs. With "none", valence and arousal of every song are None.
-        scale: Scale of the labels in the data set's files; empty without labels, and for any other scale.
-        notes: Lines for the user: what was left out, and why.
+        labels: Where the labels come from. With "none", valence and arousal of every song are None.
+        scale: Scale of the labels in the data set's files, such as `1-9`; empty without labels, or if it is not known.
+        notes: Lines for the user: the scale, what was left out, and why.
+        sets: The data sets that it was put together from; empty for one.
     """
 
     songs: list[Song]
     root: Path
     layout: str
     labels: LabelSource
-    scale: Scale = ""
+    scale: ScaleName = ""
     notes: tuple[str, ...] = ()
+    sets: tuple[SetFacts, ...] = ()
+
+    @property
+    def has_weak_labels(self) -> bool:
+        """Whether some songs are known to be above or below neutral, and no more."""
+        return any(song.weak_labels is not None for song in self.songs)
 
 
 Reader: TypeAlias = Callable[[Path, DataRecipe], Source | None]
 """Reads a data set from its root folder, or returns None if the folder has another layout. Raises `LabelError`."""
 
-_BUILT_IN: Mapping[str, str] = {"deam": "sentio_mobile.data.deam"}
+_BUILT_IN: Mapping[str, str] = {
+    "deam": "sentio_mobile.data.sets.deam",
+    "pmemo": "sentio_mobile.data.sets.pmemo",
+    "emomusic": "sentio_mobile.data.sets.emomusic",
+    "jamendo": "sentio_mobile.data.sets.jamendo",
+    "4q": "sentio_mobile.data.sets.quadrants",
+    "emopia": "sentio_mobile.data.sets.emopia",
+}
 """Module of each of our readers, which is its function `read`, by the name of the layout."""
 
 

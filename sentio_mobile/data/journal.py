@@ -64,6 +64,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     clipped: Share  # share of samples at full scale
     change: Annotated[str, Meta(max_length=100)] = ""  # name of the perturbation; empty for the sound as it is
     note: Annotated[str, Meta(max_length=1000)] = ""  # what was wrong with the file; empty for a whole one
+    length: Size = 0  # samples that are read, where a segment ends within the window; 0 for a whole window
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -131,6 +132,7 @@ class Index:
         self._hashes = bytearray()
         self._changes: dict[int, str] = {}
         self._notes: dict[int, str] = {}
+        self._lengths: dict[int, int] = {}
         self._row_of_clip: dict[bytes, int] = {}
         self._row_of_file: dict[bytes, int] = {}
 
@@ -149,7 +151,9 @@ class Index:
                 self._changes[line.row] = clip.change
             if clip.note:
                 self._notes[line.row] = clip.note
-            self._row_of_clip[self._key(clip.sha256, clip.start, clip.change)] = line.row
+            if clip.length:
+                self._lengths[line.row] = clip.length
+            self._row_of_clip[self._key(clip.sha256, clip.start, clip.change, clip.length)] = line.row
             self._row_of_clip[self._key(clip.sha256, None)] = line.row
         self._row_of_file[line.file.key] = line.row
 
@@ -164,16 +168,18 @@ class Index:
             clipped=clipped,
             change=self._changes.get(row, ""),
             note=self._notes.get(row, ""),
+            length=self._lengths.get(row, 0),
         )
 
-    def row_of_clip(self, sha256: str, start: int | None = None, change: str = "") -> int | None:
+    def row_of_clip(self, sha256: str, start: int | None = None, change: str = "", length: int = 0) -> int | None:
         """Return the row of a window, or of any window of the file without `start`; None for an unknown one."""
-        return self._row_of_clip.get(self._key(sha256, start, change))
+        return self._row_of_clip.get(self._key(sha256, start, change, length))
 
     def row_of_file(self, file: FileState) -> int | None:
         """Return the row of any window of an unchanged file; None for a new or changed one."""
         return self._row_of_file.get(file.key)
 
     @staticmethod
-    def _key(sha256: str, start: int | None, change: str = "") -> bytes:
-        return hashlib.blake2b(f"{sha256} {start} {change}".rstrip().encode(), digest_size=16).digest()
+    def _key(sha256: str, start: int | None, change: str = "", length: int = 0) -> bytes:
+        text = f"{sha256} {start} {change}".rstrip() + (f" +{length}" if length else "")
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()

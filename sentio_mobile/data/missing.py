@@ -1,4 +1,4 @@
-"""Files of a table that do not exist: they are counted before anything is decoded, with a guess at the reason."""
+"""Files that a table names and that are not there: counted before anything is decoded, with a hint at the cause."""
 
 from __future__ import annotations
 
@@ -7,51 +7,80 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from sentio_mobile.audio.find import is_audio_name
+from sentio_mobile._internal.record_messages import shown
+from sentio_mobile.audio.find import AUDIO_SUFFIXES, is_audio_name
+from sentio_mobile.data.layouts import folders_below
+from sentio_mobile.data.manifest_columns import tidy_id
 from sentio_mobile.errors import DataError
 
-_DRIVE = re.compile(r"(^|/)[A-Za-z]:[\\/]")
-_ADDRESS = re.compile(r"(^|/)([a-z][a-z0-9+.-]+):/")
+MAX_UNUSABLE = 0.05
+"""Share of songs that may be unusable. More of them point to a fault of the whole source, and preparation stops."""
+
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/")
 
 
-def refuse_missing(files: Sequence[Path], share: float) -> None:
-    """Stop if more files are missing than a source may lack.
+def refuse_missing(files: Sequence[Path], root: Path) -> None:
+    """Refuse files of which more than 5% are missing. A few are skipped and named when songs are prepared.
 
     Args:
-        files: All files of the source.
-        share: Largest share of them that may be missing.
+        files: The audio files of the songs.
+        root: The folder that paths start from.
 
     Raises:
-        DataError: More are missing.
+        DataError: Too many files do not exist. The line counts them, and says what is nearly right.
     """
-    missing = [file for file in files if not os.path.exists(file)]  # noqa: PTH110 - Path.exists fails on long names
-    if len(missing) > share * len(files) and len(missing) > 1:
-        first = missing[0]
-        hint = hint_at(first)
+    every = list(dict.fromkeys(files))
+    missing = [path for path in every if not os.path.exists(path)]  # noqa: PTH110 - Path.exists fails on long names
+    if len(missing) > MAX_UNUSABLE * len(every):
         raise DataError(
-            f"{len(missing):,} of {len(files):,} files do not exist; the first: {first}"
-            f"{f'; {hint}' if hint else '; check the paths'}"
+            f"{root}: {len(missing):,} of {len(every):,} files do not exist, such as "
+            f"{shown(_relative(missing[0], root))}; {_hint(missing[0], root)}"
         )
 
 
-def hint_at(file: Path) -> str:
-    """What may be wrong with the path of a file that does not exist; empty without a guess."""
-    text = str(file)
-    if _DRIVE.search(text):
-        return "it is an absolute path of Windows; write paths relative to the table's folder"
-    if address := _ADDRESS.search(text):
-        return f"it is an address ({address[2]}:), not a path; write paths relative to the table's folder"
+def _hint(path: Path, root: Path) -> str:
+    text = _relative(path, root)
+    beside = _names(path.parent)
+    name, stem = path.name, path.stem
+    for other in beside:
+        if other.lower() == name.lower() or (_audio(other) and Path(other).stem.lower() == name.lower()):
+            advice = "add the ending?" if len(other) > len(name) else "write the name as the file has it"
+            return f"{shown(_relative(path.parent / other, root))} exists: {advice}"
+    for other in beside:
+        if _audio(other) and Path(other).stem == stem:
+            return f"{shown(_relative(path.parent / other, root))} exists: write its ending"
+    for other in beside:
+        if _audio(other) and Path(other).stem in (tidy_id(stem), tidy_id(name)):
+            return (
+                f"{shown(_relative(path.parent / other, root))} exists: a spreadsheet or pandas wrote the numbers with "
+                "a point; write whole numbers"
+            )
+    wanted = {name, tidy_id(name), *(f"{tidy_id(part)}{suffix}" for part in (name, stem) for suffix in AUDIO_SUFFIXES)}
+    base = root if root.is_dir() else root.parent
+    for folder in folders_below(base):
+        if at := next((other for other in _names(folder) if other in wanted or other.lower() == name.lower()), None):
+            return (
+                f"{shown(_relative(folder / at, base))} exists: paths start from {base}; write the folder too "
+                "(--columns path='FOLDER/{NAME}.mp3' makes paths of a column)"
+            )
+    if address := _ADDRESS.match(text):
+        return f"it is an address ({address[1]}:), not a path; write paths from {base}"
+    if _DRIVE.match(text):
+        return f"it is a path of a Windows computer; write paths from {base}"
+    return f"paths start from {base}; check them"
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _audio(name: str) -> bool:
+    return is_audio_name(name)
+
+
+def _names(folder: Path) -> list[str]:
     try:
-        beside = sorted(other for other in file.parent.iterdir() if is_audio_name(other.name))
-    except OSError as error:
-        return f"its folder cannot be read ({error.strerror})"
-    for other in beside:
-        if other.name.lower() == file.name.lower():
-            return f"{other} exists: capital letters count"
-    for other in beside:
-        if file.name in (other.stem, f"{other.stem}.0") or (file.suffix == ".0" and file.stem == other.stem):
-            return f"{other} exists: add the ending?"
-    for other in beside:
-        if other.stem == file.stem:
-            return f"{other} exists: another ending?"
-    return ""
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []

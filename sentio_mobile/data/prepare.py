@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -22,19 +22,21 @@ from sentio_mobile.data.clip_table import SONGS, write_clip_rows
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.data_set import Source
 from sentio_mobile.data.journal import Index
+from sentio_mobile.data.missing import refuse_missing
 from sentio_mobile.data.prepared import SHEET, STORE, UNLABELLED, DataSheet, fingerprint_of
 from sentio_mobile.data.reading import ReadFiles, add_perturbed, notes_of, store_clips
 from sentio_mobile.data.songs import Song
-from sentio_mobile.data.sources import read_source
+from sentio_mobile.data.sources import read_sources
 from sentio_mobile.data.splits import SplitList, split_songs
 from sentio_mobile.data.store import is_store, key_of, remove_store
 from sentio_mobile.data.store_writer import StoreWriter
+from sentio_mobile.data.weak_labels import WEAK_LABELS, write_weak_labels
 from sentio_mobile.errors import DataError, OutputError
 from sentio_mobile.spec import AudioSpec, SplitName
 
 
 def prepare(
-    source: Path,
+    source: Path | Sequence[Path],
     out: Path,
     *,
     recipe: DataRecipe,
@@ -45,10 +47,10 @@ def prepare(
     splits: SplitList | None = None,
     read: ReadFiles | None = None,
 ) -> list[str]:
-    """Prepare a DEAM folder, a manifest CSV or a folder of audio.
+    """Prepare a data set, a manifest CSV, several of those together, or a folder of audio.
 
     Args:
-        source: DEAM's root folder, a manifest CSV, or a folder of audio without labels.
+        source: A data set's root folder, a manifest CSV, or a folder of audio without labels; or several with labels.
         out: Prepared data folder to write. It may hold what an unfinished run left.
         recipe: Windows, labels, scale and splits.
         audio: Front end.
@@ -65,13 +67,15 @@ def prepare(
 
     Raises:
         LabelError: The labels are wrong.
-        DataError: More than 5% of the songs are unusable, there are too few songs, or the store has records of
-            another front end.
+        DataError: More than 5% of the songs are missing or unusable, there are too few songs, or the store has records
+            of another front end.
         OutputError: `out` or the store cannot be written, was deleted meanwhile, or another process writes to one.
     """
-    found = read_source(source, recipe)
+    sources = [source] if isinstance(source, Path) else list(source)
+    found = read_sources(sources, recipe)
+    refuse_missing([song.path for song in found.songs], found.root)
     if splits is not None and found.labels == "none":
-        raise DataError(f"{source}: has no labels, and songs without labels have no splits; leave --splits out")
+        raise DataError(f"{sources[0]}: has no labels, and songs without labels have no splits; leave --splits out")
     if splits is not None:
         listed, notes = splits.select(found.songs)
         found = replace(found, songs=listed, notes=(*found.notes, *notes))
@@ -81,7 +85,7 @@ def prepare(
         return _prepare(
             found,
             out,
-            name=source.name,
+            name=", ".join(one.name for one in sources),
             recipe=recipe,
             audio=audio,
             progress=progress or NoProgress(),
@@ -154,13 +158,16 @@ def _prepare(
             split_list=None if splits is None else _escaped(splits.path.name),
             songs={name: names.count(name) for name in get_args(SplitName) if name in names},
             groups=len({song.group for song in songs}),
+            sources=found.sets or None,
             notes=tuple(map(_escaped, (*found.notes, *file_notes))),
             skipped=tuple(map(_escaped, skipped)),
             songs_sha256=songs_sha256,
             fingerprint=fingerprint_of(songs_sha256, checksums),
         )
+        if found.has_weak_labels:
+            write_weak_labels(out / WEAK_LABELS, songs)
         write_record(out / SHEET, sheet)
-    _remove_obsolete(out, folder)
+    _remove_obsolete(out, folder, (SONGS, SHEET, LOCK, *((WEAK_LABELS,) if found.has_weak_labels else ())))
     return skipped
 
 
@@ -182,7 +189,15 @@ def _clip_rows(
             label = song.label(start, audio.seconds)
             labels = ("", "") if label is None else tuple(f"{value:.6f}" for value in label)
             facts = (clip.sha256, f"{clip.seconds:.3f}", f"{clip.peak:.6f}", f"{clip.clipped:.6f}", clip.change)
-            yield song.song_id, window, f"{start:.6f}", row, split, song.group, *labels, path, *facts
+            segment, spread = song.segment, song.spread
+            end = clip.seconds if segment is None or segment[1] is None else min(segment[1], clip.seconds)
+            more = (
+                *(("", "") if segment is None else (f"{segment[0]:.6f}", f"{end:.6f}")),
+                *(("", "") if spread is None else (f"{value:.6f}" for value in spread)),
+                "" if song.raters is None else song.raters,
+                song.source,
+            )
+            yield song.song_id, window, f"{start:.6f}", row, split, song.group, *labels, path, *facts, *more
 
 
 def _escaped(text: str) -> str:
@@ -206,17 +221,18 @@ def _require_room(out: Path, overwrite: bool, source: Source) -> None:
 def _is_own_file(path: Path) -> bool:
     if path.name == STORE:
         return path.is_dir() and all(is_store(folder) for folder in path.iterdir())
-    return path.name in (SONGS, LOCK) or path.name.startswith((f".{SONGS}.", f".{SHEET}."))
+    own = (SONGS, WEAK_LABELS, LOCK)
+    return path.name in own or path.name.startswith((f".{SONGS}.", f".{SHEET}.", f".{WEAK_LABELS}."))
 
 
-def _remove_obsolete(out: Path, folder: Path) -> None:
+def _remove_obsolete(out: Path, folder: Path, kept: Collection[str]) -> None:
     """Remove what the new state of `out` does not need: stores of other front ends, and what it replaced."""
     for path in out.iterdir():
         if path.name == STORE and path.is_dir():
             for other in path.iterdir():
                 if other.resolve() != folder.resolve() and is_store(other):
                     remove_store(other)
-        elif path.name not in (SONGS, SHEET, LOCK) and not folder.resolve().is_relative_to(path.resolve()):
+        elif path.name not in kept and not folder.resolve().is_relative_to(path.resolve()):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:

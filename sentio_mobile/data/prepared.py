@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.files import is_file, sha256
 from sentio_mobile._internal.records import Count, Name, Record, Seed, Sha256, Text, from_plain, read_plain
 from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
-from sentio_mobile.data.songs import LabelSource, Scale
+from sentio_mobile.data.data_set import SetFacts
+from sentio_mobile.data.scales import ScaleName
+from sentio_mobile.data.songs import LabelSource
 from sentio_mobile.data.splits import SPLITS
 from sentio_mobile.data.store import Store, open_store
 from sentio_mobile.errors import DataError
@@ -44,10 +46,10 @@ class DataSheet(Record, frozen=True, kw_only=True):
     schema: Literal[2] = 2  # version of this record
     audio: AudioSpec  # front end of the clips
     store: Line  # folder of the log-mel store, relative to the prepared folder
-    labels: LabelSource  # who labelled the songs
+    labels: LabelSource  # where the labels come from
     source: Text  # name of the folder or the CSV that was prepared
     layout: Name  # layout of the source: "deam", "manifest", "folder", or that of another package's reader
-    scale: Scale  # scale of the source's labels; empty without labels
+    scale: ScaleName  # scale of the source's labels; empty without labels, or where several sources differ
     dynamic: bool  # whether windows have labels of their own moments
     window: Literal["start", "middle"]  # part of a longer song that is evaluated
     windows: Annotated[int, Meta(ge=1, le=64)]  # windows stored of a longer song, at most
@@ -58,7 +60,9 @@ class DataSheet(Record, frozen=True, kw_only=True):
     split_list: Text | None  # file or folder of the given splits; None where songs were split here
     songs: dict[SplitName, Count]  # number of songs in each split
     groups: Count  # number of groups
-    notes: Lines  # what was left out of the source, and why
+    # the sources that were prepared together; empty for one, and for folders from before there could be several
+    sources: Annotated[tuple[SetFacts, ...], Meta(max_length=64)] | None = None
+    notes: Lines  # the scale, what was left out of the source, and why
     skipped: Lines  # one line for each song without usable audio
     songs_sha256: Sha256  # hash of songs.csv
     fingerprint: Sha256  # hash of songs.csv and all its clips

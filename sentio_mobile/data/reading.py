@@ -23,7 +23,7 @@ from sentio_mobile.data.clips import (
 )
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.journal import Clip, FileState
-from sentio_mobile.data.missing import refuse_missing
+from sentio_mobile.data.missing import MAX_UNUSABLE
 from sentio_mobile.data.perturbed import changes_of
 from sentio_mobile.data.songs import Song
 from sentio_mobile.data.store_writer import StoreWriter
@@ -32,9 +32,6 @@ from sentio_mobile.spec import AudioSpec
 
 T = TypeVar("T")
 U = TypeVar("U")
-
-MAX_UNUSABLE = 0.05
-"""Share of songs that may be unusable. More of them point to a fault of the whole source, and preparation stops."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def store_clips(
     progress: Progress,
     read: ReadFiles | None = None,
 ) -> Stored:
-    """Store the clips of all songs that can be used. Missing files are counted before anything is decoded.
+    """Store the clips of all songs that can be used.
 
     Args:
         songs: The songs.
@@ -83,7 +80,6 @@ def store_clips(
         OutputError: The store cannot be written.
     """
     stored = Stored()
-    refuse_missing([song.path for song in songs], MAX_UNUSABLE)
     progress.start("log-mel spectrograms", len(songs))
     try:
         for number, clips in _clips(songs, writer, recipe=recipe, audio=audio, read=read):
@@ -135,7 +131,11 @@ def add_perturbed(
     }
     missing: list[Perturbing] = []
     for number, pairs in copies.items():
-        new = [(clip, change) for clip, change in pairs if index.row_of_clip(clip.sha256, clip.start, change) is None]
+        new = [
+            (clip, change)
+            for clip, change in pairs
+            if index.row_of_clip(clip.sha256, clip.start, change, clip.length) is None
+        ]
         if new:
             missing.append(Perturbing(songs[number].path, _by_clip(new)))
     progress.start("perturbed copies", len(trained))
@@ -152,7 +152,7 @@ def add_perturbed(
         progress.finish()
     added = list(rows)
     for number, pairs in copies.items():
-        found = (index.row_of_clip(clip.sha256, clip.start, change) for clip, change in pairs)
+        found = (index.row_of_clip(clip.sha256, clip.start, change, clip.length) for clip, change in pairs)
         added[number] = (*rows[number], *(row for row in found if row is not None))
     return added
 
@@ -179,24 +179,24 @@ def _clips(
     unknown: list[int] = []
     for number, song in enumerate(songs):
         state = _state_or_fault(song.path)
-        known = state if isinstance(state, AudioError) else find(state, None)
+        known = state if isinstance(state, AudioError) else find(state, None, song.segment)
         if known is None:
             unknown.append(number)
         else:
             yield number, known
-    new = {number: Reading(songs[number].path) for number in unknown}
+    new = {number: Reading(songs[number].path, segment=songs[number].segment) for number in unknown}
     if read is not None:
         yield from read(new, audio=audio, recipe=recipe)
         return
     if len(writer.index):  # a file that was moved or copied is found by its content
         paths = {number: songs[number].path for number in unknown}
         for number, found in _each(hash_file, paths, lost=_lost):
-            known = found if isinstance(found, AudioError) else find(*found)
+            known = found if isinstance(found, AudioError) else find(*found, songs[number].segment)
             if known is not None:
                 del new[number]
                 yield number, known
             elif not isinstance(found, AudioError):
-                new[number] = Reading(songs[number].path, found)
+                new[number] = Reading(songs[number].path, found, songs[number].segment)
     decode = partial(clips_or_fault, audio=audio, recipe=recipe)
     yield from _each(decode, new, lost=lambda reading: _lost(reading.path))
 
@@ -232,7 +232,7 @@ def _store_file(clips: FileClips, writer: StoreWriter) -> tuple[int, ...]:
     """Store the new clips of a file and return the rows of all its windows."""
     for clip, mel in clips.mels.items():
         writer.add(clip, clips.file, mel)
-    rows = [writer.index.row_of_clip(clips.sha256, start, change) for start, change in clips.windows]
+    rows = [writer.index.row_of_clip(clips.sha256, *window) for window in clips.windows]
     found = tuple(row for row in rows if row is not None)
     writer.remember(found[0], clips.file)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,18 @@ class SongAudio:
         song_id: The song.
         path: Its audio file.
         start: Where the song's first prepared window starts, in seconds.
+        segment: Start and end of the segment that the song is, in seconds of the file; None for a whole file.
     """
 
     song_id: str
     path: Path
     start: float
+    segment: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, clip: ClipRow, path: Path) -> SongAudio:
+        """The audio of a song, given its first window and its file."""
+        return cls(clip.song_id, path, clip.start, clip.segment)
 
 
 def first_windows(data: PreparedData, split: str) -> list[ClipRow]:
@@ -51,7 +59,7 @@ def find_split_audio(data: PreparedData, split: str, music: Path) -> list[SongAu
     """
     clips = first_windows(data, split)
     files = find_audio_files(clips, data, music)
-    return [SongAudio(clip.song_id, files[clip.song_id], clip.start) for clip in clips]
+    return [SongAudio.of(clip, files[clip.song_id]) for clip in clips]
 
 
 def find_window_audio(data: PreparedData, split: str, music: Path, *, pooled: bool) -> list[list[SongAudio]]:
@@ -114,17 +122,17 @@ def read_clips(
     Args:
         song: The song.
         audio: Sample rate and length of a clip.
-        whole_song: Read the whole song as consecutive clips, instead of its first prepared window alone.
+        whole_song: Read the whole song, or segment, as consecutive clips, in place of its first prepared window alone.
         change: Applied to the PCM before it is cut into clips.
         offset: Seconds by which the clip starts later. A song that ends before then is read without the offset.
 
     Raises:
         AudioError: The file cannot be read.
     """
-    if whole_song:
-        pcm = decode(song.path, audio.sample_rate)
-    else:
-        pcm = decode(song.path, audio.sample_rate, song.start, audio.seconds + offset)
+    first, end = song.segment or (0.0, math.inf)
+    start = first if whole_song else song.start
+    seconds = end - start if whole_song else min(audio.seconds + offset, end - start)
+    pcm = decode(song.path, audio.sample_rate, start, None if math.isinf(seconds) else seconds)
     skipped = round(offset * audio.sample_rate)
     pcm = pcm[skipped:] if len(pcm) > skipped else pcm
     if change is not None:

@@ -8,7 +8,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,15 +16,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.record_messages import shown
+from sentio_mobile.data.scales import scale_of
 from sentio_mobile.errors import LabelError
 
-LabelSource = Literal["rated", "generated", "none"]
-"""Who labelled the songs of a source: people, the program that generated the music, or nobody."""
-Scale = Literal["1-9", "-1-1", ""]
-"""Scale of a source's labels; empty without labels."""
-
-SCALES: Mapping[str, tuple[float, float]] = {"1-9": (1.0, 9.0), "-1-1": (-1.0, 1.0)}
-"""Lowest and highest label of each scale."""
+LabelSource = Literal["rated", "generated", "tags", "none"]
+"""Where the labels of songs come from: people's ratings, the program that generated the music, tags, or nowhere."""
 
 _SEPARATORS = ",;\t"
 MAX_TEXT = 4096
@@ -47,7 +44,7 @@ class Moments:
 
 @dataclass(frozen=True, kw_only=True)
 class Song:
-    """One song. Songs of the same `group` stay together in one split.
+    """One song, or a segment of one. Songs of the same `group` stay together in one split.
 
     Attributes:
         song_id: Unique id.
@@ -56,6 +53,12 @@ class Song:
         arousal: Label in [-1, 1]; None without labels.
         group: Group, such as an album or an artist.
         moments: Labels of moments, where there are any.
+        start: Start of a segment in the file, in seconds; 0 for a whole song.
+        end: End of a segment in the file, in seconds; None for the end of the file.
+        spread: Standard deviation of the raters' valence and arousal, of the same range as labels; None if unknown.
+        raters: Number of people who rated the song; None if unknown.
+        weak_labels: Valence and arousal as -1 (low), 1 (high) or 0 (unknown), where that is all that is known.
+        source: Name of the data set, where several were prepared together.
     """
 
     song_id: str
@@ -64,6 +67,17 @@ class Song:
     arousal: float | None
     group: str
     moments: Moments | None = None
+    start: float = 0.0
+    end: float | None = None
+    spread: tuple[float, float] | None = None
+    raters: int | None = None
+    weak_labels: tuple[int, int] | None = None
+    source: str = ""
+
+    @property
+    def segment(self) -> tuple[float, float | None] | None:
+        """Start and end of a segment; None for a whole song."""
+        return None if self.start == 0 and self.end is None else (self.start, self.end)
 
     def label(self, start: float, seconds: float) -> tuple[float, float] | None:
         """Valence and arousal of a clip: the mean over its moments, or the whole song's label without any.
@@ -123,7 +137,7 @@ def csv_lines(path: Path, first: str) -> Iterator[tuple[int, list[str]]]:
     Raises:
         LabelError: The file is missing or is no CSV.
     """
-    text = _text(path)
+    text = read_text(path)
     # Excel writes and reads a line that names the separator. Other programs would take it for a header.
     stated = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
     separator = stated[1] if stated else _separator(text, first)
@@ -136,7 +150,12 @@ def csv_lines(path: Path, first: str) -> Iterator[tuple[int, list[str]]]:
         raise LabelError(f"{path}: is no CSV ({error}); save it as CSV in UTF-8") from error
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a table in UTF-8, or in UTF-16 with a byte order mark.
+
+    Raises:
+        LabelError: The file is missing or is no such text.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -187,20 +206,36 @@ def read_label(text: str, scale: str, where: str) -> float:
 
     Args:
         text: The number as written.
-        scale: A key of `SCALES`.
+        scale: The scale, such as `1-9` or `-1-1`.
         where: File, row and column, for the message.
 
     Raises:
-        LabelError: It is empty, is not a number, or is outside the scale.
+        LabelError: It is empty, is not a number, or is outside the scale; or the scale is none.
     """
-    low, high = SCALES[scale]
+    known = scale_of(scale)
+    value = read_number(text, where, f"a label from {known.words}")
+    if not known.has(value):
+        raise LabelError(f"{where}: {text} is off the scale {known.words}; mend it")
+    return known.to_unit(value)
+
+
+def read_number(text: str, where: str, what: str = "a number") -> float:
+    """Read a number that is not NaN or infinite. A decimal comma is read as a point.
+
+    Args:
+        text: The number as written.
+        where: File, row and column, for the message.
+        what: What must be there, for the message.
+
+    Raises:
+        LabelError: It is empty, or is no such number.
+    """
     if not text:
-        raise LabelError(f"{where}: is empty; give a label from {low:g} to {high:g} or remove the song")
+        raise LabelError(f"{where}: is empty; give {what} or remove the song")
     try:
         value = float(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
     except ValueError as error:
-        raise LabelError(f"{where}: {text!r} is not a number; give a label from {low:g} to {high:g}") from error
-    if not math.isfinite(value) or not low <= value <= high:
-        others = " or ".join(repr(name) for name in SCALES if name != scale)
-        raise LabelError(f"{where}: {text} is off the scale {low:g} to {high:g}; mend it or give the scale {others}")
-    return 2 * (value - low) / (high - low) - 1
+        raise LabelError(f"{where}: {shown(text)} is not a number; give {what}") from error
+    if not math.isfinite(value):
+        raise LabelError(f"{where}: {text} is no value; give {what} or remove the song")
+    return value

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.files import sha256, write_text
+from sentio_mobile.data.data_set import Source
 from sentio_mobile.data.prepared import UNLABELLED, PreparedData
-from sentio_mobile.data.songs import numbered_rows
+from sentio_mobile.data.songs import Song, numbered_rows
 from sentio_mobile.errors import DataError, LabelError
+
+WEAK_LABELS = "weak_labels.csv"
+"""File in a prepared folder that has the weak labels of its songs, where their source has some."""
 
 COLUMNS = ("song_id", "v_high", "a_high")
 _VALUES: Mapping[str, float] = {"0": -1.0, "1": 1.0, "": 0.0}
@@ -23,9 +30,9 @@ class WeakLabels:
     """The weak labels of songs.
 
     Attributes:
-        path: File that they were read from.
+        path: File, or data set, that they were read from.
         by_song: Valence and arousal of each song by its id: -1 low, 1 high, 0 unknown.
-        digest: SHA-256 of the file.
+        digest: SHA-256 of the file, or of the labels.
     """
 
     path: Path
@@ -46,6 +53,29 @@ class WeakLabels:
                 f"of the songs such as {songs[0]!r}"
             )
         return found
+
+
+def write_weak_labels(path: Path, songs: Iterable[Song]) -> None:
+    """Write the weak labels that songs have as `read_weak_labels` reads them.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    words = {1: "1", -1: "0", 0: ""}
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows(
+        (song.song_id, *(words[side] for side in song.weak_labels)) for song in songs if song.weak_labels is not None
+    )
+    write_text(path, text.getvalue().encode("utf-8", "backslashreplace").decode())
+
+
+def weak_labels_of(source: Source) -> WeakLabels:
+    """The weak labels that the songs of a data set have."""
+    by_song = {song.song_id: song.weak_labels for song in source.songs if song.weak_labels is not None}
+    digest = hashlib.sha256(repr(sorted(by_song.items())).encode("utf-8", "backslashreplace")).hexdigest()
+    return WeakLabels(source.root, {song: (float(v), float(a)) for song, (v, a) in by_song.items()}, digest)
 
 
 def read_weak_labels(path: Path) -> WeakLabels:

@@ -119,10 +119,10 @@ class _Probe:
             features = np.stack(
                 [
                     extract_features(
-                        fit_length(decode(song.path, audio.sample_rate, start, audio.seconds), audio),
+                        fit_length(decode(song.path, audio.sample_rate, start, seconds), audio),
                         audio.sample_rate,
                     )
-                    for start, _ in song.windows.values()
+                    for start, _, seconds in song.windows.values()
                 ]
             )
         predicted = self._probe.predict(steps, features)
@@ -165,8 +165,8 @@ class _Network:
         from sentio_mobile.audio.image import to_input_batch
 
         audio, mels = self._audio, []
-        for start, change in song.windows.values():
-            pcm = decode(song.path, audio.sample_rate, start, audio.seconds)
+        for start, change, seconds in song.windows.values():
+            pcm = decode(song.path, audio.sample_rate, start, seconds)
             if change:
                 pcm = CHANGES[change](pcm, audio.sample_rate)
             # In half precision, as a store holds them.

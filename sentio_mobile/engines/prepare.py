@@ -12,7 +12,7 @@ import numpy as np
 
 import sentio_mobile
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import Record
+from sentio_mobile._internal.records import Record, replace
 from sentio_mobile._internal.shards import SUFFIX, Schema, Stage, Table, arrow, digest_of, read_shard, read_sheet
 from sentio_mobile.data.clips import FileClips, Reading, clips_of_file, state_of
 from sentio_mobile.data.config import DataRecipe
@@ -54,8 +54,9 @@ class PrepareWork:
         pa = arrow("writing shards")
         facts = {"file": pa.binary(), "size": pa.int64(), "mtime_ns": pa.int64(), "ctime_ns": pa.int64()}
         clip = {"sha256": pa.string(), "start": pa.int64(), "note": pa.string(), "change": pa.string()}
+        part = {"length": pa.int64(), "segment": pa.string()}
         levels = dict.fromkeys(("seconds", "peak", "clipped"), pa.float64())
-        return pa.schema({**facts, **clip, **levels, "log_mel": pa.binary()}.items())
+        return pa.schema({**facts, **clip, **part, **levels, "log_mel": pa.binary()}.items())
 
     def footer(self) -> Mapping[str, Record]:
         """Nothing more."""
@@ -66,9 +67,9 @@ class PrepareWork:
 
     def rows(self, song: Reading) -> Sequence[Row]:
         """The clips of a file, as `data prepare` stores them, the evaluated window first."""
-        found = clips_of_file(song.path, self.audio, self.recipe)
+        found = clips_of_file(song.path, self.audio, self.recipe, segment=song.segment)
         # The name of a file may have bytes that are no text.
-        file = {**msgspec.structs.asdict(found.file), "file": os.fsencode(found.file.path)}
+        file = {**msgspec.structs.asdict(found.file), "file": os.fsencode(found.file.path), "segment": _part(song)}
         del file["path"]
         return [
             {**file, **msgspec.structs.asdict(clip), "log_mel": mel.astype(DTYPE).tobytes()}
@@ -129,7 +130,7 @@ class ReadOnRay:
         """What workers do, and the files that can be found."""
         items = [
             # Workers have another working folder.
-            Item(key, Reading(Path(os.path.abspath(files[number].path))))  # noqa: PTH100 - links stay
+            Item(key, replace(files[number], path=Path(os.path.abspath(files[number].path))))  # noqa: PTH100 - links stay
             for number, key in _keys(files).items()
             if isinstance(key, str)
         ]
@@ -156,7 +157,10 @@ class ReadOnRay:
             sheet = read_sheet(file, place.url)
         with place.open() as file:
             found = _by_file(read_shard(file, place.url), shape)
-        path_of = {key: os.path.abspath(files[number].path) for number, key in keys.items()}  # noqa: PTH100 - links stay
+        path_of = {
+            key: (os.path.abspath(files[number].path), _part(files[number]))  # noqa: PTH100 - links stay
+            for number, key in keys.items()
+        }
         faults = iter(sheet.faults)
         clips: dict[str, FileClips | AudioError] = {}
         for key in sheet.keys:
@@ -166,18 +170,23 @@ class ReadOnRay:
         return clips
 
 
-def _by_file(table: Table, shape: tuple[int, int]) -> dict[str, FileClips]:
-    found: dict[str, FileClips] = {}
+def _part(reading: Reading) -> str:
+    """The segment of a file as text; empty for a whole file."""
+    return "" if reading.segment is None else f"{reading.segment[0]} {reading.segment[1]}"
+
+
+def _by_file(table: Table, shape: tuple[int, int]) -> dict[tuple[str, str], FileClips]:
+    found: dict[tuple[str, str], FileClips] = {}
     for row in table.to_pylist():
         path = os.fsdecode(row["file"])
         state = FileState(path, row["size"], row["mtime_ns"], row["ctime_ns"])
         clip = Clip(**{name: row[name] for name in Clip.__struct_fields__})
         mel = np.frombuffer(row["log_mel"], dtype=DTYPE).reshape(shape)
-        before = found.get(path)
-        found[path] = FileClips(
+        before = found.get((path, row["segment"]))
+        found[path, row["segment"]] = FileClips(
             state,
             clip.sha256,
-            (*(before.windows if before else ()), (clip.start, clip.change)),
+            (*(before.windows if before else ()), (clip.start, clip.change, clip.length)),
             {**(before.mels if before else {}), clip: mel},
         )
     return found
@@ -189,7 +198,8 @@ def _keys(files: Mapping[int, Reading]) -> dict[int, str | AudioError]:
     for number, reading in files.items():
         try:
             state = state_of(reading.path)
-            keys[number] = digest_of(os.fsencode(state.path).hex(), state.size, state.mtime_ns, state.ctime_ns)
+            facts = (state.size, state.mtime_ns, state.ctime_ns, *filter(None, [_part(reading)]))
+            keys[number] = digest_of(os.fsencode(state.path).hex(), *facts)
         except AudioError as error:
             keys[number] = error
     return keys

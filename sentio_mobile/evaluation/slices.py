@@ -28,7 +28,7 @@ QUADRANTS = ("joyful (V+ A+)", "tense (V- A+)", "sad (V- A-)", "peaceful (V+ A-)
 """Russell's quadrants, numbered as in EMOPIA."""
 THIRDS = ("mild", "middling", "extreme")
 
-Criterion = Literal["quadrant", "extremity", "group"]
+Criterion = Literal["source", "quadrant", "extremity", "group"]
 
 ByDimension = Intervals
 """A figure with its interval for valence and arousal, and for most figures for their mean."""
@@ -62,19 +62,27 @@ def third_of(labels: NDArray[np.floating]) -> NDArray[np.int64]:
 
 
 def slices(
-    truth: NDArray[np.floating], predicted: Predictions, groups: Sequence[str], resampling: Resampling
+    truth: NDArray[np.floating],
+    predicted: Predictions,
+    groups: Sequence[str],
+    resampling: Resampling,
+    *,
+    sources: Sequence[str] = (),
 ) -> list[Slice]:
-    """Measure every slice of at least `MIN_SONGS` songs: quadrants, thirds by extremity, then groups, largest first.
+    """Measure every slice of at least `MIN_SONGS` songs: sets, quadrants, thirds by extremity, groups, largest first.
 
     Args:
         truth: Labels [songs, 2].
         predicted: Predictions [songs, 2].
         groups: Group of each song.
         resampling: Bootstrap weights of these songs.
+        sources: Data set of each song, where several were prepared together.
     """
     quadrant, third, group = quadrant_of(truth), third_of(truth), np.asarray(groups)
     masks: list[tuple[Criterion, str, NDArray[np.bool_]]]
-    masks = [("quadrant", name, quadrant == i) for i, name in enumerate(QUADRANTS)]
+    source = np.asarray(sources)
+    masks = [("source", str(name), source == name) for name in np.unique(source)] if len(set(sources)) > 1 else []
+    masks += [("quadrant", name, quadrant == i) for i, name in enumerate(QUADRANTS)]
     masks += [("extremity", name, third == i) for i, name in enumerate(THIRDS)]
     names, sizes = np.unique(group, return_counts=True)
     masks += [("group", str(names[i]), group == names[i]) for i in np.argsort(-sizes, kind="stable")]

@@ -11,10 +11,11 @@ from msgspec import Meta
 
 from sentio_mobile._internal.records import Name, NonNegative, Record, Size, Text
 from sentio_mobile.data.data_set import Source
+from sentio_mobile.data.missing import refuse_missing
 from sentio_mobile.data.songs import LabelSource
-from sentio_mobile.data.sources import read_source
+from sentio_mobile.data.sources import read_source, read_sources
 from sentio_mobile.data.split_plan import SplitPlan, plan_splits
-from sentio_mobile.data.weak_labels import WeakLabels, read_weak_labels
+from sentio_mobile.data.weak_labels import WeakLabels, read_weak_labels, weak_labels_of
 from sentio_mobile.errors import LabelError
 from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
 from sentio_mobile.teacher.probe.config import ProbeRecipe
@@ -34,12 +35,14 @@ class TrainInputs:
     """What a training starts from, read and checked.
 
     Attributes:
+        paths: Folders and manifests of the labelled songs.
         source: The labelled songs.
         splits: How they are used.
         unlabelled: Folder or manifest of music without labels, and its songs.
         weak_labels: Folder or manifest of music with weak labels, its songs, and the labels.
     """
 
+    paths: tuple[Path, ...]
     source: Source
     splits: SplitPlan
     unlabelled: tuple[tuple[Path, Source], ...]
@@ -71,7 +74,7 @@ class TrainPlan(Record, frozen=True, kw_only=True):
 
     songs: Size  # labelled songs
     groups: Size  # groups of labelled songs
-    labels: LabelSource  # who labelled them
+    labels: LabelSource  # where their labels come from
     folds: Annotated[int, Meta(ge=0, le=100)]  # folds of the cross-validation; 0 for a test split
     test: Size  # test songs of the final model
     validation: Size  # validation songs of the final model
@@ -108,17 +111,29 @@ def read_inputs(recipe: TrainRecipe) -> TrainInputs:
         LabelError: Labels, weak labels or a folder are wrong.
         DataError: There are too few songs, or labels that say nothing.
     """
-    source = read_source(Path(recipe.source), recipe.data)
+    paths = (Path(recipe.source), *map(Path, recipe.more_sources))
+    source = read_sources(paths, recipe.data)
     if source.labels == "none":
-        raise LabelError(f"{recipe.source}: has no labels; a model needs songs with labels, see `data prepare --help`")
+        known = "weak labels only" if source.has_weak_labels else "no labels"
+        raise LabelError(
+            f"{recipe.source}: has {known}; a model needs songs with labels, see `data prepare --help`; give these as "
+            "--unlabelled"
+        )
+    refuse_missing([song.path for song in source.songs], source.root)
+    splits = plan_splits(source.songs, folds=recipe.folds, seed=recipe.data.seed, where=recipe.source)
+    others = [(Path(name), _without_labels(Path(name), recipe)) for name in recipe.unlabelled]
+    listed = [
+        (Path(folder), _without_labels(Path(folder), recipe), read_weak_labels(Path(csv)))
+        for csv, folder in recipe.weak_labels
+    ]
+    # A data set that has weak labels brings them.
+    listed += [(path, one, weak_labels_of(one)) for path, one in others if one.has_weak_labels]
     return TrainInputs(
+        paths=paths,
         source=source,
-        splits=plan_splits(source.songs, folds=recipe.folds, seed=recipe.data.seed, where=recipe.source),
-        unlabelled=tuple((Path(name), _without_labels(Path(name), recipe)) for name in recipe.unlabelled),
-        weak_labels=tuple(
-            (Path(folder), _without_labels(Path(folder), recipe), read_weak_labels(Path(csv)))
-            for csv, folder in recipe.weak_labels
-        ),
+        splits=splits,
+        unlabelled=tuple((path, one) for path, one in others if not one.has_weak_labels),
+        weak_labels=tuple(listed),
     )
 
 
@@ -182,6 +197,7 @@ def total_stages(inputs: TrainInputs, recipe: TrainRecipe) -> int:
 
 def _without_labels(folder: Path, recipe: TrainRecipe) -> Source:
     found = read_source(folder, recipe.unlabelled_data)
+    refuse_missing([song.path for song in found.songs], found.root)
     if found.labels != "none":
         raise LabelError(f"{folder}: has labels; give a folder of audio, or a CSV without columns of labels")
     return found

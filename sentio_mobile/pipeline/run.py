@@ -8,7 +8,7 @@ done is skipped; what follows a changed stage is made again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.data.generated import write_deam
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
-from sentio_mobile.data.sources import read_source
+from sentio_mobile.data.sources import read_sources
 from sentio_mobile.distill.distill import distill
 from sentio_mobile.distill.start import Start
 from sentio_mobile.export.build import build_bundle
@@ -89,12 +89,15 @@ class Pipeline:
         self._stages.run("report.html", [bundle_key], self._report)
         return read_summary(self.folder)
 
-    def _source(self) -> tuple[Path, object]:
-        """The folder or manifest of the songs, and what identifies its contents."""
+    def _source(self) -> tuple[list[Path], object]:
+        """The folders and manifests of the songs, and what identifies their contents."""
         if self.recipe.source == GENERATED:
-            return self.folder / "music", self._stages.run("music", [self.recipe.generated], self._generate)
-        source = Path(self.recipe.source)
-        return source, songs_key(read_source(source, self.recipe.data).songs)
+            return [self.folder / "music"], self._stages.run("music", [self.recipe.generated], self._generate)
+        sources = [Path(self.recipe.source), *map(Path, self.recipe.more_sources)]
+        found = read_sources(sources, self.recipe.data)
+        for note in found.notes:
+            self.announce(f"note: {note}")
+        return sources, songs_key(found.songs)
 
     def _start_weights(self) -> str | None:
         """Hash of the weights that the teacher is initialized from."""
@@ -107,7 +110,7 @@ class Pipeline:
         shutil.rmtree(out, ignore_errors=True)
         write_deam(out, settings.songs, seed=settings.seed, audio_format=settings.audio_format, progress=self.progress)
 
-    def _prepare(self, source: Path) -> None:
+    def _prepare(self, source: Sequence[Path]) -> None:
         self.skipped = prepare(
             source,
             self.folder / "data",

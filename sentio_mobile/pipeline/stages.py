@@ -111,7 +111,7 @@ class Stages:
 
 def songs_key(songs: Sequence[Song]) -> list[list[object]]:
     """What identifies songs. Audio is too large to hash at every start: what reveals a changed file is part of it."""
-    return [[song.song_id, song.group, *_labels(song), *file_state(song.path)] for song in songs]
+    return [[song.song_id, song.group, *_labels(song), *_more(song), *file_state(song.path)] for song in songs]
 
 
 def file_state(path: Path) -> list[object]:
@@ -120,6 +120,12 @@ def file_state(path: Path) -> list[object]:
         return [str(path)]
     stat = path.stat()
     return [str(path), stat.st_size, stat.st_mtime_ns]
+
+
+def _more(song: Song) -> list[object]:
+    """What only some songs have; empty for others, whose keys stay those of before."""
+    more: list[object] = [song.segment, song.spread, song.raters, song.source]
+    return more if any(value for value in more) else []
 
 
 def _labels(song: Song) -> list[object]:

@@ -10,7 +10,7 @@ estimate.json, report.html   What teacher and student are worth on songs that th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -144,7 +144,7 @@ class Training:
         inputs = [songs_key(source.songs), FRONT_END_VERSION, recipe.audio, recipe.data, sorted(split_of.items())]
         splits = SplitList(Path("sentio-mobile train"), split_of)
         return self._stages.run(
-            name, inputs, partial(self._prepare, name, Path(recipe.source), recipe.data, splits=splits)
+            name, inputs, partial(self._prepare, name, self.inputs.paths, recipe.data, splits=splits)
         )
 
     def _prepare_music(self) -> list[str]:
@@ -152,10 +152,12 @@ class Training:
         recipe, keys = self.recipe.unlabelled_data, []
         for name, folder, source in self.inputs.music:
             inputs = [songs_key(source.songs), FRONT_END_VERSION, self.recipe.audio, recipe]
-            keys.append(self._stages.run(name, inputs, partial(self._prepare, name, folder, recipe)))
+            keys.append(self._stages.run(name, inputs, partial(self._prepare, name, (folder,), recipe)))
         return [*keys, *(labels.digest for _, _, labels in self.inputs.weak_labels)]
 
-    def _prepare(self, name: str, source: Path, recipe: DataRecipe, *, splits: SplitList | None = None) -> None:
+    def _prepare(
+        self, name: str, source: Sequence[Path], recipe: DataRecipe, *, splits: SplitList | None = None
+    ) -> None:
         skipped = prepare(
             source,
             self.folder / name,

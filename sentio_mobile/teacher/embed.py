@@ -14,9 +14,9 @@ from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace
 from sentio_mobile._internal.workers import in_processes, usable_cores
 from sentio_mobile.data.clip_table import SONGS, read_clip_rows
+from sentio_mobile.data.missing import MAX_UNUSABLE
 from sentio_mobile.data.perturbed import CHANGES
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.data.reading import MAX_UNUSABLE
 from sentio_mobile.errors import DataError, InputError
 from sentio_mobile.models.encoders.base import EncoderInfo, load_encoder
 from sentio_mobile.models.encoders.clip_embeddings import write_clip_embeddings
@@ -180,7 +180,7 @@ def songs_of(data: PreparedData, music: Path, clean: bool) -> tuple[list[SongWin
         (row.song_id, row.start): checksum for row, checksum in zip(rows, checksums, strict=True) if not row.change
     }
     songs: dict[str, SongWindows] = {}
-    windows: dict[str, dict[int, tuple[float, str]]] = {}
+    windows: dict[str, dict[int, tuple[float, str, float]]] = {}
     same: dict[int, int] = {}
     for row, checksum in zip(rows, checksums, strict=True):
         if row.change and row.change not in CHANGES:
@@ -194,7 +194,7 @@ def songs_of(data: PreparedData, music: Path, clean: bool) -> tuple[list[SongWin
         if clean and row.change and original is not None:
             same[checksum] = original
         else:
-            own.setdefault(checksum, (row.start, row.change))
+            own.setdefault(checksum, (row.start, row.change, row.read_seconds(data.audio.seconds)))
     return list(songs.values()), same
 
 

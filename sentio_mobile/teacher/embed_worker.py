@@ -26,12 +26,13 @@ class SongWindows:
     Attributes:
         path: The song's file.
         sha256: Hash of the file that was prepared.
-        windows: Start in seconds, and the name of the perturbation, of each window by its checksum.
+        windows: Start in seconds, the name of the perturbation, and the seconds that are read, of each window by its
+            checksum.
     """
 
     path: Path
     sha256: str
-    windows: Mapping[int, tuple[float, str]]
+    windows: Mapping[int, tuple[float, str, float]]
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ class Embedder:
         except OSError as error:
             raise AudioError(f"{song.path}: cannot be read ({error.strerror}); check its permissions") from error
         audio, rate = self.setup.audio, self._info.sample_rate
-        for checksum, (begin, change) in song.windows.items():
-            pcm = decode(song.path, rate, begin, audio.seconds)
+        for checksum, (begin, change, seconds) in song.windows.items():
+            pcm = decode(song.path, rate, begin, seconds)
             if change:
                 pcm = CHANGES[change](pcm, rate)
             found = self._run(fit_samples(pcm, round(audio.seconds * rate), audio.short_clip))

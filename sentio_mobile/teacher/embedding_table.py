@@ -118,7 +118,7 @@ def map_table(table: EmbeddingTable, folders: Sequence[PreparedData], *, step: f
         songs: dict[str, str | None] = {}
         for row in read_clip_rows(data.folder / SONGS):
             times, values = table.rows.get(row.song_id, (np.zeros(0), np.zeros((0, table.size), np.float32)))
-            inside = (times >= row.start) & (times < row.start + audio.seconds)
+            inside = (times >= row.start) & (times < row.start + row.read_seconds(audio.seconds))
             songs.setdefault(row.song_id, None)
             if inside.any():
                 places = ((times[inside] - row.start) / audio.seconds * count).astype(int)

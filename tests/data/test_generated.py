@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from sentio_mobile.data import deam
 from sentio_mobile.data.generated import Song, compose, draw_songs, render, write_deam
 from sentio_mobile.data.generated.write import song_ids
+from sentio_mobile.data.sets import deam
 from sentio_mobile.errors import InputError, OutputError
 
 N = 120

@@ -29,3 +29,12 @@ def test_slices_of_few_songs_have_no_ccc(planted) -> None:
     found = {one.name: one for one in slices(planted.truth, planted.good, groups, planted.resampling)}
     assert found["b"].ccc["mean"].value is None
     assert found["b"].mae["mean"].value is not None
+
+
+def test_slices_by_source_come_first(planted) -> None:
+    groups = [str(i) for i in range(120)]
+    sources = ["DEAM"] * 80 + ["PMEmo"] * 40
+    found = slices(planted.truth, planted.good, groups, planted.resampling, sources=sources)
+    assert [(one.by, one.name, one.songs) for one in found[:2]] == [("source", "DEAM", 80), ("source", "PMEmo", 40)]
+    one_set = slices(planted.truth, planted.good, groups, planted.resampling, sources=["DEAM"] * 120)
+    assert all(one.by != "source" for one in one_set)

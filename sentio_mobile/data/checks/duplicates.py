@@ -92,10 +92,13 @@ def find_duplicates(
     split_of = {clip.song_id: clip.split for clip in clips}
     recordings = _Recordings()
     for key_of in (lambda clip: clip.sha256, lambda clip: f"row {clip.row}"):
-        first: dict[str, str] = {}
+        first: dict[str, ClipRow] = {}
         for clip in clips:
             if key := key_of(clip):
-                recordings.join(first.setdefault(key, clip.song_id), clip.song_id, 1.0, "bytes")
+                same = first.setdefault(key, clip)
+                # Segments of one file are songs of one group on purpose.
+                if clip.group != same.group or clip.segment == same.segment:
+                    recordings.join(same.song_id, clip.song_id, 1.0, "bytes")
     song_of = {clip.row: clip.song_id for clip in reversed(clips)}
     near = near_pairs(fingerprints)
     progress.start("comparing similar clips", len(near))

@@ -14,10 +14,10 @@ import soundfile
 from sentio_mobile._internal.files import new_folder
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import write_record
-from sentio_mobile.data import deam
 from sentio_mobile.data.data_set import GENERATED_NOTE, GeneratedNote
 from sentio_mobile.data.generated.emotion import Song, draw_songs
 from sentio_mobile.data.generated.mixing import render
+from sentio_mobile.data.sets import deam
 from sentio_mobile.errors import InputError, OutputError
 
 GENERATOR_VERSION = 1

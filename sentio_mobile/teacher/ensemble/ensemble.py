@@ -84,7 +84,7 @@ def predict_windows(
     files = find_audio_files(clips, data, music)
 
     def predict(clip: ClipRow) -> NDArray[np.float32]:
-        return ensemble.predict(read_clips(SongAudio(clip.song_id, files[clip.song_id], clip.start), data.audio))
+        return ensemble.predict(read_clips(SongAudio.of(clip, files[clip.song_id]), data.audio))
 
     progress.start(f"ensemble: {data.folder.name}", len(clips))
     for clip, prediction in zip(clips, in_threads(predict, clips), strict=True):

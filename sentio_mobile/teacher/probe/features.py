@@ -52,7 +52,7 @@ def window_features(
         if (known := _read(place)) is not None:
             return known
         path = files.get(clip.song_id) or find_audio_files([clip], data, music)[clip.song_id]
-        pcm = read_clips(SongAudio(clip.song_id, path, clip.start), data.audio)[0]
+        pcm = read_clips(SongAudio.of(clip, path), data.audio)[0]
         row, content = extract_features(pcm, data.audio.sample_rate), io.BytesIO()
         np.save(content, row, allow_pickle=False)
         write_bytes(place, content.getvalue())

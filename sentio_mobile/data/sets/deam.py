@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,20 @@ import numpy as np
 
 from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.records import replace
-from sentio_mobile.audio.find import AUDIO_SUFFIXES
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.data_set import Source, labels_of
-from sentio_mobile.data.songs import Moments, Song, csv_lines, numbered_rows, read_label, require_printable
+from sentio_mobile.data.layouts import audio_by_stem, first_few, folders_below
+from sentio_mobile.data.manifest_columns import tidy_id
+from sentio_mobile.data.scales import Scale
+from sentio_mobile.data.songs import (
+    Moments,
+    Song,
+    csv_lines,
+    numbered_rows,
+    read_label,
+    read_number,
+    require_printable,
+)
 from sentio_mobile.errors import LabelError
 
 AUDIO = Path("DEAM_audio/MEMD_audio")
@@ -23,10 +32,6 @@ LABELS = Path("DEAM_Annotations/annotations/annotations averaged per song/song_l
 TABLES = ("static_annotations_averaged_songs_1_2000.csv", "static_annotations_averaged_songs_2000_2058.csv")
 DYNAMIC = "dynamic (per second annotations)"
 DYNAMIC_TABLES = ("valence.csv", "arousal.csv")
-MAX_DEPTH = 7
-"""Levels below the root that are searched for DEAM's folders."""
-MAX_FOLDERS = 5000
-"""Folders that are searched, so that a large library is not walked for DEAM's sake."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def find_deam(root: Path) -> Deam | None:
                 f"{root}: looks like DEAM ({other.relative_to(root)}) but has no folder {name!r} "
                 f"(usually {usual}); unpack both of DEAM's archives there"
             )
-    return Deam(found[AUDIO.name], found[LABELS.name])
+    return Deam(_innermost(found[AUDIO.name]), _innermost(found[LABELS.name]))
 
 
 def read_songs(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str, ...]]:
@@ -92,16 +97,13 @@ def read_songs(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str
     Raises:
         LabelError: A table is missing or wrong.
     """
-    audio = {
-        file.stem: file
-        for file in sorted(deam.audio.iterdir())
-        if file.suffix.lower() in AUDIO_SUFFIXES and not file.name.startswith(".")
-    }
+    audio = audio_by_stem(deam.audio)
     songs: dict[str, Song] = {}
-    for table in TABLES:
+    there = [table for table in TABLES if (deam.labels / table).is_file()]
+    for table in there or TABLES:
         path = deam.labels / table
         for number, row in numbered_rows(path, ("song_id", "valence_mean", "arousal_mean")):
-            where, song_id = f"{path}, row {number}", row["song_id"]
+            where, song_id = f"{path}, row {number}", tidy_id(row["song_id"])
             if not song_id:
                 raise LabelError(f"{where}: has no song_id; mend the row")
             require_printable(song_id, where, "song_id")
@@ -114,36 +116,45 @@ def read_songs(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str
                 valence=read_label(row["valence_mean"], "1-9", f"{where}, valence_mean"),
                 arousal=read_label(row["arousal_mean"], "1-9", f"{where}, arousal_mean"),
                 group=song_id,
+                spread=_spread(row, where),
             )
-    notes = []
+    notes = [f"{deam.labels / table} is not there: its songs are left out" for table in TABLES if table not in there]
     if unlabelled := [file.name for stem, file in audio.items() if stem not in songs]:
-        notes.append(f"{len(unlabelled)} audio files have no label and are left out: {_first_few(unlabelled)}")
+        notes.append(f"{len(unlabelled)} audio files have no label and are left out: {first_few(unlabelled)}")
     if dynamic:
         moments = _read_moments(deam.labels.parent)
         if without := [song_id for song_id in songs if song_id not in moments]:
-            notes.append(f"{len(without)} songs have no dynamic label and keep their static one: {_first_few(without)}")
+            notes.append(f"{len(without)} songs have no dynamic label and keep their static one: {first_few(without)}")
         songs = {song_id: replace(song, moments=moments.get(song_id)) for song_id, song in songs.items()}
     return list(songs.values()), tuple(notes)
+
+
+def _spread(row: Mapping[str, str], where: str) -> tuple[float, float] | None:
+    """The raters' standard deviations, in [-1, 1]; None where the table has none."""
+    names = ("valence_std", "arousal_std")
+    if not all(row.get(name) for name in names):
+        return None
+    one, other = (
+        Scale(1, 9).spread_to_unit(read_number(row[name], f"{where}, {name}", "a standard deviation")) for name in names
+    )
+    return one, other
 
 
 def _find(root: Path, names: tuple[str, ...]) -> dict[str, Path]:
     """The highest folders of these names below `root`; the first by name at the same depth."""
     found: dict[str, Path] = {}
-    waiting, seen = deque([(root, 0)]), 0
-    while waiting and seen < MAX_FOLDERS and len(found) < len(names):
-        folder, depth = waiting.popleft()
-        seen += 1
-        try:
-            with os.scandir(folder) as entries:
-                below = sorted(entry.name for entry in entries if entry.is_dir())
-        except OSError:
-            continue
-        for name in below:
-            if name in names:
-                found.setdefault(name, folder / name)
-            elif depth < MAX_DEPTH and not name.startswith(".") and name != "__MACOSX":
-                waiting.append((folder / name, depth + 1))
+    for folder in folders_below(root, skip=lambda name: name in names):
+        if folder != root and folder.name in names:
+            found.setdefault(folder.name, folder)
+            if len(found) == len(names):
+                break
     return found
+
+
+def _innermost(folder: Path) -> Path:
+    """A folder, or the one of its own name in it that holds its files: archives are often unpacked into such a one."""
+    inner = folder / folder.name
+    return _innermost(inner) if inner.is_dir() and not any(file.is_file() for file in folder.iterdir()) else folder
 
 
 def _read_moments(folder: Path) -> dict[str, Moments]:
@@ -173,8 +184,8 @@ def _read_dynamic(path: Path) -> dict[str, dict[float, float]]:
         raise LabelError(f"{path}, row {number}: is no header of song_id, sample_15000ms, ...; unpack the file again")
     seconds = [int(time[1]) / 1000 for time in times[1:] if time]
     ratings: dict[str, dict[float, float]] = {}
-    for number, (song_id, *cells) in lines:
-        where = f"{path}, row {number}"
+    for number, (written, *cells) in lines:
+        where, song_id = f"{path}, row {number}", tidy_id(written)
         if song_id in ratings:
             raise LabelError(f"{where}: song {song_id!r} is labelled twice; remove one")
         if any(cells[len(seconds) :]):
@@ -185,7 +196,3 @@ def _read_dynamic(path: Path) -> dict[str, dict[float, float]]:
             if cell and cell.lower() != "nan"
         }
     return ratings
-
-
-def _first_few(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
