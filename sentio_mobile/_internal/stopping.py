@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import NoReturn
 
 import psutil
 
@@ -32,11 +33,6 @@ class Stopped(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
-
-    @property
-    def exit_status(self) -> int:
-        """What shells give a process that the signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
-        return 128 + self.number
 
 
 @dataclass
@@ -61,13 +57,15 @@ class Work:
 WORK = Work()
 """Of this process; the command line keeps it up to date."""
 
+_ENDING = threading.Lock()
+
 
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Raise `Stopped` on Ctrl-C and SIGTERM while the block runs, and end the process if it does not end in time.
 
-    Has no effect outside the main thread. A signal that the process was started to ignore stays ignored. A block that
-    was stopped is expected to be the last thing that the process does: more signals are ignored from then on.
+    `Stopped` that leaves the block ends the process with one line; a block that catches it goes on. Has no effect
+    outside the main thread. A signal that the process was started to ignore stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -89,37 +87,38 @@ def stoppable() -> Iterator[None]:
     threading.Thread(target=_watch, args=(ear, frozenset(heard), ended), daemon=True).start()
     try:
         yield
+    except Stopped as stopped:
+        _end(stopped.number)
     finally:
         ended.set()
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if raised.is_set() else handler)
+            signal.signal(number, handler)
         mouth.close()
 
 
-def end_children() -> None:
-    """Kill every process that this one started, and those that they started."""
-    with contextlib.suppress(psutil.Error):
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-
-
-def is_helper() -> bool:
-    """Whether this process was started by another one of the same training, which speaks for all of them."""
-    return os.environ.get("LOCAL_RANK", "0") != "0"
+def _end(number: int) -> NoReturn:
+    """End the process, and every process that it or they started, with the line and the status of a signal."""
+    if _ENDING.acquire(blocking=False):
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    child.kill()
+        # The processes of one training get the signal together, and the first one speaks for all.
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar may have hidden it
+            with contextlib.suppress(OSError):
+                # Not `sys.stderr`, whose lock the main thread may hold.
+                os.write(2, f"{cursor}{WORK.line(number)}\n".encode())
+        # At once: to take down a process with large libraries takes seconds where the machine is busy.
+        os._exit(128 + number)
+    threading.Event().wait()  # the other thread is ending the process
+    raise AssertionError
 
 
 def _watch(ear: socket.socket, heard: frozenset[int], ended: threading.Event) -> None:
     with ear:
         while numbers := ear.recv(64):
             number = next((number for number in numbers if number in heard), None)
-            if number is None or ended.wait(GRACE_S):
-                continue
-            end_children()
-            if not is_helper():
-                shown = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar has hidden the cursor
-                with contextlib.suppress(OSError):
-                    # Not `sys.stderr`, whose lock the main thread may hold.
-                    os.write(2, f"{shown}{WORK.line(number)}\n".encode())
-            os._exit(128 + number)
+            if number is not None and not ended.wait(GRACE_S):
+                _end(number)

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write, claimed
 from sentio_mobile._internal.files import require_free, require_free_file
-from sentio_mobile._internal.stopping import WORK, Stopped, end_children, is_helper, stoppable
+from sentio_mobile._internal.stopping import WORK, stoppable
 from sentio_mobile.errors import InputError, SentioError, printable, shortened
 
 
@@ -192,13 +192,7 @@ class Group(click.RichGroup):
         """Run the command line; Ctrl-C and SIGTERM end it with one line, and the status that shells expect."""
         WORK.goes_on, WORK.where = False, str
         with stoppable():
-            try:
-                return super().main(*args, **kwargs)
-            except Stopped as stopped:
-                end_children()
-                if not is_helper():
-                    stderr.print(WORK.line(stopped.number), markup=False, soft_wrap=True)
-                sys.exit(stopped.exit_status)
+            return super().main(*args, **kwargs)
 
 
 def claim_output(out: Path, force: bool, *, file: bool = False) -> None:

@@ -43,17 +43,20 @@ class EmotionModule(lightning.LightningModule):
         return None
 
     def on_train_epoch_start(self) -> None:
-        """Seed torch from the position in the schedule, so that a resumed run draws the same dropout."""
-        position = np.random.SeedSequence((self.settings.seed, self.current_epoch, self.global_rank))
-        torch.manual_seed(int(position.generate_state(1)[0]))
+        """Forget the gradients of the epoch before."""
         self._gradients = {}
 
     def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
         """Compute and log the terms of the objective.
 
+        Torch is seeded from the position in the schedule, so that a resumed run draws the same dropout. Once an epoch
+        is not enough: Lightning draws a number before the first epoch of a process, and in others after its beginning.
+
         Raises:
             LossError: The loss is not finite.
         """
+        position = np.random.SeedSequence((self.settings.seed, self.current_epoch, batch_index, self.global_rank))
+        torch.manual_seed(int(position.generate_state(1)[0]))
         terms = self.objective(self.model, to_input_batch(batch.log_mel, self.spec), batch)
         if not torch.isfinite(terms["loss"]):
             raise LossError(

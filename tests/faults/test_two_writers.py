@@ -56,10 +56,12 @@ def test_command_whose_place_another_process_writes_is_refused(
     spec = spec_of(tiny_student.model, AudioSpec())
     Checkpoint(model=build(spec), spec=spec).save(checkpoint)
     hold(out, "inside" if name in ("prepare", "run") else "beside")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("[response]\nsoft = 0.0\nhard = 1.0\n[features]\nweight = 0.0\n[attention]\nweight = 0.0\n")
     commands: dict[str, list[object]] = {
         "prepare": ["data", "prepare", deam],
         "train": ["teacher", "train", "--data", data.folder, "--recipe", "vit_small"],
-        "distill": ["distill", "--data", data.folder, "--recipe", "mobilevit"],
+        "distill": ["distill", "--data", data.folder, "--recipe", recipe],
         "export": ["export", "--checkpoint", checkpoint, "--format", "torchscript", "--precision", "fp32"],
         "run": ["run", "tiny"],
         "label": ["teacher", "label", "--teacher", checkpoint, "--on", data.folder, deam],
