@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support import Refused, Sentio, tree
 from torch import nn
 
 from sentio_mobile._internal.files import new_folder, write_bytes
@@ -22,6 +24,21 @@ from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.states import WholeFiles
 
 SHORT = AudioSpec(seconds=1.0)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def remount(place: Path, option: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{option}", str(place)], check=True)
 
 
 @contextmanager
@@ -92,3 +109,34 @@ def test_store_deleted_in_the_middle_is_noticed(tmp_path: Path) -> None:
         (tmp_path / "store").rmdir()
         with pytest.raises(OutputError, match="was deleted while it was being written; give the command again"):
             writer.sync()
+
+
+def test_full_disk_is_one_line_and_leaves_nothing(small_disk: Path) -> None:
+    (small_disk / "other").write_bytes(b"x" * 900_000)
+    advice = "No space left on device; make room or choose another place, then give the command again"
+    with pytest.raises(OutputError, match=advice):
+        write_bytes(small_disk / "file", b"x" * 500_000)
+    with pytest.raises(OutputError, match=advice), new_folder(small_disk / "file") as part:
+        (part / "weights").write_bytes(b"x" * 500_000)
+    assert [path.name for path in small_disk.iterdir()] == ["other"]
+
+
+def test_read_only_place_is_one_line(small_disk: Path, deam: Path, refused: Refused) -> None:
+    remount(small_disk, "ro")
+    with pytest.raises(OutputError, match="Read-only file system; choose a folder that you can write to"):
+        write_bytes(small_disk / "file", b"x")
+    refused("is not a folder that you can write to", "data", "prepare", deam, "--out", small_disk / "data")
+
+
+@pytest.mark.exhaustive
+def test_prepare_on_a_full_disk_goes_on_when_there_is_room(
+    small_disk: Path, deam: Path, sentio: Sentio, tmp_path: Path
+) -> None:
+    command = ["data", "prepare", deam, "--out", small_disk / "data"]
+    result = sentio(*command)
+    assert result.exit_code == 2
+    assert "No space left on device; make room" in result.stderr.splitlines()[-1]
+    remount(small_disk, "size=100m")
+    assert sentio(*command).exit_code == 0
+    assert sentio(*command[:-1], tmp_path / "whole").exit_code == 0
+    assert tree(small_disk / "data") == tree(tmp_path / "whole")
