@@ -133,7 +133,7 @@ def command(name: str, base: Path, out: Path) -> list[str]:
         "train": ["teacher", "train", "--data", data, "--recipe", base / "teacher.toml", "--out", out / "teacher"],
         "distill": [
             *("distill", "--teacher", base / "teacher", "--data", data, "--recipe", base / "student.toml"),
-            *("--student-start", "random", "--out", out / "student"),
+            *("--start", "random", "--out", out / "student"),
         ],
         "export": [
             *("export", "--checkpoint", base / "student", "--format", "torchscript", "--format", "onnx"),
@@ -199,7 +199,7 @@ def stop_at(name: str, base: Path, out: Path, *, number: signal.Signals, moment:
         faults.append(f"status {status}")
     if status == AFTER[number] != -signal.SIGKILL and "stopped" not in (said or [""])[-1]:
         faults.append("no line")
-    if seconds > 2:
+    if status and seconds > 2:  # with status 0 it had done its work, and was taking down its libraries
         faults.append(f"{seconds:.1f} s")
     again = subprocess.run(line, capture_output=True, text=True, env=environment())
     finished = "exists already" in again.stderr  # it was stopped when everything was written
