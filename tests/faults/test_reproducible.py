@@ -6,8 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from quick_export import export_quickly
+from support import tree
 
 from sentio_mobile.bundle.manifest import MANIFEST
+from sentio_mobile.distill.config import DistillRecipe
+from sentio_mobile.export.config import ExportRecipe
+from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.spec import AudioSpec
 
 RECIPE = """
 source = "generated"
@@ -47,6 +55,19 @@ formats = ["torchscript", "onnx"]
 forms = ["spectrogram"]
 precisions = ["fp32"]
 """
+
+
+def test_bundles_of_trainings_that_took_other_times_are_equal(tiny_student: DistillRecipe, tmp_path: Path) -> None:
+    spec = spec_of(tiny_student.model, AudioSpec())
+    torch.manual_seed(0)
+    model, recipe = build(spec).eval(), ExportRecipe(formats=("torchscript",), forms=("spectrogram",))
+    files = []
+    for name, seconds in (("one", 1.0), ("another", 2.0)):
+        history = ({"epoch": 0.0, "val_ccc": 0.5, "seconds": seconds},)
+        Checkpoint(model=model, spec=spec, history=history).save(tmp_path / name)
+        export_quickly(tmp_path / name, tmp_path / f"bundle of {name}", recipe)
+        files.append(tree(tmp_path / f"bundle of {name}"))
+    assert files[0] == files[1]
 
 
 @pytest.mark.exhaustive
