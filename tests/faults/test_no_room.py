@@ -121,11 +121,11 @@ def test_full_disk_is_one_line_and_leaves_nothing(small_disk: Path) -> None:
     assert [path.name for path in small_disk.iterdir()] == ["other"]
 
 
-def test_read_only_place_is_one_line(small_disk: Path, deam: Path, refused: Refused) -> None:
+def test_read_only_place_is_one_line(small_disk: Path, refused: Refused) -> None:
     remount(small_disk, "ro")
     with pytest.raises(OutputError, match="Read-only file system; choose a folder that you can write to"):
         write_bytes(small_disk / "file", b"x")
-    refused("is not a folder that you can write to", "data", "prepare", deam, "--out", small_disk / "data")
+    refused("is not a folder that you can write to", "data", "synth", "--songs", 30, "--out", small_disk / "music")
 
 
 @pytest.mark.exhaustive
