@@ -3,8 +3,8 @@
     python benchmarks/research/import_parity.py OUT.json [--images N]
 
 Each layout that `teacher import` reads is made at the size of ViT-B/16 by the library that it is from, with random
-weights, saved, imported, and compared on random images: the hidden states behind the last norm, and the answers where
-the file has the head. Every weight is shaken, so that no bias is 0 and no norm 1.
+weights, saved, imported, and compared on random images: the hidden states behind the last norm, and the predictions
+where the file has the head. Every weight is shaken, so that no bias is 0 and no norm 1.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.models import vit_b_16
-from transformers import ViTConfig, ViTModel
+from transformers import ASTConfig, ASTModel, DeiTConfig, DeiTModel, ViTConfig, ViTModel
 from transformers.utils.logging import disable_progress_bar
 
 from sentio_mobile._internal.records import replace, to_plain
 from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.models.registry import build
-from sentio_mobile.models.vit import ViT
+from sentio_mobile.models.transformer import EncoderNetwork
+from sentio_mobile.spec import IMAGE_MEAN, IMAGE_SD
 from sentio_mobile.teacher.import_weights import import_teacher
 
 NOISE, HEAD_NOISE = 0.02, 0.05
@@ -38,12 +39,16 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A file in one layout, and its library's outputs for images: hidden states, and predictions if it has a head."""
+    """A file in one layout, and its library's outputs for images: hidden states, and predictions if it has a head.
+
+    Images are those that all cases share, unless a case has its own.
+    """
 
     file: Path
     library: str
     hidden: Forward
     predict: Forward | None = None
+    images: torch.Tensor | None = None
 
 
 def shake(model: nn.Module, noise: float = NOISE) -> None:
@@ -105,13 +110,43 @@ def timm_vit(folder: Path) -> Iterator[Case]:
     yield Case(folder / "timm.safetensors", "timm", vit.forward_features)
 
 
+def audio_spectrogram_transformer(folder: Path) -> Iterator[Case]:
+    """AudioSet's AST. It hears the spectrogram, of mean 0 and deviation 0.5, that is behind our image of it."""
+    network = ASTModel(ASTConfig())
+    shake(network)
+    network.save_pretrained(folder / "hub")
+
+    def hidden(images: torch.Tensor) -> torch.Tensor:
+        mean, sd = (torch.tensor(values)[0] for values in (IMAGE_MEAN, IMAGE_SD))
+        spectrogram = (images[:, 0] * sd + mean) / 2
+        return network(spectrogram.transpose(1, 2)).last_hidden_state
+
+    mels = torch.randn(2, 1, 128, 1024, generator=torch.Generator().manual_seed(2))
+    mean, sd = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGE_MEAN, IMAGE_SD))
+    yield Case(folder / "hub", "transformers", hidden, images=(mels - mean) / sd)
+
+
+def deit(folder: Path) -> Iterator[Case]:
+    """DeiT-B with its distillation token, as Hugging Face and as timm save it."""
+    network = DeiTModel(DeiTConfig())
+    shake(network)
+    network.save_pretrained(folder / "hub")
+    yield Case(folder / "hub", "transformers", lambda images: network(images).last_hidden_state)
+    distilled = timm.create_model("deit_base_distilled_patch16_224", pretrained=False)
+    shake(distilled)
+    save_file(distilled.state_dict(), folder / "timm.safetensors")
+    yield Case(folder / "timm.safetensors", "timm", distilled.forward_features)
+
+
 def measure(case: Case, images: torch.Tensor) -> dict[str, Any]:
     """Import the file and compare."""
+    images = images if case.images is None else case.images
     imported = import_teacher(case.file)
     model = imported.checkpoint.model
     expected = case.hidden(images)
     row = {
         "layout": imported.source.layout,
+        "architecture": imported.checkpoint.spec.architecture,
         "library": f"{case.library} {version(case.library)}",
         "tensors": imported.taken,
         "left_out": list(imported.source.left_out),
@@ -130,8 +165,8 @@ def measure(case: Case, images: torch.Tensor) -> dict[str, Any]:
 
 
 def hidden_states(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """What a `ViT` makes of images, behind its last norm: [batch, tokens, width]."""
-    if not isinstance(model, ViT):
+    """What a transformer makes of images, behind its last norm: [batch, tokens, width]."""
+    if not isinstance(model, EncoderNetwork):
         raise TypeError(f"a {type(model).__name__} was imported")
     return model.encoder.ln(model.encoder.layers(model.tokens(images)))
 
@@ -155,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     images = 2 * torch.randn(options.images, 3, 1, 1) + torch.randn(options.images, 3, 224, 224)
     disable_progress_bar()
     rows = []
-    for make in (hugging_face, torchvision_vit, timm_vit):
+    for make in (hugging_face, torchvision_vit, timm_vit, audio_spectrogram_transformer, deit):
         with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
             for case in make(Path(folder)):
                 rows.append(measure(case, images))
