@@ -13,7 +13,7 @@ from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.teacher.config import TeacherRecipe
 
 FUNCTIONS = {
-    "load": "bundle, *, format, form, threads",
+    "load": "bundle, *, format, form, threads, require_signature",
     "prepare": "source, *, out, scale, columns, tables, norms, norms_scale, labels, window, windows, perturb, "
     "fractions, seed, splits, recipe, store, read, overwrite, progress",
     "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, unlabelled, embeddings, devices, "
@@ -29,11 +29,11 @@ FUNCTIONS = {
     "music, cache, convert, overwrite, progress, announce",
     "export": "checkpoint, *, out, formats, forms, precisions, data, music, name, release, licence, keep_float, "
     "timeout_s, keep_refused, overwrite, progress",
-    "verify": "bundle, *, data, music, threads, arm64, progress",
-    "benchmark": "bundle, *, out, threads, runs, progress",
+    "verify": "bundle, *, data, music, threads, arm64, require_signature, progress",
+    "benchmark": "bundle, *, out, threads, runs, require_signature, progress",
     "evaluate": "models, *, data, out, music, baselines, others, format, split, over, tolerance, seed, skip, "
-    "gan_samples, weak_labels, progress",
-    "package": "bundle, *, platform, out, app_id, app_name, formats, form, precision, overwrite",
+    "gan_samples, weak_labels, require_signature, progress",
+    "package": "bundle, *, platform, out, app_id, app_name, formats, form, precision, require_signature, overwrite",
 }
 """A change here is a change for everybody who uses the toolkit: it goes into CHANGELOG.md."""
 

@@ -33,6 +33,7 @@ INCLUDED = {
     "benchmarks/baselines/README.md": "results.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
 }
 """Documents of the repository that are pages of the site, too."""
 

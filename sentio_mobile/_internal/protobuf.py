@@ -27,6 +27,9 @@ def fields(data: Field) -> Message:
     at = 0
     while at < len(data):
         key, at = varint(data, at)
+        # Readers with 32 bits would take a larger key for another field.
+        if not 8 <= key < 1 << 32:
+            raise ValueError("the specification has a field of a number that cannot be")
         field, wire = key >> 3, key & 7
         value: Field
         if wire == 0:

@@ -62,7 +62,7 @@ def run_logged(command: list[str], log: Path, timeout_s: float, cwd: Path) -> in
             return None
         finally:
             _running.discard(process)
-            _kill_group(process)
+            kill_group(process)
 
 
 def kill_logged() -> None:
@@ -119,7 +119,8 @@ def _wait_for_parents_end() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads its group, and whatever it started."""
     # The group may be empty, which macOS reports as a permission error if its last process is a zombie.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         # The process leads its group; whatever it started is still in it.

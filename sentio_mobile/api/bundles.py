@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def load(
-    bundle: str | Path | None = None, *, format: str = DEFAULT_FORMAT, form: Form | None = None, threads: int = 1
+    bundle: str | Path | None = None,
+    *,
+    format: str = DEFAULT_FORMAT,
+    form: Form | None = None,
+    threads: int = 1,
+    require_signature: str | Path | None = None,
 ) -> Predictor:
     """Load a model to predict the emotion of music: from a bundle, or a teacher from its folder.
 
@@ -40,6 +45,7 @@ def load(
         format: Which of its formats to run, such as "torchscript", "onnx", "tflite" or "coreml".
         form: The model's input, "spectrogram" or "waveform". By default the first that the bundle has.
         threads: Threads that the model may use, 1 or more.
+        require_signature: A public key, as PEM: only a bundle that its owner signed is opened.
 
     Returns:
         A predictor: `predict(path)` and `predict_pcm(pcm, sample_rate)` for the first 30 s of a song,
@@ -47,16 +53,19 @@ def load(
         `check_device()` to compare this machine with the reference outputs.
 
     Raises:
-        InputError: There is no format of this name, a probe's encoder is not installed, or a format or form is given
-            for what is no bundle.
+        InputError: There is no format of this name, a probe's encoder is not installed, or a format, a form or a
+            signature is asked of what is no bundle.
         CheckpointError: The probe or the checkpoint is damaged.
-        BundleError: The bundle is damaged, or lacks the format or form, or this installation has no default model.
+        BundleError: The bundle is damaged, or lacks the format or form, or its artifact asks for an operator that no
+            export uses, or this installation has no default model.
+        CheckFailedError: The bundle's signature does not hold.
         MissingExtraError: The format's packages are not installed.
     """
     from sentio_mobile.inference.opening import ModelChoice
 
     folder = None if bundle is None else Path(bundle)
-    return ModelChoice(folder=folder, format_name=format, form=form, threads=threads).open()
+    key = None if require_signature is None else Path(require_signature)
+    return ModelChoice(folder=folder, format_name=format, form=form, threads=threads, key=key).open()
 
 
 def export(
@@ -156,6 +165,7 @@ def verify(
     music: str | Path | None = None,
     threads: int = 1,
     arm64: bool = False,
+    require_signature: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Check a bundle: every hash, and every artifact against PyTorch's outputs on the golden vectors.
@@ -174,13 +184,16 @@ def verify(
         threads: Threads that a runtime may use, 1 or more.
         arm64: Whether ONNX and TFLite artifacts also run on an emulated ARM64 processor, which
             `sentio-mobile arm64 setup` installs.
+        require_signature: A public key, as PEM: only a bundle that its owner signed is opened.
         progress: Receives the progress, artifact by artifact.
 
     Returns:
         The result of every artifact; `passed` is the verdict.
 
     Raises:
-        BundleError: The bundle is damaged, or has no fp32 artifact to compare with.
+        BundleError: The bundle is damaged, asks for an operator that no export uses, or has no fp32 artifact to compare
+            with.
+        CheckFailedError: The bundle's signature does not hold.
         DataError: The songs were prepared for another front end.
     """
     from sentio_mobile.bundle.arm64.run import Arm64
@@ -189,8 +202,9 @@ def verify(
     _require_data(music, data)
     songs = None if data is None else to_data(data)
     emulated = Arm64.at() if arm64 else None
+    opened = to_bundle(bundle, require_signature)
     sound = None if music is None else Path(music)
-    return verify_bundle(to_bundle(bundle), threads, songs=songs, music=sound, arm64=emulated, progress=progress)
+    return verify_bundle(opened, threads, songs=songs, music=sound, arm64=emulated, progress=progress)
 
 
 def benchmark(
@@ -199,6 +213,7 @@ def benchmark(
     out: str | Path,
     threads: int | None = None,
     runs: int | None = None,
+    require_signature: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Measure latency, cold start, memory and size of every artifact on this machine, and write a report.
@@ -215,6 +230,7 @@ def benchmark(
         out: Folder for report.html, benchmark.json, verification.json and summary.json.
         threads: Threads that a model may use, 1 or more. The default is that of benchmarks/budgets.toml.
         runs: Timed runs of each artifact, 50 or more. The default is that of benchmarks/budgets.toml.
+        require_signature: A public key, as PEM: only a bundle that its owner signed is opened.
         progress: Receives the progress, artifact by artifact.
 
     Returns:
@@ -222,12 +238,15 @@ def benchmark(
 
     Raises:
         InputError: `threads` or `runs` is too small.
-        BundleError: The bundle is damaged.
+        BundleError: The bundle is damaged, or asks for an operator that no export uses.
+        CheckFailedError: The bundle's signature does not hold.
         OutputError: `out` cannot be written.
     """
     from sentio_mobile.benchmarks.run import verify_and_report
 
-    return verify_and_report(to_bundle(bundle), Path(out), threads=threads, runs=runs, progress=progress)
+    return verify_and_report(
+        to_bundle(bundle, require_signature), Path(out), threads=threads, runs=runs, progress=progress
+    )
 
 
 def package(
@@ -240,6 +259,7 @@ def package(
     formats: Sequence[str] = (),
     form: Form | None = None,
     precision: Precision | None = None,
+    require_signature: str | Path | None = None,
     overwrite: bool = False,
 ) -> PackagedProject:
     """Write an app project with a bundle's model inside, for Android Studio, Xcode or Vite.
@@ -264,6 +284,7 @@ def package(
             bundle has.
         form: The model's input, "waveform" by default.
         precision: The artifacts' precision. The default is the smallest that the platform runs well.
+        require_signature: A public key, as PEM: only a bundle that its owner signed is opened.
         overwrite: Whether an existing `out` is overwritten.
 
     Returns:
@@ -271,7 +292,8 @@ def package(
 
     Raises:
         InputError: There is no such platform, or it does not run such artifacts, or the id or name is not allowed.
-        BundleError: The bundle is damaged, or has no such artifact.
+        BundleError: The bundle is damaged, has no such artifact, or one that asks for an operator that no export uses.
+        CheckFailedError: The bundle's signature does not hold.
         OutputError: `out` exists, or cannot be written.
     """
     from sentio_mobile._internal.files import require_free
@@ -284,7 +306,7 @@ def package(
     app = App(id=app_id, name=app_name)
     require_free(Path(out), overwrite)
     return write_project(
-        to_bundle(bundle),
+        to_bundle(bundle, require_signature),
         platforms[platform],
         out=Path(out),
         app=app,

@@ -32,6 +32,7 @@ def evaluate(
     skip: Sequence[Literal["robustness", "latency"]] = (),
     gan_samples: str | Path | None = None,
     weak_labels: Sequence[tuple[str | Path, str | Path] | tuple[str | Path, str | Path, str | Path]] = (),
+    require_signature: str | Path | None = None,
     progress: Progress | None = None,
 ) -> EvaluationRun:
     """Evaluate checkpoints and bundles on the same songs, and compare any two of them.
@@ -65,6 +66,8 @@ def evaluate(
         gan_samples: GAN samples to show beside real songs in the report.
         weak_labels: Pairs of a prepared folder without labels and a CSV (song_id, v_high, a_high): the area under the
             ROC curve is measured on them. The folder of its audio may be added, for models that need PCM.
+        require_signature: A public key, as PEM: only bundles that its owner signed are opened. Checkpoints and probes
+            hold data alone, and have no signature.
         progress: Receives the progress, model by model.
 
     Returns:
@@ -72,6 +75,7 @@ def evaluate(
 
     Raises:
         InputError: There is no model, two have one name, or a prediction is not a number.
+        CheckFailedError: The signature of a bundle does not hold.
         DataError: Too few songs, or audio is missing.
         OutputError: `out` cannot be written.
     """
@@ -96,7 +100,8 @@ def evaluate(
     from sentio_mobile.evaluation.evaluated_model import open_model
     from sentio_mobile.evaluation.page import write_evaluation
 
-    evaluated = [open_model(Path(path), name, format) for name, path in named]
+    key = None if require_signature is None else Path(require_signature)
+    evaluated = [open_model(Path(path), name, format, key=key) for name, path in named]
     if baselines and music is not None and out is not None:
         from sentio_mobile.evaluation.baselines import train_baselines
 

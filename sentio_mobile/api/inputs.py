@@ -34,11 +34,13 @@ def to_data(data: str | Path | PreparedData) -> PreparedData:
     return open_data(Path(data)) if isinstance(data, str | Path) else data
 
 
-def to_bundle(bundle: str | Path | Bundle) -> Bundle:
-    """A bundle, opened and checked unless it is open already."""
-    from sentio_mobile.bundle.bundle import open_bundle
+def to_bundle(bundle: str | Path | Bundle, key: str | Path | None = None) -> Bundle:
+    """A bundle, opened and checked unless it is open already. With a key, its signature is checked in either case."""
+    from sentio_mobile.bundle.sign import open_trusted
 
-    return open_bundle(Path(bundle)) if isinstance(bundle, str | Path) else bundle
+    if not isinstance(bundle, str | Path):
+        return bundle if key is None else open_trusted(bundle.folder, Path(key))
+    return open_trusted(Path(bundle), None if key is None else Path(key))
 
 
 def to_checkpoint(checkpoint: str | Path | Checkpoint) -> Checkpoint:

@@ -1,7 +1,8 @@
 """Cold start: what an app pays when it first uses a model. Loading, first prediction and memory, in a fresh process.
 
-`python -m sentio_mobile.benchmarks.cold FOLDER` is that process: it reads job.json and input.npy, and writes
-result.json. Nothing here may import torch, or every runtime would seem to need torch's memory.
+`python -m sentio_mobile.benchmarks.cold FOLDER` is that process: it reads job.json and input.npy, and prints the
+result. It may write nothing, for the artifact may be a stranger's. Nothing here may import torch, or every runtime
+would seem to need torch's memory.
 """
 
 from __future__ import annotations
@@ -14,18 +15,33 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import numpy as np
 import psutil
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Finite, Name, NonNegative, Record, Text, read_record, write_record
+from sentio_mobile._internal.records import (
+    Finite,
+    Name,
+    NonNegative,
+    Record,
+    Text,
+    from_plain,
+    json_bytes,
+    read_record,
+    write_record,
+)
+from sentio_mobile._internal.sandbox import address_space, limit_memory, sandbox_environment, sandboxed
 from sentio_mobile._internal.subprocesses import environment
-from sentio_mobile.errors import CheckFailedError, SentioError
+from sentio_mobile.errors import CheckFailedError, InputError, SentioError
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import Artifact, ModelSpec
 
-JOB, INPUT, RESULT = "job.json", "input.npy", "result.json"
+JOB, INPUT = "job.json", "input.npy"
+
+_MAX_MEMORY = 16 << 30
+"""Bytes of address space for the runtime and the artifact."""
 
 
 class ColdStart(Record, frozen=True, kw_only=True):
@@ -86,12 +102,11 @@ def _start(
         np.save(folder / INPUT, example)
         try:
             process = subprocess.run(
-                [sys.executable, "-m", "sentio_mobile.benchmarks.cold", name],
-                cwd=folder,
-                env=environment(),
+                sandboxed("sentio_mobile.benchmarks.cold", name, readable=[folder, artifact.path]),
+                cwd="/",
+                env=sandbox_environment(environment()),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 text=True,
                 errors="replace",
                 timeout=limit_s,
@@ -102,12 +117,16 @@ def _start(
         if process.returncode != 0:
             last = (process.stderr.strip().splitlines() or ["no message"])[-1]
             raise CheckFailedError(f"{artifact.label}: a cold start ended with status {process.returncode}: {last}")
-        return read_record(ColdStart, folder / RESULT)
+        try:
+            return from_plain(ColdStart, msgspec.json.decode(process.stdout), artifact.label)
+        except (msgspec.DecodeError, InputError) as error:
+            raise CheckFailedError(f"{artifact.label}: a cold start gave no result") from error
 
 
 def _main(folder: Path) -> None:
     job, example = read_record(ColdJob, folder / JOB), np.load(folder / INPUT)
     baseline = psutil.Process().memory_info().rss
+    limit_memory(address_space() + _MAX_MEMORY)
     started = time.perf_counter()
     format_ = get_format(job.format)
     run = format_.open(Path(job.path), job.spec, job.threads)
@@ -126,7 +145,7 @@ def _main(folder: Path) -> None:
         peak_mb=peak / 1e6,
         added_mb=(peak - baseline) / 1e6,
     )
-    write_record(folder / RESULT, result)
+    print(json_bytes(result).decode())
 
 
 def _peak_memory() -> int:

@@ -19,8 +19,9 @@ from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.verify import verify
 from sentio_mobile.errors import InputError, SentioError
 from sentio_mobile.formats.base import Runner, require_packages
+from sentio_mobile.formats.process import RuntimeProcess
 from sentio_mobile.formats.registry import get_format
-from sentio_mobile.spec import Artifact, ModelSpec
+from sentio_mobile.spec import Artifact
 
 VERIFICATION = "verification.json"
 MAX_REASON = 4096
@@ -60,11 +61,14 @@ def benchmark(
     cold: dict[str, ColdStart] = {}
     reasons: dict[str, str] = {}
     progress.start("cold starts", len(bundle.artifacts))
+    bundle.check_operators()
+    # All in one process, so that other work on the machine slows all of them alike.
+    process = RuntimeProcess(bundle.folder)
     for artifact in bundle.artifacts:
         progress.advance(0, note=artifact.label)
         try:
             spec = bundle.spec.in_form(artifact.form)
-            runners[artifact.label] = _open(artifact, spec, threads)
+            _require_timed(artifact)
             cold[artifact.label] = measure_cold(
                 artifact,
                 spec,
@@ -73,11 +77,14 @@ def benchmark(
                 starts=measurement.cold_starts,
                 limit_s=measurement.cold_limit_s,
             )
+            # Last: what crashes has done so in a process of its own.
+            runners[artifact.label] = process.open(artifact, spec, threads)
         except SentioError as error:
             reasons[artifact.label] = str(error)[:MAX_REASON]
         progress.advance()
     progress.finish()
     latencies = measure_latency(runners, inputs, runs=runs, warm_up=measurement.warm_up, progress=progress)
+    process.close()
 
     measured = tuple(
         ArtifactBenchmark(
@@ -135,9 +142,8 @@ def verify_and_report(
     return summary
 
 
-def _open(artifact: Artifact, spec: ModelSpec, threads: int) -> Runner:
+def _require_timed(artifact: Artifact) -> None:
     format_ = get_format(artifact.format)
     require_packages(format_, format_.runtimes)
     if not format_.timed_here:
         raise InputError(f"the {artifact.format} runtime does not exist on {platform.system()}")
-    return format_.open(artifact.path, spec, threads)

@@ -9,6 +9,7 @@ MODEL_CARD.md        A summary for people.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sentio_mobile._internal.records import from_plain, read_plain
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.manifest import MANIFEST, ArtifactEntry, Manifest, parse_manifest, read_manifest_bytes
 from sentio_mobile.errors import BundleError, InputError
+from sentio_mobile.formats.operators.allow_list import check_operators
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.spec import PRECISIONS, Artifact, Form, ModelSpec, Precision
@@ -69,6 +71,18 @@ class Bundle:
         """
         path = self.folder / EVALUATION
         return from_plain(Evaluation, read_plain(path, BundleError), str(path), BundleError)
+
+    def check_operators(self, artifacts: Sequence[Artifact] | None = None) -> None:
+        """Make sure that artifacts ask their runtimes for nothing but what our exports ask for. None is run.
+
+        Args:
+            artifacts: Artifacts of the bundle; all of them by default.
+
+        Raises:
+            BundleError: One asks for something else.
+        """
+        for artifact in self.artifacts if artifacts is None else artifacts:
+            check_operators(get_format(artifact.format), artifact.path)
 
     def size(self, artifact: Artifact) -> int:
         """Bytes of an artifact on disk."""

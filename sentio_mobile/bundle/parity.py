@@ -13,8 +13,7 @@ from sentio_mobile._internal.records import Finite, Name, NonNegative, Record
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.targets import Difference, Targets
 from sentio_mobile.errors import MissingExtraError, SentioError
-from sentio_mobile.formats.base import require_packages
-from sentio_mobile.formats.registry import get_format
+from sentio_mobile.formats.process import RuntimeProcess, open_artifact
 from sentio_mobile.spec import Artifact, Form, ModelSpec, Precision
 
 PEAK = 2.0
@@ -71,7 +70,13 @@ class Parity(Record, frozen=True, kw_only=True):
 
 
 def measure_parity(
-    artifact: Artifact, golden: Golden, *, spec: ModelSpec, targets: Targets, threads: int = 1
+    artifact: Artifact,
+    golden: Golden,
+    *,
+    spec: ModelSpec,
+    targets: Targets,
+    threads: int = 1,
+    process: RuntimeProcess | None = None,
 ) -> Parity:
     """Run an artifact on this machine and compare its outputs with the golden ones.
 
@@ -83,12 +88,13 @@ def measure_parity(
         spec: The spec of the model, in either form.
         targets: The limits.
         threads: The number of threads that the runtime may use, at least 1.
+        process: The process that runs it; by default one of its own.
     """
-    format_, spec = get_format(artifact.format), spec.in_form(artifact.form)
+    spec = spec.in_form(artifact.form)
     try:
-        require_packages(format_, format_.runtimes)
-        run = format_.open(artifact.path, spec, threads)
+        run = (process.open if process else open_artifact)(artifact, spec, threads)
         outputs = np.concatenate([run(one) for one in golden.inputs(spec)])
+        run.close()
     except MissingExtraError as error:
         return parity_without_outputs(artifact, targets, verdict="not run", reason=str(error))
     except SentioError as error:

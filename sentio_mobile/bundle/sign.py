@@ -16,7 +16,7 @@ from msgspec import Meta
 from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Count, Record, Sha256, from_plain, read_plain, write_record
-from sentio_mobile.bundle.bundle import Bundle, open_with_manifest
+from sentio_mobile.bundle.bundle import Bundle, open_bundle, open_with_manifest
 from sentio_mobile.bundle.keys import fingerprint, read_private_key, read_public_key
 from sentio_mobile.bundle.manifest import MANIFEST, read_manifest_bytes
 from sentio_mobile.errors import BundleError, CheckFailedError
@@ -87,6 +87,27 @@ def check(folder: Path, key: Path) -> SignatureCheck:
         BundleError: There is no signature or it is damaged, or a file is missing or was changed.
         CheckFailedError: The signature does not hold, or the folder has files that the manifest does not list.
     """
+    bundle, digest = _open_checked(folder, key)
+    return SignatureCheck(public_key_sha256=digest, files=len(bundle.manifest.files))
+
+
+def open_trusted(folder: Path, key: Path | None) -> Bundle:
+    """Open a bundle; with a key, only one that the owner of the key signed.
+
+    Args:
+        folder: The bundle.
+        key: The Ed25519 public key of the signer whom you trust, as PEM; None to ask for no signature.
+
+    Raises:
+        InputError: The key cannot be used.
+        BundleError: There is no signature or it is damaged, or a file is missing or was changed.
+        CheckFailedError: The signature does not hold, or the folder has files that the manifest does not list.
+    """
+    return open_bundle(folder) if key is None else _open_checked(folder, key)[0]
+
+
+def _open_checked(folder: Path, key: Path) -> tuple[Bundle, str]:
+    """A signed bundle, and the fingerprint of its signer's key."""
     from cryptography.exceptions import InvalidSignature
 
     public = read_public_key(key)
@@ -104,8 +125,7 @@ def check(folder: Path, key: Path) -> SignatureCheck:
             f"{folder / MANIFEST}: the signature does not hold: the manifest was changed, or another one was signed; "
             "do not use the bundle"
         ) from error
-    bundle = _open_signed(folder, content)
-    return SignatureCheck(public_key_sha256=digest, files=len(bundle.manifest.files))
+    return _open_signed(folder, content), digest
 
 
 def unlisted(bundle: Bundle) -> list[str]:

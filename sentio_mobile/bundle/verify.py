@@ -19,6 +19,7 @@ from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import find_window_audio
 from sentio_mobile.errors import BundleError, DataError, RecordError, SentioError
+from sentio_mobile.formats.process import RuntimeProcess, open_artifact
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.spec import Artifact
 
@@ -86,21 +87,27 @@ def verify(
         progress: Advances artifact by artifact.
 
     Raises:
-        BundleError: Songs are given, but no fp32 artifact that can predict them runs and is right.
+        BundleError: An artifact asks for an operator that no export uses, or songs are given, but no fp32 artifact that
+            can predict them runs and is right.
         DataError: The songs were prepared with another front end, none of them is a test song, or `music` is not what
             they were prepared from.
     """
     progress = progress or NoProgress()
+    bundle.check_operators()
     if songs is not None and music is not None:
         # Golden vectors take a while, so a wrong folder is reported before them.
         find_window_audio(songs, SPLIT, music, pooled=bundle.spec.pooling is not None)
     targets, golden = load_targets(), bundle.golden()
     results = []
     progress.start("golden vectors", len(bundle.artifacts))
-    for artifact in bundle.artifacts:
-        progress.advance(0, note=artifact.label)
-        results.append(measure_parity(artifact, golden, spec=bundle.spec, targets=targets, threads=threads))
-        progress.advance()
+    # One process for all: their maker is the same. After a crash it starts again.
+    with RuntimeProcess(bundle.folder) as process:
+        for artifact in bundle.artifacts:
+            progress.advance(0, note=artifact.label)
+            results.append(
+                measure_parity(artifact, golden, spec=bundle.spec, targets=targets, threads=threads, process=process)
+            )
+            progress.advance()
     progress.finish()
     passing = [a for a, result in zip(bundle.artifacts, results, strict=True) if result.verdict == "pass"]
     if arm64 is not None:
@@ -154,7 +161,7 @@ def _verify_on_songs(
 
     def predict(artifact: Artifact) -> Outputs:
         spec = bundle.spec.in_form(artifact.form)
-        run = get_format(artifact.format).open(artifact.path, spec, 1)
+        run = open_artifact(artifact, spec)
         return predict_split(run, songs, split=SPLIT, spec=spec, progress=progress, name=artifact.label, music=music)
 
     fp32, labels, targets = predict(references[0]), songs.split(SPLIT).labels, load_targets()

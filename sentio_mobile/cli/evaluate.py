@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, FiniteRange, console, data_option, weak_labels_option
+from sentio_mobile.cli.options import (
+    PATH,
+    Command,
+    FiniteRange,
+    console,
+    data_option,
+    signature_option,
+    weak_labels_option,
+)
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,6 +81,7 @@ if TYPE_CHECKING:
 )
 @click.option("--gan-samples", type=PATH, help="GAN samples, from `teacher gan sample`, to show beside real songs.")
 @weak_labels_option
+@signature_option
 @click.option(
     "--weak-labels-music",
     "weak_music",
@@ -103,6 +112,7 @@ def evaluate(
     gan_samples: Path | None,
     weak_labels: tuple[tuple[Path, Path], ...],
     weak_music: tuple[str, ...],
+    signature_key: Path | None,
     out: Path,
 ) -> None:
     """Evaluate checkpoints and bundles on songs that they were not trained on.
@@ -134,6 +144,7 @@ def evaluate(
             skip=cast(Any, ["robustness" if part == "stability" else part for part in skip]),
             gan_samples=gan_samples,
             weak_labels=_with_music(weak_labels, weak_music),
+            require_signature=signature_key,
             progress=progress,
         )
     show_models(run)

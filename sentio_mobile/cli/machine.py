@@ -18,6 +18,7 @@ def doctor(as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from sentio_mobile._internal.sandbox import protections
     from sentio_mobile.formats.base import missing_packages
     from sentio_mobile.formats.registry import format_names, get_format
     from sentio_mobile.models.checkpoint import package_versions
@@ -34,7 +35,7 @@ def doctor(as_json: bool) -> None:
         }
     versions = package_versions()
     if as_json:
-        click.echo(json.dumps({"formats": formats, "versions": versions}, indent=2))
+        click.echo(json.dumps({"formats": formats, "sandbox": protections(), "versions": versions}, indent=2))
         return
     table = Table("format", "can be made here", "runs here by")
     for name, facts in formats.items():
@@ -42,6 +43,8 @@ def doctor(as_json: bool) -> None:
         runtime = "its own runtime" if facts["own_runtime_here"] else "our interpreter" if facts["ready"] else "-"
         table.add_row(name, ready, runtime)
     console.print(table)
+    limits = ", ".join(protections()) or "memory and time only"
+    console.print(f"artifacts run in a process with limits: {limits}")
     console.print(", ".join(f"{name} {version}" for name, version in versions.items()))
 
 

@@ -255,6 +255,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that a model may use."
 )
+signature_option = click.option(
+    "--require-signature",
+    "signature_key",
+    type=PATH,
+    metavar="KEY",
+    help="Open only a bundle that the owner of this public key signed (`bundle sign`).",
+)
 devices_option = click.option(
     "--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes or GPUs per machine."
 )

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, Group, console, force_option, json_option, out_option, stderr
+from sentio_mobile.cli.options import (
+    PATH,
+    Command,
+    Group,
+    console,
+    force_option,
+    json_option,
+    out_option,
+    signature_option,
+    stderr,
+)
 from sentio_mobile.packaging.platforms import PLATFORMS, App, Platform
 from sentio_mobile.spec import Form, Precision
 
@@ -60,6 +70,7 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
         help=f"The artifacts' precision; by default the first of {', '.join(platform.precisions)} that the bundle has.",
     )
     @force_option
+    @signature_option
     @json_option
     def command(
         bundle: Path,
@@ -68,18 +79,19 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
         name: str,
         precision: Precision | None,
         force: bool,
+        signature_key: Path | None,
         as_json: bool,
         formats: tuple[str, ...] = (),
         form: Form | None = None,
     ) -> None:
         from sentio_mobile._internal.files import require_free
         from sentio_mobile._internal.records import json_bytes
-        from sentio_mobile.bundle.bundle import open_bundle
+        from sentio_mobile.bundle.sign import open_trusted
         from sentio_mobile.packaging.project import package as package_bundle
 
         app = App(id=app_id, name=name)
         require_free(out, force)
-        opened = open_bundle(bundle)
+        opened = open_trusted(bundle, signature_key)
         project = package_bundle(
             opened, platform, out=out, app=app, formats=formats, form=form, precision=precision, overwrite=force
         )

@@ -21,6 +21,7 @@ from sentio_mobile.cli.options import (
     show_faults,
     show_notes,
     show_outcome,
+    signature_option,
     stderr,
     threads_option,
 )
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     help="The model's input: a log-mel image, or PCM. By default the first that the bundle has.",
 )
 @threads_option
+@signature_option
 @engine_options
 @click.option("--force", is_flag=True, help="With --engine ray: overwrite what other songs or settings left at --out.")
 @click.option(
@@ -87,6 +89,7 @@ def predict(
     format_name: str,
     form: Form | None,
     threads: int,
+    signature_key: Path | None,
     engine: str,
     address: str | None,
     shard_songs: int,
@@ -128,6 +131,7 @@ def predict(
             format_name=format_name,
             form=form,
             threads=threads,
+            signature_key=signature_key,
             engine=Engine(address, shard_songs),
             force=force,
         )
@@ -151,7 +155,7 @@ def predict(
     found = find_songs(songs)
     if plot and every is not None and len(found.songs) > 1:
         raise InputError(f"--plot with --every draws one song, not {len(found.songs)}; give one, or leave --every out")
-    model = ModelChoice(folder=bundle, format_name=format_name, form=form, threads=threads)
+    model = ModelChoice(folder=bundle, format_name=format_name, form=form, threads=threads, key=signature_key)
     predictor = model.open()
     if every is not None:
         check_every(every, predictor.spec.audio)
@@ -210,6 +214,7 @@ def _predict_on_ray(
     format_name: str,
     form: Form | None,
     threads: int,
+    signature_key: Path | None,
     engine: Engine,
     force: bool,
 ) -> None:
@@ -222,7 +227,7 @@ def _predict_on_ray(
     first = places[0]
     # A URL is a song, or a folder of songs: models lie on disks.
     bundle = bundle_and_songs([first, *map(Path, places[1:])])[0] if isinstance(first, Path) else None
-    predictor = sentio_mobile.load(bundle, format=format_name, form=form)
+    predictor = sentio_mobile.load(bundle, format=format_name, form=form, require_signature=signature_key)
     if every is not None:
         check_every(every, predictor.spec.audio)
     if bundle is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from sentio_mobile._internal.stopping import Stopped
-from sentio_mobile.cli.options import PATH, Command, console
+from sentio_mobile.cli.options import PATH, Command, console, signature_option
 from sentio_mobile.packaging.platforms import WEB
 from sentio_mobile.spec import Precision
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     help=f"The artifact's precision; by default the first of {', '.join(WEB.precisions)} that the bundle has.",
 )
 @click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
-def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -> None:
+@signature_option
+def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool, signature_key: Path | None) -> None:
     """Try a bundle's model in the browser, on this machine only.
 
     Drop a song on the page or use the microphone. The page runs the bundle's ONNX waveform model, and audio stays in
@@ -35,14 +36,15 @@ def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool) -
     """
     import tempfile
 
-    from sentio_mobile.bundle.bundle import open_bundle
+    from sentio_mobile.bundle.sign import open_trusted
     from sentio_mobile.packaging.built_page import built_page
     from sentio_mobile.packaging.select_artifacts import select_artifacts
     from sentio_mobile.packaging.server import Server, read_headers
     from sentio_mobile.packaging.trim_bundle import trim_bundle
 
-    opened = open_bundle(bundle)
+    opened = open_trusted(bundle, signature_key)
     artifacts = select_artifacts(opened, WEB, precision=precision)
+    opened.check_operators(artifacts)
     page = built_page(WEB.template, say=lambda line: console.print(line, markup=False, soft_wrap=True))
     with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as folder:
         trim_bundle(opened, artifacts, Path(folder))

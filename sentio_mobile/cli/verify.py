@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, console, json_option, threads_option
+from sentio_mobile.cli.options import PATH, Command, console, json_option, signature_option, threads_option
 from sentio_mobile.spec import OUTPUTS
 
 if TYPE_CHECKING:
@@ -35,8 +35,17 @@ if TYPE_CHECKING:
     "installs.",
 )
 @threads_option
+@signature_option
 @json_option
-def verify(bundle: Path, songs: Path | None, music: Path | None, emulate: bool, threads: int, as_json: bool) -> None:
+def verify(
+    bundle: Path,
+    songs: Path | None,
+    music: Path | None,
+    emulate: bool,
+    threads: int,
+    signature_key: Path | None,
+    as_json: bool,
+) -> None:
     """Check a bundle's hashes, and compare every artifact with PyTorch.
 
     Every artifact runs on the golden vectors. Core ML artifacts run by Core ML on a Mac; elsewhere an interpreter of
@@ -47,7 +56,15 @@ def verify(bundle: Path, songs: Path | None, music: Path | None, emulate: bool, 
     from sentio_mobile.cli.progress_bars import ProgressBars
 
     with ProgressBars() as progress:
-        found = sentio_mobile.verify(bundle, data=songs, music=music, threads=threads, arm64=emulate, progress=progress)
+        found = sentio_mobile.verify(
+            bundle,
+            data=songs,
+            music=music,
+            threads=threads,
+            arm64=emulate,
+            require_signature=signature_key,
+            progress=progress,
+        )
     if as_json:
         click.echo(json_bytes(found), nl=False)
     else:
@@ -67,7 +84,8 @@ def verify(bundle: Path, songs: Path | None, music: Path | None, emulate: bool, 
 )
 @click.option("--threads", type=click.IntRange(1), default=None, help="Threads that a model may use (default: 1).")
 @click.option("--runs", type=click.IntRange(50), default=None, help="Timed runs of each artifact (default: 100).")
-def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None) -> None:
+@signature_option
+def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None, signature_key: Path | None) -> None:
     """Measure latency, cold start, memory and size of every artifact, and check the budgets.
 
     Artifacts take turns in one process, so that other work on the machine slows all of them alike. Cold starts and
@@ -79,7 +97,9 @@ def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None) ->
     from sentio_mobile.cli.results import show_summary
 
     with ProgressBars() as progress:
-        summary = sentio_mobile.benchmark(bundle, out=out, threads=threads, runs=runs, progress=progress)
+        summary = sentio_mobile.benchmark(
+            bundle, out=out, threads=threads, runs=runs, require_signature=signature_key, progress=progress
+        )
     show_summary(summary)
     console.print(f"Report: {out / REPORT}", markup=False)
     if not summary.ready:

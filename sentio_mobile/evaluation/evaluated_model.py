@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import is_file
 from sentio_mobile.audio.image import clip_to_mel, mel_to_input
-from sentio_mobile.bundle.bundle import Bundle, open_bundle
+from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.manifest import MANIFEST
+from sentio_mobile.bundle.sign import open_trusted
 from sentio_mobile.errors import BundleError, InputError
-from sentio_mobile.formats.base import require_packages
+from sentio_mobile.formats.process import open_artifact
 from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
 from sentio_mobile.metrics.evaluation import History
 from sentio_mobile.models.checkpoint import SHEET, Checkpoint
@@ -64,13 +65,16 @@ class EvaluatedModel:
     is_baseline: bool = False
 
 
-def open_model(path: Path, name: str | None = None, format_name: str | None = None) -> EvaluatedModel:
+def open_model(
+    path: Path, name: str | None = None, format_name: str | None = None, *, key: Path | None = None
+) -> EvaluatedModel:
     """Open a checkpoint, a probe, a bundle, or one artifact of a bundle.
 
     Args:
         path: A checkpoint folder, a probe's folder, a bundle, or an artifact in a bundle.
         name: Name for tables; by default that of the folder or the artifact.
         format_name: Format to use of a bundle; by default ONNX, or its first format where it has no ONNX.
+        key: A public key whose owner must have signed the bundle; checkpoints and probes have no signature.
 
     Raises:
         InputError: `path` is none of these, or is damaged, or a probe's encoder is not installed.
@@ -82,10 +86,10 @@ def open_model(path: Path, name: str | None = None, format_name: str | None = No
     if is_file(path / PROBE_SHEET):
         return _from_probe(path, name)
     if is_file(path / MANIFEST):
-        bundle = open_bundle(path)
+        bundle = open_trusted(path, key)
         return _from_artifact(bundle, _default_artifact(bundle, format_name), name)
     if is_file(path.parent / MANIFEST):
-        bundle = open_bundle(path.parent)
+        bundle = open_trusted(path.parent, key)
         for artifact in bundle.artifacts:
             if artifact.path == path:
                 return _from_artifact(bundle, artifact, name)
@@ -169,9 +173,8 @@ def _default_artifact(bundle: Bundle, format_name: str | None) -> Artifact:
 
 def _from_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedModel:
     form, format_ = artifact.form, get_format(artifact.format)
-    require_packages(format_, format_.runtimes)
     spec = bundle.spec.in_form(form)
-    run = format_.open(artifact.path, spec, 1)
+    run = open_artifact(artifact, spec)
     # int8-dynamic measures activation ranges at run time: in a batch they would be those of several clips.
     batch = BATCH if form in format_.batched and artifact.precision != "int8-dynamic" else 1
 

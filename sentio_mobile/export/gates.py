@@ -21,6 +21,8 @@ from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.parity import Parity, measure_parity
 from sentio_mobile.bundle.targets import Targets, load_targets
 from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.formats.operators.allow_list import unknown_operators
+from sentio_mobile.formats.process import open_artifact
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.quantization.layer_choice import head_weights, quantizable_layers
@@ -65,7 +67,8 @@ def run_gates(
 ) -> list[GateResult]:
     """Run every artifact that can be run here, and check it.
 
-    An fp32 artifact is never refused: it promises nothing but itself, and `verify` checks it. An artifact in the form
+    An fp32 artifact promises nothing but itself, and `verify` checks it; it is refused only for an operator that is not
+    on the list of `sentio_mobile.formats.operators`. An artifact in the form
     `waveform` is refused with the one in the form `spectrogram`, which has the same network.
 
     Args:
@@ -99,7 +102,7 @@ def run_gates(
             if data is not None and fp32 is not None and has_input and not refusal:
                 own = spec.in_form(artifact.form)
                 predictions = predict_split(
-                    format_.open(artifact.path, own),
+                    open_artifact(artifact, own),
                     data,
                     split=split,
                     spec=own,
@@ -116,6 +119,9 @@ def run_gates(
                     targets=targets,
                 )
                 refusal = accuracy.reason if is_promise else ""
+        if unknown := unknown_operators(format_, artifact.path):
+            # Its own `verify` would refuse the bundle.
+            refusal = f"asks for {', '.join(unknown)}, not on the list of operators; its student's package can add them"
         results.append(GateResult(artifact=artifact, parity=parity, accuracy=accuracy, refusal=refusal))
     return [_refused_with_network(result, results) for result in results]
 

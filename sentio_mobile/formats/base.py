@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -80,6 +80,8 @@ class Format(ABC):
     """Whether `open` gives the format's own runtime on this machine, so that its speed can be measured."""
     varies: str | None = None
     """Why two conversions of one model may differ in their bytes; None where they do not."""
+    allowed: frozenset[str] = frozenset()
+    """Operators that files of a format of another package may ask for; ours are in `operators/allowed.toml`."""
 
     def __post_init__(self) -> None:
         if not self.suffix.startswith("."):
@@ -115,6 +117,18 @@ class Format(ABC):
 
         Raises:
             BundleError: The format's runtime cannot load the file, or it has not the spec's input and output.
+        """
+
+    @abstractmethod
+    def operators(self, path: Path) -> Iterable[str]:
+        """Name all that a file asks its runtime to do, without loading it; empty for a format that holds only data.
+
+        A file that asks for anything but `allowed` is refused. It may be hostile: what is read here must not run, and
+        must be what the runtime will read.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: It is not one of this format.
         """
 
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,13 @@ class CoreML(CoreMLFormat):
         from sentio_mobile.formats.coreml_interpreter.mil_run import MilRunner
 
         return MilRunner(path, spec.input_name, spec.output_name)
+
+    def operators(self, path: Path) -> Iterable[str]:
+        """The operations of its program."""
+        from sentio_mobile.formats.coreml_interpreter.mil_read import find_model
+        from sentio_mobile.formats.operators.coreml_model import ML_PROGRAM, operators_in
+
+        return operators_in(find_model(path)[0].read_bytes(), ML_PROGRAM)
 
     def stored_numbers(self, path: Path) -> Mapping[str, int]:
         """Count the numbers of the constants, in the file of weights or in the program."""

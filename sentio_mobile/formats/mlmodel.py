@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,12 @@ class MlModel(CoreMLFormat):
         from sentio_mobile.formats.coreml_interpreter.nn_run import NnRunner
 
         return NnRunner(path, spec.input_name, spec.output_name)
+
+    def operators(self, path: Path) -> Iterable[str]:
+        """The numbers of its layers' kinds."""
+        from sentio_mobile.formats.operators.coreml_model import NEURAL_NETWORK, operators_in
+
+        return operators_in(path.read_bytes(), NEURAL_NETWORK)
 
     def stored_numbers(self, path: Path) -> Mapping[str, int]:
         """Count the numbers of the layers' weights."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,12 @@ class Onnx(Format):
         check_name(path, spec.input_name, [value.name for value in session.get_inputs()])
         check_name(path, spec.output_name, [value.name for value in session.get_outputs()])
         return _Runner(session, spec)
+
+    def operators(self, path: Path) -> Iterable[str]:
+        """The operators of its nodes."""
+        from sentio_mobile.formats.operators.onnx_file import operators_in
+
+        return operators_in(path.read_bytes())
 
     def stored_numbers(self, path: Path) -> Mapping[str, int]:
         """Count the numbers of the graph's initializers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,12 @@ class Ort(Onnx):
     def convert(self, model: nn.Module, spec: ModelSpec) -> ConvertedModel:
         """Convert as for ONNX."""
         return _Converted(super().convert(model, spec))
+
+    def operators(self, path: Path) -> Iterable[str]:
+        """The operators of its nodes."""
+        from sentio_mobile.formats.operators.ort_file import operators_in
+
+        return operators_in(path.read_bytes())
 
     def stored_numbers(self, path: Path) -> Mapping[str, int]:
         """Nothing: only the runtime reads this format. The ONNX artifact, of which it is made, stores the same."""

@@ -59,6 +59,11 @@ def format_names() -> tuple[str, ...]:
     return (*_BUILT_IN, *sorted({point.name for point in _entry_points()} - _BUILT_IN.keys()))
 
 
+def builtin_names() -> tuple[str, ...]:
+    """Names of our own formats."""
+    return tuple(_BUILT_IN)
+
+
 def other_formats() -> str:
     """The formats that are made on request only, each with what runs it, for help texts."""
     return ", ".join(f"{name} ({entry.purpose})" for name, entry in _BUILT_IN.items() if not entry.main)

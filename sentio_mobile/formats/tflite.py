@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,12 @@ class Tflite(Format):
         check_name(path, spec.input_name, names.get("inputs", []))
         check_name(path, spec.output_name, names.get("outputs", []))
         return _Runner(interpreter.get_signature_runner(signature), spec)
+
+    def operators(self, path: Path) -> Iterable[str]:
+        """The numbers of its built-in operators."""
+        from sentio_mobile.formats.operators.tflite_codes import operators_in
+
+        return operators_in(path.read_bytes())
 
     def stored_numbers(self, path: Path) -> Mapping[str, int]:
         """Count the numbers of the tensors that have content of their own."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,12 @@ class TorchScript(Format):
             return _Runner(self.load(path), threads)
         except (RuntimeError, ValueError, OSError) as error:
             raise damaged(path, self.runtime_name, error) from error
+
+    def operators(self, path: Path) -> Iterable[str]:
+        """The names in its source, and for `ptl` in its bytecode."""
+        from sentio_mobile.formats.operators.torch_archive import operators_in
+
+        return operators_in(path)
 
     def stored_numbers(self, path: Path) -> Mapping[str, int]:
         """Count the numbers in the archive's files of constants, which are all of 32 bits here."""

@@ -24,29 +24,35 @@ class ModelChoice:
         format_name: Which of a bundle's formats.
         form: Which form of it; by default the first that the bundle has.
         threads: Threads that the model may use, at least 1.
+        key: A public key whose owner must have signed the bundle; None to ask for no signature.
     """
 
     folder: Path | None = None
     format_name: str = DEFAULT_FORMAT
     form: Form | None = None
     threads: int = 1
+    key: Path | None = None
 
     def open(self) -> Predictor:
         """Load the model.
 
         Raises:
-            InputError: There is no format of this name, a probe's encoder is not installed, or a format or form is
-                given for what is no bundle.
+            InputError: There is no format of this name, a probe's encoder is not installed, or a format, a form or a
+                signature is asked of what is no bundle.
             CheckpointError: The probe or the checkpoint is damaged.
-            BundleError: The bundle is damaged, or lacks the format or form, or this installation has no default model.
+            BundleError: The bundle is damaged, or lacks the format or form, or its artifact asks for an operator that
+                no export uses, or this installation has no default model.
+            CheckFailedError: The bundle's signature does not hold.
             MissingExtraError: The format's packages are not installed.
         """
         folder = self.folder or default_bundle()
         if is_teacher(folder):
             if self.format_name != DEFAULT_FORMAT or self.form is not None:
                 raise InputError(f"{folder}: is no bundle, so that it has no formats and forms; give it without them")
+            if self.key is not None:
+                raise InputError(f"{folder}: is no bundle, so that it has no signature; leave it out, or give a bundle")
             return open_teacher(folder, self.threads)
-        return Predictor.open(folder, format_name=self.format_name, threads=self.threads, form=self.form)
+        return Predictor.open(folder, format_name=self.format_name, threads=self.threads, form=self.form, key=self.key)
 
     @property
     def sha256(self) -> str:

@@ -19,11 +19,13 @@ from sentio_mobile.audio.decode import estimate_seconds, fit_length, is_silent, 
 from sentio_mobile.audio.image import clip_to_input, mel_to_input
 from sentio_mobile.audio.packets import check_pcm
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
-from sentio_mobile.bundle.bundle import Bundle, open_bundle
+from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.parity import Parity, compare_outputs
+from sentio_mobile.bundle.sign import open_trusted
 from sentio_mobile.bundle.targets import load_targets
 from sentio_mobile.errors import BundleError, CheckFailedError
 from sentio_mobile.formats.base import Runner, require_packages
+from sentio_mobile.formats.process import RuntimeProcess
 from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.live import check_live, live_windows, mono_float
@@ -56,7 +58,13 @@ class Predictor:
 
     @classmethod
     def open(
-        cls, bundle: Path, *, format_name: str = DEFAULT_FORMAT, threads: int = 1, form: Form | None = None
+        cls,
+        bundle: Path,
+        *,
+        format_name: str = DEFAULT_FORMAT,
+        threads: int = 1,
+        form: Form | None = None,
+        key: Path | None = None,
     ) -> Predictor:
         """Load one artifact of a bundle.
 
@@ -65,21 +73,25 @@ class Predictor:
             format_name: One of the bundle's formats.
             threads: The number of threads that the model may use, at least 1.
             form: The form of the artifact; by default `spectrogram` where the bundle has it.
+            key: A public key whose owner must have signed the bundle; None to ask for no signature.
 
         Raises:
             InputError: No format has this name.
-            BundleError: The bundle is damaged, or lacks this format in this form.
+            BundleError: The bundle is damaged, lacks this format in this form, or its artifact asks for an operator
+                that no export uses.
+            CheckFailedError: The signature does not hold.
             MissingExtraError: The format's packages are not installed.
         """
         format_ = get_format(format_name)
         require_packages(format_, format_.runtimes)
-        opened = open_bundle(bundle)
+        # The process starts while this one hashes.
+        process, opened = RuntimeProcess(bundle), open_trusted(bundle, key)
         forms = [artifact.form for artifact in opened.artifacts if artifact.format == format_name]
         chosen: Form = form or ("waveform" if forms == ["waveform"] else "spectrogram")
         spec, artifact = opened.spec.in_form(chosen), opened.artifact(format_name, chosen)
         return cls(
             spec=spec,
-            run=format_.open(artifact.path, spec, threads),
+            run=process.open(artifact, spec, threads),
             batch=BATCH if chosen in format_.batched else 1,
             bundle=opened,
             artifact=artifact,

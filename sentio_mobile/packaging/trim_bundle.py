@@ -32,7 +32,11 @@ def trim_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> 
     Returns:
         The manifest that was written: the bundle's, with these artifacts and files only, and the SHA-256 of the
         bundle's own manifest.
+
+    Raises:
+        BundleError: An artifact asks its runtime for an operator that no export uses.
     """
+    bundle.check_operators(artifacts)
     manifest, entries = bundle.manifest, tuple(bundle.entry(artifact) for artifact in artifacts)
     names = [name for entry in entries for name in manifest.files_of(entry)]
     for name in [*names, *(name for name in manifest.files if name == CARD)]:

@@ -20,6 +20,7 @@ from sentio_mobile.distill.distill import distill
 from sentio_mobile.distill.start import Start, chosen_weights, read_start, student_spec
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
+from sentio_mobile.formats.process import open_artifact
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.metrics.conformal import uncertainty_of
 from sentio_mobile.metrics.evaluation import TeacherEvaluation
@@ -160,6 +161,6 @@ def predict_int8(bundle: Bundle, data: PreparedData, progress: Progress) -> NDAr
     """Predictions of a bundle's first int8 artifact for the test songs [songs, 2]; None without one."""
     for artifact in bundle.artifacts:
         if artifact.precision == "int8" and artifact.form == "spectrogram":
-            run = get_format(artifact.format).open(artifact.path, bundle.spec, 1)
+            run = open_artifact(artifact, bundle.spec)
             return predict_split(run, data, split="test", spec=bundle.spec, progress=progress, name=artifact.label)
     return None

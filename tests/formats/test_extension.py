@@ -58,6 +58,9 @@ class Npz(Format):
 
         return run
 
+    def operators(self, path):
+        return ()
+
     def stored_numbers(self, path):
         return {"float32": sum(value.size for value in np.load(path / "weights.npz").values())}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from artifacts import write_harmless
 from support import MakeBundle, artifact_entry, manifest_facts, write_manifest
 
 from sentio_mobile._internal.files import write_json, write_text
@@ -95,8 +96,8 @@ def projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _artifact(folder: Path, name: str, form: str, precision: str) -> dict[str, Any]:
     path = f"emotion-{form}-{precision}{SUFFIXES[name]}"
-    content = f"{name} {form} {precision}".ljust(BITS[precision] + FRONT_END * (form == "waveform"))
-    write_text(folder / path / "Data" / "weights.bin" if name == "coreml" else folder / path, content)
+    size = BITS[precision] + FRONT_END * (form == "waveform")
+    write_harmless(folder / path, size, f"{name} {form} {precision}")
     return artifact_entry(name, form, precision, path)
 
 

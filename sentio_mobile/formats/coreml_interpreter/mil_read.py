@@ -143,13 +143,13 @@ def read_package(package: Path) -> Program:
         BundleError: One of its files is missing, truncated, or not an ML program.
     """
     try:
-        model, weights = _find_model(package)
+        model, weights = find_model(package)
         return _Reader(weights).program(model.read_bytes())
     except FAULTS as error:
         raise damaged(package, READER, f"it is damaged or holds no ML program ({error})") from error
 
 
-def _find_model(package: Path) -> tuple[Path, Path]:
+def find_model(package: Path) -> tuple[Path, Path]:
     """The specification, to which the package's manifest points, and the folder of the weights beside it."""
     manifest = json.loads((package / "Manifest.json").read_text())
     item = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
