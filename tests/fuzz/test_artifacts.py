@@ -35,6 +35,7 @@ from artifacts import (
     tflite_model,
     write_package,
 )
+
 from sentio_mobile.formats.operators.allow_list import allowed_operators, check_operators
 
 
