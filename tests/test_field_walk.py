@@ -153,7 +153,9 @@ def example(kind: Any, name: str = "") -> Any:
     if origin is str:
         pattern = next((meta.pattern for meta in limits if meta.pattern), "")
         length = max((meta.min_length for meta in limits if meta.min_length), default=1)
-        return "f" * 64 if "64" in pattern else "1" * max(1, length)
+        plain = "1" * max(1, length)
+        examples = (plain, "f" * 64, "f" * 32, "1-9") if pattern else (plain,)
+        return next((text for text in examples if re.search(pattern, text)), plain)
     if origin in (int, float):
         return number(limits, whole=origin is int)
     if origin is tuple and args[-1] is Ellipsis:
