@@ -21,7 +21,14 @@ from sentio_mobile.formats.forms import in_form
 from sentio_mobile.formats.operators.allow_list import LIST, listed_operators
 from sentio_mobile.formats.registry import builtin_names, get_format
 from sentio_mobile.models.blocks import fold_norms
-from sentio_mobile.models.config import ASTSettings, CRNNSettings, MobileViTSettings, TimmSettings, ViTSettings
+from sentio_mobile.models.config import (
+    ASTSettings,
+    CRNNSettings,
+    MobileViTSettings,
+    MusicnnSettings,
+    TimmSettings,
+    ViTSettings,
+)
 from sentio_mobile.models.registry import Settings, build, spec_of
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.quantization.layer_choice import head_weights
@@ -47,6 +54,7 @@ NETWORKS: Mapping[str, Settings] = {
         norm="layer",
         activation="gelu",
     ),
+    "musicnn": MusicnnSettings(patches=2, filters=(16, 16, 16, 16, 16)),
     "vit": ViTSettings(layers=1, heads=2, width=64, mlp_width=128, head_widths=(32,), head_dropout=(0.0, 0.0)),
     "ast": ASTSettings(layers=1, heads=2, width=64, mlp_width=128, head_widths=(32,), head_dropout=(0.0, 0.0)),
     "crnn": CRNNSettings(conv_widths=(16, 32), lstm_width=32),
