@@ -140,9 +140,9 @@ def test_runtime_touches_no_file(process: RuntimeProcess, bundle: Path, tmp_path
 
 
 @linux
-@pytest.mark.parametrize("deed", ["connect 1", "execute", f"signal {os.getpid()}"])
+@pytest.mark.parametrize("deed", ["connect 1", "execute", "signal {own}"])
 def test_runtime_reaches_no_network_program_or_process(process: RuntimeProcess, bundle: Path, deed: str) -> None:
-    run = process.open(artifact(bundle, deed), SPEC)
+    run = process.open(artifact(bundle, deed.format(own=os.getpid())), SPEC)
     with pytest.raises(BundleError, match=r"Operation not permitted|Permission denied"):
         run(INPUTS)
 
