@@ -118,6 +118,7 @@ def _locked(place: Path, path: Path) -> FileLock:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except Timeout:
+        _require_writable(place, path)
         holder = ""
         with contextlib.suppress(OSError):
             holder = path.read_text(errors="replace")[:20]
@@ -128,6 +129,19 @@ def _locked(place: Path, path: Path) -> FileLock:
     with contextlib.suppress(OSError):  # for messages only; on Windows a locked file cannot be written
         path.write_text(str(os.getpid()))
     return lock
+
+
+def _require_writable(place: Path, lock: Path) -> None:
+    """Where no file can be made, filelock waits for one, as if another process held the place."""
+    if lock.exists():
+        return
+    try:
+        lock.touch(exist_ok=False)
+        lock.unlink()
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise cannot_write(place, error) from error
 
 
 def _settle(place: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from safetensors import SafetensorError
 from support import MakeBundle, Refused, tree
 
 from sentio_mobile.packaging.platforms import PLATFORMS, Platform
@@ -152,7 +151,7 @@ def test_a_house_without_the_project_is_refused(bundle: Path, projects: Path, re
     ("function", "fault"),
     [
         ("sentio_mobile.packaging.trim_bundle.shutil.copyfile", OSError(28, "No space left on device", "a file")),
-        ("sentio_mobile.bundle.golden.save_file", SafetensorError("No space left on device")),
+        ("sentio_mobile._internal.files.tempfile.NamedTemporaryFile", OSError(28, "No space left on device", "a file")),
     ],
 )
 def test_a_full_disk_leaves_nothing(
@@ -165,7 +164,7 @@ def test_a_full_disk_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise fault
 
     monkeypatch.setattr(function, full)
