@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, settings
 from support import Refused, Sentio
 
 # Before torch is imported. Networks in tests are small: a second thread gains nothing, and where other work runs it
@@ -33,6 +34,23 @@ if TYPE_CHECKING:
     from sentio_mobile.quantization.calibration import Calibration
 
 SONGS = 40
+
+FUZZ_CASES = {"test": 25, "all": 60, "fuzz": 600}
+"""Cases of a property of tests/fuzz, of which there are about forty: 1,000 cases in `make test`, 2,400 in
+`make test-all`, 24,000 by `make fuzz`. Profiles of hypothesis are chosen before those tests are read."""
+
+for name, cases in FUZZ_CASES.items():
+    settings.register_profile(
+        name,
+        max_examples=cases,
+        # Time is the harness's affair, and the same cases come each time but with `make fuzz`.
+        deadline=None,
+        derandomize=name != "fuzz",
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        print_blob=True,
+    )
+settings.load_profile("test")
 
 
 @pytest.fixture(scope="session")

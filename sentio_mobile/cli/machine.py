@@ -44,7 +44,7 @@ def doctor(as_json: bool) -> None:
         table.add_row(name, ready, runtime)
     console.print(table)
     limits = ", ".join(protections()) or "memory and time only"
-    console.print(f"artifacts run in a process with limits: {limits}")
+    console.print(f"artifacts run in a process with limits: {limits}", markup=False)
     console.print(", ".join(f"{name} {version}" for name, version in versions.items()))
 
 

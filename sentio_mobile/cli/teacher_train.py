@@ -107,7 +107,7 @@ def train(
             progress=progress,
         )
     if positions := checkpoint.recipe.get("interpolated_positions"):
-        console.print(f"First weights: positions interpolated {positions}.", soft_wrap=True)
+        console.print(f"First weights: positions interpolated {positions}.", soft_wrap=True, markup=False)
     show_evaluation("teacher", checkpoint.evaluation.test)
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt",

@@ -211,8 +211,8 @@ NASTY = "x` | y | z\n---\n# [click](http:a) <img src=x>\x1b \x7f \u202e {{ 7 * 7
 
 def test_no_name_can_break_a_table_or_the_front_matter(manifest: dict[str, Any], evaluation: Evaluation) -> None:
     plain = card_of(manifest, evaluation)
-    manifest["files"][NASTY] = manifest["files"].pop("mobilevit-waveform-fp32.onnx")
-    manifest["artifacts"][0].update(path=NASTY, format=NASTY)
+    # Paths of files are safe by themselves: a manifest with such a one is refused.
+    manifest["artifacts"][0].update(format=NASTY)
     manifest["spec"]["architecture"] = NASTY
     manifest["provenance"]["data"].update(source=NASTY)
     manifest["provenance"]["recipe"] = {NASTY: NASTY, "b": [NASTY]}

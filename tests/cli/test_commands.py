@@ -230,7 +230,7 @@ def test_data_check_leaves_with_one_when_there_is_a_fault(data: PreparedData, tm
 def test_wrong_input_is_one_line_and_leaves_nothing(tmp_path: Path, data: PreparedData) -> None:
     manifest = tmp_path / "songs.csv"
     manifest.write_text("path,valence_mean,arousal_mean\na.wav,5,12\n")
-    refused(sentio("data", "prepare", manifest, "--out", tmp_path / "out"), str(manifest), "off the scale 1 to 9")
+    refused(sentio("data", "prepare", manifest, "--out", tmp_path / "out"), str(manifest), "5 to 12 fit no usual scale")
     refused(sentio("data", "prepare", tmp_path / "none.csv", "--out", tmp_path / "out"), "none.csv", "cannot be read")
     train = ("teacher", "train", "--data", data.folder, "--out", tmp_path / "ckpt")
     refused(sentio(*train, "--recipe", "vit_large"), "'vit_large'", "vit_b_16", "vit_small")

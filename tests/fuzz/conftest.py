@@ -1,27 +1,10 @@
-"""How many cases a door gets: few in `make test`, more in `make test-all`, and many with `make fuzz`."""
+"""What all doors share: a folder for their cases, and a record of what became of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fuzz import harness
-from hypothesis import HealthCheck, settings
-
-CASES = {"test": 25, "all": 60, "fuzz": 600}
-"""Cases of a property, of which there are about forty: 1,000 cases, 2,400 in `make test-all`, 24,000 by `make fuzz`."""
-
-for name, cases in CASES.items():
-    settings.register_profile(
-        name,
-        max_examples=cases,
-        # Time is the harness's affair, and the same cases come each time but with `make fuzz`.
-        deadline=None,
-        derandomize=name != "fuzz",
-        database=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-        print_blob=True,
-    )
-settings.load_profile("test")
 
 
 @pytest.fixture(scope="module")

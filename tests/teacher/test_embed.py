@@ -160,7 +160,7 @@ def test_perturbed_windows_get_their_own_embeddings_or_those_of_the_clean_sound(
     clean: bool, music: Path, tmp_path: Path
 ) -> None:
     manifest = tmp_path / "songs.csv"
-    rows = [f"{music / f'{number:02}.wav'},{number},5,{1 + number % 8}" for number in range(1, 21)]
+    rows = [f"{music / f'{number:02}.wav'},{number},{1 + 2 * number % 9},{1 + number % 9}" for number in range(1, 21)]
     manifest.write_text("\n".join(["path,song_id,valence_mean,arousal_mean", *rows]) + "\n")
     prepare(manifest, tmp_path / "prepared", recipe=DataRecipe(perturb=1, fractions=(0.6, 0.2, 0.2)), audio=SPEC)
     data = open_data(tmp_path / "prepared")
