@@ -8,7 +8,7 @@ from sentio_mobile.cli.options import Group
 
 COMMANDS = {
     "train": ("teacher_train", "Train a teacher on prepared songs."),
-    "import": ("teacher_import", "Make a checkpoint from a vision transformer's weights that another program saved."),
+    "import": ("teacher_import", "Make a checkpoint from a transformer's weights that another program saved."),
     "embed": ("teacher_embed", "Write embeddings of prepared songs by a pretrained encoder."),
     "probe": ("teacher_probe", "Train a probe: regressors on the embeddings of a pretrained encoder."),
     "label": ("teacher_label", "Label music with the predictions of one teacher, or of several."),
