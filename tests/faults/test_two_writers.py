@@ -57,7 +57,10 @@ def test_command_whose_place_another_process_writes_is_refused(
     Checkpoint(model=build(spec), spec=spec).save(checkpoint)
     hold(out, "inside" if name in ("prepare", "run") else "beside")
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text("[response]\nsoft = 0.0\nhard = 1.0\n[features]\nweight = 0.0\n[attention]\nweight = 0.0\n")
+    training = "[training]\nepochs = 1\nbatch_size = 8\nlearning_rate = 1e-3\n"
+    recipe.write_text(
+        f"[model]\n{training}[response]\nsoft = 0.0\nhard = 1.0\n[features]\nweight = 0.0\n[attention]\nweight = 0.0\n"
+    )
     commands: dict[str, list[object]] = {
         "prepare": ["data", "prepare", deam],
         "train": ["teacher", "train", "--data", data.folder, "--recipe", "vit_small"],

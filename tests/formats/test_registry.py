@@ -22,6 +22,8 @@ NAMED_ELSEWHERE = {
     # Names of Python packages and of pip extras.
     "bundle/arm64/setup.py",
     "models/checkpoint.py",
+    # Says what the numbers of two formats' schemas mean, in comments of the list of operators.
+    "export/operators.py",
     # What `train` exports unless it is told otherwise.
     "recipes.py",
 }

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentio_mobile.data.clip_table import ClipRow, read_clip_rows, write_clip_rows
+from sentio_mobile.data.config import TableSettings
 from sentio_mobile.data.pseudo_labels import read_pseudo_labels, write_pseudo_labels
 from sentio_mobile.data.sources import read_manifest
 from sentio_mobile.data.splits import read_splits
@@ -29,7 +30,7 @@ AS_OTHERS = (
 )
 
 READERS = {
-    "manifest": lambda path: read_manifest(path, "1-9"),
+    "manifest": lambda path: read_manifest(path, TableSettings(scale="1-9")),
     "splits": read_splits,
     "pseudo-labels": read_pseudo_labels,
     "embeddings": read_table,
@@ -51,8 +52,8 @@ def test_any_bytes_are_a_table_or_one_error(reader: str, content: bytes, place: 
 def test_any_cells_are_a_manifest_or_one_error(cells: list[list[str]], place: Path) -> None:
     lines = ["path,song_id,group", *(",".join('"' + c.replace('"', '""') + '"' for c in row) for row in cells)]
     (place / "songs.csv").write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
-    songs = attempt("CSV", lambda: read_manifest(place / "songs.csv", "1-9"), place)
-    for song in songs or []:
+    source = attempt("CSV", lambda: read_manifest(place / "songs.csv", TableSettings(scale="1-9")), place)
+    for song in source.songs if source else []:
         # What is read can be written, and read again.
         _round_trip([(song.song_id, song.group, str(song.path))], place)
 

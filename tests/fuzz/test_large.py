@@ -16,6 +16,7 @@ from support import artifact_entry, manifest_facts
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.manifest import MAX_ARTIFACTS, MAX_FILES, parse_manifest
 from sentio_mobile.data.clip_table import read_clip_rows, write_clip_rows
+from sentio_mobile.data.config import TableSettings
 from sentio_mobile.data.songs import Song
 from sentio_mobile.data.sources import read_manifest
 from sentio_mobile.data.splits import draw_parts, read_splits
@@ -66,9 +67,9 @@ def test_table_of_many_songs_is_read_in_seconds(rows: int, tmp_path: Path) -> No
     lines = (f"m/{i}.mp3,{1 + i % 80 / 10:.1f},{9 - i % 77 / 10:.1f},s{i},g{i}\n" for i in range(rows))
     (tmp_path / "songs.csv").write_text("path,valence_mean,arousal_mean,song_id,group\n" + "".join(lines))
     with within(12):
-        songs = attempt("CSV", lambda: read_manifest(tmp_path / "songs.csv", "1-9"), tmp_path)
-        assert songs is not None
-        assert len(songs) == rows
+        source = attempt("CSV", lambda: read_manifest(tmp_path / "songs.csv", TableSettings(scale="1-9")), tmp_path)
+        assert source is not None
+        assert len(source.songs) == rows
 
 
 @pytest.mark.parametrize("rows", ROWS)

@@ -207,9 +207,14 @@ def test_train_plan_says_what_will_be_done_and_writes_nothing(
     assert not (tmp_path / "run").exists()
 
 
-def test_train_without_the_encoder_says_what_to_do(songs: Path, refused: Refused, tmp_path: Path) -> None:
+def test_train_without_the_encoder_says_what_to_do(songs: Path, sentio: Sentio, tmp_path: Path) -> None:
     words = "is not installed; install it with `sentio-mobile encoder install musicnn`, or train without an encoder"
-    refused(words, *arguments(songs, "--encoder", "musicnn-msd", "--plan", "--out", tmp_path / "run"))
+    result = sentio(*arguments(songs, "--encoder", "musicnn-msd", "--plan", "--out", tmp_path / "run"))
+    assert result.exit_code == 2
+    note, line = result.stderr.splitlines()
+    assert note.startswith("note: songs.csv: scale -1-1")
+    assert line.startswith("Error: ")
+    assert words in line
 
 
 def test_train_refuses_too_few_songs_and_labels_that_are_alike(tmp_path: Path, refused: Refused) -> None:
