@@ -72,7 +72,14 @@ def sandboxed(module: str, *arguments: str, readable: Sequence[Path]) -> list[st
 def sandbox_environment(environment: dict[str, str]) -> dict[str, str]:
     """The environment for that command: without secrets, and without a GPU."""
     kept = {name: value for name, value in environment.items() if name in _PASSED_ON}
-    return {**kept, "HOME": "/", "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    # torch's compiler asks for a folder where it is imported, as a format of another package may do. Nothing is kept.
+    return {
+        **kept,
+        "HOME": "/",
+        "TORCHINDUCTOR_CACHE_DIR": "/",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def address_space() -> int:
