@@ -19,6 +19,8 @@ from sentio_mobile.teacher.config import TeacherRecipe
 MODULE = """
 from torch import nn
 
+ONNX = {"AveragePool"}
+
 
 def build(options, image_size):
     width = int(options.get("width", 8))
@@ -45,7 +47,9 @@ def toy_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     info.mkdir(parents=True)
     (folder / "toy_student.py").write_text(MODULE)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-student\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[sentio_mobile.students]\ntoy = toy_student:build\n")
+    (info / "entry_points.txt").write_text(
+        "[sentio_mobile.students]\ntoy = toy_student:build\n[sentio_mobile.operators]\nonnx = toy_student:ONNX\n"
+    )
     monkeypatch.syspath_prepend(str(folder))
     # Conversions run in processes of their own, which have to find the package, too.
     monkeypatch.setenv("PYTHONPATH", str(folder))
