@@ -90,7 +90,7 @@ def read_manifest(path: Path, settings: TableSettings, norms: Norms | None = Non
 
 def _read_row(table: Table, number: int, row: Mapping[str, str]) -> _Row:
     where, text = f"{table.path}, row {number}", table.path_of(row)
-    if not Path(text).name:
+    if not text.rstrip("/."):
         raise LabelError(f"{where}: has no path; name its audio file")
     require_printable(text, where, "path")
     named: tuple[Role, ...] = ("song_id", "group", "rater")
@@ -209,9 +209,8 @@ def _songs(rows: Sequence[_Row], scale: Scale | None, table: Table) -> list[tupl
 def _song(rows: Sequence[_Row], scale: Scale | None, *, is_part: bool, uses: Counter[str]) -> Song:
     """A song of one row, or of the rows of its raters."""
     first = rows[0]
-    stem = (Path(first.text) if "file:" not in first.text[:5].lower() else first.audio).with_suffix("").as_posix()
     named = first.song_id if all(row.song_id == first.song_id for row in rows) else ""
-    song_id, segment = named or stem, first.segment
+    song_id, segment = named or _stem(first), first.segment
     if segment is not None and (not named or uses[named] > 1):
         song_id += f"@{segment[0]:g}-{'end' if segment[1] is None else f'{segment[1]:g}'}"
     start, end = segment or (0.0, None)
@@ -221,18 +220,24 @@ def _song(rows: Sequence[_Row], scale: Scale | None, *, is_part: bool, uses: Cou
         valence=None,
         arousal=None,
         # Parts of one file stay together, whatever they are called.
-        group=first.group or (stem if is_part else song_id),
+        group=first.group or (_stem(first) if is_part else song_id),
         start=start,
         end=end,
     )
     return song if scale is None else _labelled(song, rows, scale)
 
 
+def _stem(row: _Row) -> str:
+    """What a file is called without its ending."""
+    path = Path(row.text) if "file:" not in row.text[:5].lower() else row.audio
+    return path.with_suffix("").as_posix()
+
+
 def _labelled(song: Song, rows: Sequence[_Row], scale: Scale) -> Song:
     """A song with its label: that of its row, or the mean of its raters', whose spread is kept."""
-    values = np.array([row.labels for row in rows], dtype=np.float64)
-    spread, raters = rows[0].spread, rows[0].raters
+    spread, raters, labels = rows[0].spread, rows[0].raters, rows[0].labels
     if rows[0].rater:
+        values = np.array([row.labels for row in rows], dtype=np.float64)
         seen: set[str] = set()
         for row in rows:
             if row.rater in seen:
@@ -240,12 +245,13 @@ def _labelled(song: Song, rows: Sequence[_Row], scale: Scale) -> Song:
             seen.add(row.rater)
         deviations = values.std(axis=0, ddof=1) if len(rows) > 1 else None
         spread = None if deviations is None else (float(deviations[0]), float(deviations[1]))
-        raters = len(rows)
-    valence, arousal = values.mean(axis=0)
+        raters, (valence, arousal) = len(rows), values.mean(axis=0)
+        labels = float(valence), float(arousal)
+    assert labels is not None
     return replace(
         song,
-        valence=scale.to_unit(float(valence)),
-        arousal=scale.to_unit(float(arousal)),
+        valence=scale.to_unit(labels[0]),
+        arousal=scale.to_unit(labels[1]),
         spread=spread and (scale.spread_to_unit(spread[0]), scale.spread_to_unit(spread[1])),
         raters=raters,
     )

@@ -19,7 +19,7 @@ def research(script: str, *arguments: object) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("command", ["prepare", "train", "distill", "export", "run", "predict"])
+@pytest.mark.parametrize("command", ["prepare", "train", "distill", "export", "predict"])
 def test_command_stopped_by_any_signal_goes_on(command: str, tmp_path: Path) -> None:
     research("kill_table.py", tmp_path / "table.json", "--points", 3, "--commands", command, "--work", tmp_path)
     points = json.loads((tmp_path / "table.json").read_text())["commands"][command]["points"]

@@ -36,6 +36,7 @@ head_dropout = [0.1, 0.1]
 [teacher.training]
 epochs = 2
 batch_size = 8
+learning_rate = 2e-3
 
 [distill.model]
 stem_widths = [8, 16, 32]
@@ -49,6 +50,7 @@ output_width = 32
 [distill.training]
 epochs = 2
 batch_size = 8
+learning_rate = 2e-3
 
 [export]
 formats = ["torchscript", "onnx"]

@@ -19,6 +19,7 @@ from sentio_mobile.errors import DataError
 from sentio_mobile.metrics.evaluation import TeacherEvaluation, evaluate
 from sentio_mobile.models.capture import Capturable
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
+from sentio_mobile.models.times import without_times
 from sentio_mobile.training.clips import TrainingClips
 from sentio_mobile.training.fit import predict
 from sentio_mobile.training.sources import ExtraData, TrainingSources
@@ -101,7 +102,7 @@ class FollowedNetwork:
                 test=evaluate(songs.song_ids, songs.labels, predictions, seed),
                 spec=checkpoint.spec,
                 parameters=sum(p.numel() for p in checkpoint.model.parameters()),
-                history=checkpoint.history,
+                history=without_times(checkpoint.history),
                 data=checkpoint.data,
             ),
         )

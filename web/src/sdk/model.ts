@@ -249,6 +249,8 @@ export class SentioModel {
 
   async #of(window: Window, song: string, signal?: AbortSignal): Promise<Emotion> {
     const { sampleRate } = this.spec.audio;
+    // Before the run, which hands the samples over to a worker.
+    const silent = isSilent(window.pcm);
     const { output, milliseconds } = await this.#run(window.pcm, song, signal);
     return new Emotion({
       song,
@@ -258,7 +260,7 @@ export class SentioModel {
       end: (window.start + window.heard) / sampleRate,
       inferenceMs: milliseconds,
       uncertainty: this.spec.uncertainty,
-      silent: isSilent(window.pcm),
+      silent,
     });
   }
 
