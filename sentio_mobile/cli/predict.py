@@ -263,6 +263,10 @@ def _plot(place: Path, predictions: list[Emotion], every: float | None) -> None:
     (plot_plane if every is None else plot_trajectory)(place, predictions)
 
 
+_WORDS = len("leaning unpleasant, leaning energetic")
+"""Columns of the terminal that the longest words take."""
+
+
 class _Table:
     """A table that is printed row by row. The song comes last, because names are of any length."""
 
@@ -277,8 +281,8 @@ class _Table:
             self._begin()
         for one in song.emotions:
             console.print(
-                f"{clock(one.start):>6}  {clock(one.end):>7}   {one.valence:+7.2f}  {one.arousal:+7.2f}"
-                f"  {'silent' if one.silent else one.quadrant:21}  {one.song}",
+                f"{clock(one.start):>5} {clock(one.end):>7}  {one.valence:+7.2f} {one.arousal:+7.2f}"
+                f"  {one.words:{_WORDS}}  {one.song}",
                 markup=False,
                 soft_wrap=True,
             )
@@ -294,7 +298,7 @@ class _Table:
                 soft_wrap=True,
                 markup=False,
             )
-        console.print("[bold]  from       to   valence  arousal  feeling                song[/]", soft_wrap=True)
+        console.print(f"[bold] from      to  valence arousal  {'feeling':{_WORDS}}  song[/]", soft_wrap=True)
 
 
 def _exit_without_prediction(faults: list[str]) -> NoReturn:

@@ -8,12 +8,13 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from sentio_mobile._internal.records import NonNegative, Record, Share, Text
+from sentio_mobile.inference.words import emotion_words
 from sentio_mobile.spec import OUTPUTS, Uncertainty
 
 Score = Annotated[float, Meta(ge=-1, le=1)]
 """A valence or an arousal."""
 Quadrant = Literal["pleasant, energetic", "pleasant, calm", "unpleasant, energetic", "unpleasant, calm"]
-"""Russell's quadrants (1980), in words."""
+"""Russell's quadrants (1980): on which side of zero the two values lie, however near."""
 
 
 ScaleEnd = Annotated[int, Meta(ge=-1, le=1)]
@@ -44,7 +45,7 @@ class Prediction(Record, frozen=True, kw_only=True):
     arousal_high: Score | None
     # The probability with which each interval holds the true value.
     coverage: Share | None
-    # Russell's quadrant, in words.
+    # Russell's quadrant of the two values, however near to zero they lie: to sort by, and not to be shown.
     quadrant: Quadrant
     # The smallest and the largest value of valence and arousal.
     scale: tuple[ScaleEnd, ScaleEnd]
@@ -96,8 +97,14 @@ class Emotion:
         return {name: (_clip(getattr(self, name) - half), _clip(getattr(self, name) + half)) for name, half in pairs}
 
     @property
+    def words(self) -> str:
+        """What can be said in words, such as "leaning pleasant, calm": no side that the interval leaves open."""
+        half_width = None if self.uncertainty is None else self.uncertainty.half_width
+        return emotion_words(self.valence, self.arousal, half_width, silent=self.silent)
+
+    @property
     def quadrant(self) -> Quadrant:
-        """Russell's quadrant (1980) in two words."""
+        """Russell's quadrant (1980) of the two values, however near to zero they lie; people are shown `words`."""
         if self.valence >= 0:
             return "pleasant, energetic" if self.arousal >= 0 else "pleasant, calm"
         return "unpleasant, energetic" if self.arousal >= 0 else "unpleasant, calm"
