@@ -83,7 +83,7 @@ struct AnswerView: View {
 
     var body: some View {
         VStack(spacing: 6) {
-            Text(answer?.quadrant ?? "no answer yet").font(.title2).bold()
+            Text(answer?.words ?? "no answer yet").font(.title2).bold()
             if let answer = answer {
                 Text("valence \(number(answer.valence)), arousal \(number(answer.arousal))").font(.body)
                 Text("\(clock(answer.start)) to \(clock(answer.end)), computed in \(milliseconds(answer))")

@@ -43,7 +43,7 @@ struct PlaneView: View {
 
     private var spoken: String {
         guard let answer = answers.last else { return "no answer yet" }
-        return String(format: "%@: valence %.1f, arousal %.1f", answer.quadrant, answer.valence, answer.arousal)
+        return String(format: "%@: valence %.1f, arousal %.1f", answer.words, answer.valence, answer.arousal)
     }
 
     private func axes(_ size: CGSize) -> some View {

@@ -29,7 +29,7 @@ struct TrajectoryView: View {
 
     private var spoken: String {
         guard let first = answers.first, let last = answers.last, answers.count > 1 else { return "no course yet" }
-        return "from \(first.quadrant) to \(last.quadrant), \(answers.count) answers"
+        return "from \(first.words) to \(last.words), \(answers.count) answers"
     }
 
     private func line(_ size: CGSize, _ value: @escaping (Emotion) -> Double) -> Path {

@@ -51,7 +51,8 @@ public struct Emotion: Equatable, Sendable {
     /// Where arousal lies with the probability `uncertainty.coverage`; nil where that was not measured.
     public var arousalInterval: Interval? { interval(arousal, 1) }
 
-    /// Russell's quadrant in two words, such as "pleasant, calm"; 0 counts as pleasant, and as energetic.
+    /// Russell's quadrant of the two values, however near to zero; 0 counts as pleasant, and as energetic. People are
+    /// shown `words`.
     public var quadrant: String {
         "\(valence >= 0 ? "pleasant" : "unpleasant"), \(arousal >= 0 ? "energetic" : "calm")"
     }

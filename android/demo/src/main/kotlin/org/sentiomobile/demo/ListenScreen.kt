@@ -24,7 +24,9 @@ import androidx.compose.ui.semantics.liveRegion
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
 import org.sentiomobile.core.Emotion
-import org.sentiomobile.core.Quadrant
+import org.sentiomobile.core.Side
+import org.sentiomobile.core.arousalSide
+import org.sentiomobile.core.valenceSide
 
 /** Choose a song or the microphone, and see where on the plane the music is. */
 @Composable
@@ -90,7 +92,7 @@ private fun Status(state: DemoState) {
 @Composable
 private fun Answer(answer: Emotion) {
     Column {
-        Text(wordsOf(answer.quadrant), style = MaterialTheme.typography.headlineSmall)
+        Text(wordsOf(answer), style = MaterialTheme.typography.headlineSmall)
         Text(stringResource(R.string.answer, answer.valence, answer.arousal))
         answer.interval?.let {
             Text(
@@ -107,13 +109,25 @@ private fun Answer(answer: Emotion) {
     }
 }
 
-/** A quadrant in the user's language. */
+/** What can be said of an answer, in the user's language; the same rule as `Emotion.words`. */
 @Composable
-fun wordsOf(quadrant: Quadrant): String = stringResource(
-    when (quadrant) {
-        Quadrant.PLEASANT_ENERGETIC -> R.string.pleasant_energetic
-        Quadrant.PLEASANT_CALM -> R.string.pleasant_calm
-        Quadrant.UNPLEASANT_ENERGETIC -> R.string.unpleasant_energetic
-        Quadrant.UNPLEASANT_CALM -> R.string.unpleasant_calm
-    },
-)
+fun wordsOf(answer: Emotion): String {
+    val valence = answer.valenceSide
+    val arousal = answer.arousalSide
+    if (answer.silent) return stringResource(R.string.silent)
+    if (valence == Side.NEUTRAL && arousal == Side.NEUTRAL) return stringResource(R.string.neutral)
+    return stringResource(
+        R.string.feeling,
+        wordOf(valence, stringResource(R.string.pleasant), stringResource(R.string.unpleasant)),
+        wordOf(arousal, stringResource(R.string.energetic), stringResource(R.string.calm)),
+    )
+}
+
+@Composable
+private fun wordOf(side: Side, high: String, low: String): String = when (side) {
+    Side.HIGH -> high
+    Side.LEANING_HIGH -> stringResource(R.string.leaning, high)
+    Side.NEUTRAL -> stringResource(R.string.neutral)
+    Side.LEANING_LOW -> stringResource(R.string.leaning, low)
+    Side.LOW -> low
+}

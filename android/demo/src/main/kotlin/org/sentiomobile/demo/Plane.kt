@@ -26,7 +26,7 @@ import org.sentiomobile.core.Emotion
 @Composable
 fun Plane(newest: Emotion?, way: List<Emotion>, modifier: Modifier = Modifier) {
     val description = newest?.let {
-        stringResource(R.string.plane_description, wordsOf(it.quadrant), it.valence, it.arousal)
+        stringResource(R.string.plane_description, wordsOf(it), it.valence, it.arousal)
     } ?: stringResource(R.string.plane_empty)
     Box(
         modifier

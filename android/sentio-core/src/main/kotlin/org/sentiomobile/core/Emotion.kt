@@ -64,7 +64,7 @@ public data class Emotion(
             Interval(around(valence, it.valence), around(arousal, it.arousal), it.coverage)
         }
 
-    /** In which quarter of the plane it lies. */
+    /** In which quarter of the plane the two values lie, however near to zero; people are shown `words`. */
     val quadrant: Quadrant
         get() = when {
             valence >= 0 -> if (arousal >= 0) Quadrant.PLEASANT_ENERGETIC else Quadrant.PLEASANT_CALM
