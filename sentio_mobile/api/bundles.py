@@ -234,7 +234,7 @@ def benchmark(
         progress: Receives the progress, artifact by artifact.
 
     Returns:
-        The summary; `ready` says whether every gate and the verification passed.
+        The summary; `decision` is "ship", "fix" or "measure again", and `reason` says why.
 
     Raises:
         InputError: `threads` or `runs` is too small.

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Finite, Name, Record, Text, from_plain
+from sentio_mobile._internal.records import Finite, Name, Record, Share, Text, from_plain
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.benchmarks.formatting import DESKTOP, MB
 from sentio_mobile.benchmarks.latency import MAX_RUNS, MIN_RUNS, Latency
 from sentio_mobile.metrics.bootstrap import Interval
 
-Verdict = Literal["pass", "fail", "not measured"]
+Verdict = Literal["pass", "fail", "inconclusive", "not measured"]
 Threads = Annotated[int, Meta(ge=1, le=1024)]
 """Threads that a runtime may use."""
+
+
+Z = 1.96
+"""Standard deviations on each side of a 95% interval of a normal distribution."""
 
 
 class Limits(Record, frozen=True, kw_only=True):
@@ -34,6 +39,10 @@ class Measurement(Record, frozen=True, kw_only=True):
     threads: Threads  # threads that each runtime may use
     cold_starts: Annotated[int, Meta(ge=1, le=1000)]  # fresh processes for each artifact
     cold_limit_s: Annotated[float, Meta(gt=0, le=86400)]  # time limit of one fresh process, in seconds
+    # Share of the usable cores' time that other work may take; above it a latency over its limit is inconclusive.
+    max_load: Share
+    # Relative standard deviation of an artifact's p90 from one benchmark to the next, on a quiet machine.
+    between_benchmarks: Annotated[float, Meta(ge=0, le=1)]
 
 
 class Budgets(Record, frozen=True, kw_only=True):
@@ -72,27 +81,45 @@ def check_size(label: str, size: int, limits: Limits) -> Gate:
     return Gate(name="size", target=label, verdict=verdict, limit=limits.size_mb, value=value, unit="MB")
 
 
-def check_latency(label: str, latency: Latency | None, reason: str, limits: Limits) -> Gate:
-    """Check the p90 of an artifact's latency on this machine.
+def check_latency(
+    label: str, latency: Latency | None, budgets: Budgets, *, load: float | None = None, reason: str = ""
+) -> Gate:
+    """Check the p90 of an artifact's latency on this machine, as far as the noise of the measurement allows.
+
+    The limit is held against the interval of p90: the one that its runs give, widened by what p90 moves from one
+    benchmark to the next. Where the limit lies inside it, the latency is inconclusive. Other work slows a machine and
+    never speeds it up: on a busy one a latency below the limit passes, and one above it is inconclusive.
 
     Args:
         label: Label of the artifact.
         latency: Its latency; None where it was not measured.
-        reason: Why it was not measured.
-        limits: Limits of the gates.
+        budgets: The limit, and what is known of the noise.
+        load: Share of the usable cores' time that other work took meanwhile, 0 to 1; None where it is not known.
+        reason: Why latency was not measured.
     """
-    verdict: Verdict = "not measured"
-    if latency is not None:
-        verdict = "pass" if latency.p90_ms <= limits.latency_ms else "fail"
+    limit, measurement = budgets.gates.latency_ms, budgets.measurement
+    if latency is None:
+        return Gate(name="latency", target=label, verdict="not measured", limit=limit, value=None, unit="ms", note=reason)
+    low, high = _p90_bounds(latency, measurement.between_benchmarks)
+    verdict: Verdict = "pass" if high <= limit else "fail" if low > limit else "inconclusive"
+    note = f"p90, 95% interval {low:.3g} to {high:.3g} ms; {DESKTOP}"
+    if verdict == "inconclusive":
+        note += "; the limit lies inside the interval"
+    elif verdict == "fail" and load is not None and load > measurement.max_load:
+        verdict = "inconclusive"
+        note += f"; other work took {load:.0%} of the cores, more than {measurement.max_load:.0%}"
     return Gate(
-        name="latency",
-        target=label,
-        verdict=verdict,
-        limit=limits.latency_ms,
-        value=None if latency is None else latency.p90_ms,
-        unit="ms",
-        note=reason if latency is None else f"p90; {DESKTOP}",
+        name="latency", target=label, verdict=verdict, limit=limit, value=latency.p90_ms, unit="ms", note=note
     )
+
+
+def _p90_bounds(latency: Latency, between: float) -> tuple[float, float]:
+    """The interval of p90 over runs and over benchmarks: both spreads are added as variances."""
+    p90 = latency.p90_ms
+    low = p90 if latency.p90_low_ms is None else min(p90, latency.p90_low_ms)
+    high = p90 if latency.p90_high_ms is None else max(p90, latency.p90_high_ms)
+    spread = Z * between * p90
+    return max(0.0, p90 - math.hypot(p90 - low, spread)), p90 + math.hypot(high - p90, spread)
 
 
 def check_retention(retention: Interval | None, limits: Limits, reason: str | None = None) -> Gate:

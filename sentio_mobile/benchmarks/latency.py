@@ -20,6 +20,8 @@ from sentio_mobile.metrics.bootstrap import RESAMPLES, Interval, interval_of
 MIN_RUNS = 50
 """With fewer timed runs, p99 is not even the slowest of them."""
 MAX_RUNS = 1_000_000
+BLOCK = 10
+"""Consecutive runs that are drawn together: other work on a machine slows several runs in a row."""
 
 
 class Latency(Record, frozen=True, kw_only=True):
@@ -29,6 +31,9 @@ class Latency(Record, frozen=True, kw_only=True):
     p90_ms: NonNegative  # 90th percentile: nine of ten predictions take at most this long
     p99_ms: NonNegative  # 99th percentile
     runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]  # number of timed runs
+    # 95% interval of p90: how far it moves when stretches of consecutive runs are drawn again. None in old records.
+    p90_low_ms: NonNegative | None = None  # lower end
+    p90_high_ms: NonNegative | None = None  # upper end
 
 
 def check_runs(runs: int) -> None:
@@ -110,6 +115,22 @@ def ratio_of(times: NDArray[np.float64], base: NDArray[np.float64], seed: int = 
     return interval_of(np.concatenate([[np.median(times) / np.median(base)], ratios]))
 
 
+def p90_interval(times: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
+    """95% interval of the 90th percentile of consecutive runs, by a moving-block bootstrap (Kuensch 1989).
+
+    Args:
+        times: Milliseconds of each run, in the order of the runs.
+        seed: Random seed of the bootstrap.
+    """
+    block = min(BLOCK, len(times))
+    blocks = np.lib.stride_tricks.sliding_window_view(times, block)
+    drawn = np.random.default_rng(seed).integers(0, len(blocks), size=(RESAMPLES, -(-len(times) // block)))
+    resamples = blocks[drawn].reshape(RESAMPLES, -1)[:, : len(times)]
+    p90 = np.percentile(resamples, 90, axis=1, method="higher")
+    low, high = np.percentile(p90, (2.5, 97.5))
+    return float(low), float(high)
+
+
 def _seconds(runner: Runner, inputs: NDArray[np.float32]) -> float:
     """The time of one run. An artifact in another process measures it there: the way to it is no part of the model."""
     if isinstance(runner, ProcessRunner):
@@ -122,4 +143,5 @@ def _seconds(runner: Runner, inputs: NDArray[np.float32]) -> float:
 def _percentiles(values: NDArray[np.float64]) -> Latency:
     # `higher` gives a time that was measured, on the pessimistic side, instead of a mixture of two.
     p50, p90, p99 = (float(p) for p in np.percentile(values, (50, 90, 99), method="higher"))
-    return Latency(p50_ms=p50, p90_ms=p90, p99_ms=p99, runs=len(values))
+    low, high = p90_interval(values)
+    return Latency(p50_ms=p50, p90_ms=p90, p99_ms=p99, runs=len(values), p90_low_ms=low, p90_high_ms=high)

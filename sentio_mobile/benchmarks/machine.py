@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -46,6 +47,39 @@ def describe_machine() -> Machine:
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         runtimes=_versions(),
     )
+
+
+_SHORTEST_S = 0.5
+"""Seconds under which the load is not told: the system counts processor time in hundredths of a second."""
+
+
+class LoadMeter:
+    """How busy others keep the cores that this process may use, from its making to `share`."""
+
+    def __init__(self) -> None:
+        self._start = _core_times()
+
+    def share(self) -> float | None:
+        """Share of the usable cores' time that other processes took, 0 to 1; None where it cannot be told."""
+        if self._start is None or (now := _core_times()) is None or now[0] - self._start[0] < _SHORTEST_S:
+            return None
+        _, total, busy, own = (end - start for start, end in zip(self._start, now, strict=True))
+        return None if total <= 0 else round(min(1.0, max(0.0, (busy - own) / total)), 4)
+
+
+def _core_times() -> tuple[float, float, float, float] | None:
+    """Seconds on the clock; of all usable cores together and of these in use; and in use by this process and its own."""
+    try:
+        cores = psutil.cpu_times(percpu=True)
+        usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(len(cores))
+        total = sum(sum(cores[core]) - getattr(cores[core], "guest", 0.0) for core in usable)
+        idle = sum(cores[core].idle + getattr(cores[core], "iowait", 0.0) for core in usable)
+        process = psutil.Process()
+        own = sum(process.cpu_times()[:4])
+        own += sum(sum(child.cpu_times()[:2]) for child in process.children(recursive=True))
+    except (psutil.Error, OSError, IndexError):
+        return None
+    return time.monotonic(), total, total - idle, own
 
 
 def _cpu() -> str:

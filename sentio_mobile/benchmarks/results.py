@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Name, Record, Size, Text, read_record
+from sentio_mobile._internal.records import Name, Record, Share, Size, Text, read_record
 from sentio_mobile.benchmarks.cold import ColdStart
 from sentio_mobile.benchmarks.gates import Gate, Threads
 from sentio_mobile.benchmarks.latency import MAX_RUNS, MIN_RUNS, Latency
@@ -46,11 +46,18 @@ class Benchmark(Record, frozen=True, kw_only=True):
     cold_starts: Annotated[int, Meta(ge=1, le=1000)]  # fresh processes for each artifact
     measured: Annotated[tuple[ArtifactBenchmark, ...], Meta(max_length=1000)]  # every artifact of the bundle
     gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]  # the gates
+    load: Share | None = None  # share of the usable cores' time that other work took while latency was measured
+    max_load: Share | None = None  # the share above which a latency over its limit is inconclusive
 
     @property
     def failed(self) -> tuple[Gate, ...]:
         """The gates that failed."""
         return tuple(gate for gate in self.gates if gate.verdict == "fail")
+
+    @property
+    def inconclusive(self) -> tuple[Gate, ...]:
+        """The gates that were measured, and must be measured again."""
+        return tuple(gate for gate in self.gates if gate.verdict == "inconclusive")
 
     @property
     def unmeasured(self) -> tuple[Gate, ...]:

@@ -11,7 +11,7 @@ from sentio_mobile._internal.records import write_record
 from sentio_mobile.benchmarks.cold import ColdStart, measure_cold
 from sentio_mobile.benchmarks.gates import check_latency, check_retention, check_size, load_budgets
 from sentio_mobile.benchmarks.latency import check_runs, measure_latency
-from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.benchmarks.machine import LoadMeter, describe_machine
 from sentio_mobile.benchmarks.report import REPORT, write_report
 from sentio_mobile.benchmarks.results import BENCHMARK, ArtifactBenchmark, Benchmark
 from sentio_mobile.benchmarks.summary import SUMMARY, Summary, summarize
@@ -83,7 +83,9 @@ def benchmark(
             reasons[artifact.label] = str(error)[:MAX_REASON]
         progress.advance()
     progress.finish()
+    meter = LoadMeter()
     latencies = measure_latency(runners, inputs, runs=runs, warm_up=measurement.warm_up, progress=progress)
+    load = meter.share()
     process.close()
 
     measured = tuple(
@@ -101,7 +103,7 @@ def benchmark(
     gates = (
         check_retention(evaluation.retention, limits, evaluation.no_retention),
         *(check_size(one.label, one.size, limits) for one in measured),
-        *(check_latency(one.label, one.latency, one.reason, limits) for one in measured),
+        *(check_latency(one.label, one.latency, budgets, load=load, reason=one.reason) for one in measured),
     )
     return Benchmark(
         machine=machine,
@@ -112,6 +114,8 @@ def benchmark(
         cold_starts=measurement.cold_starts,
         measured=measured,
         gates=gates,
+        load=load,
+        max_load=measurement.max_load,
     )
 
 

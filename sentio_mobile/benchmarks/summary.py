@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from sentio_mobile._internal.records import Name, Record, Text, read_record
+from sentio_mobile.benchmarks.decision import Decision, decide, load_words
 from sentio_mobile.benchmarks.formatting import DESKTOP, count, interval, megabytes, milliseconds, times
 from sentio_mobile.benchmarks.gates import Gate
 from sentio_mobile.benchmarks.results import ArtifactBenchmark, Benchmark
@@ -43,8 +44,11 @@ class ArtifactLine(Record, frozen=True, kw_only=True):
 class Summary(Record, frozen=True, kw_only=True):
     """The outcome of a run."""
 
-    headline: Text  # the outcome in a few words
-    ready: bool  # whether no check failed and at least one artifact was verified
+    decision: Decision  # what to do with the bundle
+    reason: Text  # why
+    headline: Text  # the decision and its reason
+    load: Text  # how busy the machine was while latency was measured, in words
+    ready: bool  # whether the decision is to ship: no check failed or was left open, and an artifact was verified
     # Whether a conversion failed, or an artifact was refused or differs from PyTorch. A failed gate is none of these.
     has_failures: bool
     # One line for each kind of failed check, naming what failed.
@@ -79,9 +83,13 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
     failed, refused = manifest.failed, manifest.refused
     problems = _problems(verification, benchmark, failed, refused)
     labels = {artifact.label for artifact in bundle.artifacts}
+    decision, reason = decide(problems, verification, benchmark, generated=generated)
     return Summary(
-        headline=_headline(problems, verification, benchmark, generated),
-        ready=not problems and verification.passed,
+        decision=decision,
+        reason=reason,
+        headline=f"{decision[0].upper()}{decision[1:]}: {reason}",
+        load=load_words(benchmark),
+        ready=decision == "ship",
         has_failures=bool(failed or refused) or not verification.passed,
         problems=tuple(problems),
         generated=generated,
@@ -123,18 +131,6 @@ def _problems(
     if not verification.spread_ok:
         problems.append("the predictions for the golden vectors are too much alike to prove anything")
     return problems
-
-
-def _headline(problems: list[str], verification: Verification, benchmark: Benchmark, generated: bool) -> str:
-    if verification.passed and benchmark.failed and len(problems) == 1:
-        return f"Verified, but {len(benchmark.failed)} of {count(len(benchmark.gates), 'gate')} failed"
-    if problems:
-        return f"Not ready: {count(len(problems), 'problem')}"
-    if not verification.passed:
-        return "Not verified: none of the model files could be run here"
-    on = " on generated music" if generated else ""
-    left_out = bool(benchmark.unmeasured) or any(result.verdict == "not run" for result in verification.results)
-    return f"Every check that could be made here passed{on}" if left_out else f"Every check passed{on}"
 
 
 def _data(origin: DataOrigin | None, student: SplitEvaluation | None, tested: bool) -> str:

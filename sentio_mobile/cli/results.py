@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sentio_mobile.metrics.bootstrap import Interval
     from sentio_mobile.metrics.evaluation import SplitEvaluation
 
-_COLOURS = {"pass": "green", "fail": "red", "not measured": "yellow"}
+_COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "not measured": "yellow"}
 
 
 def show_evaluation(who: str, evaluation: SplitEvaluation | None) -> None:
@@ -38,12 +38,28 @@ def show_retention(retention: Interval | None) -> None:
         console.print(f"retention (student / teacher, mean CCC): {retention}", markup=False)
 
 
+def show_decision(summary: Summary) -> None:
+    """Print what to do and why, and below it how busy the machine was."""
+    console.print(summary.headline, style="bold", markup=False)
+    console.print(summary.load, markup=False)
+
+
+def show_problems(summary: Summary) -> None:
+    """Print each kind of failed check, unless it is the reason that the first line gives."""
+    for problem in summary.problems if len(summary.problems) > 1 else ():
+        console.print(f"- {problem}", markup=False, soft_wrap=True)
+
+
+def exit_status(summary: Summary) -> int:
+    """0 to ship, 1 to fix, 3 to measure again: 2 is a wrong input's."""
+    return {"ship": 0, "fix": 1, "measure again": 3}[summary.decision]
+
+
 def show_summary(summary: Summary) -> None:
     """Print the result of a run on one screen."""
     console.print()
-    console.print(summary.headline, style="bold", markup=False)
-    for problem in summary.problems:
-        console.print(f"- {problem}", markup=False)
+    show_decision(summary)
+    show_problems(summary)
     console.print(summary.data, markup=False)
     agreement = Table("CCC (95% interval)", "teacher", "student")
     for row in summary.agreement:

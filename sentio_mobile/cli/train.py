@@ -121,6 +121,7 @@ def run_training(recipe: TrainRecipe, out: Path, *, plan_only: bool = False, any
     if plan_only:
         return
     from sentio_mobile.benchmarks.report import REPORT
+    from sentio_mobile.cli.results import show_decision, show_problems
     from sentio_mobile.pipeline.train import Training
 
     with ProgressBars() as progress:
@@ -135,8 +136,8 @@ def run_training(recipe: TrainRecipe, out: Path, *, plan_only: bool = False, any
         result = training.run()
     show_skipped(training.skipped)
     _show_estimate(result.estimate)
-    for problem in result.summary.problems:
-        console.print(f"- {problem}", markup=False)
+    show_decision(result.summary)
+    show_problems(result.summary)
     console.print(f"Bundle: {out / 'bundle'}", soft_wrap=True, markup=False)
     console.print(f"Report: {out / REPORT} (open it in a browser)", soft_wrap=True, markup=False)
     console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3", soft_wrap=True, markup=False)

@@ -32,15 +32,34 @@ def test_check_size(size: int, verdict: str) -> None:
     assert check_size("onnx fp32", size, LIMITS).verdict == verdict
 
 
-@pytest.mark.parametrize(("p90", "verdict"), [(50.0, "pass"), (50.1, "fail")])
-def test_check_latency_uses_p90(p90: float, verdict: str) -> None:
-    gate = check_latency("onnx fp32", Latency(p50_ms=1.0, p90_ms=p90, p99_ms=900.0, runs=50), "", LIMITS)
-    assert (gate.verdict, gate.value) == (verdict, p90)
+def timed(p90: float, low: float, high: float) -> Latency:
+    return Latency(p50_ms=1.0, p90_ms=p90, p99_ms=900.0, runs=50, p90_low_ms=low, p90_high_ms=high)
+
+
+@pytest.mark.parametrize(
+    ("latency", "load", "verdict"),
+    [
+        (timed(40, 39, 41), 0.0, "pass"),
+        # Other work only slows: what is fast enough on a busy machine is fast enough.
+        (timed(40, 39, 41), 0.9, "pass"),
+        (timed(60, 59, 61), 0.0, "fail"),
+        (timed(60, 59, 61), None, "fail"),
+        (timed(60, 59, 61), 0.9, "inconclusive"),
+        (timed(51, 49, 53), 0.0, "inconclusive"),
+        (timed(49, 47, 51), 0.0, "inconclusive"),
+        # The runs of one benchmark agree, but the next benchmark may lie two percent away.
+        (timed(50.5, 50.4, 50.6), 0.0, "inconclusive"),
+    ],
+)
+def test_check_latency_knows_noise_and_load(latency: Latency, load: float | None, verdict: str) -> None:
+    gate = check_latency("onnx fp32", latency, load_budgets(), load=load)
+    assert (gate.verdict, gate.value) == (verdict, latency.p90_ms)
     assert "desktop, not a phone" in gate.note
+    assert ("other work took 90% of the cores, more than 10%" in gate.note) == (verdict == "inconclusive" and load == 0.9)
 
 
 def test_check_latency_without_latency_is_not_measured() -> None:
-    gate = check_latency("coreml fp32", None, "no such runtime here", LIMITS)
+    gate = check_latency("coreml fp32", None, load_budgets(), reason="no such runtime here")
     assert (gate.verdict, gate.value, gate.note) == ("not measured", None, "no such runtime here")
 
 

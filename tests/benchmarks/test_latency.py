@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sentio_mobile.benchmarks.latency import measure_latency
+from sentio_mobile.benchmarks.latency import measure_latency, p90_interval
 from sentio_mobile.errors import InputError
 
 IMAGE = np.zeros((1, 3, 4, 4), np.float32)
@@ -36,3 +36,14 @@ def test_measure_latency_takes_turns() -> None:
 def test_measure_latency_too_few_runs_are_refused() -> None:
     with pytest.raises(InputError, match="at least 50 runs, not 49"):
         measure_latency({}, {}, runs=49, warm_up=0)
+
+
+def test_interval_of_p90_is_wider_where_slow_runs_come_in_a_row() -> None:
+    alone, together = np.full(100, 10.0), np.full(100, 10.0)
+    alone[::9] = 20.0
+    together[:12] = 20.0
+    (low, high), (low_together, high_together) = p90_interval(alone), p90_interval(together)
+    assert low_together == 10.0 < 20.0 == high_together, "a stretch of slow runs may be in the next benchmark or not"
+    assert high - low <= high_together - low_together
+    assert p90_interval(np.full(50, 7.0)) == (7.0, 7.0)
+    assert p90_interval(np.linspace(1, 2, 60), seed=1) == p90_interval(np.linspace(1, 2, 60), seed=1)

@@ -231,26 +231,51 @@ def test_report_names_failures(
     slow = replace(measured, gates=(*others, replace(last, verdict="fail")))
     write_report(tmp_path / "report.html", broken, found, slow)
     text = words((tmp_path / "report.html").read_text())
-    assert "Not ready: 3 problems" in text
+    assert "Fix: 3 kinds of check failed" in text
     assert "1 of 5 gates failed: latency of onnx spectrogram fp32" in text
     assert "no end after 600 s" in text
     assert "differs from PyTorch by 3.1e-02" in text
 
 
-def test_summarize_failed_gate_leaves_the_bundle_verified(
+def passed(measured: Benchmark, **changes: object) -> Benchmark:
+    """The benchmark with every gate passed, on a quiet machine."""
+    gates = tuple(replace(gate, verdict="pass") for gate in measured.gates)
+    return replace(measured, **{"gates": gates, "load": 0.02, "max_load": 0.1, **changes})
+
+
+def test_summarize_decides_to_fix_what_failed(bundle: Bundle, verification: Verification, measured: Benchmark) -> None:
+    *others, last = passed(measured).gates
+    slow = passed(measured, gates=(*others, replace(last, verdict="fail")))
+    summary = summarize(bundle, verification, slow)
+    assert summary.decision == "fix"
+    assert summary.headline == "Fix: 1 of 5 gates failed: latency of onnx spectrogram fp32"
+    assert not summary.ready
+    assert not summary.has_failures
+
+
+def test_summarize_on_a_busy_machine_measures_again(
     bundle: Bundle, verification: Verification, measured: Benchmark
 ) -> None:
-    *others, last = (replace(gate, verdict="pass") for gate in measured.gates)
-    slow = replace(measured, gates=(*others, replace(last, verdict="fail")))
-    summary = summarize(bundle, verification, slow)
-    assert summary.headline == "Verified, but 1 of 5 gates failed"
+    *others, last = passed(measured).gates
+    gates = (*others, replace(last, verdict="inconclusive"))
+    summary = summarize(bundle, verification, passed(measured, gates=gates, load=0.43))
+    assert summary.decision == "measure again"
+    reason = "latency of 1 model file is inconclusive, because the machine was busy"
+    assert summary.headline == f"Measure again: {reason}"
+    assert "other work took 43% of the cores" in summary.load
+    assert "limit 10%" in summary.load
     assert not summary.ready
+    quiet = summarize(bundle, verification, passed(measured, gates=gates))
+    assert "lies within the noise" in quiet.reason
+    # What failed for certain is not hidden behind what was left open.
+    first = replace(others[0], verdict="fail")
+    assert summarize(bundle, verification, passed(measured, gates=(first, *gates[1:]), load=0.43)).decision == "fix"
 
 
 def test_summarize_passed_run(bundle: Bundle, verification: Verification, measured: Benchmark) -> None:
-    passed = tuple(replace(gate, verdict="pass") for gate in measured.gates)
-    summary = summarize(bundle, verification, replace(measured, gates=passed))
-    assert summary.headline == "Every check passed on generated music"
+    summary = summarize(bundle, verification, passed(measured))
+    assert summary.decision == "ship"
+    assert summary.headline.startswith("Ship: every check passed on generated music")
     assert summary.ready
     assert summary.generated
     assert [row.dimension for row in summary.agreement] == ["valence", "arousal", "mean"]
@@ -261,7 +286,8 @@ def test_summarize_passed_run(bundle: Bundle, verification: Verification, measur
 def test_summarize_unmeasured_is_not_passed(bundle: Bundle, verification: Verification, measured: Benchmark) -> None:
     unknown = tuple(replace(gate, verdict="not measured") for gate in measured.gates)
     summary = summarize(bundle, verification, replace(measured, gates=unknown))
-    assert summary.headline.startswith("Every check that could be made here passed")
+    assert summary.headline.startswith("Ship: every check that could be made here passed")
     unrun = tuple(replace(result, verdict="not run") for result in verification.results)
-    summary = summarize(bundle, replace(verification, results=unrun, passed=False), measured)
+    summary = summarize(bundle, replace(verification, results=unrun, passed=False), passed(measured))
+    assert summary.decision == "measure again"
     assert not summary.ready
