@@ -35,7 +35,10 @@ def decide(
         return "measure again", "none of the model files could be run here"
     if open_ := benchmark.inconclusive:
         # The same reason for each of them: it is the machine's.
-        return "measure again", f"latency of {count(len(open_), 'model file')} is inconclusive, {_why(open_, benchmark)}"
+        return (
+            "measure again",
+            f"latency of {count(len(open_), 'model file')} is inconclusive, {_why(open_, benchmark)}",
+        )
     on = " on generated music, which shows that the toolchain works and nothing more" if generated else ""
     left_out = bool(benchmark.unmeasured) or any(result.verdict == "not run" for result in verification.results)
     return "ship", f"every check that could be made here passed{on}" if left_out else f"every check passed{on}"
@@ -47,7 +50,11 @@ def load_words(benchmark: Benchmark) -> str:
         return "Load of the machine while latency was measured: not known"
     words = f"Load while latency was measured: other work took {benchmark.load:.0%} of the cores"
     limit = f"limit {benchmark.max_load:.0%}"
-    return f"{words}, too much for a verdict on what is over its limit ({limit})" if _busy(benchmark) else f"{words} ({limit})"
+    return (
+        f"{words}, too much for a verdict on what is over its limit ({limit})"
+        if _busy(benchmark)
+        else f"{words} ({limit})"
+    )
 
 
 def _busy(benchmark: Benchmark) -> bool:

@@ -99,7 +99,9 @@ def check_latency(
     """
     limit, measurement = budgets.gates.latency_ms, budgets.measurement
     if latency is None:
-        return Gate(name="latency", target=label, verdict="not measured", limit=limit, value=None, unit="ms", note=reason)
+        return Gate(
+            name="latency", target=label, verdict="not measured", limit=limit, value=None, unit="ms", note=reason
+        )
     low, high = _p90_bounds(latency, measurement.between_benchmarks)
     verdict: Verdict = "pass" if high <= limit else "fail" if low > limit else "inconclusive"
     note = f"p90, 95% interval {low:.3g} to {high:.3g} ms; {DESKTOP}"
@@ -108,9 +110,7 @@ def check_latency(
     elif verdict == "fail" and load is not None and load > measurement.max_load:
         verdict = "inconclusive"
         note += f"; other work took {load:.0%} of the cores, more than {measurement.max_load:.0%}"
-    return Gate(
-        name="latency", target=label, verdict=verdict, limit=limit, value=latency.p90_ms, unit="ms", note=note
-    )
+    return Gate(name="latency", target=label, verdict=verdict, limit=limit, value=latency.p90_ms, unit="ms", note=note)
 
 
 def _p90_bounds(latency: Latency, between: float) -> tuple[float, float]:

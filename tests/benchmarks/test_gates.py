@@ -55,7 +55,9 @@ def test_check_latency_knows_noise_and_load(latency: Latency, load: float | None
     gate = check_latency("onnx fp32", latency, load_budgets(), load=load)
     assert (gate.verdict, gate.value) == (verdict, latency.p90_ms)
     assert "desktop, not a phone" in gate.note
-    assert ("other work took 90% of the cores, more than 10%" in gate.note) == (verdict == "inconclusive" and load == 0.9)
+    assert ("other work took 90% of the cores, more than 10%" in gate.note) == (
+        verdict == "inconclusive" and load == 0.9
+    )
 
 
 def test_check_latency_without_latency_is_not_measured() -> None:
