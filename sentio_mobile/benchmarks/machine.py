@@ -68,7 +68,7 @@ class LoadMeter:
 
 
 def _core_times() -> tuple[float, float, float, float] | None:
-    """Seconds on the clock; of all usable cores together and of these in use; and in use by this process and its own."""
+    """Seconds on the clock; of all usable cores; of those in use; and of those in use by this process and its own."""
     try:
         cores = psutil.cpu_times(percpu=True)
         usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(len(cores))
