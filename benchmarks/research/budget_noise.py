@@ -35,6 +35,8 @@ from sentio_mobile.benchmarks.machine import LoadMeter, describe_machine
 from sentio_mobile.bundle.bundle import open_bundle
 
 SLOWDOWN = 0.10
+SLOWDOWNS = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+"""For `power`, which shows from what slowdown on the gate decides. Below zero: faster than the limit by more."""
 RULES = ("before", "now")
 
 Repeat = dict[str, Any]
@@ -124,6 +126,19 @@ def table(measured: Sequence[Repeat], budgets: Budgets) -> dict[str, dict[str, d
     return found
 
 
+def power(measured: Sequence[Repeat], budgets: Budgets) -> dict[str, dict[str, float]]:
+    """Share of each verdict for larger slowdowns: the times of the artifact as it is, multiplied (simulated)."""
+    found = {}
+    plain = [one for one in measured if not one["slow"]]
+    for slowdown in SLOWDOWNS:
+        slowed = [{**one, "wall": [(1 + slowdown) * time for time in one["wall"]]} for one in plain]
+        verdicts = [verdict_of("now", one, budgets) for one in slowed]
+        found[f"{slowdown:.0%}"] = {
+            name: round(verdicts.count(name) / len(verdicts), 3) for name in ("pass", "fail", "inconclusive")
+        }
+    return found
+
+
 def p90s(measured: Sequence[Repeat], *, slow: bool = False) -> list[float]:
     """The p90 of each repeat."""
     return [round(latency_of(one["wall"]).p90_ms, 3) for one in measured if one["slow"] is slow]
@@ -167,6 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "p90_slowed_ms": p90s(measured, slow=True),
                 "spread_of_p90": round(spread(p90s(measured)), 4),
                 "verdicts": table(measured, budgets),
+                "power": power(measured, budgets),
             }
             for name, measured in conditions.items()
         },

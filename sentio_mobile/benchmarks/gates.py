@@ -41,7 +41,7 @@ class Measurement(Record, frozen=True, kw_only=True):
     cold_limit_s: Annotated[float, Meta(gt=0, le=86400)]  # time limit of one fresh process, in seconds
     # Share of the usable cores' time that other work may take; above it a latency over its limit is inconclusive.
     max_load: Share
-    # Relative standard deviation of an artifact's p90 from one benchmark to the next, on a quiet machine.
+    # Relative standard deviation of an artifact's p90 from one benchmark to the next, where the load is below that.
     between_benchmarks: Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -144,6 +144,8 @@ def check_retention(retention: Interval | None, limits: Limits, reason: str | No
         note = f"95% interval {retention.low:.2f} to {retention.high:.2f}"
         if retention.low < limits.retention <= retention.high:
             note += ", which includes the limit: other test songs could have changed the verdict"
+        if retention.value > 1:
+            note += "; above 1 it says that the teacher is weak"
     return Gate(
         name="retention", target="student", verdict=verdict, limit=limits.retention, value=value, unit="", note=note
     )

@@ -49,7 +49,7 @@ def describe_machine() -> Machine:
     )
 
 
-_SHORTEST_S = 0.5
+_SHORTEST_S = 0.25
 """Seconds under which the load is not told: the system counts processor time in hundredths of a second."""
 
 

@@ -13,6 +13,7 @@ from sentio_mobile.benchmarks.decision import Decision, decide, load_words
 from sentio_mobile.benchmarks.formatting import DESKTOP, count, interval, megabytes, milliseconds, times
 from sentio_mobile.benchmarks.gates import Gate
 from sentio_mobile.benchmarks.results import ArtifactBenchmark, Benchmark
+from sentio_mobile.metrics.agreement import weak_teacher
 from sentio_mobile.metrics.bootstrap import DIMENSIONS
 from sentio_mobile.metrics.evaluation import SplitEvaluation
 from sentio_mobile.spec import DataOrigin
@@ -57,6 +58,7 @@ class Summary(Record, frozen=True, kw_only=True):
     data: Text  # what the figures were measured on, in a sentence or two
     agreement: Annotated[tuple[Agreement, ...], Meta(max_length=3)]  # CCC of each dimension
     retention: Name  # retention with its interval, formatted
+    weak_teacher: Text | None = None  # what shows that the teacher is weak; None where nothing does
     artifacts: Annotated[tuple[ArtifactLine, ...], Meta(max_length=1000)]  # every artifact and failed conversion
     gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]  # the gates
 
@@ -103,6 +105,9 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
             for name in DIMENSIONS
         ),
         retention=interval(evaluation.retention),
+        weak_teacher=weak_teacher(
+            evaluation.retention, teacher=teacher.parameters if teacher else None, student=manifest.parameters
+        ),
         artifacts=(
             *_artifacts(verification, benchmark),
             *(_missing(name, "conversion failed") for name in failed),

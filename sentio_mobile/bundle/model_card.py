@@ -14,6 +14,7 @@ from typing import Any
 
 from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.manifest import UNKNOWN, ArtifactEntry, Manifest, flatten
+from sentio_mobile.metrics.agreement import weak_teacher
 from sentio_mobile.metrics.evaluation import Evaluation, SplitEvaluation
 from sentio_mobile.spec import FORMS, OUTPUTS
 
@@ -103,6 +104,9 @@ def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
         "measured": _measured,
         "retention": evaluation.retention,
         "teacher": teacher,
+        "weak_teacher": weak_teacher(
+            evaluation.retention, teacher=teacher.parameters if teacher else None, student=manifest.parameters
+        ),
         "teacher_labels": teacher.data.labels if teacher and teacher.data else None,
         "coverage": [f"{name} {c.share:.0%} [{c.low:.0%}, {c.high:.0%}]" for name, c in coverage.outputs.items()]
         if coverage

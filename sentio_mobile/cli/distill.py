@@ -161,7 +161,11 @@ def distill(
     evaluation = student.evaluation
     show_evaluation("teacher", evaluation.teacher.test if evaluation.teacher else None)
     show_evaluation("student", evaluation.test)
-    show_retention(evaluation.retention)
+    show_retention(
+        evaluation.retention,
+        teacher=evaluation.teacher.parameters if evaluation.teacher else None,
+        student=sum(weight.numel() for weight in student.model.parameters()),
+    )
     if evaluation.no_retention and student.recipe.get("followed") != "nobody":
         _note(f"no retention: {evaluation.no_retention}")
     _show_next(out, "--format all")

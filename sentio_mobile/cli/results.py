@@ -32,10 +32,22 @@ def show_evaluation(who: str, evaluation: SplitEvaluation | None) -> None:
         console.print(f"coverage of the {coverage.target:.0%} intervals on test songs: {shares}", markup=False)
 
 
-def show_retention(retention: Interval | None) -> None:
-    """Print the student's CCC over the teacher's."""
+def show_retention(
+    retention: Interval | None, *, teacher: int | None = None, student: int | None = None
+) -> None:
+    """Print the student's CCC over the teacher's, and what shows that the teacher is weak.
+
+    Args:
+        retention: The student's mean CCC over the teacher's.
+        teacher: Parameters of the teacher; None where it is no network.
+        student: Parameters of the student.
+    """
+    from sentio_mobile.metrics.agreement import weak_teacher
+
     if retention is not None:
         console.print(f"retention (student / teacher, mean CCC): {retention}", markup=False)
+    if weak := weak_teacher(retention, teacher=teacher, student=student):
+        console.print(weak, style="yellow", markup=False, soft_wrap=True)
 
 
 def show_decision(summary: Summary) -> None:
@@ -65,6 +77,8 @@ def show_summary(summary: Summary) -> None:
     for row in summary.agreement:
         agreement.add_row(row.dimension, escape(row.teacher), escape(row.student))
     console.print(agreement)
+    if summary.weak_teacher:
+        console.print(summary.weak_teacher, style="yellow", markup=False, soft_wrap=True)
     artifacts = Table("artifact", "size", "against PyTorch", "latency")
     for line in summary.artifacts:
         artifacts.add_row(line.label, line.size, line.parity, line.latency)

@@ -172,6 +172,8 @@ def _show_plan(plan: TrainPlan) -> None:
 def _show_estimate(estimate: TrainEstimate) -> None:
     from rich.table import Column, Table
 
+    from sentio_mobile.cli.results import show_retention
+
     # At 80 columns the figures take a second line; a name that is broken can't be searched for.
     table = Table(Column("CCC (95% interval)", no_wrap=True), "valence", "arousal", "mean")
     for name, found in estimate.rows.items():
@@ -185,5 +187,4 @@ def _show_estimate(estimate: TrainEstimate) -> None:
     console.print(f"{n} songs; intervals over {over}; {by}", markup=False, soft_wrap=True)
     console.print(estimate.schooling, markup=False, soft_wrap=True)
     console.print(table)
-    if estimate.retention is not None:
-        console.print(f"retention (student / teacher, mean CCC): {estimate.retention}", markup=False)
+    show_retention(estimate.retention)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.charts import LIGHT, Chart, draw_cells, make_chart
 from sentio_mobile.data.splits import GRID
 from sentio_mobile.evaluation.calibration import Calibration
-from sentio_mobile.evaluation.results import ModelEvaluation
+from sentio_mobile.evaluation.results import MIN_SONGS_TO_RANK, ModelEvaluation
 from sentio_mobile.evaluation.robustness import PerturbationResult
 from sentio_mobile.metrics.bootstrap import DIMENSIONS, Interval
 from sentio_mobile.spec import OUTPUTS
@@ -75,30 +75,34 @@ def residual_chart(truth: NDArray[np.floating], predicted: NDArray[np.floating],
 
 
 def error_map(truth: NDArray[np.floating], predicted: NDArray[np.floating]) -> Chart:
-    """Mean distance of prediction and label in each cell of the plane, with the number of songs."""
+    """Mean distance of prediction and label in each cell of the plane, with the number of songs; grey where few."""
     cell = np.clip(((truth + 1) / 2 * GRID).astype(int), 0, GRID - 1)
+    cells = GRID * cell[:, 0] + cell[:, 1]
     distance = np.linalg.norm(predicted - truth, axis=1)
 
     def draw(axes: Axes) -> None:
-        largest = max(float(distance.max()), 1e-9)
+        means = [distance[cells == one].mean() for one in np.unique(cells) if (cells == one).sum() >= MIN_SONGS_TO_RANK]
+        largest = max([1e-9, *means])
         for valence, arousal in np.ndindex(GRID, GRID):
             own = (cell[:, 0] == valence) & (cell[:, 1] == arousal)
             if not own.any():
                 continue
-            mean = float(distance[own].mean())
-            axes.add_patch(
-                Rectangle((valence, arousal), 1, 1, facecolor=LIGHT.second, alpha=0.75 * mean / largest, linewidth=0)
-            )
-            axes.text(valence + 0.5, arousal + 0.58, f"{mean:.2f}", ha="center", va="center", color=LIGHT.ink)
+            mean, enough = float(distance[own].mean()), own.sum() >= MIN_SONGS_TO_RANK
+            colour = LIGHT.ink if enough else LIGHT.faint
+            if enough:
+                shade = 0.75 * mean / largest
+                axes.add_patch(Rectangle((valence, arousal), 1, 1, facecolor=LIGHT.second, alpha=shade, linewidth=0))
+            axes.text(valence + 0.5, arousal + 0.58, f"{mean:.2f}", ha="center", va="center", color=colour)
             axes.text(
-                valence + 0.5, arousal + 0.3, f"n {own.sum()}", ha="center", va="center", color=LIGHT.ink, fontsize=6.5
+                valence + 0.5, arousal + 0.3, f"n {own.sum()}", ha="center", va="center", color=colour, fontsize=6.5
             )
         draw_cells(axes, GRID, "valence: label", "arousal: label")
 
     return make_chart(
         draw,
         (3.6, 3.5),
-        f"Mean distance of prediction and label by the label's cell; {distance.mean():.2f} over all songs.",
+        f"Mean distance of prediction and label by the label's cell; {distance.mean():.2f} over all songs. "
+        f"Cells of fewer than {MIN_SONGS_TO_RANK} songs have no colour.",
     )
 
 

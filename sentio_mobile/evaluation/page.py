@@ -20,7 +20,7 @@ from sentio_mobile.errors import DataError
 from sentio_mobile.evaluation import charts
 from sentio_mobile.evaluation.evaluated_model import EvaluatedModel
 from sentio_mobile.evaluation.perturbations import PERTURBATIONS
-from sentio_mobile.evaluation.results import EVALUATION, EvaluationRun, ModelEvaluation
+from sentio_mobile.evaluation.results import EVALUATION, MIN_SONGS_TO_RANK, EvaluationRun, ModelEvaluation
 from sentio_mobile.evaluation.slices import MIN_SONGS, MIN_SONGS_FOR_CCC
 from sentio_mobile.metrics.bootstrap import METRICS
 from sentio_mobile.metrics.evaluation import learning_curves, split_evaluation
@@ -61,25 +61,19 @@ def write_evaluation(
         "name": data.folder.resolve().name,
         "run": run,
         "sheet": data.sheet,
-        "headline": _headline(run),
+        "headline": run.headline,
         "forest": charts.forest_chart(run.models),
         "models": [_model(result, model, run) for result, model in zip(run.models, models, strict=True)],
         "metrics": METRICS,
         "dimensions": (*OUTPUTS, "mean"),
         "perturbations": _perturbations(run),
         "desktop": DESKTOP,
-        "limits": {"slice": MIN_SONGS, "ccc": MIN_SONGS_FOR_CCC},
+        "limits": {"slice": MIN_SONGS, "ccc": MIN_SONGS_FOR_CCC, "rank": MIN_SONGS_TO_RANK},
         "corners": [] if gan_samples is None else _corners(gan_samples, data),
     }
     template = Path(__file__).with_name("evaluation.html.j2")
     write_page(folder / PAGE, template, view, {"ms": milliseconds, "time": _time})
     write_record(folder / EVALUATION, run)
-
-
-def _headline(run: EvaluationRun) -> str:
-    best = run.best
-    headline = f"{best.name}: mean CCC {best.metrics['mean']['ccc']} on {len(run.songs)} {run.split} songs"
-    return headline if len(run.models) == 1 else f"Best of {len(run.models)}, {headline}"
 
 
 def _model(result: ModelEvaluation, model: EvaluatedModel, run: EvaluationRun) -> dict[str, Any]:

@@ -25,6 +25,9 @@ EVALUATION = "evaluation.json"
 MAX_SONGS = 100_000
 """Songs of the largest evaluation that is read."""
 
+MIN_SONGS_TO_RANK = 10
+"""Songs below which figures are shown in grey, and nothing is ranked by them."""
+
 SplitName = Literal["test", "val"]
 Over = Literal["songs", "groups"]
 
@@ -107,6 +110,33 @@ class EvaluationRun(Record, frozen=True, kw_only=True):
     def best(self) -> ModelEvaluation:
         """The model with the highest mean CCC; the first where none is defined."""
         return max(self.models, key=lambda one: -9.0 if (ccc := one.metrics["mean"]["ccc"].value) is None else ccc)
+
+    @property
+    def best_group(self) -> tuple[ModelEvaluation, ...]:
+        """The best model, first, and those that its paired comparisons cannot tell apart from it."""
+        best = self.best
+        alike = {
+            pair.first if pair.second == best.name else pair.second
+            for pair in self.comparisons
+            if best.name in (pair.first, pair.second) and not pair.difference["mean"].excludes_zero
+        }
+        return (best, *(one for one in self.models if one.name in alike))
+
+    @property
+    def headline(self) -> str:
+        """The outcome in a line: no model is called the best that cannot be told apart from another."""
+        best, *alike = self.best_group
+        on = f"{len(self.songs)} {self.split} songs"
+        figure = f"mean CCC {best.metrics['mean']['ccc']} on {on}"
+        if len(self.models) == 1:
+            return f"{best.name}: {figure}"
+        if len(self.songs) < MIN_SONGS_TO_RANK:
+            return f"{len(self.models)} models, not ranked: {on} are fewer than {MIN_SONGS_TO_RANK}"
+        if not alike:
+            return f"Best of {len(self.models)}, {best.name}: {figure}"
+        if len(alike) == 1:
+            return f"{best.name} and {alike[0].name} cannot be told apart; {best.name}: {figure}"
+        return f"{best.name} and {len(alike)} others cannot be told apart; {best.name}: {figure}"
 
 
 def read_evaluation(path: Path) -> EvaluationRun:

@@ -52,6 +52,30 @@ def retention(
     return retention_of_runs(truth, student[None], teacher, seed)
 
 
+def weak_teacher(retained: Interval | None, *, teacher: int | None = None, student: int | None = None) -> str | None:
+    """What shows that a teacher is weak, in words; None where nothing does.
+
+    A student that is better than its teacher owes that to its labels, and a teacher with fewer parameters than its
+    student leaves nothing to be made smaller. Both are named wherever a retention is.
+
+    Args:
+        retained: The student's mean CCC over the teacher's; None where it was not measured.
+        teacher: Parameters of the teacher; None where it is no network.
+        student: Parameters of the student.
+    """
+    signs = []
+    if retained is not None and retained.value is not None and retained.low is not None and retained.value > 1:
+        better = "its student is better than it" if retained.low > 1 else "its student is no worse than it"
+        signs.append(f"{better} (retention {retained})")
+    if teacher is not None and student is not None and teacher < student:
+        signs.append(f"it is the smaller network ({_millions(teacher)} parameters against {_millions(student)})")
+    return f"weak teacher: {', and '.join(signs)}" if signs else None
+
+
+def _millions(parameters: int) -> str:
+    return f"{parameters / 1e6:.2f} M" if parameters >= 1e5 else f"{parameters:,}"
+
+
 def retention_of_runs(
     truth: NDArray[np.floating], students: NDArray[np.floating], teacher: NDArray[np.floating], seed: int
 ) -> Interval:

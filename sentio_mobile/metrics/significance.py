@@ -40,7 +40,7 @@ class ModelComparison(Record, frozen=True, kw_only=True):
         if mean.value is None:
             return "undefined"
         if not mean.excludes_zero:
-            return "no difference shown"
+            return "cannot be told apart"
         return f"{self.second if mean.value > 0 else self.first} is better"
 
 

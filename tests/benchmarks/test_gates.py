@@ -42,12 +42,12 @@ def timed(p90: float, low: float, high: float) -> Latency:
         (timed(40, 39, 41), 0.0, "pass"),
         # Other work only slows: what is fast enough on a busy machine is fast enough.
         (timed(40, 39, 41), 0.9, "pass"),
-        (timed(60, 59, 61), 0.0, "fail"),
-        (timed(60, 59, 61), None, "fail"),
-        (timed(60, 59, 61), 0.9, "inconclusive"),
+        (timed(70, 69, 71), 0.0, "fail"),
+        (timed(70, 69, 71), None, "fail"),
+        (timed(70, 69, 71), 0.9, "inconclusive"),
         (timed(51, 49, 53), 0.0, "inconclusive"),
         (timed(49, 47, 51), 0.0, "inconclusive"),
-        # The runs of one benchmark agree, but the next benchmark may lie two percent away.
+        # The runs of one benchmark agree, but the next benchmark may lie some percent away.
         (timed(50.5, 50.4, 50.6), 0.0, "inconclusive"),
     ],
 )

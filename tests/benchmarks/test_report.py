@@ -283,6 +283,18 @@ def test_summarize_passed_run(bundle: Bundle, verification: Verification, measur
     assert [line.parity for line in summary.artifacts] == ["pass", "pass"]
 
 
+def test_a_weak_teacher_is_named_and_generated_labels_are_nobodys(
+    bundle: Bundle, changed_bundle: Callable[..., Bundle], write: Write
+) -> None:
+    assert "eak teacher" not in words(write(bundle))
+    whole = json.loads((bundle.folder / "evaluation.json").read_text())
+    whole["retention"] = {"value": 1.08, "low": 1.01, "high": 1.19}
+    page = words(write(changed_bundle(whole)))
+    assert "Weak teacher: its student is better than it (retention 1.08 [1.01, 1.19])" in page
+    assert "above 1 it says that the teacher is weak" in page or "retention" in page
+    assert "people's labels" not in page
+
+
 def test_summarize_unmeasured_is_not_passed(bundle: Bundle, verification: Verification, measured: Benchmark) -> None:
     unknown = tuple(replace(gate, verdict="not measured") for gate in measured.gates)
     summary = summarize(bundle, verification, replace(measured, gates=unknown))

@@ -183,10 +183,20 @@ def test_what_is_undefined_is_said_in_words(manifest: dict[str, Any], evaluation
             mean=replace(metrics.mean, ccc=UNDEFINED),
         ),
     )
-    teacher = TeacherEvaluation(test=flat, parameters=1, spec=ModelSpec(architecture="vit"))
+    teacher = TeacherEvaluation(test=flat, parameters=100_000, spec=ModelSpec(architecture="vit"))
     card = card_of(manifest, Evaluation(test=flat, retention=UNDEFINED, teacher=teacher))
     assert ["valence", "undefined", "undefined"] in rows(card)
     assert "Retained from teacher: undefined." in card
+    assert "eak teacher" not in card
+
+
+def test_a_weak_teacher_is_named(manifest: dict[str, Any], evaluation: Evaluation) -> None:
+    assert evaluation.test is not None
+    teacher = TeacherEvaluation(test=evaluation.test, parameters=1, spec=ModelSpec(architecture="vit"))
+    weak = replace(evaluation, retention=Interval(1.08, 1.01, 1.19), teacher=teacher)
+    card = card_of(manifest, weak)
+    assert "Weak teacher: its student is better than it (retention 1.08 \\[1.01, 1.19\\])" in card
+    assert "and it is the smaller network (1 parameters against 69,138)" in card
     assert not re.search(r"\bNaN\b|\bNone\b|\binf\b", card)
 
 

@@ -1,5 +1,6 @@
 """The command, end to end, on generated songs and a small teacher."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from sentio_mobile.errors import DataError, InputError
 from sentio_mobile.evaluation.evaluate import EvaluationOptions, evaluate_models
 from sentio_mobile.evaluation.evaluated_model import EvaluatedModel, open_model, training_seconds
 from sentio_mobile.evaluation.page import write_evaluation
-from sentio_mobile.evaluation.results import published_for, read_evaluation
+from sentio_mobile.evaluation.results import EvaluationRun, published_for, read_evaluation
+from sentio_mobile.evaluation.slices import Slice
 from sentio_mobile.export.config import ExportRecipe
+from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import CRNNSettings
 from sentio_mobile.models.registry import build, spec_of
@@ -80,8 +83,48 @@ def test_evaluate_checkpoint_agrees_with_its_own_evaluation(evaluated: Path, tea
 
 def test_evaluate_same_model_twice_shows_no_difference(evaluated: Path) -> None:
     (pair,) = read_evaluation(evaluated / "evaluation.json").comparisons
-    assert (pair.first, pair.second, pair.verdict) == ("first", "ckpt", "no difference shown")
+    assert (pair.first, pair.second, pair.verdict) == ("first", "ckpt", "cannot be told apart")
     assert pair.difference["mean"].value == 0
+    page = (evaluated / "evaluation.html").read_text()
+    assert "cannot be told apart" in page
+    assert "Best of" not in page
+
+
+def of_songs(found: EvaluationRun, n: int) -> EvaluationRun:
+    """The same evaluation of so many songs."""
+    few = len(found.songs)
+    rows = [i % few for i in range(n)]
+    models = tuple(replace(model, predicted=tuple(model.predicted[i] for i in rows)) for model in found.models)
+    songs, truth = tuple(f"song {i}" for i in range(n)), tuple(found.truth[i] for i in rows)
+    return replace(found, songs=songs, truth=truth, models=models)
+
+
+def test_headline_ranks_only_what_can_be_told_apart(evaluated: Path) -> None:
+    run = of_songs(read_evaluation(evaluated / "evaluation.json"), 10)
+    (pair,) = run.comparisons
+    assert run.headline.startswith("first and ckpt cannot be told apart; first: mean CCC")
+    apart = replace(pair, difference={name: Interval(-0.2, -0.3, -0.1) for name in pair.difference})
+    assert replace(run, comparisons=(apart,)).headline.startswith("Best of 2, first: mean CCC")
+    assert replace(run, comparisons=(), models=run.models[:1]).headline.startswith("first: mean CCC")
+    few = of_songs(replace(run, comparisons=(apart,)), 9)
+    assert few.headline == "2 models, not ranked: 9 test songs are fewer than 10"
+
+
+def test_slices_of_few_songs_are_grey_and_last(data: PreparedData, tmp_path: Path) -> None:
+    model = constant("flat", data)
+    run = evaluate_models([model], data, EvaluationOptions())
+    figure = {"valence": Interval(0.1, 0.0, 0.2), "arousal": Interval(0.1, 0.0, 0.2), "mean": Interval(0.1, 0.0, 0.2)}
+    names = {"a few": 9, "many": 40, "very few": 5, "enough": 10}
+    slices = tuple(
+        Slice(by="group", name=name, songs=n, mae=figure, bias=figure, ccc=figure, outward=figure["mean"])
+        for name, n in names.items()
+    )
+    found = replace(run, models=(replace(run.models[0], slices=slices),))
+    write_evaluation(tmp_path, found, data=data, models=[model])
+    page = (tmp_path / "evaluation.html").read_text()
+    rows = re.findall(r'<tr( class="few")?><th scope="row">([^<]*)<br>', page[page.index("<h3>Slices") :])
+    grey = ' class="few"'
+    assert rows == [("", "many"), ("", "enough"), (grey, "a few"), (grey, "very few")]
 
 
 def test_evaluate_with_music_measures_robustness_and_latency(evaluated: Path) -> None:

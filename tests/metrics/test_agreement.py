@@ -11,7 +11,9 @@ from sentio_mobile.metrics.agreement import (
     retention,
     retention_of_pairs,
     retention_of_runs,
+    weak_teacher,
 )
+from sentio_mobile.metrics.bootstrap import UNDEFINED, Interval
 
 
 def songs(seed: int = 0) -> np.ndarray:
@@ -25,6 +27,26 @@ def test_ccc_has_population_moments() -> None:
     np.testing.assert_allclose(ccc(truth, predicted), [0.8])
     np.testing.assert_allclose(ccc(truth, predicted + 1), [2 / 3 / (5 / 6 + 1)])
     np.testing.assert_allclose(ccc(truth, truth), [1.0])
+
+
+@pytest.mark.parametrize(
+    ("retained", "teacher", "student", "said"),
+    [
+        (Interval(1.06, 1.01, 1.14), None, None, "weak teacher: its student is better than it (retention 1.06"),
+        (Interval(1.02, 0.97, 1.08), 90_000_000, 7_000_000, "weak teacher: its student is no worse than it"),
+        (Interval(0.9, 0.8, 0.95), 2_900_000, 7_330_000, "it is the smaller network (2.90 M parameters against 7.33 M)"),
+        (Interval(1.06, 1.01, 1.14), 2_900_000, 7_330_000, "1.14]), and it is the smaller network"),
+    ],
+)
+def test_a_weak_teacher_is_named(retained: Interval, teacher: int | None, student: int | None, said: str) -> None:
+    assert said in str(weak_teacher(retained, teacher=teacher, student=student))
+
+
+@pytest.mark.parametrize("retained", [Interval(0.9, 0.8, 1.2), Interval(1.0, 0.9, 1.1), UNDEFINED, None])
+def test_a_teacher_that_knows_more_is_not_called_weak(retained: Interval | None) -> None:
+    assert weak_teacher(retained, teacher=85_800_000, student=7_330_000) is None
+    # A probe is no network, and has no size to be compared.
+    assert weak_teacher(retained, teacher=None, student=7_330_000) is None
 
 
 def test_retention_is_paired() -> None:

@@ -22,7 +22,7 @@ def test_compare_models_finds_the_better_one_of_each_pair() -> None:
     assert found["good", "bad"].verdict == "good is better"
     assert found["good", "bad"].difference["mean"].high < 0
     assert found["bad", "alike"].verdict == "alike is better"
-    assert found["good", "alike"].verdict == "no difference shown"
+    assert found["good", "alike"].verdict == "cannot be told apart"
 
 
 def test_compare_models_counts_the_songs_that_only_one_model_hits() -> None:
@@ -38,7 +38,7 @@ def test_compare_models_counts_the_songs_that_only_one_model_hits() -> None:
 def test_compare_models_with_equal_hits_shows_no_difference() -> None:
     pair = compare_models(TRUTH, {"one": GOOD, "other": GOOD.copy()}, DRAWS, 0.2)[0]
     assert pair.hits["valence"].p == 1.0
-    assert pair.verdict == "no difference shown"
+    assert pair.verdict == "cannot be told apart"
 
 
 def test_holm_steps_down() -> None:
