@@ -32,9 +32,7 @@ def show_evaluation(who: str, evaluation: SplitEvaluation | None) -> None:
         console.print(f"coverage of the {coverage.target:.0%} intervals on test songs: {shares}", markup=False)
 
 
-def show_retention(
-    retention: Interval | None, *, teacher: int | None = None, student: int | None = None
-) -> None:
+def show_retention(retention: Interval | None, *, teacher: int | None = None, student: int | None = None) -> None:
     """Print the student's CCC over the teacher's, and what shows that the teacher is weak.
 
     Args:

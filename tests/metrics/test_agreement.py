@@ -34,7 +34,12 @@ def test_ccc_has_population_moments() -> None:
     [
         (Interval(1.06, 1.01, 1.14), None, None, "weak teacher: its student is better than it (retention 1.06"),
         (Interval(1.02, 0.97, 1.08), 90_000_000, 7_000_000, "weak teacher: its student is no worse than it"),
-        (Interval(0.9, 0.8, 0.95), 2_900_000, 7_330_000, "it is the smaller network (2.90 M parameters against 7.33 M)"),
+        (
+            Interval(0.9, 0.8, 0.95),
+            2_900_000,
+            7_330_000,
+            "it is the smaller network (2.90 M parameters against 7.33 M)",
+        ),
         (Interval(1.06, 1.01, 1.14), 2_900_000, 7_330_000, "1.14]), and it is the smaller network"),
     ],
 )
