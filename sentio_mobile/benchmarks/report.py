@@ -18,6 +18,7 @@ from sentio_mobile.bundle.accuracy import Accuracy
 from sentio_mobile.bundle.manifest import flatten
 from sentio_mobile.formats.coreml_base import CoreMLFormat
 from sentio_mobile.formats.registry import get_format
+from sentio_mobile.metrics.ceiling import ceiling_in_words
 from sentio_mobile.metrics.evaluation import Evaluation, SplitEvaluation, learning_curves
 from sentio_mobile.spec import OUTPUTS
 
@@ -74,6 +75,7 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "parameters": bundle.manifest.parameters,
         "provenance": _provenance(bundle),
         "recipe": _recipe(bundle),
+        "ceiling_in_words": ceiling_in_words,
         "versions": bundle.manifest.versions,
     }
 

@@ -15,6 +15,7 @@ from typing import Any
 from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.manifest import UNKNOWN, ArtifactEntry, Manifest, flatten
 from sentio_mobile.metrics.agreement import weak_teacher
+from sentio_mobile.metrics.ceiling import ceiling_in_words
 from sentio_mobile.metrics.evaluation import Evaluation, SplitEvaluation
 from sentio_mobile.spec import FORMS, OUTPUTS
 
@@ -102,6 +103,7 @@ def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
             (_cross_validation(evaluation), evaluation.cross_validated),
         ],
         "measured": _measured,
+        "ceiling_in_words": ceiling_in_words,
         "retention": evaluation.retention,
         "teacher": teacher,
         "weak_teacher": weak_teacher(

@@ -170,14 +170,17 @@ def _show_plan(plan: TrainPlan) -> None:
 
 
 def _show_estimate(estimate: TrainEstimate) -> None:
+    from rich.markup import escape
     from rich.table import Column, Table
 
     from sentio_mobile.cli.results import show_retention
+    from sentio_mobile.metrics.ceiling import ceiling_in_words
 
     # At 80 columns the figures take a second line; a name that is broken can't be searched for.
-    table = Table(Column("CCC (95% interval)", no_wrap=True), "valence", "arousal", "mean")
+    columns = ("valence", "arousal", "mean")
+    table = Table(Column("CCC (95% interval)", no_wrap=True), *columns)
     for name, found in estimate.rows.items():
-        table.add_row(name, *(str(found.ccc[output]) for output in ("valence", "arousal", "mean")))
+        table.add_row(name, *(str(found.ccc[output]) for output in columns))
     n, over = estimate.student.n, estimate.student.bootstrap.over
     by = (
         f"{estimate.models} models, each without the songs that it is judged by"
@@ -187,4 +190,12 @@ def _show_estimate(estimate: TrainEstimate) -> None:
     console.print(f"{n} songs; intervals over {over}; {by}", markup=False, soft_wrap=True)
     console.print(estimate.schooling, markup=False, soft_wrap=True)
     console.print(table)
+    if estimate.student.ceiling is not None:
+        console.print(ceiling_in_words(estimate.student.ceiling), markup=False, soft_wrap=True)
+    if estimate.student.sources:
+        table = Table(Column("student by data set", no_wrap=True), Column("songs", justify="right"), *columns)
+        for one in estimate.student.sources:
+            figures = (str(one.ccc[output]) for output in columns)
+            table.add_row(escape(one.name), f"{one.n:,}", *figures)
+        console.print(table)
     show_retention(estimate.retention)

@@ -61,6 +61,13 @@ class ClipRow:
     source: str = ""
     """Name of the data set, where several were prepared together."""
 
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Standard error of both labels, as means over raters, of labels in [-1, 1]; NaN where it is unknown."""
+        if self.spread is None or self.raters is None:
+            return math.nan, math.nan
+        return self.spread[0] / self.raters**0.5, self.spread[1] / self.raters**0.5
+
     def read_seconds(self, clip: float) -> float:
         """Seconds of the file that the window has, given those of a clip: fewer where a segment ends within it."""
         return clip if self.segment is None else max(0.0, min(clip, self.segment[1] - self.start))

@@ -91,6 +91,9 @@ class Split:
         labels: Valence and arousal of that window [songs, 2].
         windows: Store rows of all windows [songs, W], the evaluated one first. Songs with fewer repeat theirs.
         window_labels: Valence and arousal of all windows [songs, W, 2].
+        errors: Standard error of each label, the raters' standard deviation over the square root of their number
+            [songs, 2]; NaN where it is unknown.
+        sources: Data set of each song [songs], where several were prepared together; else empty texts.
     """
 
     name: str
@@ -100,6 +103,8 @@ class Split:
     labels: NDArray[np.float32]
     windows: NDArray[np.int64]
     window_labels: NDArray[np.float32]
+    errors: NDArray[np.float32]
+    sources: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.song_ids)
@@ -185,6 +190,19 @@ def open_data(folder: Path) -> PreparedData:
     return PreparedData(folder=folder, sheet=sheet, store=store, splits=splits)
 
 
+def require_rater_noise(data: PreparedData, errors: NDArray[np.floating]) -> None:
+    """Refuse to weigh labels by their raters' disagreement where none of their errors [songs, 2] is known.
+
+    Raises:
+        DataError: None is.
+    """
+    if not np.isfinite(errors).all(axis=1).any():
+        raise DataError(
+            f"{data.folder}: does not say how much raters disagree, which weigh_by_raters needs; prepare a table with "
+            "one row a rater (column rater), or with columns valence_sd, arousal_sd and raters; or set it to false"
+        )
+
+
 def fingerprint_of(songs_sha256: str, checksums: NDArray[np.uint64]) -> str:
     """Hash songs.csv and the content of its clips, given by their checksums in its order [clips]."""
     return hashlib.sha256(songs_sha256.encode() + checksums.astype("<u8").tobytes()).hexdigest()
@@ -228,6 +246,8 @@ def _split(name: str, songs: list[list[ClipRow]]) -> Split:
         labels=labels[:, 0],
         windows=rows,
         window_labels=labels,
+        errors=np.array([windows[0].errors for windows in songs], dtype=np.float32).reshape(-1, 2),
+        sources=tuple(windows[0].source for windows in songs),
     )
 
 

@@ -18,12 +18,12 @@ from sentio_mobile.distill.start import Start, give_first_weights, student_spec
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.metrics.agreement import retention
 from sentio_mobile.metrics.conformal import with_uncertainty
-from sentio_mobile.metrics.evaluation import Evaluation, History, evaluate
+from sentio_mobile.metrics.evaluation import Evaluation, History
 from sentio_mobile.models.capture import HasLinearHead
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build
 from sentio_mobile.training.embedding_loss import embedding_loss
-from sentio_mobile.training.fit import evaluate_split, fit, predict
+from sentio_mobile.training.fit import evaluate_songs, evaluate_split, fit, predict
 from sentio_mobile.training.linear_head import solve_linear_head
 from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
@@ -180,7 +180,7 @@ def evaluate_student(student: Checkpoint, followed: Followed, *, data: PreparedD
     if not len(test):
         return Evaluation(val=val)
     student_test = predict(student.model, student.spec, data, "test")
-    evaluation = Evaluation(val=val, test=evaluate(test.song_ids, test.labels, student_test, seed))
+    evaluation = Evaluation(val=val, test=evaluate_songs(test, student_test, seed))
     teacher = followed.on_test_songs(data, seed)
     if isinstance(teacher, str):
         return replace(evaluation, no_retention=teacher)

@@ -54,6 +54,8 @@ class Distillation(nn.Module):
         self.mapping, self.recipe = mapping, recipe
         self._outputs = outputs
         self.signature = f"distillation {recipe.response} {recipe.features} {recipe.attention} {mapping} {identity}"
+        if recipe.training.weigh_by_raters:
+            self.signature += " weighed by raters"
         response = recipe.response
         weights = {"hard": response.weight * response.hard, "soft": response.weight * response.soft}
         if mapping.features:
@@ -103,7 +105,9 @@ class Distillation(nn.Module):
     ) -> dict[str, torch.Tensor]:
         temperature, training = self.recipe.response.temperature, self.recipe.training
         terms = {
-            "hard": regression_loss(predictions, batch.labels, training.ccc_share),
+            "hard": regression_loss(
+                predictions, batch.labels, training.ccc_share, batch.weights if training.weigh_by_raters else None
+            ),
             "soft": regression_loss(
                 tempered(predictions, temperature), tempered(teacher_predictions, temperature), training.ccc_share
             ),

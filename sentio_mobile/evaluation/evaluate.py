@@ -33,7 +33,7 @@ from sentio_mobile.evaluation.slices import slices
 from sentio_mobile.evaluation.weak_labels import evaluate_weak_labels
 from sentio_mobile.evaluation.worst_songs import error_factors, worst_songs
 from sentio_mobile.metrics.bootstrap import RESAMPLES, Resampling, measure, resample, table_of
-from sentio_mobile.metrics.ceiling import ceiling_of
+from sentio_mobile.metrics.ceiling import ceiling_in_words, known_ceiling
 from sentio_mobile.metrics.evaluation import Bootstrap
 from sentio_mobile.metrics.significance import compare_models
 from sentio_mobile.models.checkpoint import package_versions
@@ -274,7 +274,8 @@ def _notes(models: Sequence[EvaluatedModel], songs: _Songs) -> list[str]:
         notes.append(
             f"These are {options.split} songs. Models may have been chosen by them, so the figures are optimistic"
         )
-    notes += _ceiling(songs.windows, split.labels)
+    if ceiling := known_ceiling(split.labels, split.errors):
+        notes.append(ceiling_in_words(ceiling))
     if groups < len(split) and options.over == "songs":
         notes.append(
             f"The {len(split)} songs come from {groups} groups. Songs of one group are alike, so intervals over songs "
@@ -294,22 +295,6 @@ def _notes(models: Sequence[EvaluatedModel], songs: _Songs) -> list[str]:
     if options.music is None and "robustness" not in options.skip:
         notes.append("No song was perturbed and no model was timed: both need the audio (--music)")
     return notes
-
-
-def _ceiling(windows: Sequence[ClipRow], labels: NDArray[np.floating]) -> list[str]:
-    """What raters' disagreement leaves to be reached, where it is known of every song."""
-    errors = [
-        tuple(value / clip.raters**0.5 for value in clip.spread)
-        for clip in windows
-        if clip.spread is not None and clip.raters is not None
-    ]
-    if len(errors) < len(windows):
-        return []
-    valence, arousal = ceiling_of(labels, np.array(errors))
-    return [
-        f"Raters disagree: their means allow no model to be expected above a CCC of {valence:.2f} in valence and "
-        f"{arousal:.2f} in arousal"
-    ]
 
 
 def _training_note(model: EvaluatedModel, data: PreparedData) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -20,6 +21,8 @@ from sentio_mobile.metrics.bootstrap import (
     resample,
     table_of,
 )
+from sentio_mobile.metrics.by_source import SourceEvaluation, by_source
+from sentio_mobile.metrics.ceiling import known_ceiling
 from sentio_mobile.spec import OUTPUTS, DataOrigin, ModelSpec
 
 MAX_SONGS = 1_000_000
@@ -102,6 +105,11 @@ class SplitEvaluation(Record, frozen=True, kw_only=True):
     truth: Pairs  # labels of the songs
     predicted: Pairs  # predictions for the songs
     coverage: Coverage | None = None  # how often the model's intervals hold; None where it has none
+    # highest CCC of valence and of arousal that the raters' disagreement lets a model reach (`ceiling_of`), each None
+    # where all labels are equal; None where the disagreement is not known of every song
+    ceiling: tuple[Share | None, Share | None] | None = None
+    # the same model on each data set; None where the songs come from one
+    sources: Annotated[tuple[SourceEvaluation, ...], Meta(max_length=1000)] | None = None
 
     def check(self) -> None:
         """Every song must have a label and a prediction."""
@@ -200,7 +208,13 @@ def learning_curves(history: tuple[dict[str, float | None], ...]) -> LearningCur
 
 
 def evaluate(
-    song_ids: tuple[str, ...], truth: NDArray[np.floating], predicted: NDArray[np.floating], seed: int
+    song_ids: tuple[str, ...],
+    truth: NDArray[np.floating],
+    predicted: NDArray[np.floating],
+    seed: int,
+    *,
+    errors: NDArray[np.floating] | None = None,
+    sources: Sequence[str] = (),
 ) -> SplitEvaluation:
     """Every metric of one set of songs, with the predictions that they were computed from.
 
@@ -209,13 +223,18 @@ def evaluate(
         truth: Labels [songs, 2] in [-1, 1].
         predicted: Predictions [songs, 2] in [-1, 1].
         seed: Random seed for the bootstrap over songs.
+        errors: Standard error of each label, as a mean over raters [songs, 2]; NaN where it is unknown.
+        sources: Data set of each song, where several were prepared together.
     """
+    draws = resample(len(song_ids), seed)
     return split_evaluation(
-        table_of(measure(truth, predicted, resample(len(song_ids), seed))),
+        table_of(measure(truth, predicted, draws)),
         songs=song_ids,
         truth=truth,
         predicted=predicted,
         bootstrap=Bootstrap(resamples=RESAMPLES, seed=seed, over="songs"),
+        ceiling=None if errors is None else known_ceiling(truth, errors),
+        sources=by_source(truth, predicted, sources=sources, draws=draws),
     )
 
 
@@ -226,6 +245,8 @@ def split_evaluation(
     truth: NDArray[np.floating],
     predicted: NDArray[np.floating],
     bootstrap: Bootstrap,
+    ceiling: tuple[float | None, float | None] | None = None,
+    sources: tuple[SourceEvaluation, ...] | None = None,
 ) -> SplitEvaluation:
     """The record of one set of songs whose metrics are known already.
 
@@ -235,6 +256,8 @@ def split_evaluation(
         truth: Labels [songs, 2] in [-1, 1].
         predicted: Predictions [songs, 2] in [-1, 1].
         bootstrap: How the intervals of the table were computed.
+        ceiling: As `known_ceiling` gives it.
+        sources: As `by_source` gives them.
     """
     valence, arousal = (
         OutputMetrics(
@@ -253,6 +276,8 @@ def split_evaluation(
         songs=tuple(songs),
         truth=_pairs(truth),
         predicted=_pairs(predicted),
+        ceiling=ceiling,
+        sources=sources,
     )
 
 

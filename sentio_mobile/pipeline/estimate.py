@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Name, Record, read_record
+from sentio_mobile._internal.records import Name, NonNegative, Record, read_record
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.errors import DataError, RecordError
 from sentio_mobile.metrics.agreement import retention
 from sentio_mobile.metrics.bootstrap import RESAMPLES, Interval, measure, resample, table_of
-from sentio_mobile.metrics.evaluation import MAX_SONGS, Bootstrap, Pairs, SplitEvaluation, split_evaluation
+from sentio_mobile.metrics.by_source import SourceName, by_source
+from sentio_mobile.metrics.ceiling import known_ceiling
+from sentio_mobile.metrics.evaluation import (
+    MAX_SONGS,
+    Bootstrap,
+    Pairs,
+    SplitEvaluation,
+    split_evaluation,
+)
 
 ESTIMATE = "estimate.json"
 
@@ -31,10 +39,14 @@ class HeldOut(Record, frozen=True, kw_only=True):
     teacher: Pairs | None  # predictions of the teacher; None without one
     student: Pairs  # predictions of the student in fp32
     int8: Pairs | None  # predictions of the student in int8; None where no artifact could be made or run
+    # standard errors of the labels, as means over raters; None where one of them is unknown
+    errors: Annotated[tuple[tuple[NonNegative, NonNegative], ...], Meta(max_length=MAX_SONGS)] | None = None
+    # data set of each song, where several were prepared together
+    sources: Annotated[tuple[SourceName, ...], Meta(max_length=MAX_SONGS)] | None = None
 
     def check(self) -> None:
         """Every song must have a group, a label and predictions."""
-        for name in ("groups", "truth", "teacher", "student", "int8"):
+        for name in ("groups", "truth", "teacher", "student", "int8", "errors", "sources"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.songs):
                 raise RecordError(f"{name} must have a value for each of {len(self.songs)} songs")
@@ -98,15 +110,17 @@ def held_out_of(
         teacher=None if teacher is None else _pairs(teacher),
         student=_pairs(student),
         int8=None if int8 is None else _pairs(int8),
+        errors=tuple((float(one), float(other)) for one, other in test.errors) if _known(test.errors) else None,
+        sources=test.sources,
     )
 
 
 def join_held_out(parts: Sequence[HeldOut]) -> HeldOut:
     """The held-out songs of all folds together."""
 
-    def joined(name: str) -> tuple[tuple[float, float], ...] | None:
+    def joined(name: str) -> tuple[Any, ...] | None:
         values = [getattr(part, name) for part in parts]
-        return None if any(value is None for value in values) else tuple(pair for value in values for pair in value)
+        return None if any(value is None for value in values) else tuple(one for value in values for one in value)
 
     return HeldOut(
         songs=tuple(song for part in parts for song in part.songs),
@@ -115,6 +129,8 @@ def join_held_out(parts: Sequence[HeldOut]) -> HeldOut:
         teacher=joined("teacher"),
         student=joined("student") or (),
         int8=joined("int8"),
+        errors=joined("errors"),
+        sources=joined("sources"),
     )
 
 
@@ -144,6 +160,8 @@ def estimate_of(
     draws = resample(len(truth), seed, held_out.groups if by_group else None)
     bootstrap = Bootstrap(resamples=RESAMPLES, seed=seed, over="groups" if by_group else "songs")
 
+    ceiling = None if held_out.errors is None else known_ceiling(truth, np.array(held_out.errors))
+
     def evaluated(predicted: Sequence[tuple[float, float]] | None) -> SplitEvaluation | None:
         if predicted is None:
             return None
@@ -154,6 +172,8 @@ def estimate_of(
             truth=truth,
             predicted=values,
             bootstrap=bootstrap,
+            ceiling=ceiling,
+            sources=by_source(truth, values, sources=held_out.sources or (), draws=draws),
         )
 
     student = evaluated(held_out.student)
@@ -171,6 +191,10 @@ def estimate_of(
         int8=evaluated(held_out.int8),
         retention=followed,
     )
+
+
+def _known(errors: NDArray[np.floating]) -> bool:
+    return bool(np.isfinite(errors).all())
 
 
 def _pairs(predicted: NDArray[np.floating]) -> tuple[tuple[float, float], ...]:

@@ -122,6 +122,7 @@ def train_teacher(
         first_weights,
         recipe.training.weak_labels if sources.has_weak_labels else None,
         embeddings=embedding_loss(model, data, settings=recipe.training, sources=sources, weights=recipe.embeddings),
+        weighed=recipe.training.weigh_by_raters,
     )
     inputs = TrainingInputs(
         first_weights=first_weights,

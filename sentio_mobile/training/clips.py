@@ -26,6 +26,7 @@ from sentio_mobile.training.sources import (
     WindowEmbeddings,
     labelled_source,
     with_embeddings,
+    with_rater_weights,
 )
 
 LabelledClips = tuple[torch.Tensor, torch.Tensor]
@@ -34,6 +35,7 @@ SampleIndex = tuple[int, int]
 """An epoch, and the number of a song."""
 
 _NO_WEAK_LABELS = np.zeros(2, dtype=np.float32)
+_NO_WEIGHTS = np.ones(2, dtype=np.float32)
 _NO_PSEUDO_LABEL = np.full(2, np.nan, dtype=np.float32)
 _NOTHING = torch.empty(0, 0)
 """Embeddings or tags where no source has any."""
@@ -48,6 +50,7 @@ class _Clip(NamedTuple):
     pseudo_label: NDArray[np.float32]
     embeddings: torch.Tensor
     tags: torch.Tensor
+    weights: NDArray[np.float32] = _NO_WEIGHTS
 
 
 class Batch(NamedTuple):
@@ -63,6 +66,7 @@ class Batch(NamedTuple):
             have none, and no value at all if no clip of any source has some.
         tags: The encoder's tags, probabilities [clips, time, n_tags]; missing ones as for `embeddings`.
         shift: Share of the clip by which augmentation rotated it in time [clips]; see `Augmented`.
+        weights: How much each label counts in the loss [clips, 2]; 1 where all count alike.
     """
 
     log_mel: torch.Tensor
@@ -73,6 +77,7 @@ class Batch(NamedTuple):
     embeddings: torch.Tensor = _NOTHING
     tags: torch.Tensor = _NOTHING
     shift: torch.Tensor = torch.zeros(())
+    weights: torch.Tensor = torch.ones(2)
 
 
 class EvaluatedClips(Dataset[LabelledClips]):
@@ -152,10 +157,11 @@ class SourceClips(Dataset[Batch]):
             random = np.random.default_rng((self.settings.seed, view, song, 1))
             share = float(random.beta(strength, strength))
             other = self._augmented(view, int(random.integers(len(self))))
-            log_mel, labels, weak_labels, pseudo_labels = (
-                share * a + (1 - share) * b for a, b in zip(clip[:4], other[:4], strict=True)
+            log_mel, labels, weak_labels, pseudo_labels, weights = (
+                share * a + (1 - share) * b
+                for a, b in zip((*clip[:4], clip.weights), (*other[:4], other.weights), strict=True)
             )
-            clip = Batch(log_mel, labels, weak_labels, pseudo_labels, {}, shift=clip.shift)
+            clip = Batch(log_mel, labels, weak_labels, pseudo_labels, {}, shift=clip.shift, weights=weights)
         cached = self.sources.teacher_outputs
         return clip if cached is None else clip._replace(teacher_outputs=cached(view, song))
 
@@ -173,6 +179,7 @@ class SourceClips(Dataset[Batch]):
             clip.embeddings,
             clip.tags,
             augmented.shift[0],
+            torch.from_numpy(clip.weights),
         )
 
     def _window(self, song: int, random: np.random.Generator) -> _Clip:
@@ -193,6 +200,7 @@ class SourceClips(Dataset[Batch]):
             self.sources.pseudo_labels[number][row, window] if self.sources.pseudo_labels else _NO_PSEUDO_LABEL,
             embeddings,
             tags,
+            _NO_WEIGHTS if source.weights is None else source.weights[row],
         )
 
     def _gan_sample(self, epoch: int, random: np.random.Generator) -> _Clip | None:
@@ -213,7 +221,8 @@ class TrainingClips(SourceClips):
         sources: What training draws from besides the training songs.
 
     Raises:
-        DataError: The embeddings of the training songs are not complete.
+        DataError: The embeddings of the training songs are not complete, or labels are to be weighed by their raters'
+            disagreement, and it is not known.
         TrainingError: Mixup is on and songs have embeddings, or sources have embeddings of different encoders.
     """
 
@@ -221,6 +230,8 @@ class TrainingClips(SourceClips):
         self, data: PreparedData, settings: TrainingSettings, sources: TrainingSources = NO_EXTRA_SOURCES
     ) -> None:
         labelled = with_embeddings(labelled_source(data, "train"), data, sources.embeddings)
+        if settings.weigh_by_raters:
+            labelled = with_rater_weights(labelled, data, "train")
         super().__init__((labelled, *sources.extra), data.audio, settings, sources)
 
 

@@ -91,6 +91,9 @@ class TrainingSettings(Record, frozen=True, kw_only=True):
     augment: AugmentSettings = AugmentSettings()  # augmentation of training clips
     unfreeze: Annotated[tuple[Unfreeze, ...], Meta(max_length=64)] = ()  # gradual unfreezing; empty trains everything
     weak_labels: WeakLabelSettings = WeakLabelSettings()  # learning from weak labels, where there are some
+    # whether a song's label counts less in the loss where its raters disagree; needs labels with spread and number of
+    # raters. See `noise_weights`
+    weigh_by_raters: bool = False
 
     def epochs_for(self, clips: int) -> int:
         """The number of epochs for so many training clips, of which one of each is drawn in an epoch."""

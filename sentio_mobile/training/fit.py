@@ -15,7 +15,7 @@ from torch import nn
 
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import to_plain
-from sentio_mobile.data.prepared import PreparedData
+from sentio_mobile.data.prepared import PreparedData, Split
 from sentio_mobile.errors import LossError, TrainingError
 from sentio_mobile.metrics.evaluation import History, SplitEvaluation, evaluate
 from sentio_mobile.spec import OUTPUTS, ModelSpec
@@ -158,4 +158,15 @@ def evaluate_split(
     songs = data.split(split)
     if not len(songs):
         return None
-    return evaluate(songs.song_ids, songs.labels, predict(model, spec, data, split), seed)
+    return evaluate_songs(songs, predict(model, spec, data, split), seed)
+
+
+def evaluate_songs(songs: Split, predicted: NDArray[np.floating], seed: int) -> SplitEvaluation:
+    """Measure predictions for the songs of one split, with what their raters and their data sets mean for it.
+
+    Args:
+        songs: The songs of the split.
+        predicted: Predictions [songs, 2].
+        seed: Random seed for the bootstrap.
+    """
+    return evaluate(songs.song_ids, songs.labels, predicted, seed, errors=songs.errors, sources=songs.sources)

@@ -76,7 +76,7 @@ def solve_linear_head(
     labelled = len(data.split("train"))
     others = np.random.default_rng(settings.seed).permutation(np.arange(labelled, len(clips)))
     chosen = [*range(labelled), *others.tolist()][: max(MOST_CLIPS, labelled)]
-    features, targets = [], []
+    features, targets, counts = [], [], []
     network = model.eval()  # type: ignore[attr-defined]
     progress.start("solving the student's head", len(chosen))
     for start in range(0, len(chosen), _BATCH):
@@ -84,7 +84,10 @@ def solve_linear_head(
         images = to_input_batch(torch.stack([clip.log_mel for clip in batch]), spec)
         with torch.inference_mode():
             features.append(network.capture_map(images).pooled.numpy())
-        targets += [_target(clip, hard=hard, soft=soft) for clip in batch]
+        for clip in batch:
+            target, count = _target(clip, hard=hard, soft=soft)
+            targets.append(target)
+            counts.append(count)
         progress.advance(len(batch))
     progress.finish()
     pooled, wanted = np.concatenate(features), np.stack(targets)
@@ -92,9 +95,14 @@ def solve_linear_head(
     if not known.any():
         raise TrainingError(f"{data.folder}: no training song has a label or a pseudo-label; give some")
     pooled, logits = pooled[known], np.arctanh(np.clip(wanted[known], -LARGEST, LARGEST))
-    scaler, solved = make_pipeline(StandardScaler(), RidgeCV(PENALTIES)).fit(pooled, logits)[:]
+    # One weight for both outputs, whose penalty is chosen together.
+    weighed = {"sample_weight": np.array(counts)[known]} if settings.weigh_by_raters else {}
+    scaler = StandardScaler().fit(pooled)
+    solved = RidgeCV(PENALTIES).fit(scaler.transform(pooled), logits, **weighed)
     fresh = make_pipeline(StandardScaler(), Ridge(solved.alpha_))
-    predicted = cross_val_predict(fresh, pooled, logits, cv=KFold(_FOLDS, shuffle=True, random_state=settings.seed))
+    folds = KFold(_FOLDS, shuffle=True, random_state=settings.seed)
+    params = {f"ridge__{name}": values for name, values in weighed.items()}
+    predicted = cross_val_predict(fresh, pooled, logits, cv=folds, params=params)
     # A regression's predictions lie closer together than what it learned from, which costs CCC.
     spread = np.clip(logits.std(axis=0) / np.maximum(predicted.std(axis=0), 1e-6), 1, MOST_SPREAD)
     weight = spread[:, None] * solved.coef_ / scaler.scale_
@@ -105,10 +113,15 @@ def solve_linear_head(
     return int(known.sum())
 
 
-def _target(clip: Batch, *, hard: float, soft: float) -> NDArray[np.float32]:
-    """The mean of label and pseudo-label by their weights; the one that there is; NaN where there is none."""
+def _target(clip: Batch, *, hard: float, soft: float) -> tuple[NDArray[np.float32], float]:
+    """The mean of label and pseudo-label by their weights; the one that there is; NaN where there is none.
+
+    Beside it stands how much the clip counts: 1, or more or less where its label does.
+    """
     both = np.stack([clip.labels.numpy(), clip.pseudo_labels.numpy()])
-    weights = np.array([hard, soft], dtype=np.float32)[:, None] * np.isfinite(both)
+    plain = np.array([hard, soft], dtype=np.float32)[:, None] * np.isfinite(both)
+    weights = plain * np.stack([clip.weights.numpy(), np.ones(2, dtype=np.float32)])
     total = weights.sum(axis=0)
     with np.errstate(invalid="ignore"):
-        return np.asarray((np.nan_to_num(both) * weights).sum(axis=0) / total, dtype=np.float32)
+        target = np.asarray((np.nan_to_num(both) * weights).sum(axis=0) / total, dtype=np.float32)
+        return target, float((total / plain.sum(axis=0)).mean())

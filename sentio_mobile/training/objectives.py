@@ -49,7 +49,9 @@ def gather_batch(share: torch.Tensor) -> torch.Tensor:
     return torch.cat(list(all_gather(share)))  # type: ignore[no-untyped-call]
 
 
-def regression_loss(predicted: torch.Tensor, target: torch.Tensor, ccc_share: float) -> torch.Tensor:
+def regression_loss(
+    predicted: torch.Tensor, target: torch.Tensor, ccc_share: float, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Weighted sum of the mean squared error and 1 - CCC, over the clips of a batch that have labels.
 
     The mean squared error alone draws predictions towards the mean; the CCC counteracts that.
@@ -58,21 +60,32 @@ def regression_loss(predicted: torch.Tensor, target: torch.Tensor, ccc_share: fl
         predicted: Predictions [batch, 2].
         target: Labels [batch, 2]; NaN where there is no label.
         ccc_share: Weight of 1 - CCC, from 0 to 1; the rest is the weight of the mean squared error.
+        weights: How much each label counts [batch, 2], 1 in the mean over all training songs; None if all count alike.
+            The CCC is then that of weighted moments.
 
     Returns:
         A scalar. It is 0, but part of the graph, if no clip has a label.
     """
-    predicted, target = gather_batch(predicted), gather_batch(target)
+    share, predicted, target = predicted, gather_batch(predicted), gather_batch(target)
     known = ~target.isnan().any(dim=1)
     if not known.any():
         return 0 * predicted.sum()
     predicted, target = predicted[known], target[known]
-    squared_error = mse_loss(predicted, target)
+    if weights is None:
+        squared_error = mse_loss(predicted, target)
+    else:
+        weights = gather_batch(weights.expand(len(share), 2))[known]
+        squared_error = (weights * (predicted - target) ** 2).mean()
     if ccc_share == 0:
         return squared_error
-    p, t = predicted - predicted.mean(dim=0), target - target.mean(dim=0)
-    scale = (p**2).mean(dim=0) + (t**2).mean(dim=0) + (predicted.mean(dim=0) - target.mean(dim=0)) ** 2
-    ccc = 2 * (p * t).mean(dim=0) / scale.clamp_min(1e-8)
+
+    def mean(values: torch.Tensor) -> torch.Tensor:
+        return values.mean(dim=0) if weights is None else (weights * values).sum(dim=0) / weights.sum(dim=0)
+
+    p_mean, t_mean = mean(predicted), mean(target)
+    p, t = predicted - p_mean, target - t_mean
+    scale = mean(p**2) + mean(t**2) + (p_mean - t_mean) ** 2
+    ccc = 2 * mean(p * t) / scale.clamp_min(1e-8)
     return (1 - ccc_share) * squared_error + ccc_share * (1 - ccc).mean()
 
 
@@ -104,6 +117,7 @@ class Supervised(nn.Module):
         first_weights: Identifies the weights that training starts from.
         weak_labels: Settings for weak labels; None if there are none.
         embeddings: The terms of an encoder's embeddings; None if no clip has some.
+        weighed: Whether labels count by the weights of the batch.
     """
 
     def __init__(
@@ -113,11 +127,15 @@ class Supervised(nn.Module):
         weak_labels: WeakLabelSettings | None = None,
         *,
         embeddings: EmbeddingLoss | None = None,
+        weighed: bool = False,
     ) -> None:
         super().__init__()
         self.ccc_share, self._weak_labels, self._embeddings = ccc_share, weak_labels, embeddings
+        self._weighed = weighed
         self.weights: Mapping[str, float] = {}
         self.signature = f"supervised {ccc_share}, first weights {first_weights}"
+        if weighed:
+            self.signature += ", weighed by raters"
         if weak_labels is not None:
             self.weights = {"labels": 1.0, "weak_labels": weak_labels.weight}
             self.signature += f", {weak_labels}"
@@ -133,7 +151,7 @@ class Supervised(nn.Module):
         else:
             features = clip_features(model, images)
             predicted, terms = features.output, self._embeddings(features, batch)
-        labels = regression_loss(predicted, batch.labels, self.ccc_share)
+        labels = regression_loss(predicted, batch.labels, self.ccc_share, batch.weights if self._weighed else None)
         if not self.weights:
             return {"loss": labels}
         terms["labels"] = labels

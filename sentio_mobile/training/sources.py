@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from sentio_mobile.data.gan_samples import GanSamples
-from sentio_mobile.data.prepared import UNLABELLED, PreparedData
+from sentio_mobile.data.prepared import UNLABELLED, PreparedData, require_rater_noise
 from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.errors import DataError
+from sentio_mobile.metrics.ceiling import noise_weights
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 
 
@@ -52,6 +53,7 @@ class TrainingSource:
         weak_labels: For valence and arousal of each song, -1 if low, 1 if high and 0 if unknown [songs, 2]; None if no
             song has weak labels.
         embeddings: An encoder's embeddings of each window; None if there are none.
+        weights: How much each song's label counts in the loss [songs, 2], 1 in the mean; None if all count alike.
     """
 
     log_mels: LogMels
@@ -60,6 +62,7 @@ class TrainingSource:
     fingerprint: str
     weak_labels: NDArray[np.float32] | None = None
     embeddings: WindowEmbeddings | None = None
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -78,6 +81,22 @@ def labelled_source(data: PreparedData, split: str) -> TrainingSource:
         labels=songs.window_labels,
         fingerprint=f"{data.sheet.fingerprint} {split}",
     )
+
+
+def with_rater_weights(source: TrainingSource, data: PreparedData, split: str) -> TrainingSource:
+    """Weigh the labels of a source by the disagreement of their raters, as `noise_weights` says.
+
+    Args:
+        source: A source of the songs of one split of `data`.
+        data: The prepared folder.
+        split: Name of the split.
+
+    Raises:
+        DataError: How much raters disagree is not known of any song.
+    """
+    songs = data.split(split)
+    require_rater_noise(data, songs.errors)
+    return replace(source, weights=noise_weights(songs.labels, songs.errors))
 
 
 @dataclass(frozen=True, kw_only=True)

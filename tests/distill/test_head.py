@@ -61,6 +61,25 @@ def test_head_follows_pseudo_labels_by_their_weight(data: PreparedData, first: F
     assert np.corrcoef(songs.labels[:, 1], predicted[:, 1])[0, 1] < -0.7
 
 
+def test_head_leans_less_on_labels_whose_raters_disagree(
+    data: PreparedData, first: FirstWeights, tmp_path: Path
+) -> None:
+    songs = data.split("train")
+    wrong, errors = songs.window_labels.copy(), np.full(songs.labels.shape, 0.01, dtype=np.float32)
+    wrong[::2] = -wrong[::2]
+    errors[::2] = 2.0
+    changed = replace(songs, window_labels=wrong, labels=wrong[:, 0], errors=errors)
+    doubtful = replace(data, splits={**data.splits, "train": changed})
+
+    def agreement(weigh: bool) -> float:
+        recipe = replace(RECIPE, training=replace(RECIPE.training, weigh_by_raters=weigh))
+        student = distill(None, doubtful, recipe=recipe, out=tmp_path / f"{weigh}", start=first)
+        predicted = predict(student.model, student.spec, data, "train")
+        return float(np.corrcoef(songs.labels[:, 1], predicted[:, 1])[0, 1])
+
+    assert agreement(True) > agreement(False) + 0.2
+
+
 def test_head_of_other_students_and_of_random_weights_is_not_solved_for(
     data: PreparedData, tiny_student: DistillRecipe, tmp_path: Path
 ) -> None:

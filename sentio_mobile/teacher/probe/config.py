@@ -47,4 +47,6 @@ class ProbeRecipe(Record, frozen=True, kw_only=True):
     tree_depths: Annotated[tuple[Annotated[int, Meta(ge=1, le=12)], ...], Meta(min_length=1, max_length=8)] = (2, 4)
     trees: Annotated[int, Meta(ge=1, le=5000)] = 200  # boosted trees, at a learning rate of 0.05
     shuffles: Annotated[int, Meta(ge=20, le=10_000)] = 100  # shuffled copies of the labels, as a control
+    # whether a song's label counts less where its raters disagree, as in `TrainingSettings`; None is false
+    weigh_by_raters: bool | None = None
     seed: Seed = 0  # random seed of folds, networks, shuffles and the bootstrap

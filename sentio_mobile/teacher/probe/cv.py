@@ -46,12 +46,14 @@ class TrainingClips:
         groups: Number of each clip's group [clips].
         fitted: Which clips regressors are fitted on [clips]. The others are predicted with their group: perturbed
             copies, which would only repeat what the sound itself says.
+        weights: How much each label counts [clips, 2]; None if all count alike.
     """
 
     inputs: Inputs
     labels: NDArray[np.float32]
     groups: NDArray[np.int64]
     fitted: NDArray[np.bool_]
+    weights: NDArray[np.float32] | None = None
 
     def of(self, clips: NDArray[np.bool_]) -> TrainingClips:
         """Some of the clips, given by a mask [clips]."""
@@ -60,6 +62,7 @@ class TrainingClips:
             labels=self.labels[clips],
             groups=self.groups[clips],
             fitted=self.fitted[clips],
+            weights=None if self.weights is None else self.weights[clips],
         )
 
     @property
@@ -149,7 +152,10 @@ def fit_ensemble(clips: TrainingClips, choice: Sequence[Choice], seed: int) -> t
     clips = clips.of(clips.fitted)
     return tuple(
         Ensemble(
-            members=tuple(fit_members(one, clips.inputs, clips.labels, seed=seed)[output] for one in chosen.candidates),
+            members=tuple(
+                fit_members(one, clips.inputs, clips.labels, seed=seed, weights=clips.weights)[output]
+                for one in chosen.candidates
+            ),
             weights=chosen.weights,
             offset=chosen.offset,
         )
@@ -201,7 +207,7 @@ def _out_of_fold(
     for fold in np.unique(fold_of):
         held_out = fold_of == fold
         train = clips.of(~held_out)
-        members = fit_members(candidate, train.inputs, train.labels, seed=seed)
+        members = fit_members(candidate, train.inputs, train.labels, seed=seed, weights=train.weights)
         rest = clips.inputs.of(held_out)
         predicted[held_out] = np.stack([member.predict(rest) for member in members], axis=1)
     return predicted

@@ -22,6 +22,8 @@ from sentio_mobile.metrics.bootstrap import (
     resample,
     table_of,
 )
+from sentio_mobile.metrics.by_source import by_source
+from sentio_mobile.metrics.ceiling import known_ceiling
 from sentio_mobile.metrics.evaluation import Bootstrap, split_evaluation
 from sentio_mobile.spec import OUTPUTS
 from sentio_mobile.teacher.probe.config import ProbeRecipe
@@ -65,6 +67,8 @@ def evaluate_probe(
         truth=truth,
         predicted=found,
         bootstrap=Bootstrap(resamples=RESAMPLES, seed=recipe.seed, over="groups"),
+        ceiling=known_ceiling(truth, np.array([window.errors for window in firsts])),
+        sources=by_source(truth, found, sources=[window.source for window in firsts], draws=draws),
     )
     song_ids = np.array([window.song_id for window in windows])[clips.fitted]
     control = shuffle_control(

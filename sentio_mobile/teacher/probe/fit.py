@@ -59,7 +59,14 @@ def candidates(recipe: ProbeRecipe, with_features: bool) -> Iterator[list[Candid
                 ]
 
 
-def fit_members(candidate: Candidate, inputs: Inputs, labels: NDArray[np.floating], *, seed: int) -> list[Member]:
+def fit_members(
+    candidate: Candidate,
+    inputs: Inputs,
+    labels: NDArray[np.floating],
+    *,
+    seed: int,
+    weights: NDArray[np.floating] | None = None,
+) -> list[Member]:
     """Fit one candidate.
 
     Args:
@@ -67,6 +74,7 @@ def fit_members(candidate: Candidate, inputs: Inputs, labels: NDArray[np.floatin
         inputs: Inputs of the training clips.
         labels: Valence and arousal [clips, 2].
         seed: Random seed.
+        weights: How much each label counts in the fit [clips, 2]; None if all count alike.
 
     Returns:
         A member for each output.
@@ -80,7 +88,7 @@ def fit_members(candidate: Candidate, inputs: Inputs, labels: NDArray[np.floatin
     scale = np.where(deviation > 1e-6 * (1 + np.abs(centre)), deviation, 1.0)
     shared = {"centre": centre, "scale": scale}
     fitted = _FITS[candidate.regressor](
-        standardize(x, centre, scale), labels.astype(np.float64), candidate.settings, seed
+        standardize(x, centre, scale), _Labels(labels.astype(np.float64), weights), candidate.settings, seed
     )
     return [
         Member(regressor=candidate.regressor, parts=candidate.parts, tensors={**shared, **tensors})
@@ -92,20 +100,41 @@ _Settings = Mapping[str, float]
 _Fitted = list[dict[str, NDArray[Any]]]
 
 
-def _ridge(x: Matrix, labels: NDArray[np.float64], settings: _Settings, seed: int) -> _Fitted:
+@dataclass(frozen=True)
+class _Labels:
+    """Labels [clips, 2], and how much each counts; None if all count alike."""
+
+    values: NDArray[np.float64]
+    weights: NDArray[np.floating] | None
+
+    @property
+    def columns(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.floating] | None]]:
+        """The labels of each output, and their weights."""
+        for output, column in enumerate(self.values.T):
+            # libsvm takes weights that lie one after another.
+            yield column, None if self.weights is None else self.weights[:, output].astype(np.float64)
+
+
+def _ridge(x: Matrix, labels: _Labels, settings: _Settings, seed: int) -> _Fitted:
     from sklearn.linear_model import Ridge
 
-    model = Ridge(alpha=settings["alpha"]).fit(x.astype(np.float64), labels)
+    if labels.weights is not None:
+        found = [
+            Ridge(alpha=settings["alpha"]).fit(x.astype(np.float64), column, sample_weight=weights)
+            for column, weights in labels.columns
+        ]
+        return [{"weights": one.coef_, "bias": np.array([one.intercept_])} for one in found]
+    model = Ridge(alpha=settings["alpha"]).fit(x.astype(np.float64), labels.values)
     return [{"weights": model.coef_[i], "bias": model.intercept_[i : i + 1]} for i in range(len(OUTPUTS))]
 
 
-def _svr(x: Matrix, labels: NDArray[np.float64], settings: _Settings, seed: int) -> _Fitted:
+def _svr(x: Matrix, labels: _Labels, settings: _Settings, seed: int) -> _Fitted:
     from sklearn.svm import SVR
 
     gamma = settings["gamma"] / x.shape[1]
     fitted: _Fitted = []
-    for column in labels.T:
-        model = SVR(C=settings["C"], epsilon=settings["epsilon"], gamma=gamma).fit(x, column)
+    for column, weights in labels.columns:
+        model = SVR(C=settings["C"], epsilon=settings["epsilon"], gamma=gamma).fit(x, column, sample_weight=weights)
         fitted.append(
             {
                 # The vectors are training clips, which were rounded to float32 before the fit.
@@ -118,7 +147,7 @@ def _svr(x: Matrix, labels: NDArray[np.float64], settings: _Settings, seed: int)
     return fitted
 
 
-def _mlp(x: Matrix, labels: NDArray[np.float64], settings: _Settings, seed: int) -> _Fitted:
+def _mlp(x: Matrix, labels: _Labels, settings: _Settings, seed: int) -> _Fitted:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
@@ -133,7 +162,9 @@ def _mlp(x: Matrix, labels: NDArray[np.float64], settings: _Settings, seed: int)
     with warnings.catch_warnings():
         # The number of epochs is a setting: it is not meant to run until nothing changes any more.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(x.astype(np.float64), labels)
+        # One network predicts both outputs: a clip counts by the mean of its two weights.
+        both = None if labels.weights is None else labels.weights.mean(axis=1)
+        model.fit(x.astype(np.float64), labels.values, sample_weight=both)
     (hidden, last), (hidden_bias, last_bias) = model.coefs_, model.intercepts_
     return [
         {
@@ -146,16 +177,16 @@ def _mlp(x: Matrix, labels: NDArray[np.float64], settings: _Settings, seed: int)
     ]
 
 
-def _xgboost(x: Matrix, labels: NDArray[np.float64], settings: _Settings, seed: int) -> _Fitted:
+def _xgboost(x: Matrix, labels: _Labels, settings: _Settings, seed: int) -> _Fitted:
     try:
         from xgboost import XGBRegressor
     except ImportError as error:
         raise MissingExtraError("xgboost", "baselines", "the XGBoost regressor") from error
 
     fitted: _Fitted = []
-    for column in labels.T:
+    for column, weights in labels.columns:
         # Trees start from the mean, so that the numbers of the trees are all there is to keep.
-        mean = float(column.mean())
+        mean = float(np.average(column, weights=weights))
         model = XGBRegressor(
             n_estimators=int(settings["trees"]),
             max_depth=int(settings["depth"]),
@@ -165,7 +196,7 @@ def _xgboost(x: Matrix, labels: NDArray[np.float64], settings: _Settings, seed: 
             base_score=0.0,
             random_state=seed,
             n_jobs=1,
-        ).fit(x, column - mean)
+        ).fit(x, column - mean, sample_weight=weights)
         trees = [json.loads(text) for text in model.get_booster().get_dump(dump_format="json")]
         fitted.append({**_tables(trees), "bias": np.array([mean]), "depth": np.array([settings["depth"]])})
     return fitted
@@ -195,7 +226,7 @@ def _nodes(node: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         yield from _nodes(child)
 
 
-_FITS: Mapping[Regressor, Callable[[Matrix, NDArray[np.float64], _Settings, int], _Fitted]] = {
+_FITS: Mapping[Regressor, Callable[[Matrix, _Labels, _Settings, int], _Fitted]] = {
     "ridge": _ridge,
     "svr": _svr,
     "mlp": _mlp,

@@ -15,10 +15,11 @@ from sentio_mobile._internal.files import new_folder, require_free, sha256, writ
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import write_record
 from sentio_mobile.data.clip_table import SONGS, ClipRow, read_clip_rows
-from sentio_mobile.data.prepared import UNLABELLED, PreparedData
+from sentio_mobile.data.prepared import UNLABELLED, PreparedData, require_rater_noise
 from sentio_mobile.data.pseudo_labels import write_pseudo_labels
 from sentio_mobile.data.weak_labels import WeakLabels
 from sentio_mobile.errors import DataError
+from sentio_mobile.metrics.ceiling import noise_weights
 from sentio_mobile.metrics.conformal import uncertainty_of
 from sentio_mobile.models.checkpoint import package_versions
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
@@ -66,8 +67,8 @@ def train_probe(
         The probe, as read from its folder.
 
     Raises:
-        DataError: Songs have no labels or all the same ones, a window has no embeddings, or there are fewer groups
-            than folds.
+        DataError: Songs have no labels or all the same ones, a window has no embeddings, there are fewer groups than
+            folds, or labels are to be weighed by their raters' disagreement, and it is not known.
         MissingExtraError: librosa or xgboost is needed and not installed.
         OutputError: `out` cannot be written, or is not empty and `overwrite` is false.
     """
@@ -90,6 +91,7 @@ def train_probe(
         labels=labels,
         groups=groups,
         fitted=np.array([not window.change for window in windows]),
+        weights=_weights(data, windows, labels) if recipe.weigh_by_raters else None,
     )
     if not clips.has_features and "embedding" not in recipe.inputs:
         raise DataError(f"{data.folder}: inputs are the 164 features alone, and they need the music; give its folder")
@@ -130,6 +132,13 @@ def _labelled_windows(data: PreparedData, songs: Songs) -> list[ClipRow]:
     if UNLABELLED in data.splits:
         raise DataError(f"{data.folder}: its songs have no labels; a probe learns from songs that have some")
     return [one for one in read_clip_rows(data.folder / SONGS) if songs == "all" or one.split == "train"]
+
+
+def _weights(data: PreparedData, windows: Sequence[ClipRow], labels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much the label of each window counts, by its raters' disagreement [windows, 2]."""
+    errors = np.array([window.errors for window in windows])
+    require_rater_noise(data, errors)
+    return noise_weights(labels, errors)
 
 
 def _with_embeddings(

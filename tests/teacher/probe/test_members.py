@@ -66,6 +66,28 @@ def test_member_predicts_what_the_library_predicts(regressor: Regressor) -> None
     assert found.std(axis=0).min() > 0.05
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("regressor", list(SETTINGS))
+def test_fit_members_weighs_each_label(regressor: Regressor) -> None:
+    (train, labels), (new, _) = clips(60, seed=0), clips(30, seed=1)
+    candidate = Candidate(regressor=regressor, input="both", parts=("mean", "features"), settings=SETTINGS[regressor])
+    # Half of the labels are wrong. Where those hardly count, predictions are nearer to the right ones.
+    wrong = labels.copy()
+    wrong[::2] = -wrong[::2]
+    weights = np.ones(labels.shape)
+    weights[::2] = 1e-3
+
+    def predict(targets: NDArray[np.float32], weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        members = fit_members(candidate, train, targets, seed=0, weights=weights)
+        return np.stack([member.predict(new) for member in members], axis=1)
+
+    right = predict(labels, None)
+    errors = [np.abs(predict(wrong, one) - right).mean() for one in (weights, None)]
+    assert errors[0] < 0.8 * errors[1]
+    equal = predict(labels, np.ones(labels.shape))
+    np.testing.assert_allclose(equal, right, atol=1e-4)
+
+
 def test_fit_members_leaves_a_constant_value_without_effect() -> None:
     (train, labels), (new, _) = clips(60, seed=0), clips(20, seed=1)
     candidate = Candidate(regressor="ridge", input="features", parts=("features",), settings={"alpha": 1.0})
