@@ -1,10 +1,9 @@
-import org.jetbrains.kotlin.gradle.dsl.JvmTarget
-
 plugins {
     alias(libs.plugins.android.application)
-    alias(libs.plugins.kotlin.android)
     alias(libs.plugins.kotlin.compose)
 }
+
+val backends = providers.gradleProperty("sentio.backends").get().split(",").map(String::trim)
 
 android {
     namespace = "org.sentiomobile.demo"
@@ -15,6 +14,9 @@ android {
         targetSdk = libs.versions.targetSdk.get().toInt()
         versionCode = 1
         versionName = "1.0"
+        ndk {
+            abiFilters += providers.gradleProperty("sentio.abis").get().split(",").map(String::trim)
+        }
         resValue("string", "app_name", providers.gradleProperty("sentio.appName").get())
     }
     buildFeatures {
@@ -24,6 +26,9 @@ android {
     // What is stored as it is can be mapped into memory.
     androidResources {
         noCompress += listOf("tflite", "onnx", "safetensors")
+        // An app without a runtime does not carry the models that only it runs.
+        val idle = mapOf("litert" to "tflite", "onnx" to "onnx").filterKeys { it !in backends }.values
+        if (idle.isNotEmpty()) ignoreAssetsPatterns += listOf("!.*", "!*~") + idle.map { "!*.$it" }
     }
     buildTypes {
         release {
@@ -40,15 +45,13 @@ android {
 
 kotlin {
     compilerOptions {
-        jvmTarget.set(JvmTarget.JVM_17)
+        allWarningsAsErrors.set(providers.gradleProperty("sentio.warningsAsErrors").map(String::toBoolean))
     }
 }
 
 dependencies {
     implementation(project(":sentio-android"))
-    providers.gradleProperty("sentio.backends").get().split(",").forEach {
-        implementation(project(":sentio-${it.trim()}"))
-    }
+    backends.forEach { implementation(project(":sentio-$it")) }
     implementation(platform(libs.compose.bom))
     implementation(libs.compose.ui)
     implementation(libs.compose.foundation)

@@ -7,13 +7,14 @@ plugins {
 java {
     sourceCompatibility = JavaVersion.VERSION_17
     targetCompatibility = JavaVersion.VERSION_17
+    withSourcesJar()
 }
 
 kotlin {
     explicitApi()
     compilerOptions {
         jvmTarget.set(JvmTarget.JVM_17)
-        allWarningsAsErrors.set(true)
+        allWarningsAsErrors.set(providers.gradleProperty("sentio.warningsAsErrors").map(String::toBoolean))
     }
 }
 
@@ -28,3 +29,5 @@ tasks.test {
     maxHeapSize = "384m"
     systemProperty("sentio.android", rootDir.path)
 }
+
+apply(from = "../gradle/publish.gradle.kts")

@@ -1,8 +1,5 @@
-import org.jetbrains.kotlin.gradle.dsl.JvmTarget
-
 plugins {
     alias(libs.plugins.android.library)
-    alias(libs.plugins.kotlin.android)
 }
 
 android {
@@ -16,12 +13,17 @@ android {
         sourceCompatibility = JavaVersion.VERSION_17
         targetCompatibility = JavaVersion.VERSION_17
     }
+    publishing {
+        singleVariant("release") {
+            withSourcesJar()
+        }
+    }
 }
 
 kotlin {
     explicitApi()
     compilerOptions {
-        jvmTarget.set(JvmTarget.JVM_17)
+        allWarningsAsErrors.set(providers.gradleProperty("sentio.warningsAsErrors").map(String::toBoolean))
     }
 }
 
@@ -31,3 +33,5 @@ dependencies {
     implementation(libs.litert.gpu.runtime)
     implementation(libs.litert.gpu.api)
 }
+
+apply(from = "../gradle/publish.gradle.kts")

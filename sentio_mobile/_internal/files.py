@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -179,12 +179,13 @@ def require_free_file(file: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def new_folder(place: Path, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(place: Path, overwrite: bool = False, *, executable: Collection[str] = ()) -> Iterator[Path]:
     """Give a temporary folder to fill. It becomes `place` when the block succeeds, and is removed when it fails.
 
     Args:
         place: The final path of the folder.
         overwrite: Whether an existing folder at `place` is replaced, once the new one is complete.
+        executable: The files, relative to the folder, that may be run; all others may not.
 
     Raises:
         OutputError: `place` cannot be written, another process writes it, or it is not empty and `overwrite` is false.
@@ -201,7 +202,8 @@ def new_folder(place: Path, overwrite: bool = False) -> Iterator[Path]:
                 yield part
             # Some libraries write files that only their owner can read. The result gets the usual permissions.
             for path in part.rglob("*"):
-                path.chmod(0o755 if path.is_dir() else 0o644)
+                runs = path.is_dir() or path.relative_to(part).as_posix() in executable
+                path.chmod(0o755 if runs else 0o644)
             require_free(place, overwrite)
             try:
                 move_in(part, place, overwrite=overwrite)

@@ -80,6 +80,7 @@ class Platform:
         configure: Maps the settings file's text, an app and the packaged formats to the file's new text.
         unused: Maps the packaged formats to the folders of the project that only other formats need.
         next_steps: Maps the project's folder, quoted for a shell, to the commands to type next.
+        executable: The files that are made executable, wherever the project was copied from: not every way here keeps that.
         folder: The folder of the project; None for the one that is called like the platform in a checkout or a wheel.
     """
 
@@ -96,6 +97,7 @@ class Platform:
     configure: Callable[[str, App, tuple[str, ...]], str]
     unused: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda formats: ()
     next_steps: Callable[[str], tuple[str, ...]]
+    executable: tuple[str, ...] = ()
     folder: Path | None = None
 
     @property
@@ -174,8 +176,9 @@ ANDROID = Platform(
         f"sentio-{name}" for name in _ANDROID_BACKENDS.values() if name not in _android_backends(formats)
     ),
     next_steps=lambda folder: (
-        f"cd {folder} && gradle wrapper && ./gradlew :demo:installDebug    # or press Run in Android Studio",
+        f"cd {folder} && ./gradlew :demo:installDebug    # or press Run in Android Studio",
     ),
+    executable=("gradlew",),
 )
 
 _IOS_SETTINGS = "Config.xcconfig"

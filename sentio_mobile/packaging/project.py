@@ -104,7 +104,7 @@ def package(
         raise OutputError(f"{out}: is a file; choose another place")
     for source in (bundle.folder, template):
         _require_apart(place, source)
-    with new_folder(place, overwrite) as folder:
+    with new_folder(place, overwrite, executable=platform.executable) as folder:
         try:
             _copy(template, sources, folder, excluded=(platform.model, *platform.unused(names)))
             write_text(folder / platform.settings, platform.configure(settings, app, names))

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+import sentio_mobile
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.models.checkpoint import Checkpoint
@@ -29,7 +30,8 @@ STUBS = Path(__file__).parent / "android" / "stubs"
 CORE = ANDROID / "sentio-core"
 DEMO = ANDROID / "demo"
 RESOURCES = DEMO / "src" / "main" / "res"
-LIBRARIES = ("sentio-core", "sentio-android", "sentio-litert", "sentio-onnx")
+BACKENDS = ("sentio-litert", "sentio-onnx")
+LIBRARIES = ("sentio-core", "sentio-android", *BACKENDS)
 TOOLS = "{http://schemas.android.com/tools}"
 NAME = "{http://schemas.android.com/apk/res/android}name"
 FRAMEWORK = Path("/usr/share/android-framework-res/framework-res.apk")
@@ -54,7 +56,7 @@ def gradle_properties() -> dict[str, str]:
 def modules() -> list[str]:
     settings = (ANDROID / "settings.gradle.kts").read_text()
     fixed = re.findall(r'":([\w-]+)"', settings)
-    return [*fixed, *(f"sentio-{name}" for name in gradle_properties()["sentio.backends"].split(","))]
+    return [*fixed, *BACKENDS]
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +200,9 @@ def test_gradle_files_fit_together() -> None:
     properties = gradle_properties()
     assert properties["sentio.applicationId"] == "org.sentiomobile.demo"
     assert properties["sentio.appName"] == "Sentio"
-    assert properties["sentio.backends"] == "litert,onnx"
+    assert properties["sentio.backends"] == "litert"
+    assert properties["version"] == sentio_mobile.__version__
+    assert properties["group"] == "org.sentiomobile"
     catalogue = tomllib.loads((ANDROID / "gradle" / "libs.versions.toml").read_text())
     known = {f"libs.{name.replace('-', '.')}" for name in catalogue["libraries"]}
     known |= {f"libs.plugins.{name.replace('-', '.')}" for name in catalogue["plugins"]}
@@ -216,13 +220,21 @@ def test_gradle_files_fit_together() -> None:
     assert known == used | referenced
 
 
+def test_the_library_is_published_from_one_place() -> None:
+    for name in LIBRARIES:
+        text = (ANDROID / name / "build.gradle.kts").read_text()
+        assert 'apply(from = "../gradle/publish.gradle.kts")' in text
+        assert "withSourcesJar()" in text
+        assert not re.search(r"^\s*(group|version)\s*=", text, re.MULTILINE)
+
+
 def test_back_ends_are_found_by_their_names() -> None:
-    for name in gradle_properties()["sentio.backends"].split(","):
-        services = ANDROID / f"sentio-{name}" / "src" / "main" / "resources" / "META-INF" / "services"
+    for name in BACKENDS:
+        services = ANDROID / name / "src" / "main" / "resources" / "META-INF" / "services"
         found = (services / "org.sentiomobile.core.model.BackendFactory").read_text().split()
-        rules = (ANDROID / f"sentio-{name}" / "consumer-rules.pro").read_text()
+        rules = (ANDROID / name / "consumer-rules.pro").read_text()
         for factory in found:
-            path = main_of(f"sentio-{name}") / f"{factory.replace('.', '/')}.kt"
+            path = main_of(name) / f"{factory.replace('.', '/')}.kt"
             assert f"class {path.stem} : BackendFactory" in path.read_text()
             assert f"-keep class {factory} {{ <init>(); }}" in rules
 

@@ -93,10 +93,24 @@ def test_a_packaged_project_refers_to_nothing_outside_it(platform: Platform, bun
 
 
 @each_platform
-def test_no_file_has_to_be_executable(platform: Platform) -> None:
-    # Folders are written with one mode for all files, in wheels as in packaged projects.
+def test_only_what_packaging_makes_executable_is(platform: Platform) -> None:
     project = platform.template
-    assert [path for path in source_files(project) if (project / path).stat().st_mode & 0o111] == []
+    found = [path.as_posix() for path in source_files(project) if (project / path).stat().st_mode & 0o111]
+    assert tuple(found) == platform.executable
+
+
+@each_platform
+def test_a_packaged_script_runs_wherever_the_project_lay(
+    platform: Platform, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A folder without modes, as a disk of Windows or some archives leave it.
+    shutil.copytree(platform.template, tmp_path / "from" / platform.name, copy_function=shutil.copyfile)
+    shutil.copyfile(ROOT / "LICENSE", tmp_path / "from" / "LICENSE")
+    monkeypatch.setattr("sentio_mobile.packaging.platforms.ROOT", tmp_path / "from")
+    package(open_bundle(bundle), platform, out=tmp_path / "out")
+    modes = {path.as_posix(): (tmp_path / "out" / path).stat().st_mode for path in source_files(tmp_path / "out")}
+    assert tuple(path for path, mode in modes.items() if mode & 0o111) == platform.executable
+    assert all(mode & 0o111 == 0o111 for path, mode in modes.items() if path in platform.executable)
 
 
 @each_platform

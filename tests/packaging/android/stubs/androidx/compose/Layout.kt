@@ -43,6 +43,16 @@ fun Row(
 ) {
 }
 
+interface FlowRowScope : RowScope
+
+@Composable
+fun FlowRow(
+    modifier: Modifier = Modifier,
+    horizontalArrangement: Arrangement.Horizontal = TODO(),
+    content: @Composable FlowRowScope.() -> Unit,
+) {
+}
+
 @Composable
 fun Box(modifier: Modifier = Modifier, content: @Composable BoxScope.() -> Unit) {
 }

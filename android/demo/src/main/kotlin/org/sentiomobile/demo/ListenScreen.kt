@@ -5,7 +5,7 @@ import androidx.activity.compose.rememberLauncherForActivityResult
 import androidx.activity.result.contract.ActivityResultContracts
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
-import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.FlowRow
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
@@ -28,6 +28,9 @@ import org.sentiomobile.core.Side
 import org.sentiomobile.core.arousalSide
 import org.sentiomobile.core.valenceSide
 
+/** What a document picker offers; some phones call ogg an application. */
+private val SOUNDS = arrayOf("audio/*", "application/ogg")
+
 /** Choose a song or the microphone, and see where on the plane the music is. */
 @Composable
 fun ListenScreen(
@@ -43,12 +46,13 @@ fun ListenScreen(
         modifier = modifier.fillMaxSize().verticalScroll(rememberScrollState()).padding(16.dp),
         verticalArrangement = Arrangement.spacedBy(12.dp),
     ) {
-        Row(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
+        // Two buttons in a row, or one below the other where letters are large.
+        FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
             if (state.doing == Doing.SONG || state.doing == Doing.MICROPHONE) {
                 Button(onClick = onStop) { Text(stringResource(R.string.stop)) }
             } else {
                 val free = state.doing == Doing.NOTHING
-                Button(onClick = { picker.launch(arrayOf("audio/*")) }, enabled = free) {
+                Button(onClick = { picker.launch(SOUNDS) }, enabled = free) {
                     Text(stringResource(R.string.choose_song))
                 }
                 OutlinedButton(onClick = microphone.ask, enabled = free) {
@@ -59,7 +63,7 @@ fun ListenScreen(
         if (microphone.refused) PermissionRefused()
         Status(state)
         val newest = state.answers.lastOrNull()
-        Plane(newest, state.answers, Modifier.fillMaxWidth())
+        Plane(newest, state.answers)
         newest?.let { Answer(it) }
         if (state.answers.size > 1) Trajectory(state.answers, Modifier.fillMaxWidth())
         if (state.runsOn.isNotEmpty()) {

@@ -4,30 +4,41 @@ import android.content.Context
 import android.os.Build
 import java.io.File
 import java.io.IOException
-import org.sentiomobile.android.openSentio
+import org.sentiomobile.android.AssetModelFolder
+import org.sentiomobile.android.cachingIn
 import org.sentiomobile.core.Benchmark
 import org.sentiomobile.core.BenchmarkReport
+import org.sentiomobile.core.Sentio
+import org.sentiomobile.core.SentioException
 import org.sentiomobile.core.SentioOptions
 import org.sentiomobile.core.benchmark
-import org.sentiomobile.core.model.Processor
+import org.sentiomobile.core.model.BackendFactory
 
 /** Timed runs on each processor. */
 const val RUNS = 50
 
 /**
- * Time the model on each processor that the phone has and that gives the golden answers.
+ * Time the model by each runtime of the app, on each processor that the phone has and that gives the golden answers.
  *
  * @param progress is told what is measured, and the share of its runs that is done, from 0 to 1.
  */
 suspend fun measureAll(context: Context, progress: (String, Float) -> Unit): BenchmarkReport {
     val measured = ArrayList<Benchmark>()
     val passedOver = ArrayList<String>()
-    for (processor in Processor.entries) {
-        openSentio(context, options = SentioOptions(listOf(processor))).use { model ->
-            passedOver += model.runsOn.passedOver
-            // Where it was passed over, the CPU would be measured again under another name.
-            if (model.runsOn.processor == processor) {
-                measured += model.benchmark(RUNS) { share -> progress(model.runsOn.description, share) }
+    for (factory in BackendFactory.installed()) {
+        for (processor in factory.processors) {
+            try {
+                val options = SentioOptions(listOf(processor)).cachingIn(context)
+                Sentio.open(AssetModelFolder(context.assets), options, listOf(factory)).use { model ->
+                    passedOver += model.runsOn.passedOver
+                    // Where it was passed over, the CPU would be measured again under another name.
+                    if (model.runsOn.processor == processor) {
+                        measured += model.benchmark(RUNS) { share -> progress(model.runsOn.description, share) }
+                    }
+                }
+            } catch (fault: SentioException) {
+                // One that fails costs no figures of the others.
+                passedOver += "${factory.format}, $processor: ${fault.message}"
             }
         }
     }

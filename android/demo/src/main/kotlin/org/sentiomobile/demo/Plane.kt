@@ -5,6 +5,7 @@ import androidx.compose.foundation.Canvas
 import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.aspectRatio
 import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.widthIn
 import androidx.compose.material3.MaterialTheme
@@ -31,6 +32,7 @@ fun Plane(newest: Emotion?, way: List<Emotion>, modifier: Modifier = Modifier) {
     Box(
         modifier
             .widthIn(max = 480.dp)
+            .fillMaxWidth()
             .aspectRatio(1f)
             .clearAndSetSemantics { contentDescription = description },
     ) {

@@ -31,10 +31,12 @@ public fun microphone(context: Context, sampleRate: Int = 44_100): Flow<PcmBlock
     try {
         start(recorder)
         val block = FloatArray(sampleRate / BLOCKS_A_SECOND)
+        var blocks = 0
         while (true) {
             val count = recorder.read(block, 0, block.size, AudioRecord.READ_BLOCKING)
             if (count < 0) throw MicrophoneError("The microphone was lost (error $count); close other apps that record")
-            if (isSilenced(recorder)) {
+            // Asks another process: once a second is enough.
+            if (++blocks % BLOCKS_A_SECOND == 0 && isSilenced(recorder)) {
                 throw MicrophoneError("The microphone was taken by another app, or switched off in the privacy settings")
             }
             // The buffer is used again; emit also ends the loop when the collector was cancelled.

@@ -23,7 +23,11 @@ public suspend fun openSentio(
     context: Context,
     folder: String = "sentio",
     options: SentioOptions = SentioOptions(),
-): Sentio = Sentio.open(AssetModelFolder(context.assets, folder), options)
+): Sentio = Sentio.open(AssetModelFolder(context.assets, folder), options.cachingIn(context))
+
+/** With a folder for what runtimes compile, where none is named: Android empties this one when the app is updated. */
+public fun SentioOptions.cachingIn(context: Context): SentioOptions =
+    if (cache == null) copy(cache = context.codeCacheDir) else this
 
 /**
  * Open a song; whoever gets it closes it.

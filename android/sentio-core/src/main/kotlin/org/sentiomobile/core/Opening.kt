@@ -1,6 +1,8 @@
 package org.sentiomobile.core
 
+import java.io.File
 import kotlin.math.abs
+import org.sentiomobile.core.SentioException.ComputeError
 import org.sentiomobile.core.SentioException.Damaged
 import org.sentiomobile.core.SentioException.NoArtifact
 import org.sentiomobile.core.model.Artifact
@@ -13,6 +15,9 @@ import org.sentiomobile.core.model.Manifest
 import org.sentiomobile.core.model.ModelFolder
 import org.sentiomobile.core.model.ModelSpec
 import org.sentiomobile.core.model.Processor
+import org.sentiomobile.core.model.Running
+import org.sentiomobile.core.model.compute
+import org.sentiomobile.core.model.reason
 
 /**
  * How a model is run.
@@ -21,11 +26,14 @@ import org.sentiomobile.core.model.Processor
  * it gives the model's golden answers: graphics processors that compute in 16 bits may not.
  * @property threads how many the CPU may use, 1 or more.
  * @property tolerance how far another processor's answers may be from the golden ones, on the scale from -1 to 1.
+ * @property cache a folder of the app's own, where runtimes keep what they compile for this device, so that the app opens
+ * faster the next time; null to compile each time.
  */
 public data class SentioOptions(
     val processors: List<Processor> = listOf(Processor.CPU),
     val threads: Int = Runtime.getRuntime().availableProcessors().coerceIn(1, 4),
     val tolerance: Double = 0.01,
+    val cache: File? = null,
 ) {
     init {
         require(threads >= 1) { "$threads threads" }
@@ -67,28 +75,45 @@ internal fun load(folder: ModelFolder, options: SentioOptions, factories: List<B
     )
     checked.checkAll(artifact)
     val passedOver = ArrayList<String>()
+    var last: Throwable? = null
     for (processor in (options.processors + Processor.CPU).distinct()) {
-        try {
+        last = try {
             if (processor !in factory.processors) throw Unfit("no way to it from ${factory.format}")
-            val backend = factory.open(checked.map(artifact.path), artifact, manifest.spec, processor, options.threads)
+            val running = Running(processor, options.threads, options.cache, manifest.hashes[artifact.path].orEmpty())
+            val backend = factory.open(checked.map(artifact.path), artifact, manifest.spec, running)
             try {
                 if (processor != Processor.CPU) prove(backend, checked.golden(), artifact.form, options.tolerance)
             } catch (fault: Throwable) {
-                backend.close()
+                closeAfter(fault, backend)
                 throw fault
             }
-            val runsOn = RunsOn(artifact, processor, backend.description, passedOver)
-            return Loaded(manifest, checked, backend, runsOn)
+            return Loaded(manifest, checked, backend, RunsOn(artifact, processor, backend.description, passedOver))
+        } catch (fault: ComputeError) {
+            fault
         } catch (fault: SentioException) {
             throw fault
         } catch (fault: Exception) {
-            passedOver += "$processor: ${fault.message ?: fault.javaClass.simpleName}"
+            fault
+        } catch (fault: OutOfMemoryError) {
+            fault
         } catch (fault: LinkageError) {
             // A runtime whose native library is missing, or was built for another processor.
-            passedOver += "$processor: ${fault.message ?: fault.javaClass.simpleName}"
+            fault
         }
+        passedOver += "$processor: ${reason(last)}"
     }
-    throw Damaged("${folder.name}/${artifact.path}: cannot be run (${passedOver.last()}); install the app again")
+    val place = "${folder.name}/${artifact.path}"
+    if (last is OutOfMemoryError) throw ComputeError("$place: there is no memory for the model; close other apps", last)
+    throw Damaged("$place: cannot be run (${passedOver.last()}); install the app again", last)
+}
+
+/** What went wrong first is told: a runtime that fails often fails once more when it is freed. */
+private fun closeAfter(fault: Throwable, backend: Backend) {
+    try {
+        backend.close()
+    } catch (another: Exception) {
+        fault.addSuppressed(another)
+    }
 }
 
 /** The golden vectors of a folder, after their hash was found to be right. */
@@ -98,7 +123,7 @@ internal fun CheckedFolder.golden(): Golden = Golden.read(map(Golden.FILE), mani
 internal fun Backend.distance(golden: Golden, form: Form): Double {
     var most = 0.0
     for (index in 0 until golden.count) {
-        val answer = run(golden.input(index, form))
+        val answer = compute(golden.input(index, form))
         val wanted = golden.output(index)
         if (answer.size != wanted.size) throw Unfit("it answers ${answer.size} numbers, not ${wanted.size}")
         // maxOf keeps what is not a number.
@@ -119,9 +144,10 @@ private class Unfit(message: String) : Exception(message)
  * One answer of a back end.
  *
  * @throws Damaged it is not two numbers.
+ * @throws ComputeError the runtime failed.
  */
 internal fun Backend.answer(input: FloatArray, spec: ModelSpec, song: String): Pair<Double, Double> {
-    val answer = run(input)
+    val answer = compute(input)
     if (answer.size != 2 || !answer.all { it.isFinite() }) {
         throw Damaged("$song: the model's answer is ${answer.toList()}, not two numbers for ${spec.outputName}; update the app")
     }

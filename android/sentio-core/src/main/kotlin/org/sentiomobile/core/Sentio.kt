@@ -66,6 +66,7 @@ public class Sentio private constructor(private val loaded: Loaded, private val 
      * @param channels samples of a frame.
      * @param song what the answer is to be called.
      * @throws AudioError it is empty, or holds samples that are not numbers.
+     * @throws SentioException.ComputeError the runtime failed; all that answers may throw that.
      */
     public suspend fun predict(pcm: FloatArray, sampleRate: Int, channels: Int = 1, song: String = "PCM"): Emotion {
         require(sampleRate >= 1) { "$sampleRate samples a second" }

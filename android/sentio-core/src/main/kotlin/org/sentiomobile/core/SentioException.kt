@@ -21,6 +21,9 @@ public sealed class SentioException(message: String, cause: Throwable? = null) :
     /** None of the model's formats can be run by the back ends of this app. */
     public class NoArtifact(message: String) : SentioException(message)
 
+    /** The model's runtime failed while it computed: there is no memory left, or an accelerator gave up. */
+    public class ComputeError(message: String, cause: Throwable? = null) : SentioException(message, cause)
+
     /** The sound cannot be used: it is empty, damaged, or not sound at all. */
     public class AudioError(message: String, cause: Throwable? = null) : SentioException(message, cause)
 

@@ -5,6 +5,7 @@ import java.io.File
 import java.io.FileNotFoundException
 import java.io.InputStream
 import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import java.util.concurrent.atomic.AtomicInteger
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.runBlocking
@@ -18,6 +19,7 @@ import org.sentiomobile.core.model.BackendFactory
 import org.sentiomobile.core.model.ModelFolder
 import org.sentiomobile.core.model.ModelSpec
 import org.sentiomobile.core.model.Processor
+import org.sentiomobile.core.model.Running
 import org.sentiomobile.core.model.sha256
 
 // Doubles of what the engine stands between: networks that are arithmetic, folders and songs in memory. The runtimes
@@ -79,6 +81,19 @@ internal fun folderOf(
     (files + ("manifest.json" to Json.write(manifest(files)).toByteArray())).toMutableMap(),
 )
 
+/** One vector: [1, 2, 3] repeated to 7 samples, a picture of zeros, and the answer. */
+internal fun goldenOf(valence: Float = 0.5f, arousal: Float = -0.25f): ByteArray {
+    val header = """{"excerpt": {"dtype": "I16", "shape": [1, 3], "data_offsets": [0, 6]},
+        "length": {"dtype": "I32", "shape": [1], "data_offsets": [6, 10]},
+        "picture": {"dtype": "F32", "shape": [1, 4, 6], "data_offsets": [10, 106]},
+        "output": {"dtype": "F32", "shape": [1, 2], "data_offsets": [106, 114]}}""".toByteArray()
+    val buffer = ByteBuffer.allocate(8 + header.size + 114).order(ByteOrder.LITTLE_ENDIAN)
+    buffer.putLong(header.size.toLong()).put(header)
+    for (sample in 1..3) buffer.putShort(sample.toShort())
+    buffer.putInt(7).position(8 + header.size + 106)
+    return buffer.putFloat(valence).putFloat(arousal).array()
+}
+
 /** Runs arithmetic, and watches that nobody else does meanwhile. */
 internal class FakeFactory(
     override val format: String = "tflite",
@@ -86,6 +101,7 @@ internal class FakeFactory(
     private val compute: (Processor, FloatArray) -> FloatArray = { _, input -> floatArrayOf(input.first(), input.last()) },
 ) : BackendFactory {
     val opened = ArrayList<Processor>()
+    var ran: Running? = null
     val closed = AtomicInteger()
     val runs = AtomicInteger()
     val inside = AtomicInteger()
@@ -94,13 +110,14 @@ internal class FakeFactory(
         model: ByteBuffer,
         artifact: Artifact,
         spec: ModelSpec,
-        processor: Processor,
-        threads: Int,
+        running: Running,
     ): Backend {
+        val processor = running.processor
         opened += processor
+        ran = running
         return object : Backend {
             private var free = false
-            override val description = "fake, $processor, $threads threads"
+            override val description = "fake, $processor, ${running.threads} threads"
 
             override fun run(input: FloatArray): FloatArray {
                 check(inside.incrementAndGet() == 1) { "two runs at once" }

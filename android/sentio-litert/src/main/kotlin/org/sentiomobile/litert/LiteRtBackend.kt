@@ -9,6 +9,7 @@ import org.sentiomobile.core.model.Backend
 import org.sentiomobile.core.model.Form
 import org.sentiomobile.core.model.ModelSpec
 import org.sentiomobile.core.model.Processor
+import org.sentiomobile.core.model.Running
 import org.tensorflow.lite.DataType
 import org.tensorflow.lite.Delegate
 import org.tensorflow.lite.Interpreter
@@ -23,8 +24,7 @@ internal class LiteRtBackend(
     model: ByteBuffer,
     artifact: Artifact,
     spec: ModelSpec,
-    processor: Processor,
-    threads: Int,
+    running: Running,
     delegate: () -> Delegate?,
 ) : Backend {
     private val worker = Executors.newSingleThreadExecutor { Thread(it, "sentio-litert") }
@@ -33,16 +33,16 @@ internal class LiteRtBackend(
     private val input = floats(inputsOf(spec, artifact.form))
     private val output = floats(OUTPUTS)
 
-    override val description: String = when (processor) {
-        Processor.CPU -> "LiteRT, CPU, $threads threads"
-        else -> "LiteRT, $processor, what that cannot do on the CPU, $threads threads"
+    override val description: String = when (running.processor) {
+        Processor.CPU -> "LiteRT, CPU, ${running.threads} threads"
+        else -> "LiteRT, ${running.processor}, what that cannot do on the CPU, ${running.threads} threads"
     }
 
     init {
         try {
             onWorker {
                 this.delegate = delegate()
-                val options = Interpreter.Options().setNumThreads(threads).setUseXNNPACK(true)
+                val options = Interpreter.Options().setNumThreads(running.threads).setUseXNNPACK(true)
                 this.delegate?.let(options::addDelegate)
                 interpreter = Interpreter(model, options)
                 expect(interpreter.getInputTensor(0), input.capacity())
@@ -64,12 +64,15 @@ internal class LiteRtBackend(
     }
 
     override fun close() {
-        onWorker {
-            if (::interpreter.isInitialized) interpreter.close()
-            // The interpreter used it until now.
-            delegate?.close()
+        try {
+            onWorker {
+                if (::interpreter.isInitialized) interpreter.close()
+                // The interpreter used it until now.
+                delegate?.close()
+            }
+        } finally {
+            worker.shutdown()
         }
-        worker.shutdown()
     }
 
     private fun <T> onWorker(work: () -> T): T = try {

@@ -6,6 +6,7 @@ import org.sentiomobile.core.model.Backend
 import org.sentiomobile.core.model.BackendFactory
 import org.sentiomobile.core.model.ModelSpec
 import org.sentiomobile.core.model.Processor
+import org.sentiomobile.core.model.Running
 import org.tensorflow.lite.Delegate
 import org.tensorflow.lite.gpu.CompatibilityList
 import org.tensorflow.lite.gpu.GpuDelegate
@@ -27,21 +28,22 @@ public class LiteRtFactory : BackendFactory {
         model: ByteBuffer,
         artifact: Artifact,
         spec: ModelSpec,
-        processor: Processor,
-        threads: Int,
-    ): Backend = LiteRtBackend(model, artifact, spec, processor, threads) {
-        when (processor) {
-            Processor.GPU -> gpu()
+        running: Running,
+    ): Backend = LiteRtBackend(model, artifact, spec, running) {
+        when (running.processor) {
+            Processor.GPU -> gpu(running)
             Processor.NNAPI -> NnApiDelegate(NnApiDelegate.Options().setAllowFp16(false).setUseNnapiCpu(false))
             else -> null
         }
     }
 
-    private fun gpu(): Delegate {
+    private fun gpu(running: Running): Delegate {
         val supported = CompatibilityList().use { it.isDelegateSupportedOnThisDevice }
         check(supported) { "this phone's graphics processor is not supported" }
         val options = GpuDelegateFactory.Options()
         options.setPrecisionLossAllowed(false)
+        // Compiling shaders takes seconds; those of this very model are kept.
+        running.cache?.let { options.setSerializationParams(it.path, running.token) }
         return GpuDelegate(options)
     }
 }

@@ -13,6 +13,7 @@ import org.sentiomobile.core.model.BackendFactory
 import org.sentiomobile.core.model.Form
 import org.sentiomobile.core.model.ModelSpec
 import org.sentiomobile.core.model.Processor
+import org.sentiomobile.core.model.Running
 
 /**
  * Runs `onnx` artifacts by ONNX Runtime.
@@ -29,12 +30,12 @@ public class OnnxFactory : BackendFactory {
         model: ByteBuffer,
         artifact: Artifact,
         spec: ModelSpec,
-        processor: Processor,
-        threads: Int,
+        running: Running,
     ): Backend {
+        val threads = running.threads
         val environment = OrtEnvironment.getEnvironment()
         val session = OrtSession.SessionOptions().use { options ->
-            when (processor) {
+            when (running.processor) {
                 Processor.XNNPACK -> {
                     // It has threads of its own; two pools would wait for each other, spinning.
                     options.setIntraOpNumThreads(1)
@@ -49,7 +50,7 @@ public class OnnxFactory : BackendFactory {
             }
             environment.createSession(model, options)
         }
-        return OnnxBackend(environment, session, artifact, spec, "ONNX Runtime, $processor, $threads threads")
+        return OnnxBackend(environment, session, artifact, spec, "ONNX Runtime, ${running.processor}, $threads threads")
     }
 }
 

@@ -1,7 +1,10 @@
 package org.sentiomobile.core.model
 
+import java.io.File
 import java.nio.ByteBuffer
 import java.util.ServiceLoader
+import org.sentiomobile.core.SentioException
+import org.sentiomobile.core.SentioException.ComputeError
 
 /** What a network may be run on. */
 public enum class Processor {
@@ -28,9 +31,46 @@ public interface Backend : AutoCloseable {
      *
      * @param input what the artifact's form says, row by row.
      * @return the one output, row by row: valence and arousal.
+     * @throws Exception the runtime failed; [compute] makes a [ComputeError] of it.
      */
     public fun run(input: FloatArray): FloatArray
 }
+
+/**
+ * Run a back end, whatever its runtime throws.
+ *
+ * @throws ComputeError it failed, or there was no memory for it.
+ */
+internal fun Backend.compute(input: FloatArray): FloatArray = try {
+    run(input)
+} catch (fault: SentioException) {
+    throw fault
+} catch (fault: Exception) {
+    throw ComputeError("the model could not be run by $description (${reason(fault)}); open the app again", fault)
+} catch (fault: OutOfMemoryError) {
+    throw ComputeError("there is no memory to run the model by $description; close other apps", fault)
+} catch (fault: LinkageError) {
+    throw ComputeError("the model could not be run by $description (${reason(fault)}); install the app again", fault)
+}
+
+/** What went wrong, in one line: runtimes write several. */
+internal fun reason(fault: Throwable): String =
+    fault.message?.lineSequence()?.map(String::trim)?.firstOrNull(String::isNotEmpty) ?: fault.javaClass.simpleName
+
+/**
+ * How an artifact is to be run.
+ *
+ * @property processor what it is to run on.
+ * @property threads how many the CPU may use, 1 or more.
+ * @property cache a folder of the app's own, where a runtime may keep what it compiled for this device; null for none.
+ * @property token what tells this artifact from every other one, as names of files there: its SHA-256.
+ */
+public class Running(
+    public val processor: Processor,
+    public val threads: Int,
+    public val cache: File? = null,
+    public val token: String = "",
+)
 
 /**
  * A way to run one format. Implementations are found by [ServiceLoader], so that an app has those that it was built with:
@@ -49,16 +89,14 @@ public interface BackendFactory {
      * @param model the artifact's file, whose hash was checked; a direct buffer that stays valid.
      * @param artifact what it is.
      * @param spec how it is fed and read.
-     * @param processor what it is to run on.
-     * @param threads how many the CPU may use, 1 or more.
+     * @param running on what, and with what.
      * @throws Exception the runtime cannot run it on this processor; the message says why.
      */
     public fun open(
         model: ByteBuffer,
         artifact: Artifact,
         spec: ModelSpec,
-        processor: Processor,
-        threads: Int,
+        running: Running,
     ): Backend
 
     public companion object {

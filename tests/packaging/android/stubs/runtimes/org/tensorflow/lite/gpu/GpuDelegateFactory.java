@@ -5,5 +5,7 @@ public class GpuDelegateFactory {
         public Options() {}
 
         public native Options setPrecisionLossAllowed(boolean precisionLossAllowed);
+
+        public native Options setSerializationParams(String serializationDir, String modelToken);
     }
 }

@@ -1,0 +1,84 @@
+"""The versions that an Android build starts from: what the vendors' tables allow, and a wrapper that is Gradle's own."""
+
+import re
+import tomllib
+import zipfile
+
+import pytest
+
+from sentio_mobile._internal.files import sha256
+from sentio_mobile._internal.resources import ROOT
+
+ANDROID = ROOT / "android"
+WRAPPER = ANDROID / "gradle" / "wrapper"
+
+# https://gradle.org/release-checksums/, of the versions that the tables below name.
+PUBLISHED = {
+    "9.4.1": {
+        "bin": "2ab2958f2a1e51120c326cad6f385153bb11ee93b3c216c5fccebfdfbb7ec6cb",
+        "wrapper": "55243ef57851f12b070ad14f7f5bb8302daceeebc5bce5ece5fa6edb23e1145c",
+    },
+}
+
+# https://developer.android.com/build/releases/agp-9-2-0-release-notes, "Compatibility": the least Gradle, the least JDK and the
+# highest API level. Android Studio opens every plugin from 4.0 to its own version (about-agp, "Android Studio compatibility").
+AGP = {"9.2": {"gradle": (9, 4, 1), "jdk": 17, "api": 36}}
+
+# https://developer.android.com/build/kotlin-support: the least R8 that reads what a Kotlin compiler writes. Each AGP brings the
+# R8 of its own number.
+R8 = {"2.4": (9, 1, 29)}
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))
+
+
+@pytest.fixture
+def versions() -> dict[str, str]:
+    return tomllib.loads((ANDROID / "gradle" / "libs.versions.toml").read_text())["versions"]
+
+
+@pytest.fixture
+def wrapper() -> dict[str, str]:
+    lines = (WRAPPER / "gradle-wrapper.properties").read_text().splitlines()
+    return {key: value.replace("\\:", ":") for key, _, value in (line.partition("=") for line in lines)}
+
+
+def test_the_wrapper_is_the_one_that_gradle_published(wrapper: dict[str, str]) -> None:
+    found = re.fullmatch(r"https://services\.gradle\.org/distributions/gradle-([\d.]+)-bin\.zip", wrapper["distributionUrl"])
+    assert found is not None
+    published = PUBLISHED[found[1]]
+    assert wrapper["distributionSha256Sum"] == published["bin"]
+    assert sha256(WRAPPER / "gradle-wrapper.jar") == published["wrapper"]
+    with zipfile.ZipFile(WRAPPER / "gradle-wrapper.jar") as jar:
+        manifest = jar.read("META-INF/MANIFEST.MF").decode()
+    # The script starts the jar by its manifest.
+    assert "Main-Class: org.gradle.wrapper.GradleWrapperMain" in manifest
+    assert '-jar "$APP_HOME/gradle/wrapper/gradle-wrapper.jar"' in (ANDROID / "gradlew").read_text()
+    windows = (ANDROID / "gradlew.bat").read_bytes()
+    assert rb'-jar "%APP_HOME%\gradle\wrapper\gradle-wrapper.jar"' in windows
+    assert windows.count(b"\n") == windows.count(b"\r\n")
+
+
+def test_the_versions_fit_by_the_vendors_tables(versions: dict[str, str], wrapper: dict[str, str]) -> None:
+    agp = AGP[versions["agp"].rpartition(".")[0]]
+    assert numbers(wrapper["distributionUrl"]) >= agp["gradle"]
+    assert int(versions["compileSdk"]) <= agp["api"]
+    assert int(versions["targetSdk"]) <= int(versions["compileSdk"])
+    daemon = (ANDROID / "gradle" / "gradle-daemon-jvm.properties").read_text()
+    assert "toolchainVersion=21\n" in daemon
+    assert agp["jdk"] <= 21
+    kotlin = versions["kotlin"].rpartition(".")[0]
+    assert numbers(versions["agp"]) >= R8[kotlin]
+
+
+def test_kotlin_is_the_one_that_is_built_in() -> None:
+    scripts = "".join(path.read_text() for path in ANDROID.glob("**/*.kts"))
+    assert "kotlin.android" not in scripts
+    assert "kotlin-android" not in (ANDROID / "gradle" / "libs.versions.toml").read_text()
+
+
+def test_the_runtimes_are_of_the_16_kb_page_kind(versions: dict[str, str]) -> None:
+    # Before these, some of their libraries are laid out for pages of 4 KB, which Google Play refuses.
+    assert numbers(versions["litert"]) >= (1, 4, 2)
+    assert numbers(versions["onnxruntime"]) >= (1, 27)
