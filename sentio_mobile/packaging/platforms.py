@@ -175,9 +175,7 @@ ANDROID = Platform(
     unused=lambda formats: tuple(
         f"sentio-{name}" for name in _ANDROID_BACKENDS.values() if name not in _android_backends(formats)
     ),
-    next_steps=lambda folder: (
-        f"cd {folder} && ./gradlew :demo:installDebug    # or press Run in Android Studio",
-    ),
+    next_steps=lambda folder: (f"cd {folder} && ./gradlew :demo:installDebug    # or press Run in Android Studio",),
     executable=("gradlew",),
 )
 

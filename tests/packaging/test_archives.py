@@ -19,7 +19,9 @@ SCRIPTS = {f"{platform.name}/{path}" for platform in PLATFORMS for path in platf
 def test_scripts_can_be_run_out_of_both_archives(tmp_path: Path) -> None:
     if not (ROOT / "pyproject.toml").is_file():
         pytest.skip("not a checkout")
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", tmp_path], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", tmp_path], cwd=ROOT, check=True, capture_output=True
+    )
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         place = "sentio_mobile/_resources/"
         modes = {info.filename.removeprefix(place): info.external_attr >> 16 for info in wheel.infolist()}

@@ -45,7 +45,9 @@ def wrapper() -> dict[str, str]:
 
 
 def test_the_wrapper_is_the_one_that_gradle_published(wrapper: dict[str, str]) -> None:
-    found = re.fullmatch(r"https://services\.gradle\.org/distributions/gradle-([\d.]+)-bin\.zip", wrapper["distributionUrl"])
+    found = re.fullmatch(
+        r"https://services\.gradle\.org/distributions/gradle-([\d.]+)-bin\.zip", wrapper["distributionUrl"]
+    )
     assert found is not None
     published = PUBLISHED[found[1]]
     assert wrapper["distributionSha256Sum"] == published["bin"]
