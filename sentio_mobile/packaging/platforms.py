@@ -80,7 +80,7 @@ class Platform:
         configure: Maps the settings file's text, an app and the packaged formats to the file's new text.
         unused: Maps the packaged formats to the folders of the project that only other formats need.
         next_steps: Maps the project's folder, quoted for a shell, to the commands to type next.
-        executable: The files that are made executable, wherever the project was copied from: not every way here keeps that.
+        executable: The files that are made executable, whatever their mode was where the project lay.
         folder: The folder of the project; None for the one that is called like the platform in a checkout or a wheel.
     """
 

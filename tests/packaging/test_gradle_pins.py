@@ -1,4 +1,4 @@
-"""The versions that an Android build starts from: what the vendors' tables allow, and a wrapper that is Gradle's own."""
+"""The versions an Android build starts from: what the vendors' tables allow, and a wrapper that is Gradle's own."""
 
 import re
 import tomllib
@@ -20,12 +20,12 @@ PUBLISHED = {
     },
 }
 
-# https://developer.android.com/build/releases/agp-9-2-0-release-notes, "Compatibility": the least Gradle, the least JDK and the
-# highest API level. Android Studio opens every plugin from 4.0 to its own version (about-agp, "Android Studio compatibility").
+# https://developer.android.com/build/releases/agp-9-2-0-release-notes, "Compatibility": the least Gradle, the least JDK
+# and the highest API level. Android Studio opens every plugin from 4.0 to its own version (the page about-agp there).
 AGP = {"9.2": {"gradle": (9, 4, 1), "jdk": 17, "api": 36}}
 
-# https://developer.android.com/build/kotlin-support: the least R8 that reads what a Kotlin compiler writes. Each AGP brings the
-# R8 of its own number.
+# https://developer.android.com/build/kotlin-support: the least R8 that reads what a Kotlin compiler writes. Each AGP
+# brings the R8 of its own number.
 R8 = {"2.4": (9, 1, 29)}
 
 
