@@ -12,7 +12,7 @@ from pathlib import Path
 from sentio_mobile.errors import InputError
 
 NEVER_SOURCE = (
-    *("node_modules", "dist", "build", ".tests"),
+    *("node_modules", "dist", "build", ".tests", "*.tgz"),
     *(".gradle", ".kotlin", ".idea", "*.iml", "local.properties"),
     *(".build", ".swiftpm", "DerivedData", "xcuserdata"),
     *(".DS_Store", "__pycache__"),

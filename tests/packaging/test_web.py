@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import sentio_mobile
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.bundle.bundle import MANIFEST, open_bundle
 
@@ -30,6 +31,13 @@ def test_few_packages_are_asked_for_and_one_is_shipped() -> None:
     package = json.loads((WEB / "package.json").read_text())
     assert list(package["dependencies"]) == ["onnxruntime-web"]
     assert sorted(package["devDependencies"]) == ["@types/node", "playwright-core", "typescript", "vite"]
+
+
+def test_the_npm_package_has_the_projects_version_and_needs_nothing_else() -> None:
+    package = json.loads((WEB / "npm" / "package.json").read_text())
+    assert package["version"] == json.loads((WEB / "package.json").read_text())["version"] == sentio_mobile.__version__
+    assert package["exports"]["."] == {"types": "./dist/index.d.ts", "import": "./dist/index.js"}
+    assert [name for name in package if name.lower().endswith("dependencies")] == []
 
 
 def test_the_policy_lets_nothing_in_that_the_page_does_not_need() -> None:
