@@ -12,8 +12,9 @@ DESKTOP = "desktop, not a phone"
 
 
 def megabytes(size: float) -> str:
-    """Bytes as `29.3 MB`."""
-    return f"{size / MB:.1f} MB" if size >= MB / 10 else f"{size / 1000:.1f} kB"
+    """Bytes as `29.3 MB`, and in no other unit: sizes below one another are compared."""
+    digits = 1 if size >= MB / 10 else 2 if size >= MB / 100 else 4
+    return f"{size / MB:.{digits}f} MB"
 
 
 def milliseconds(value: float) -> str:

@@ -10,9 +10,9 @@ from msgspec import Meta
 
 from sentio_mobile._internal.records import Name, Record, Text, read_record
 from sentio_mobile.benchmarks.decision import Decision, decide, load_words
-from sentio_mobile.benchmarks.formatting import DESKTOP, count, interval, megabytes, milliseconds, times
+from sentio_mobile.benchmarks.formatting import count, interval, megabytes, milliseconds, times
 from sentio_mobile.benchmarks.gates import Gate
-from sentio_mobile.benchmarks.results import ArtifactBenchmark, Benchmark
+from sentio_mobile.benchmarks.results import Benchmark
 from sentio_mobile.metrics.agreement import weak_teacher
 from sentio_mobile.metrics.bootstrap import DIMENSIONS
 from sentio_mobile.metrics.evaluation import SplitEvaluation
@@ -40,6 +40,7 @@ class ArtifactLine(Record, frozen=True, kw_only=True):
     size: Name  # size on disk
     parity: Name  # whether it agrees with PyTorch
     latency: Name  # p90 of its latency
+    relative: Name = "-"  # its median latency over that of fp32 in the same format and form
 
 
 class Summary(Record, frozen=True, kw_only=True):
@@ -160,13 +161,6 @@ def _data(origin: DataOrigin | None, student: SplitEvaluation | None, tested: bo
     return f"{songs}The bundle does not record which songs the model was trained on, or who labelled them."
 
 
-def _latency(artifact: ArtifactBenchmark, ratio: float | None) -> str:
-    if artifact.latency is None:
-        return "not measured here"
-    relative = f", {times(ratio)} fp32" if ratio is not None and artifact.precision != "fp32" else ""
-    return f"p90 {milliseconds(artifact.latency.p90_ms)} ({DESKTOP}){relative}"
-
-
 def _artifacts(verification: Verification, benchmark: Benchmark) -> list[ArtifactLine]:
     parity = {result.label: result.verdict for result in verification.results}
     return [
@@ -174,7 +168,8 @@ def _artifacts(verification: Verification, benchmark: Benchmark) -> list[Artifac
             label=one.label,
             size=megabytes(one.size),
             parity=parity.get(one.label, "not run"),
-            latency=_latency(one, benchmark.ratio(one)),
+            latency="not measured" if one.latency is None else milliseconds(one.latency.p90_ms),
+            relative="-" if (ratio := benchmark.ratio(one)) is None else times(ratio),
         )
         for one in benchmark.measured
     ]

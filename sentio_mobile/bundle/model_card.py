@@ -147,7 +147,7 @@ def _count(n: int, thing: str) -> str:
 
 
 def _size(n: int) -> str:
-    return f"{n / 1e6:.1f} MB" if n >= 1e5 else f"{n / 1e3:.1f} kB"
+    return f"{n / 1e6:.{1 if n >= 1e5 else 2 if n >= 1e4 else 4}f} MB"
 
 
 def _code(value: object) -> str:

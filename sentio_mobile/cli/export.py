@@ -14,6 +14,7 @@ from sentio_mobile.formats.registry import MAIN_FORMATS, format_names, other_for
 from sentio_mobile.spec import FORMS, OUTPUTS, PRECISIONS
 
 if TYPE_CHECKING:
+    from sentio_mobile.bundle.bundle import Bundle
     from sentio_mobile.quantization.sensitivity import Sensitivity
 
 SENSITIVITY, SENSITIVITY_CHART = "sensitivity.json", "sensitivity.png"
@@ -151,6 +152,7 @@ def export(
         for reason in reasons.values():
             stderr.print(f"[red]{what}:[/]", end=" ")
             stderr.print(reason, markup=False, soft_wrap=True)
+    _show_artifacts(bundle)
     console.print(f"Bundle: {out}. Next: sentio-mobile verify {out}", soft_wrap=True, markup=False)
     if refused:
         stderr.print(
@@ -159,6 +161,30 @@ def export(
         raise SystemExit(3)
     if failed:
         raise SystemExit(1)
+
+
+def _show_artifacts(bundle: Bundle) -> None:
+    """Print what was exported, what it weighs and loses, and what was refused or failed."""
+    from sentio_mobile.benchmarks.formatting import megabytes
+    from sentio_mobile.cli.tables import show_table
+
+    manifest = bundle.manifest
+    rows = [
+        (
+            entry.label,
+            megabytes(bundle.size(bundle.artifact(entry.format, entry.form, entry.precision))),
+            "not measured" if entry.accuracy is None else entry.accuracy.loss["mean"].words(3),
+            "refused" if entry.label in manifest.refused else "pass",
+        )
+        for entry in manifest.artifacts
+    ]
+    there = {row[0] for row in rows}
+    rows += [(label, "-", "-", "refused") for label in manifest.refused if label not in there]
+    rows += [(label, "-", "-", "failed") for label in manifest.failed]
+    show_table(("artifact", "size", "loss of mean CCC", "verdict"), rows)
+    counts = [f"{sum(row[3] == word for row in rows)} {word}" for word in ("refused", "failed")]
+    good = sum(row[3] == "pass" for row in rows)
+    console.print(f"{good} of {len(rows)} artifacts exported; {', '.join(counts)}.", style="bold", markup=False)
 
 
 def _rank_layers(checkpoint: Path, data_folder: Path, out: Path, force: bool) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-from rich.table import Table
-
 from sentio_mobile.cli.options import console
+from sentio_mobile.cli.tables import show_table
 
 if TYPE_CHECKING:
     from sentio_mobile.benchmarks.summary import Summary
@@ -15,7 +13,8 @@ if TYPE_CHECKING:
     from sentio_mobile.metrics.bootstrap import Interval
     from sentio_mobile.metrics.evaluation import SplitEvaluation
 
-_COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "not measured": "yellow"}
+DESKTOP = "desktop, not a phone"
+"""Beside every measured time."""
 
 
 def show_evaluation(who: str, evaluation: SplitEvaluation | None) -> None:
@@ -70,41 +69,69 @@ def show_summary(summary: Summary) -> None:
     console.print()
     show_decision(summary)
     show_problems(summary)
-    console.print(summary.data, markup=False)
-    agreement = Table("CCC (95% interval)", "teacher", "student")
-    for row in summary.agreement:
-        agreement.add_row(row.dimension, escape(row.teacher), escape(row.student))
-    console.print(agreement)
+    console.print(summary.data, markup=False, soft_wrap=True)
+    console.print()
+    show_table(
+        ("CCC (95% interval)", "teacher", "student"),
+        [(row.dimension, row.teacher, row.student) for row in summary.agreement],
+        right=False,
+    )
     if summary.weak_teacher:
         console.print(summary.weak_teacher, style="yellow", markup=False, soft_wrap=True)
-    artifacts = Table("artifact", "size", "against PyTorch", "latency")
-    for line in summary.artifacts:
-        artifacts.add_row(line.label, line.size, line.parity, line.latency)
-    console.print(artifacts)
-    gates = Table("gate", "of", "limit", "measured", "verdict")
-    for gate in summary.gates:
-        value = "-" if gate.value is None else f"{gate.value:.3g}"
-        unit = f" {gate.unit}" if gate.unit else ""
-        gates.add_row(
-            gate.name, gate.target, f"{gate.limit:g}{unit}", value, f"[{_COLOURS[gate.verdict]}]{gate.verdict}[/]"
+    console.print()
+    show_table(
+        ("artifact", "size", "PyTorch", "p90", "of fp32"),
+        [(line.label, line.size, line.parity, line.latency, line.relative) for line in summary.artifacts],
+        droppable=("of fp32",),
+    )
+    console.print(f"PyTorch: agreement with it; p90: time of one clip, {DESKTOP}", style="dim", markup=False)
+    passed = sum(gate.verdict == "pass" for gate in summary.gates)
+    console.print()
+    console.print(f"{passed} of {len(summary.gates)} gates passed", markup=False)
+    others = [gate for gate in summary.gates if gate.verdict != "pass"]
+    if others:
+        show_table(
+            ("gate", "limit", "measured", "verdict"),
+            [
+                (
+                    f"{gate.name}, {gate.target}",
+                    f"{gate.limit:g} {gate.unit}".strip(),
+                    "-" if gate.value is None else f"{gate.value:.3g}",
+                    gate.verdict,
+                )
+                for gate in others
+            ],
         )
-    console.print(gates)
 
 
 def show_models(run: EvaluationRun) -> None:
     """Print one row per model, then which models differ."""
-    table = Table("model", "valence CCC", "arousal CCC", "mean CCC", "MAE", "parameters", "one clip")
-    for model in run.models:
-        row = [str(model.metrics[name]["ccc"]) for name in ("valence", "arousal", "mean")]
-        parameters = "-" if model.parameters is None else f"{model.parameters:,}"
-        latency = "-" if model.latency is None else f"{model.latency.p50_ms:.1f} ms"
-        cells = (model.name, *row, str(model.metrics["mean"]["mae"]), parameters, latency)
-        table.add_row(*map(escape, cells))
+    from sentio_mobile.cli.tables import WIDE
+
     console.print(f"{len(run.songs)} {run.split} songs; 95% intervals over {run.bootstrap.over}", markup=False)
-    console.print(table)
-    for pair in run.comparisons:
-        if pair.difference["mean"].excludes_zero:
-            difference = pair.difference["mean"]
-            console.print(f"{pair.second} minus {pair.first}: {difference} in mean CCC", markup=False)
+    columns = ("model", "valence CCC", "arousal CCC", "mean CCC", "MAE", "parameters", "one clip")
+    rows = [
+        (
+            model.name,
+            *(str(model.metrics[name]["ccc"]) for name in ("valence", "arousal", "mean")),
+            str(model.metrics["mean"]["mae"]),
+            "-" if model.parameters is None else f"{model.parameters:,}",
+            "-" if model.latency is None else f"{model.latency.p50_ms:.1f} ms",
+        )
+        for model in run.models
+    ]
+    if console.width >= WIDE:
+        show_table(columns, rows)
+    else:
+        show_table(columns[:4], [row[:4] for row in rows])
+        console.print()
+        show_table(("model", *columns[4:]), [(row[0], *row[4:]) for row in rows])
     for note in run.notes:
         console.print(f"- {note}.", markup=False, soft_wrap=True)
+    for pair in run.comparisons:
+        difference = pair.difference["mean"]
+        verdict = "" if difference.excludes_zero else f": {pair.verdict}"
+        console.print(
+            f"{pair.second} minus {pair.first}: {difference} in mean CCC{verdict}", markup=False, soft_wrap=True
+        )
+    console.print(f"{run.headline}.", style="bold", markup=False, soft_wrap=True)

@@ -110,47 +110,74 @@ def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None, si
 
 
 def _show(found: Verification) -> None:
-    from rich.table import Table
+    from sentio_mobile.cli.tables import short_labels, show_table
 
-    table = Table("format", "input", "precision", "processor", "worst", "allowed", "PSNR", "std ratio", "verdict")
-    for result in found.results:
-        table.add_row(
-            result.format,
-            result.form,
-            result.precision,
-            result.processor,
-            "-" if result.max_diff is None else f"{result.max_diff:.1e}",
-            f"{result.tolerance:.0e}",
-            "-" if result.psnr is None else f"{result.psnr:.0f} dB",
-            "-" if result.std_ratio is None else f"{result.std_ratio:.0%}",
-            _colour(result.verdict),
-        )
-    console.print(table)
+    names, shared = short_labels([(one.format, one.form, one.precision) for one in found.results])
+    show_table(
+        ("artifact", "processor", "worst", "allowed", "PSNR", "spread", "verdict"),
+        [
+            (
+                name,
+                result.processor,
+                "-" if result.max_diff is None else f"{result.max_diff:.1e}",
+                f"{result.tolerance:.0e}",
+                "-" if result.psnr is None else f"{result.psnr:.0f} dB",
+                "-" if result.std_ratio is None else f"{result.std_ratio:.0%}",
+                result.verdict,
+            )
+            for name, result in zip(names, found.results, strict=True)
+        ],
+        droppable=("processor", "allowed", "PSNR", "spread"),
+        note=shared,
+    )
     if found.accuracy:
-        table = Table("format", "input", "precision", "mean CCC", "loss against fp32", "allowed", "verdict")
-        for one in found.accuracy:
-            ccc, loss = str(one.ccc["mean"]), one.loss["mean"].words(3)
-            table.add_row(one.format, one.form, one.precision, ccc, loss, f"{one.max_loss:g}", _colour(one.verdict))
-        console.print(table)
+        names, shared = short_labels([(one.format, one.form, one.precision) for one in found.accuracy])
+        console.print()
         console.print(
-            f"{found.accuracy[0].songs} {found.accuracy[0].split} songs; bootstrap 95% intervals over songs",
+            f"On {found.accuracy[0].songs} {found.accuracy[0].split} songs, bootstrap 95% intervals over songs:",
             markup=False,
+        )
+        show_table(
+            ("artifact", "mean CCC", "loss against fp32", "allowed", "verdict"),
+            [
+                (name, str(one.ccc["mean"]), one.loss["mean"].words(3), f"{one.max_loss:g}", one.verdict)
+                for name, one in zip(names, found.accuracy, strict=True)
+            ],
+            droppable=("allowed",),
+            note=shared,
         )
     reasons = [(f"{result.label} on {result.processor}", result.reason) for result in found.results]
     reasons += [(one.label, one.reason) for one in found.accuracy]
     for label, reason in reasons:
         if reason:
-            console.print(f"{label}: {reason}", markup=False)
+            console.print(f"{label}: {reason}", markup=False, soft_wrap=True)
     spread = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(OUTPUTS, found.spread, strict=True))
-    console.print(f"{found.vectors} golden vectors; standard deviation of their outputs: {spread}", markup=False)
+    console.print(
+        f"{found.vectors} golden vectors; standard deviation of their outputs: {spread}", markup=False, soft_wrap=True
+    )
     if not found.spread_ok:
         console.print(
             f"[red]fail:[/] the golden outputs hardly differ (standard deviation under {found.min_spread}), so that "
             "agreement on them proves nothing. Export a model that tells songs apart.",
             soft_wrap=True,
         )
+    console.print(_sentence(found), style="bold", markup=False, soft_wrap=True)
 
 
-def _colour(verdict: str) -> str:
-    colour = {"pass": "green", "fail": "red"}.get(verdict, "yellow")
-    return f"[{colour}]{verdict}[/]"
+def _sentence(found: Verification) -> str:
+    """The outcome of a verification in a sentence."""
+    ran = [result for result in found.results if result.verdict != "not run"]
+    wrong = [f"{one.label} on {one.processor}" for one in ran if one.verdict == "fail"]
+    wrong += [f"{one.label} on songs" for one in found.accuracy if one.verdict == "fail"]
+    if wrong:
+        return f"Fail: not what the trained network is: {', '.join(wrong)}."
+    if not found.spread_ok:
+        return "Fail: the golden outputs are too much alike to prove anything."
+    if not ran:
+        return "Not verified: none of the artifacts can run here."
+    left = len(found.results) - len(ran)
+    worst = max(result.max_diff or 0.0 for result in ran)
+    on_songs = " and on songs" if found.accuracy else ""
+    words = "1 artifact predicts" if len(ran) == 1 else f"{len(ran)} artifacts predict"
+    others = f"; {left} could not run here" if left else ""
+    return f"Pass: {words} what PyTorch does on golden vectors{on_songs}, {worst:.1e} off at most{others}."
