@@ -51,9 +51,13 @@ def show_table(
         right: Whether all columns but the first are aligned to the right, as numbers are.
     """
     rows = [tuple(row) for row in rows]
-    same = [len(rows) > 1 and name in droppable and len({row[i] for row in rows}) == 1 for i, name in enumerate(columns)]
+    same = [
+        len(rows) > 1 and name in droppable and len({row[i] for row in rows}) == 1 for i, name in enumerate(columns)
+    ]
     keep = [i for i, alike in enumerate(same) if not alike]
-    dropped = [f"{columns[i]} {rows[0][i]}" for i in range(len(columns)) if i not in keep and rows and rows[0][i] != "-"]
+    dropped = [
+        f"{columns[i]} {rows[0][i]}" for i in range(len(columns)) if i not in keep and rows and rows[0][i] != "-"
+    ]
     table = Table(
         *(
             Column(columns[i], justify="right" if right and i and columns[i] != "verdict" else "left", overflow="fold")
