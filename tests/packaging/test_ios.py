@@ -183,7 +183,7 @@ def test_the_core_passes_its_tests_in_swift(tmp_path: Path) -> None:
         shutil.copytree(IOS, place.folder / "ios", ignore=shutil.ignore_patterns(".build"))
         golden = place.folder / "export/golden" / GOLDEN.name
         golden.parent.mkdir(parents=True)
-        for name in (GOLDEN.name, "words.json"):
+        for name in (GOLDEN.name, "words.json", "signatures.json"):
             shutil.copyfile(GOLDEN.with_name(name), golden.with_name(name))
         flags = "-c release -Xswiftc -enable-testing -Xswiftc -warnings-as-errors"
         run = place.run(f"cd ios && swift test {flags} --filter SentioCoreTests", seconds=800)

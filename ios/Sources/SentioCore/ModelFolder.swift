@@ -27,12 +27,21 @@ public struct ModelFolder: Sendable {
     ///   - url: the folder that `manifest.json` lies in.
     ///   - formats: those that can be run here, such as `["coreml", "mlmodel"]`.
     ///   - forms: what can be made here to feed a model with.
-    /// - Throws: `SentioError.missingFile`, `.damaged`, `.newerSchema`, `.noArtifact`, `.tampered`.
-    public init(_ url: URL, formats: [String], forms: [Form] = [.waveform, .spectrogram]) throws {
+    ///   - signer: the public key, as PEM, whose owner must have signed the folder; nil to ask for no signature.
+    /// - Throws: `SentioError.missingFile`, `.damaged`, `.newerSchema`, `.noArtifact`, `.tampered`; with a key what
+    ///   `ModelSignature.check` throws.
+    public init(
+        _ url: URL, formats: [String], forms: [Form] = [.waveform, .spectrogram], signedBy signer: String? = nil
+    ) throws {
         let place = url.appendingPathComponent(Manifest.fileName)
         guard let data = try? Data(contentsOf: place) else {
             throw SentioError.missingFile(
                 "\(url.lastPathComponent): has no \(Manifest.fileName); put a whole model folder there")
+        }
+        if let signer = signer {
+            let sheet = try? Data(contentsOf: url.appendingPathComponent(ModelSignature.fileName))
+            try ModelSignature.check(
+                manifest: data, sheet: sheet, publicKey: signer, folder: url.lastPathComponent)
         }
         let manifest = try Manifest(json: data, place: "\(url.lastPathComponent)/\(Manifest.fileName)")
         let usable = manifest.artifacts.first { candidate in

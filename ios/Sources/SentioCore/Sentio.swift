@@ -30,10 +30,13 @@ public actor Sentio {
     /// - Parameters:
     ///   - url: the model folder; the files of the chosen model are hashed before any of them is parsed.
     ///   - backends: what can run models here.
-    /// - Throws: `SentioError.missingFile`, `.damaged`, `.newerSchema`, `.noArtifact`, `.tampered`.
-    public static func open(_ url: URL, backends: [any BackendFactory]) async throws -> Sentio {
+    ///   - signer: the public key, as PEM, whose owner must have signed the folder; nil to ask for no signature.
+    /// - Throws: `SentioError.missingFile`, `.damaged`, `.newerSchema`, `.noArtifact`, `.tampered`, `.parameter`.
+    public static func open(
+        _ url: URL, backends: [any BackendFactory], signedBy signer: String? = nil
+    ) async throws -> Sentio {
         let clock = Stopwatch()
-        let folder = try ModelFolder(url, formats: backends.flatMap { $0.formats })
+        let folder = try ModelFolder(url, formats: backends.flatMap { $0.formats }, signedBy: signer)
         guard let factory = backends.first(where: { $0.formats.contains(folder.artifact.format) }) else {
             throw SentioError.noArtifact("\(url.lastPathComponent): has no model that this system runs")
         }

@@ -7,9 +7,12 @@ extension Sentio {
     /// - Parameters:
     ///   - url: the model folder; the files of the chosen model are hashed before any of them is parsed.
     ///   - compute: what may compute; where the model is wrong or fails on it, the processor alone does.
-    /// - Throws: `SentioError.missingFile`, `.damaged`, `.newerSchema`, `.noArtifact`, `.tampered`.
-    public static func open(_ url: URL, compute: ComputeUnits = .all) async throws -> Sentio {
-        try await open(url, backends: [CoreMLFactory(compute: compute)])
+    ///   - signer: the public key, as PEM, whose owner must have signed the folder, such as one that was downloaded.
+    /// - Throws: `SentioError.missingFile`, `.damaged`, `.newerSchema`, `.noArtifact`, `.tampered`, `.parameter`.
+    public static func open(
+        _ url: URL, compute: ComputeUnits = .all, signedBy signer: String? = nil
+    ) async throws -> Sentio {
+        try await open(url, backends: [CoreMLFactory(compute: compute)], signedBy: signer)
     }
 
     /// The emotion of the first clip of an audio file, no more of which is decoded; with `pooling`, of all of it.

@@ -30,5 +30,6 @@ export { downmix, mixChannels, windowStarts } from "./clip.ts";
 export { LONGEST, type Sound } from "./decode.ts";
 export type { DeviceCheck } from "./check.ts";
 export { httpFolder, type ModelFolder, type Progress, type ReadOptions } from "./folder.ts";
+export { signedFolder } from "./signature.ts";
 export { clipOf, soundOf, type GoldenVector } from "./golden.ts";
 export type { Artifact, AudioSpec, Manifest, ModelSpec, Uncertainty } from "./manifest.ts";

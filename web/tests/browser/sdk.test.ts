@@ -1,6 +1,7 @@
 /** The SDK by itself in a real browser, without the page: parity on the repository's vectors, and its errors' types. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
@@ -169,4 +170,20 @@ test("of a long file, a first answer decodes the beginning only", { skip: noBrow
     seconds.whole,
     "AudioError long.wav: has 25 minutes, too much to decode in a browser; cut it into parts of 20 minutes or less",
   );
+});
+
+test("signed folders are judged by the browser's own Ed25519", { skip: noBrowser || noGolden }, async () => {
+  const golden = JSON.parse(readFileSync(join(GOLDEN, "../signatures.json"), "utf8"));
+  const held = await page.evaluate(async ({ manifests, cases }) => {
+    const found: boolean[] = [];
+    for (const one of cases) {
+      const files: Record<string, string> = { "manifest.json": manifests[one.manifest], "manifest.sig.json": one.sheet ?? "" };
+      const read = async (path: string) => new TextEncoder().encode(files[path]).buffer;
+      const opened = async () => window.sdk.signedFolder({ read }, one.public_key).read("manifest.json");
+      found.push(await opened().then(() => true, (error) => !(error instanceof window.sdk.SentioError)));
+    }
+    return found;
+  }, golden);
+  assert.deepEqual(held, golden.cases.map((one: { verdict: string }) => one.verdict === "holds"));
+  assert.ok(held.includes(true));
 });

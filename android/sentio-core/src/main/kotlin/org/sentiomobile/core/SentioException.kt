@@ -9,7 +9,7 @@ public sealed class SentioException(message: String, cause: Throwable? = null) :
     /** The model was made for a later version of this library. */
     public class NewerSchema(message: String) : SentioException(message)
 
-    /** A file of the model is not the one that its manifest was written for. */
+    /** A file of the model is not the one that its manifest was written for, or the manifest not the one that was signed. */
     public class Tampered(message: String) : SentioException(message)
 
     /** A file that the model needs is not there. */
@@ -23,6 +23,9 @@ public sealed class SentioException(message: String, cause: Throwable? = null) :
 
     /** The model's runtime failed while it computed: there is no memory left, or an accelerator gave up. */
     public class ComputeError(message: String, cause: Throwable? = null) : SentioException(message, cause)
+
+    /** This system cannot check what the app asked for, such as a signature; nothing was opened. */
+    public class Unsupported(message: String) : SentioException(message)
 
     /** The sound cannot be used: it is empty, damaged, or not sound at all. */
     public class AudioError(message: String, cause: Throwable? = null) : SentioException(message, cause)
