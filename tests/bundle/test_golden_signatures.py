@@ -10,7 +10,7 @@ from sentio_mobile.bundle.sign import SIGNATURE, open_trusted
 from sentio_mobile.errors import BundleError, CheckFailedError, InputError, SentioError
 
 sys.path.insert(0, str(ROOT / "benchmarks" / "research"))
-import golden_signatures  # noqa: E402
+import golden_signatures
 
 sys.path.pop(0)
 
