@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test test-all fuzz lint docs arm64 mobile-tools swift clean
+.PHONY: quickstart test test-all fuzz lint docs wheel arm64 mobile-tools swift clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sentio-mobile quickstart --out runs/quickstart
@@ -29,6 +29,11 @@ lint: $(INSTALLED)
 # The documentation, in site/. Warnings are errors.
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
+# Wheel and sdist, with the web page built into them, in dist/; needs npm.
+wheel: $(INSTALLED)
+	cd web && npm ci --no-fund --no-audit && npm run build
+	$(BIN)/python -m hatchling build
 
 # What `sentio-mobile verify BUNDLE --arm64` runs in; needs qemu-user-static, on Debian or Ubuntu.
 arm64: $(INSTALLED)

@@ -32,7 +32,8 @@ def serve(bundle: Path, port: int, precision: Precision | None, open_it: bool, s
     """Try a bundle's model in the browser, on this machine only.
 
     Drop a song on the page or use the microphone. The page runs the bundle's ONNX waveform model, and audio stays in
-    the browser. It is served on 127.0.0.1 until Ctrl-C. The first time, npm builds the page.
+    the browser. It is served on 127.0.0.1 until Ctrl-C. A wheel has the page built; in a checkout,
+    npm builds it the first time.
     """
     import tempfile
 

@@ -1,8 +1,7 @@
-"""The built web page: the checkout's own build if it is up to date, else one in the user's cache folder."""
+"""The built web page: the one that came with the wheel, the checkout's own, or one in the user's cache folder."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -14,9 +13,8 @@ from typing import TextIO
 from sentio_mobile._internal.files import user_cache
 from sentio_mobile.errors import InputError, OutputError
 from sentio_mobile.packaging.server import MODEL
-from sentio_mobile.packaging.source_files import source_files
+from sentio_mobile.packaging.source_files import BUILT, is_built, source_digest, source_files
 
-BUILT = "dist"
 _COMMANDS = (("npm", "ci"), ("npm", "run", "build"))
 _QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
 _TIMEOUT_S = 900
@@ -34,31 +32,16 @@ def built_page(project: Path, say: Callable[[str], None] = lambda line: None) ->
         InputError: npm is missing, or the build failed; the message names the log.
         OutputError: The cache folder cannot be written.
     """
-    sources = source_files(project)
-    if _is_up_to_date(project, sources):
+    if is_built(project):
         return project / BUILT
-    place = user_cache("web") / _digest(project, sources)
+    place = user_cache("web") / source_digest(project)
     if not (place / "index.html").is_file():
         if shutil.which("npm") is None:
             raise InputError("building the page needs npm, which is not on PATH; install Node.js 20.19 or newer")
         log = place.with_name(f"{place.name}.log")
         say(f"Building the page with npm, once; log: {log}")
-        _build(project, sources, place, log)
+        _build(project, source_files(project), place, log)
     return place
-
-
-def _is_up_to_date(project: Path, sources: tuple[Path, ...]) -> bool:
-    """Whether the checkout's own build is newer than all of its sources."""
-    index = project / BUILT / "index.html"
-    return index.is_file() and index.stat().st_mtime_ns > max((project / p).stat().st_mtime_ns for p in sources)
-
-
-def _digest(project: Path, sources: tuple[Path, ...]) -> str:
-    digest = hashlib.sha256()
-    for path in sources:
-        content = (project / path).read_bytes()
-        digest.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()[:16]
 
 
 def _build(project: Path, sources: tuple[Path, ...], place: Path, log: Path) -> None:

@@ -6,6 +6,7 @@ To add one, write its project in a folder of its own, describe it by a `Platform
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from sentio_mobile._internal.records import Record, Text, json_bytes
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.errors import InputError, RecordError
+from sentio_mobile.packaging.copy_page import copy_page
+from sentio_mobile.packaging.source_files import is_built
 from sentio_mobile.spec import Form, Precision
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z][A-Za-z0-9]*)+")
@@ -80,6 +83,9 @@ class Platform:
         configure: Maps the settings file's text, an app and the packaged formats to the file's new text.
         unused: Maps the packaged formats to the folders of the project that only other formats need.
         next_steps: Maps the project's folder, quoted for a shell, to the commands to type next.
+        add_build: Writes a build into the project, given the template, the project's folder and the app, where its user
+            lacks the tools to make one and there is one at hand; whether it did.
+        build_steps: As `next_steps`, for a project with such a build.
         executable: The files that are made executable, whatever their mode was where the project lay.
         folder: The folder of the project; None for the one that is called like the platform in a checkout or a wheel.
     """
@@ -97,6 +103,8 @@ class Platform:
     configure: Callable[[str, App, tuple[str, ...]], str]
     unused: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda formats: ()
     next_steps: Callable[[str], tuple[str, ...]]
+    add_build: Callable[[Path, Path, App], bool] = lambda template, project, app: False
+    build_steps: Callable[[str], tuple[str, ...]] = lambda folder: ()
     executable: tuple[str, ...] = ()
     folder: Path | None = None
 
@@ -203,11 +211,21 @@ IOS = Platform(
     ),
 )
 
+
+def _add_page(template: Path, project: Path, app: App) -> bool:
+    if shutil.which("npm") is not None or not is_built(template):
+        return False
+    copy_page(template, project, name=app.name, app_id=app.id, model=project / _WEB_MODEL)
+    return True
+
+
+_WEB_MODEL = "public/sentio"
+
 WEB = Platform(
     name="web",
     title="the web",
     description="a web page (Vite, TypeScript)",
-    model="public/sentio",
+    model=_WEB_MODEL,
     formats=("onnx",),
     forms=("waveform",),
     precisions=_WEB_FASTEST_FIRST,
@@ -216,6 +234,10 @@ WEB = Platform(
     settings="app.json",
     configure=lambda text, app, formats: json_bytes(app).decode(),
     next_steps=lambda folder: (f"cd {folder} && npm ci && npm run dev",),
+    add_build=_add_page,
+    build_steps=lambda folder: (
+        f"python3 -m http.server --bind 127.0.0.1 --directory {folder}/dist    # or lay dist/ on any host with https",
+    ),
 )
 
 PLATFORMS: tuple[Platform, ...] = (ANDROID, IOS, WEB)

@@ -111,6 +111,7 @@ def package(
             shutil.copyfile(ROOT / LICENSE, folder / LICENSE)
             (folder / platform.model).mkdir(parents=True)
             trim_bundle(bundle, artifacts, folder / platform.model)
+            has_build = platform.add_build(template, folder, app)
         except (OSError, SafetensorError) as error:
             why = f"{error.strerror} ({error.filename})" if isinstance(error, OSError) else str(error)
             raise OutputError(f"cannot write {out}: {why}; nothing was left") from error
@@ -128,7 +129,7 @@ def package(
         licence=licence,
         sizes=sizes,
         notes=_notes(bundle, artifacts, licence),
-        next_steps=platform.next_steps(shlex.quote(str(out))),
+        next_steps=(platform.build_steps if has_build else platform.next_steps)(shlex.quote(str(out))),
     )
 
 

@@ -5,6 +5,7 @@ The rule does not need git, so that it holds in a wheel too. A test compares it 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +19,13 @@ NEVER_SOURCE = (
     *(".DS_Store", "__pycache__"),
 )
 """Names, at any depth, of files and folders that are built or installed on a developer's machine."""
+
+
+BUILT = "dist"
+"""The folder of a web project in which its build stands."""
+
+STAMP = "built-from.txt"
+"""In a build that was handed on: the digest of the sources that it was made from. Times do not survive an archive."""
 
 
 def source_files(folder: Path) -> tuple[Path, ...]:
@@ -39,3 +47,22 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield from _walk(path)
         elif path.is_file():
             yield path
+
+
+def source_digest(project: Path) -> str:
+    """16 hexadecimal digits that change with the name or the content of any source file."""
+    digest = hashlib.sha256()
+    for path in source_files(project):
+        content = (project / path).read_bytes()
+        digest.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def is_built(project: Path) -> bool:
+    """Whether the project has a build of its sources as they are: stamped with their digest, or younger than all."""
+    index, stamp = project / BUILT / "index.html", project / BUILT / STAMP
+    if not index.is_file():
+        return False
+    if stamp.is_file():
+        return stamp.read_text(encoding="utf-8").strip() == source_digest(project)
+    return index.stat().st_mtime_ns > max((project / path).stat().st_mtime_ns for path in source_files(project))
