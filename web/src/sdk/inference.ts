@@ -28,20 +28,41 @@ export interface Inference {
 /** Threads that are worth having: phones have few fast cores, and the model is small. */
 const MOST_THREADS = 4;
 
-/** How many threads the model gets where the caller does not say: one, unless the page is cross-origin isolated. */
+/** Milliseconds that WebAssembly gets to start with threads; one that waits for a thread says nothing by itself. */
+export const PATIENCE = 20_000;
+
+/** How many threads a model may have here: many need memory that is shared, and that a page be cross-origin isolated. */
+function mostThreads(): number {
+  return globalThis.crossOriginIsolated && typeof SharedArrayBuffer !== "undefined" ? MOST_THREADS : 1;
+}
+
+/** How many threads the model gets where the caller does not say. */
 export function defaultThreads(): number {
-  return globalThis.crossOriginIsolated ? Math.max(1, Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1)) : 1;
+  return Math.max(1, Math.min(mostThreads(), navigator.hardwareConcurrency || 1));
 }
 
 /**
- * Start a worker and load a model in it.
+ * Start a worker and load a model in it. Where threads do not start, it is started again with one.
  *
- * @param threads without cross-origin isolation there is one, whatever is asked for.
+ * @param threads 1 to 4; without cross-origin isolation there is one, whatever is asked for.
+ * @param patience milliseconds that threads get to start.
  * @throws Damaged ONNX Runtime cannot load the model.
  * @throws BrowserError WebAssembly or the worker did not start.
  */
-export async function startInference(bundle: Bundle, threads = defaultThreads()): Promise<Inference> {
-  const allowed = globalThis.crossOriginIsolated ? Math.max(1, Math.floor(threads)) : 1;
+export async function startInference(bundle: Bundle, threads = defaultThreads(), patience = PATIENCE): Promise<Inference> {
+  const allowed = Math.max(1, Math.min(mostThreads(), Math.floor(threads)));
+  if (allowed === 1) return start(bundle, bundle.model, 1, 0);
+  try {
+    // A copy, as what a worker gets is gone here.
+    return await start(bundle, bundle.model.slice(0), allowed, patience);
+  } catch (error) {
+    // Policies, extensions and a lack of memory forbid threads in ways that nothing tells beforehand.
+    if (error instanceof BrowserError) return start(bundle, bundle.model, 1, 0);
+    throw error;
+  }
+}
+
+async function start(bundle: Bundle, model: ArrayBuffer, threads: number, patience: number): Promise<Inference> {
   const worker = new Worker(new URL("./inference.worker.ts", import.meta.url), { type: "module" });
   const { path } = bundle.artifact;
   let settle: { resolve(answer: Answer): void; reject(error: Error): void } | null = null;
@@ -52,8 +73,11 @@ export async function startInference(bundle: Bundle, threads = defaultThreads())
     else settle?.reject(failure(data.because, path, data.message));
     settle = null;
   };
-  worker.onerror = (event) =>
+  worker.onerror = (event) => {
+    // It is told by the error of the call; the console need not tell it, too.
+    event.preventDefault();
     stop(`The model's worker stopped (${reason(event.message || "it did not start")}); load the page again`);
+  };
 
   function stop(message: string): void {
     worker.terminate();
@@ -70,12 +94,11 @@ export async function startInference(bundle: Bundle, threads = defaultThreads())
     });
   }
 
-  const { model, manifest } = bundle;
-  const { audio, outputName } = manifest.spec;
+  const { audio, outputName } = bundle.manifest.spec;
   try {
-    const loaded = await ask({ kind: "load", model, threads: allowed, samples: audio.samples, outputName }, [model]);
+    const loaded = await ask({ kind: "load", model, threads, patience, samples: audio.samples, outputName }, [model]);
     return {
-      threads: allowed,
+      threads,
       loadMs: loaded.milliseconds,
       run: (pcm) => ask({ kind: "run", pcm }, [pcm.buffer]),
       close: () => stop("The model was closed; open it again"),

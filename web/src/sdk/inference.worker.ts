@@ -12,6 +12,10 @@ let outputName = "";
 async function load(request: LoadRequest): Promise<readonly number[]> {
   ort.env.logLevel = "error";
   ort.env.wasm.numThreads = request.threads;
+  ort.env.wasm.initTimeout = request.patience;
+  // A slow network is no thread that does not start: the file is in the browser's cache before time is taken.
+  // Where it cannot be fetched, ONNX Runtime tells it.
+  if (request.patience) await fetch(new URL(wasm, import.meta.url)).then((it) => it.arrayBuffer(), () => {});
   ort.env.wasm.wasmPaths = { mjs: new URL(glue, import.meta.url).href, wasm: new URL(wasm, import.meta.url).href };
   ({ samples, outputName } = request);
   session = await ort.InferenceSession.create(new Uint8Array(request.model), { executionProviders: ["wasm"] });

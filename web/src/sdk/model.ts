@@ -15,7 +15,7 @@ import { resample } from "./resample.ts";
 
 /** How to open a model. */
 export interface OpenOptions {
-  /** Threads for the model. Default: up to four where the page is cross-origin isolated, else one. */
+  /** Threads for the model, 1 to 4. Default: up to four; one where the page is not cross-origin isolated, or they fail. */
   threads?: number;
   signal?: AbortSignal;
   /** Called while the model's file comes. */

@@ -6,6 +6,8 @@ export interface LoadRequest {
   /** The ONNX file; transferred. */
   readonly model: ArrayBuffer;
   readonly threads: number;
+  /** Milliseconds that WebAssembly gets to start; 0 for all the time that it takes. */
+  readonly patience: number;
   /** Samples in a clip. */
   readonly samples: number;
   readonly outputName: string;

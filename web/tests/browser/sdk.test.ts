@@ -5,15 +5,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { build } from "vite";
 import { parseGolden, soundOf } from "../../src/sdk/golden.ts";
 import { parseManifest } from "../../src/sdk/manifest.ts";
-import type * as sdk from "../../src/sdk/index.ts";
 import { launch, noBrowser, open } from "../support/browser.ts";
-import { bytesOf, GOLDEN, HEADERS, MODEL, noGolden, WEB } from "../support/paths.ts";
+import { buildHarness, type Harness } from "../support/harness.ts";
+import { bytesOf, GOLDEN, HEADERS, MODEL, noGolden } from "../support/paths.ts";
 import { serve, type Site } from "../support/server.ts";
 
-declare const window: Window & { sdk: typeof sdk };
+declare const window: Harness;
 
 const { spec } = parseManifest(new TextDecoder().decode(bytesOf(join(MODEL, "manifest.json"))));
 
@@ -23,17 +22,7 @@ let page: Page;
 
 before(async () => {
   if (noBrowser) return;
-  const outDir = join(WEB, ".tests/harness");
-  await build({
-    configFile: false,
-    root: join(WEB, "tests/harness"),
-    publicDir: join(WEB, "public"),
-    base: "./",
-    logLevel: "warn",
-    worker: { format: "es" },
-    build: { outDir, emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 300 },
-  });
-  [browser, site] = await Promise.all([launch(), serve(outDir, HEADERS)]);
+  [browser, site] = await Promise.all([launch(), serve(await buildHarness("harness"), HEADERS)]);
   ({ page } = await open(browser, site.url));
 });
 after(async () => {
