@@ -30,6 +30,9 @@ Table: TypeAlias = Any
 Schema: TypeAlias = Any
 """A `pyarrow.Schema`."""
 
+MAX_BYTES = 1024**3
+"""Bytes of the largest shard once it is unpacked: one value many times takes next to nothing in Parquet."""
+
 _FOOTER = b"sentio_mobile"
 
 
@@ -121,30 +124,72 @@ def read_sheet(file: Any, where: str) -> ShardSheet:
     return footer_record(metadata, ShardSheet, where)
 
 
-def footer_record(metadata: Mapping[bytes, bytes], kind: type[Any], where: str, name: str = "") -> Any:
+def footer_record(metadata: Mapping[bytes, bytes] | None, kind: type[Any], where: str, name: str = "") -> Any:
     """A record from a shard's footer; without `name` the shard's own sheet.
 
     Raises:
         DataError: It is not there, or damaged.
     """
     try:
-        values = json.loads(metadata[name.encode() or _FOOTER])
+        values = json.loads((metadata or {})[name.encode() or _FOOTER])
     except (KeyError, ValueError, RecursionError) as error:
         raise DataError(f"{where}: is no shard of this program; give another folder, or remove the file") from error
     return from_plain(kind, values, where, DataError, complete=True)
 
 
-def read_shard(file: Any, where: str) -> Table:
+def read_shard(file: Any, where: str, schema: Schema) -> Table:
     """Read a shard's rows, with the footer in the metadata of their schema.
 
+    Args:
+        file: An open file, or a path.
+        where: What messages call it.
+        schema: The columns that it must have.
+
     Raises:
-        DataError: It cannot be read.
+        DataError: It cannot be read, has other columns, or would take more memory than `MAX_BYTES`.
     """
     pa = arrow("reading shards")
     try:
-        return pa.parquet.read_table(file)
+        if pa.parquet.read_schema(file).names != schema.names:
+            raise DataError(f"{where}: has other columns than {', '.join(schema.names)}; give another folder")
+        if hasattr(file, "seek"):
+            file.seek(0)
+        shard = pa.parquet.ParquetFile(file, read_dictionary=[one.name for one in schema if _is_text(one.type)])
+        groups = [shard.metadata.row_group(i) for i in range(shard.metadata.num_row_groups)]
+        values = sum(group.column(i).num_values for group in groups for i in range(group.num_columns))
+        unpacked = sum(group.column(i).total_uncompressed_size for group in groups for i in range(group.num_columns))
+        _require_small(max(2 * values, unpacked), where)
+        table = shard.read()
+        for i, one in enumerate(schema):
+            found = table.column(i)
+            if _is_text(one.type) and pa.types.is_dictionary(found.type):
+                # Each text once: how long they are is known before they are repeated.
+                _require_small(sum(_longest(chunk.dictionary) * len(chunk) for chunk in found.chunks), where)
+                found = found.cast(found.type.value_type)
+            if found.type != one.type or (found.null_count and not one.nullable):
+                raise DataError(f"{where}: the column {one.name} is of another type than {one.type}; make it again")
+            table = table.set_column(i, one, found)
+        return table
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _damaged(where, error) from error
+
+
+def _is_text(kind: Any) -> bool:
+    pa = arrow("reading shards")
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _longest(texts: Any) -> int:
+    """Bytes of the longest text of an array."""
+    compute = import_module("pyarrow.compute")
+    return int(compute.max(compute.binary_length(texts)).as_py() or 0)
+
+
+def _require_small(size: int, where: str) -> None:
+    if size > MAX_BYTES:
+        raise DataError(
+            f"{where}: has {size:,} bytes once unpacked, more than the {MAX_BYTES:,} that are read; remove it"
+        )
 
 
 def shard_files(folder: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.records import Record, from_plain
-from sentio_mobile._internal.shards import digest_of, read_shard, shard_files
+from sentio_mobile._internal.shards import digest_of, read_shard, schema_of, shard_files
 from sentio_mobile._internal.tables import write_table
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.songs import numbered_rows
@@ -116,10 +116,7 @@ def _read_shards(folder: Path) -> PseudoLabels:
     by_clip = {}
     files = shard_files(folder)
     for file in files:
-        table = read_shard(file, str(file))
-        if tuple(table.schema.names) != PseudoLabel.__struct_fields__:
-            raise DataError(f"{file}: holds no pseudo-labels; give a folder that `teacher label --engine ray` wrote")
-        for row in table.to_pylist():
+        for row in read_shard(file, str(file), schema_of(PseudoLabel)).to_pylist():
             label = from_plain(PseudoLabel, row, str(file), DataError, complete=True)
             by_clip[int(label.clip, 16)] = (label.valence, label.arousal)
     return PseudoLabels(folder, by_clip, digest_of([sha256(file) for file in files]))

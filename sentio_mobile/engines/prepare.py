@@ -51,12 +51,7 @@ class PrepareWork:
 
     def schema(self) -> Schema:
         """The file's state, the facts of a clip, and its log-mel as float16 [n_mels, n_frames]."""
-        pa = arrow("writing shards")
-        facts = {"file": pa.binary(), "size": pa.int64(), "mtime_ns": pa.int64(), "ctime_ns": pa.int64()}
-        clip = {"sha256": pa.string(), "start": pa.int64(), "note": pa.string(), "change": pa.string()}
-        part = {"length": pa.int64(), "segment": pa.string()}
-        levels = dict.fromkeys(("seconds", "peak", "clipped"), pa.float64())
-        return pa.schema({**facts, **clip, **part, **levels, "log_mel": pa.binary()}.items())
+        return shard_schema()
 
     def footer(self) -> Mapping[str, Record]:
         """Nothing more."""
@@ -155,8 +150,11 @@ class ReadOnRay:
         place = self.shards.join(name)
         with place.open() as file:
             sheet = read_sheet(file, place.url)
-        with place.open() as file:
-            found = _by_file(read_shard(file, place.url), shape)
+        try:
+            with place.open() as file:
+                found = _by_file(read_shard(file, place.url, shard_schema()), shape)
+        except ValueError as error:
+            raise DataError(f"{place.url}: is damaged ({error}); remove it, and give the command again") from error
         path_of = {
             key: (os.path.abspath(files[number].path), _part(files[number]))  # noqa: PTH100 - links stay
             for number, key in keys.items()
@@ -170,6 +168,17 @@ class ReadOnRay:
         return clips
 
 
+def shard_schema() -> Schema:
+    """The columns of a shard of prepared files."""
+    pa = arrow("writing shards")
+    facts = {"file": pa.binary(), "size": pa.int64(), "mtime_ns": pa.int64(), "ctime_ns": pa.int64()}
+    clip = {"sha256": pa.string(), "start": pa.int64(), "note": pa.string(), "change": pa.string()}
+    part = {"length": pa.int64(), "segment": pa.string()}
+    levels = dict.fromkeys(("seconds", "peak", "clipped"), pa.float64())
+    columns = {**facts, **clip, **part, **levels, "log_mel": pa.binary()}
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+
+
 def _part(reading: Reading) -> str:
     """The segment of a file as text; empty for a whole file."""
     return "" if reading.segment is None else f"{reading.segment[0]} {reading.segment[1]}"
@@ -179,8 +188,9 @@ def _by_file(table: Table, shape: tuple[int, int]) -> dict[tuple[str, str], File
     found: dict[tuple[str, str], FileClips] = {}
     for row in table.to_pylist():
         path = os.fsdecode(row["file"])
-        state = FileState(path, row["size"], row["mtime_ns"], row["ctime_ns"])
-        clip = Clip(**{name: row[name] for name in Clip.__struct_fields__})
+        facts = {name: row[name] for name in ("size", "mtime_ns", "ctime_ns")}
+        state = msgspec.convert({"path": path, **facts}, FileState)
+        clip = msgspec.convert({name: row[name] for name in Clip.__struct_fields__}, Clip)
         mel = np.frombuffer(row["log_mel"], dtype=DTYPE).reshape(shape)
         before = found.get((path, row["segment"]))
         found[path, row["segment"]] = FileClips(

@@ -39,7 +39,7 @@ def shard() -> bytes:
 
 def test_shard_gives_back_its_rows_and_its_sheet() -> None:
     assert read_sheet(io.BytesIO(shard()), "here") == SHEET
-    assert read_shard(io.BytesIO(shard()), "here").to_pylist() == [ROW]
+    assert read_shard(io.BytesIO(shard()), "here", schema_of(Toy)).to_pylist() == [ROW]
 
 
 def test_shard_made_twice_is_the_same_file() -> None:

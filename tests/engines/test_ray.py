@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from probes import QUICK
 from support import Sentio
 
 import sentio_mobile
 from sentio_mobile._internal.records import read_plain
-from sentio_mobile._internal.shards import read_shard, shard_files
+from sentio_mobile._internal.shards import shard_files
 from sentio_mobile.data.clip_table import SONGS
 from sentio_mobile.data.pseudo_labels import read_pseudo_labels
 from sentio_mobile.models.encoders.clip_embeddings import read_clip_embeddings
@@ -34,7 +35,7 @@ def finished(process: "subprocess.Popen[str]", status: int = 0) -> tuple[str, st
 
 def rows_of(folder: Path) -> list[dict[str, object]]:
     """All rows of all shards."""
-    return [row for file in shard_files(folder) for row in read_shard(file, str(file)).to_pylist()]
+    return [row for file in shard_files(folder) for row in pq.read_table(file).to_pylist()]
 
 
 def wait_for_shards(folder: Path, count: int, process: "subprocess.Popen[str]") -> None:

@@ -24,7 +24,7 @@ from sentio_mobile.bundle.diff import compare
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.keys import make_key, read_private_key, read_public_key
 from sentio_mobile.bundle.manifest import MANIFEST, hash_files
-from sentio_mobile.bundle.sign import SIGNATURE, check, sign
+from sentio_mobile.bundle.sign import SIGNATURE, check, open_trusted, sign
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
 SPEC = ModelSpec(architecture="mobilevit", settings={"width": 64}, audio=AudioSpec(image_size=(14, 14)))
@@ -159,6 +159,35 @@ def test_no_changed_signature_or_manifest_is_taken_for_the_signed_one(
         )
         assert signature is None or base64.b64decode(signature) == base64.b64decode(right["signature"])
     restore(bundle, files)
+
+
+@given(data=st.data(), name=texts)
+@example(data=None, name="m.mlpackage/Data/more.bin")
+def test_no_changed_or_added_file_is_opened_where_a_signature_is_required(
+    data: st.DataObject | None, name: str, bundle: Path, files: dict[str, bytes]
+) -> None:
+    """What `--require-signature` does before anything of a bundle is used."""
+    public = bundle.parent / "key.pub.pem"
+    assert open_trusted(bundle, public).manifest.name == "emotion"
+    if data is not None and data.draw(st.booleans()):
+        path = bundle / data.draw(st.sampled_from((GOLDEN, EVALUATION, MANIFEST, SIGNATURE, "m-waveform-fp32.onnx")))
+        right = path.read_bytes()
+        path.write_bytes(data.draw(any_bytes((right,), head=300)))
+        changed = path.read_bytes() != right and path.name != SIGNATURE
+        found = attempt("signature", lambda: open_trusted(bundle, public), bundle.parent)
+        path.write_bytes(right)
+        assert found is None or not changed
+        return
+    try:
+        path = bundle / name
+        if path.exists() or bundle.resolve() not in path.resolve().parents:
+            return
+        path.write_bytes(b"more")
+    except (OSError, ValueError):
+        return
+    found = attempt("signature", lambda: open_trusted(bundle, public), bundle.parent)
+    path.unlink()
+    assert found is None
 
 
 KEYS: dict[str, Callable[[Path], object]] = {"key.pem": read_private_key, "key.pub.pem": read_public_key}

@@ -28,7 +28,8 @@ def embedding_schema() -> Schema:
     """The columns."""
     pa = arrow("writing shards")
     values = pa.list_(pa.float16())
-    return pa.schema([("clip", pa.uint64()), ("steps", pa.int32()), ("embeddings", values), ("tags", values)])
+    columns = {"clip": pa.uint64(), "steps": pa.int32(), "embeddings": values, "tags": values}
+    return pa.schema([pa.field(name, kind, nullable=name == "tags") for name, kind in columns.items()])
 
 
 def embedding_row(clip: int, embeddings: NDArray[np.float16], tags: NDArray[np.float16] | None) -> Mapping[str, object]:
@@ -60,23 +61,24 @@ def read_embedding_shards(folder: Path) -> ClipEmbeddings:
     sheets: list[ClipEmbeddingsSheet] = []
     files = shard_files(folder)
     for file in files:
-        table = read_shard(file, str(file))
-        if table.schema.names != embedding_schema().names:
-            raise DataError(f"{file}: holds no embeddings; give a folder that `teacher embed --engine ray` wrote")
+        table = read_shard(file, str(file), embedding_schema())
         sheet = footer_record(table.schema.metadata, ClipEmbeddingsSheet, str(file), FOOTER)
         if not table.num_rows:
             continue
         sheets.append(sheet)
-        if sheet != sheets[0] or (steps := set(table.column("steps").to_pylist())) != {
-            table.column("steps")[0].as_py()
-        }:
+        lengths = set(table.column("steps").to_pylist())
+        if sheet != sheets[0] or len(lengths) > 1:
             raise DataError(f"{file}: has embeddings of another encoder or length than {files[0]}; make them again")
-        shape = (table.num_rows, steps.pop(), -1)
         clips.append(table.column("clip").to_numpy())
+        widths = {"embeddings": sheet.encoder.size, "tags": len(sheet.tag_names)}
         for name, found in (("embeddings", embeddings), ("tags", tags)):
             values = table.column(name).combine_chunks().flatten().to_numpy(zero_copy_only=False)
-            if len(values):
-                found.append(np.asarray(values, dtype=np.float16).reshape(shape))
+            shape = (table.num_rows, min(lengths), widths[name])
+            if name == "tags" and not len(values):
+                continue
+            if min(shape) < 1 or len(values) != np.prod(shape, dtype=object):
+                raise DataError(f"{file}: has {len(values):,} values of {name}, not {shape}; make it again")
+            found.append(np.asarray(values, dtype=np.float16).reshape(shape))
     if len({one.shape[1:] for one in embeddings}) != 1:
         raise DataError(f"{folder}: its clips have different numbers of embeddings, or none; make them again")
     tensors: dict[str, NDArray[Any]] = {

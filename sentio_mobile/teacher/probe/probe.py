@@ -89,6 +89,7 @@ class Probe:
 
         Raises:
             InputError: Shapes do not fit, or features are missing.
+            CheckpointError: Its numbers are so large that a prediction is none.
         """
         size = self.sheet.encoder.size
         if embeddings.ndim != 3 or embeddings.shape[2] != size or not embeddings.shape[1]:
@@ -98,7 +99,12 @@ class Probe:
                 raise InputError(f"the probe {self.folder} also hears the 164 audio features; give the music itself")
             if features.shape != (len(embeddings), len(FEATURE_NAMES)):
                 raise InputError(f"features must have the shape {(len(embeddings), len(FEATURE_NAMES))}")
-        return predict_ensembles(self.ensembles, inputs_of(embeddings, features if self.needs_features else None))
+        inputs = inputs_of(embeddings, features if self.needs_features else None)
+        with np.errstate(all="ignore"):
+            predicted = predict_ensembles(self.ensembles, inputs)
+        if not np.isfinite(predicted).all():
+            raise CheckpointError(f"{self.folder}: predicts NaN; its numbers or the embeddings are damaged")
+        return predicted
 
     @classmethod
     def load(cls, folder: Path) -> Probe:
