@@ -1,5 +1,6 @@
 """Which artifacts an app carries, by default and when asked."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_what_export_refused_is_passed_over_unless_asked_for(make_bundle: MakeBu
     ("platform", "wishes", "fault"),
     [
         (ANDROID, ([], None, "int8-full"), "does not run int8-full"),
-        (WEB, ([], "spectrogram"), "no front end for spectrogram"),
+        (dataclasses.replace(WEB, forms=("waveform",)), ([], "spectrogram"), "no front end for spectrogram"),
         (WEB, (["coreml"],), "does not run coreml"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import { BrowserError, Damaged, reason } from "./errors.ts";
 import type { Bundle } from "./bundle.ts";
+import type { Place } from "./mel/frames.ts";
 import type { Reply, Request } from "./protocol.ts";
 
 /** What a model said, and how long it took. */
@@ -19,8 +20,9 @@ export interface Inference {
   readonly loadMs: number;
   /**
    * @param pcm one clip; transferred, so that the caller cannot use it afterwards.
+   * @param place where it lies in its sound: what clips of one sound have in common is computed once.
    */
-  run(pcm: Float32Array<ArrayBuffer>): Promise<Answer>;
+  run(pcm: Float32Array<ArrayBuffer>, place?: Place): Promise<Answer>;
   /** Stop it, and give its memory back. */
   close(): void;
 }
@@ -94,13 +96,14 @@ async function start(bundle: Bundle, model: ArrayBuffer, threads: number, patien
     });
   }
 
-  const { audio, outputName } = bundle.manifest.spec;
+  const { spec } = bundle.manifest;
+  const form = bundle.artifact.form === "spectrogram" ? "spectrogram" : "waveform";
   try {
-    const loaded = await ask({ kind: "load", model, threads, patience, samples: audio.samples, outputName }, [model]);
+    const loaded = await ask({ kind: "load", model, threads, patience, form, spec }, [model]);
     return {
       threads,
       loadMs: loaded.milliseconds,
-      run: (pcm) => ask({ kind: "run", pcm }, [pcm.buffer]),
+      run: (pcm, place) => ask({ kind: "run", pcm, place: place ?? null }, [pcm.buffer]),
       close: () => stop("The model was closed; open it again"),
     };
   } catch (error) {

@@ -54,10 +54,16 @@ export interface Moment {
 /**
  * Each moment at which an answer is due, as soon as the consumer asks for the next one.
  *
+ * @param grid a whole clip begins at a multiple of so many samples, and ends less than that before the newest one.
  * @throws InputError `every` or `minimum` is no time.
  * @throws MicrophoneError or whatever else the source ends with.
  */
-export async function* moments(source: LiveSource, audio: AudioSpec, options: StreamOptions = {}): AsyncGenerator<Moment, void> {
+export async function* moments(
+  source: LiveSource,
+  audio: AudioSpec,
+  options: StreamOptions = {},
+  grid = 1,
+): AsyncGenerator<Moment, void> {
   const { every = 1, minimum = 5, signal, listening } = options;
   if (!(every > 0 && Number.isFinite(every)))
     throw new InputError(`every ${every} s is no time between answers; give a number above 0`);
@@ -65,7 +71,7 @@ export async function* moments(source: LiveSource, audio: AudioSpec, options: St
     throw new InputError(`minimum ${minimum} s is no part of a clip; give 0 to ${audio.seconds} s`);
   }
   signal?.throwIfAborted();
-  const ring = new Ring(audio.samples);
+  const ring = new Ring(audio.samples + grid - 1);
   const step = every * audio.sampleRate;
   const first = Math.max(1, minimum * audio.sampleRate);
   let due = first;
@@ -99,7 +105,11 @@ export async function* moments(source: LiveSource, audio: AudioSpec, options: St
       if (ring.written >= due) {
         // The next one on the grid that lies ahead: those that were missed are left out.
         due = first + (Math.floor((ring.written - first) / step) + 1) * step;
-        yield { pcm: ring.latest(), end: ring.written };
+        const start = Math.floor(Math.max(0, ring.written - audio.samples) / grid) * grid;
+        const held = ring.latest();
+        const from = start - (ring.written - held.length);
+        const pcm = held.subarray(from, from + audio.samples);
+        yield { pcm, end: start + pcm.length };
       } else if (end) {
         const { error } = end as { error?: Error };
         if (error) throw error;

@@ -27,6 +27,20 @@ export interface AudioSpec {
   readonly shortClip: "silence" | "loop";
   /** Samples in a clip. */
   readonly samples: number;
+  /** Samples of a Fourier transform. */
+  readonly nFft: number;
+  /** Bands of the log-mel. */
+  readonly nMels: number;
+  /** Where the lowest band begins, in Hz. */
+  readonly fMin: number;
+  /** Where the highest band ends, in Hz. */
+  readonly fMax: number;
+  /** Levels below this are raised to it, in dB relative to the clip's maximum; negative. */
+  readonly floorDb: number;
+  /** `db80`: from the floor to the maximum is from 0 to 1; `zscore`: mean 0 and standard deviation 1 in each clip. */
+  readonly normalization: "db80" | "zscore";
+  /** Height and width of the image, in pixels. */
+  readonly imageSize: readonly [number, number];
 }
 
 /** How far the model may be off, as it was measured. */
@@ -42,6 +56,9 @@ export interface Uncertainty {
 /** Everything that a caller needs to feed the model and to read its answer. */
 export interface ModelSpec {
   readonly audio: AudioSpec;
+  /** What is subtracted from each of the image's channels, and what it is divided by then. */
+  readonly imageMean: readonly [number, number, number];
+  readonly imageSd: readonly [number, number, number];
   /** Name of the model's one output, float32 [1, 2]: valence, arousal. */
   readonly outputName: string;
   /** `null` where it was not measured. */
@@ -118,16 +135,19 @@ export function parseManifest(text: string): Manifest {
 }
 
 /**
- * The first artifact, in the manifest's order, that ONNX Runtime runs in a browser and that is fed sound.
+ * The first artifact, in the manifest's order, that ONNX Runtime runs in a browser: of the form `waveform`, which is fed
+ * sound, or `spectrogram`, which is fed an image that the SDK makes.
  *
  * @throws NoArtifact there is none.
  */
 export function chooseArtifact(manifest: Manifest): Artifact {
   // Of int8-full, inputs and outputs are integers: for processors that have nothing else.
-  const found = manifest.artifacts.find((a) => a.format === "onnx" && a.form === "waveform" && a.precision !== "int8-full");
+  const { nFft } = manifest.spec.audio;
+  const forms = Number.isInteger(Math.log2(nFft)) && nFft >= 4 ? ["waveform", "spectrogram"] : ["waveform"];
+  const found = manifest.artifacts.find((a) => a.format === "onnx" && forms.includes(a.form) && a.precision !== "int8-full");
   if (found) return found;
   const have = manifest.artifacts.map((a) => `${a.format} ${a.form} ${a.precision}`).join(", ") || "nothing";
-  throw new NoArtifact(`${MANIFEST}: has ${have}; a browser needs an onnx waveform artifact, package the bundle for the web`);
+  throw new NoArtifact(`${MANIFEST}: has ${have}; a browser needs an onnx artifact of the form ${forms.join(" or ")}, package the bundle for the web`);
 }
 
 /** Those of the hashed files that make up the artifact at `path`: itself, or what lies in that folder. */
@@ -141,14 +161,26 @@ function modelSpec(spec: Record<string, unknown>): ModelSpec {
   if (outputs.join() !== "valence,arousal") throw damaged(`spec.outputs is ${JSON.stringify(outputs)}, not valence and arousal`);
   const sampleRate = positive(audio["sample_rate"], "spec.audio.sample_rate");
   const seconds = positive(audio["seconds"], "spec.audio.seconds");
+  const samples = Math.round(sampleRate * seconds);
+  const nFft = whole(audio["n_fft"], "spec.audio.n_fft");
+  if (samples <= nFft / 2) throw damaged(`spec.audio.n_fft is ${nFft}, more than twice the samples of a clip`);
   return {
     audio: {
       sampleRate,
       seconds,
-      hopLength: positive(audio["hop_length"], "spec.audio.hop_length"),
+      hopLength: whole(audio["hop_length"], "spec.audio.hop_length"),
       shortClip: one(audio["short_clip"], ["silence", "loop"] as const, "spec.audio.short_clip"),
-      samples: Math.round(sampleRate * seconds),
+      samples,
+      nFft,
+      nMels: whole(audio["n_mels"], "spec.audio.n_mels"),
+      fMin: number(audio["f_min"], "spec.audio.f_min"),
+      fMax: positive(audio["f_max"], "spec.audio.f_max"),
+      floorDb: -positive(-number(audio["floor_db"], "spec.audio.floor_db"), "spec.audio.floor_db"),
+      normalization: one(audio["normalization"], ["db80", "zscore"] as const, "spec.audio.normalization"),
+      imageSize: several(audio["image_size"], 2, whole, "spec.audio.image_size") as [number, number],
     },
+    imageMean: several(spec["image_mean"], 3, number, "spec.image_mean") as [number, number, number],
+    imageSd: several(spec["image_sd"], 3, positive, "spec.image_sd") as [number, number, number],
     outputName: string(spec["output_name"], "spec.output_name"),
     uncertainty: spec["uncertainty"] === null ? null : uncertainty(table(spec["uncertainty"], "spec.uncertainty")),
     pooling: spec["pooling"] === null ? null : one(spec["pooling"], ["mean"] as const, "spec.pooling"),
@@ -222,6 +254,18 @@ function positive(value: unknown, name: string): number {
   const found = number(value, name);
   if (found <= 0) throw damaged(`${name} is ${found}, not above 0`);
   return found;
+}
+
+function whole(value: unknown, name: string): number {
+  const found = positive(value, name);
+  if (!Number.isInteger(found)) throw damaged(`${name} is ${found}, no whole number`);
+  return found;
+}
+
+function several(value: unknown, count: number, read: (value: unknown, name: string) => number, name: string): number[] {
+  const found = list(value, name);
+  if (found.length !== count) throw damaged(`${name} has ${found.length} numbers, not ${count}`);
+  return found.map((entry) => read(entry, name));
 }
 
 function one<T extends string>(value: unknown, known: readonly T[], name: string): T {

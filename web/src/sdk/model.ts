@@ -10,8 +10,12 @@ import { httpFolder, type ModelFolder, type Progress } from "./folder.ts";
 import { clipOf, parseGolden, type GoldenVector } from "./golden.ts";
 import { startInference, type Answer, type Inference } from "./inference.ts";
 import { moments, type LiveSource, type StreamOptions } from "./live.ts";
+import type { Place } from "./mel/frames.ts";
 import { GOLDEN, type Artifact, type Manifest, type ModelSpec } from "./manifest.ts";
 import { resample } from "./resample.ts";
+
+/** Sounds that were analysed so far, by all models; tells them apart. */
+let sounds = 0;
 
 /** How to open a model. */
 export interface OpenOptions {
@@ -109,7 +113,7 @@ export class SentioModel {
     const rate = typeof second === "number" ? second : undefined;
     const options = (typeof second === "number" ? third : second) ?? {};
     const sound = await this.#sound(source, rate, options, pooled ? undefined : seconds);
-    if (!pooled) return this.#of(windowAt(sound.pcm, this.spec.audio, 0), sound.name, options.signal);
+    if (!pooled) return this.#of(windowAt(sound.pcm, this.spec.audio, 0), sound.name, ++sounds, options.signal);
     const answers = [];
     for await (const answer of this.#windows(sound, seconds, options.signal)) answers.push(answer);
     return meanOf(answers);
@@ -159,10 +163,13 @@ export class SentioModel {
   async *stream(source: LiveSource, options: StreamOptions & { name?: string } = {}): AsyncGenerator<Emotion, void> {
     const { audio } = this.spec;
     const name = options.name ?? "live";
-    for await (const { pcm, end } of moments(source, audio, options)) {
+    // Frames of the spectrogram are the same from window to window where all begin at multiples of the hop.
+    const grid = this.artifact.form === "spectrogram" ? audio.hopLength : 1;
+    const sound = ++sounds;
+    for await (const { pcm, end } of moments(source, audio, options, grid)) {
       checkPcm(pcm, name);
       const { heard, pcm: clip } = windowAt(pcm, audio, 0);
-      yield await this.#of({ start: end - heard, heard, pcm: clip }, name, options.signal);
+      yield await this.#of({ start: end - heard, heard, pcm: clip }, name, sound, options.signal);
     }
   }
 
@@ -242,16 +249,18 @@ export class SentioModel {
   }
 
   async *#windows(sound: Sound, every: number, signal?: AbortSignal): AsyncGenerator<Emotion, void> {
+    const id = ++sounds;
     for (const start of windowStarts(sound.pcm.length, this.spec.audio, every)) {
-      yield await this.#of(windowAt(sound.pcm, this.spec.audio, start), sound.name, signal);
+      yield await this.#of(windowAt(sound.pcm, this.spec.audio, start), sound.name, id, signal);
     }
   }
 
-  async #of(window: Window, song: string, signal?: AbortSignal): Promise<Emotion> {
+  async #of(window: Window, song: string, sound: number, signal?: AbortSignal): Promise<Emotion> {
     const { sampleRate } = this.spec.audio;
     // Before the run, which hands the samples over to a worker.
     const silent = isSilent(window.pcm);
-    const { output, milliseconds } = await this.#run(window.pcm, song, signal);
+    const { start, heard } = window;
+    const { output, milliseconds } = await this.#run(window.pcm, song, signal, { sound, start, heard });
     return new Emotion({
       song,
       valence: output[0] as number,
@@ -265,10 +274,10 @@ export class SentioModel {
   }
 
   /** One run, after all those that were asked for before it. */
-  async #run(clip: Float32Array<ArrayBuffer>, song: string, signal?: AbortSignal): Promise<Answer> {
+  async #run(clip: Float32Array<ArrayBuffer>, song: string, signal?: AbortSignal, place?: Place): Promise<Answer> {
     const turn = this.#last.then(() => {
       signal?.throwIfAborted();
-      return this.#inference.run(clip);
+      return this.#inference.run(clip, place);
     });
     this.#last = turn.catch(() => {});
     const answer = await turn;

@@ -1,5 +1,8 @@
 /** What page and worker say to each other. One request is answered by one reply; the page sends them one at a time. */
 
+import type { ModelSpec } from "./manifest.ts";
+import type { Place } from "./mel/frames.ts";
+
 /** Load a model, before anything else. */
 export interface LoadRequest {
   readonly kind: "load";
@@ -8,9 +11,8 @@ export interface LoadRequest {
   readonly threads: number;
   /** Milliseconds that WebAssembly gets to start; 0 for all the time that it takes. */
   readonly patience: number;
-  /** Samples in a clip. */
-  readonly samples: number;
-  readonly outputName: string;
+  readonly form: "waveform" | "spectrogram";
+  readonly spec: ModelSpec;
 }
 
 /** Answer for one clip. */
@@ -18,6 +20,8 @@ export interface RunRequest {
   readonly kind: "run";
   /** PCM of one clip; transferred. */
   readonly pcm: Float32Array<ArrayBuffer>;
+  /** Where it lies in its sound, for clips that follow each other. */
+  readonly place: Place | null;
 }
 
 export type Request = LoadRequest | RunRequest;

@@ -49,8 +49,8 @@ const faults: [what: string, falsified: Falsified, said: RegExp][] = [
   ["a manifest that is a page", { "sentio/manifest.json": "<!doctype html>" }, /manifest\.json: is not JSON/],
   [
     "a folder for phones",
-    { "sentio/manifest.json": changed((m) => (m.artifacts[0].form = "spectrogram")) },
-    /manifest\.json: has onnx spectrogram [a-z0-9-]+; a browser needs an onnx waveform artifact/,
+    { "sentio/manifest.json": changed((m) => (m.artifacts[0].format = "tflite")) },
+    /manifest\.json: has tflite waveform [a-z0-9-]+; a browser needs an onnx artifact of the form waveform or spectrogram/,
   ],
   [
     "a model that ONNX Runtime does not know",

@@ -4,9 +4,10 @@ import { checkPcm, downmix, fit, mixChannels, windowAt, windowStarts } from "../
 import { AudioError, InputError } from "../../src/sdk/errors.ts";
 import type { AudioSpec } from "../../src/sdk/manifest.ts";
 import { Ring } from "../../src/sdk/ring.ts";
+import { MEL } from "../support/mel.ts";
 
-const SMALL: AudioSpec = { sampleRate: 10, seconds: 1, hopLength: 3, shortClip: "silence", samples: 10 };
-const REAL: AudioSpec = { sampleRate: 22050, seconds: 30, hopLength: 512, shortClip: "silence", samples: 661_500 };
+const SMALL: AudioSpec = { sampleRate: 10, seconds: 1, hopLength: 3, shortClip: "silence", samples: 10, ...MEL };
+const REAL: AudioSpec = { sampleRate: 22050, seconds: 30, hopLength: 512, shortClip: "silence", samples: 661_500, ...MEL };
 
 test("short sound is followed by silence, or by itself", () => {
   const pcm = Float32Array.of(1, 2, 3);

@@ -4,9 +4,10 @@ import { test } from "node:test";
 import { Damaged } from "../../src/sdk/errors.ts";
 import { clipOf, parseGolden, soundOf } from "../../src/sdk/golden.ts";
 import type { AudioSpec } from "../../src/sdk/manifest.ts";
+import { MEL } from "../support/mel.ts";
 import { bytesOf, GOLDEN, MODEL, noGolden } from "../support/paths.ts";
 
-const AUDIO: AudioSpec = { sampleRate: 22050, seconds: 30, hopLength: 512, shortClip: "silence", samples: 661_500 };
+const AUDIO: AudioSpec = { sampleRate: 22050, seconds: 30, hopLength: 512, shortClip: "silence", samples: 661_500, ...MEL };
 
 test("the model folder's golden vectors are read", () => {
   const vectors = parseGolden(bytesOf(join(MODEL, "golden.safetensors")), AUDIO);

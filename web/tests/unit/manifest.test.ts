@@ -42,8 +42,16 @@ test("the manifest is read as Python writes it", () => {
     hopLength: hop_length,
     shortClip: short_clip,
     samples: sample_rate * seconds,
+    nFft: written.spec.audio.n_fft,
+    nMels: written.spec.audio.n_mels,
+    fMin: written.spec.audio.f_min,
+    fMax: written.spec.audio.f_max,
+    floorDb: written.spec.audio.floor_db,
+    normalization: written.spec.audio.normalization,
+    imageSize: written.spec.audio.image_size,
   };
   assert.deepEqual(manifest.spec.audio, audio);
+  assert.deepEqual([manifest.spec.imageMean, manifest.spec.imageSd], [written.spec.image_mean, written.spec.image_sd]);
   assert.equal(manifest.spec.outputName, written.spec.output_name);
   assert.equal(manifest.generatedLabels, written.provenance.data.labels === "generated");
   assert.deepEqual([...manifest.files.keys()], Object.keys(written.files));
@@ -119,14 +127,18 @@ test("the first artifact that a browser runs is chosen", () => {
     );
   const manifest = add(
     ["tflite", "waveform", "fp32"],
-    ["onnx", "spectrogram", "fp32"],
     ["onnx", "waveform", "int8-full"],
     ["onnx", "waveform", "int8"],
+    ["onnx", "spectrogram", "fp32"],
     ["onnx", "waveform", "fp32"],
   );
   assert.equal(chooseArtifact(manifest).path, "onnx-waveform-int8");
+  const phones = add(["tflite", "waveform", "fp32"], ["onnx", "spectrogram", "fp16"]);
+  assert.equal(chooseArtifact(phones).path, "onnx-spectrogram-fp16");
+  // The SDK transforms powers of two only; a waveform artifact has its own front end.
+  const audio = { ...phones.spec.audio, nFft: 2000 };
   assert.throws(
-    () => chooseArtifact(add(["tflite", "waveform", "fp32"], ["onnx", "spectrogram", "fp16"])),
+    () => chooseArtifact({ ...phones, spec: { ...phones.spec, audio } }),
     (error) => error instanceof NoArtifact && error.message.includes("tflite waveform fp32, onnx spectrogram fp16"),
   );
   assert.throws(() => chooseArtifact(add()), NoArtifact);
