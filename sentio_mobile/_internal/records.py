@@ -102,6 +102,9 @@ def from_plain(
         raise error(explain(str(fault), kind, values, where)) from None
     except RecursionError:
         raise error(f"{where} is nested too deeply") from None
+    except UnicodeEncodeError:
+        # JSON can spell half a pair of surrogates, which no text has.
+        raise error(f"{where} has a text with half a character in it") from None
     if complete and (missing := _first_missing(record, values, "")):
         raise error(f"{where}: {missing}" if not missing.startswith("lacks") else f"{where} {missing}")
     return record

@@ -150,7 +150,8 @@ def read_shard(file: Any, where: str, schema: Schema) -> Table:
     """
     pa = arrow("reading shards")
     try:
-        if pa.parquet.read_schema(file).names != schema.names:
+        columns = [(one.name, one.type) for one in pa.parquet.read_schema(file)]
+        if columns != [(one.name, one.type) for one in schema]:
             raise DataError(f"{where}: has other columns than {', '.join(schema.names)}; give another folder")
         if hasattr(file, "seek"):
             file.seek(0)
@@ -166,8 +167,8 @@ def read_shard(file: Any, where: str, schema: Schema) -> Table:
                 # Each text once: how long they are is known before they are repeated.
                 _require_small(sum(_longest(chunk.dictionary) * len(chunk) for chunk in found.chunks), where)
                 found = found.cast(found.type.value_type)
-            if found.type != one.type or (found.null_count and not one.nullable):
-                raise DataError(f"{where}: the column {one.name} is of another type than {one.type}; make it again")
+            if found.null_count and not one.nullable:
+                raise DataError(f"{where}: a row has no {one.name}; make it again")
             table = table.set_column(i, one, found)
         return table
     except (OSError, ValueError, pa.ArrowException) as error:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from fuzz.cases import any_bytes, changed_json
-from fuzz.harness import attempt
+from fuzz.harness import attempt, watched
 from hypothesis import given
 from hypothesis import strategies as st
 from probes import SIZE, toy_info
 
 from sentio_mobile._internal.shards import ShardSheet, encode_shard, read_sheet, schema_of, shard_files
 from sentio_mobile.data.pseudo_labels import PseudoLabel, read_pseudo_labels
+from sentio_mobile.errors import DataError
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddingsSheet, read_clip_embeddings
 from sentio_mobile.models.encoders.embedding_shards import FOOTER, embedding_row, embedding_schema
 
@@ -110,6 +111,14 @@ def test_changed_columns_of_a_shard_are_read_or_one_error(kind: str, data: st.Da
     use(kind, written(table.replace_schema_metadata(metadata)), place)
 
 
+@pytest.mark.parametrize("kind", READERS)
+def test_footer_with_half_a_character_is_refused(kind: str, place: Path) -> None:
+    table = pq.read_table(io.BytesIO(right(kind)))
+    metadata = {name: content.replace(b'"stage"', b'"\\ud800"') for name, content in table.schema.metadata.items()}
+    metadata = {name: content.replace(b'"encoder"', b'"\\ud800"') for name, content in metadata.items()}
+    use(kind, written(table.replace_schema_metadata(metadata)), place)
+
+
 def columns(count: int) -> st.SearchStrategy[Any]:
     """Columns of other types and values."""
     made = [
@@ -130,6 +139,7 @@ def columns(count: int) -> st.SearchStrategy[Any]:
         pa.array([[None] * 18] * count, pa.list_(pa.float16())),
         pa.array([[[1]]] * count),
         pa.array([{"a": 1}] * count),
+        pa.array([["x"]] * count),
         pa.array(["00000000000000zz"] * count),
         pa.array(["0" * 5000] * count),
     ]
@@ -143,19 +153,30 @@ def written(table: Any) -> bytes:
 
 
 @pytest.mark.parametrize("kind", READERS)
-def test_shard_that_unpacks_to_gigabytes_is_refused_without_their_memory(kind: str, place: Path) -> None:
-    """One value many times takes a few kilobytes in Parquet."""
-    table, rows = TABLES[kind](), 3_000_000
+def test_shard_that_unpacks_to_gigabytes_is_refused_without_their_memory(
+    kind: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One value many times takes a few kilobytes in Parquet. Here the limit is a hundredth of the real one."""
+    monkeypatch.setattr("sentio_mobile._internal.shards.MAX_BYTES", 1024**3 // 100)
     if kind == "embeddings":
-        one = pa.array([[0.0] * 30_000], pa.list_(pa.float16()))
-        values = pa.concat_arrays([one] * 20_000)
-        table = pa.table([pa.array(range(20_000), pa.uint64()), pa.array([1] * 20_000, pa.int32()), values,
-                          pa.array([None] * 20_000, pa.list_(pa.float16()))], schema=table.schema)  # fmt: skip
+        rows = 200
+        # Two bytes for each of the values.
+        values = pa.concat_arrays([pa.array([[0.0] * 30_000], pa.list_(pa.float16()))] * rows)
+        none = pa.array([None] * rows, pa.list_(pa.float16()))
+        columns = [pa.array(range(rows), pa.uint64()), pa.array([1] * rows, pa.int32()), values, none]
     else:
-        table = pa.table(
-            [pa.array(["0" * 200] * rows), pa.array([0.5] * rows), pa.array([0.5] * rows)], schema=table.schema
-        )
-    content = encode_shard(table, SHEETS[kind], {FOOTER: ENCODER})
-    del table
-    assert len(content) < 20_000_000
-    use(kind, content, place)
+        rows = 1_200
+        columns = [pa.array(["0" * 10_000] * rows), pa.array([0.5] * rows), pa.array([0.5] * rows)]
+    content = encode_shard(pa.table(columns, schema=TABLES[kind]().schema), SHEETS[kind], {FOOTER: ENCODER})
+    assert len(content) < 1_000_000
+    (place / "shards").mkdir(exist_ok=True)
+    (place / "shards" / "part-0.parquet").write_bytes(content)
+    del columns
+    with pytest.raises(DataError, match="once unpacked"):
+        attempt_or_raise(kind, place)
+
+
+def attempt_or_raise(kind: str, place: Path) -> None:
+    """As `attempt`, but the error is passed on."""
+    with watched(place):
+        READERS[kind](place / "shards")

@@ -175,6 +175,9 @@ _SHAPES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 """Names of the sides of each tensor, by regressor: sides of one name are equal."""
 
+_WHOLE = frozenset({"columns", "low", "high", "depth"})
+"""Tensors of whole numbers; all others are floating point."""
+
 
 def _member(
     number: int, sheet: MemberSheet, tensors: Mapping[str, NDArray[Any]], probe: ProbeSheet, folder: Path
@@ -189,6 +192,8 @@ def _member(
         values = tensors.get(f"{number}.{name}")
         if values is None or values.ndim != len(names) or not np.isfinite(values).all():
             raise fault
+        if values.dtype.kind not in ("iu" if name in _WHOLE else "f"):
+            raise fault
         if any(sides.setdefault(side, length) != length for side, length in zip(names, values.shape, strict=True)):
             raise fault
         own[name] = values
@@ -196,6 +201,8 @@ def _member(
         raise fault
     if sheet.regressor == "xgboost":
         limits = {"columns": sides["inputs"], "low": sides["nodes"], "high": sides["nodes"], "depth": _MAX_DEPTH}
-        if any((own[name] < 0).any() or (own[name] >= limit).any() for name, limit in limits.items()):
+        if sides["nodes"] < 1 or any(
+            (own[name] < 0).any() or (own[name] >= limit).any() for name, limit in limits.items()
+        ):
             raise fault
     return Member(regressor=sheet.regressor, parts=sheet.parts, tensors=own)
