@@ -200,6 +200,8 @@ def open_audio(source: Path | bytes) -> Iterator[AudioFile]:
             if not container.streams.audio:
                 raise AudioError(f"{path}: has no sound in it, only pictures or text; give a file with sound in it")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise AudioError(f"{path}: is of a codec that is not known; give a file such as wav, flac or mp3")
             kind = container.format.name.split(",")[0]
             if not stream.rate and (what := kind_of(path)):
                 raise AudioError(f"{path}: {what}")

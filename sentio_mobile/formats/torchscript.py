@@ -66,7 +66,8 @@ class TorchScript(Format):
         try:
             with zipfile.ZipFile(path) as archive:
                 files = [file for file in archive.infolist() if "/constants/" in file.filename]
-        except (OSError, zipfile.BadZipFile) as error:
+        # A reader of archives can fail in any way on arbitrary bytes.
+        except Exception as error:
             raise damaged(path, "PyTorch", error) from error
         return {"float32": sum(file.file_size for file in files if "pkl" not in file.filename) // 4}
 

@@ -212,6 +212,21 @@ def test_archive_that_two_readers_see_differently_is_refused(programs: Path, tmp
         check_operators(format_, tmp_path / "legacy.pt")
 
 
+def test_archive_whose_compressed_source_is_damaged_is_one_line(programs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.pt"
+    content = bytearray((programs / "Harmless.pt").read_bytes())
+    with zipfile.ZipFile(programs / "Harmless.pt") as archive:
+        code = next(entry for entry in archive.infolist() if entry.filename.endswith(".py") and entry.compress_type)
+    start = (
+        code.header_offset + 30 + sum(struct.unpack("<HH", content[code.header_offset + 26 : code.header_offset + 30]))
+    )
+    content[start : start + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    with pytest.raises(BundleError) as refused:
+        check_operators(get_format("torchscript"), path)
+    assert "\n" not in str(refused.value)
+
+
 def test_bytecode_that_is_more_than_numbers_and_words_is_not_run(programs: Path, tmp_path: Path) -> None:
     class Writes:
         def __reduce__(self) -> tuple[object, ...]:

@@ -48,3 +48,11 @@ def test_any_bytes_are_sound_or_one_error(form: str, data: st.DataObject, place:
     )
     assert all(np.isfinite(block).all() for block in blocks or [])
     path.unlink()
+
+
+def test_codec_that_nobody_knows_is_one_error(place: Path) -> None:
+    content = bytearray(SOUNDS["WAV"])
+    # The codec of a WAV file is the number after the header of its first part.
+    content[20:22] = b"\x77\x77"
+    (place / "odd.wav").write_bytes(content)
+    assert attempt("audio", lambda: decode(place / "odd.wav", RATE), place) is None

@@ -97,7 +97,8 @@ def _archive_names(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+    # As above.
+    except Exception:
         return []
 
 
