@@ -47,14 +47,9 @@ def decide(
 def load_words(benchmark: Benchmark) -> str:
     """How busy the machine was while latency was measured: the second line of an outcome."""
     if benchmark.load is None or benchmark.max_load is None:
-        return "Load of the machine while latency was measured: not known"
-    words = f"Load while latency was measured: other work took {benchmark.load:.0%} of the cores"
-    limit = f"limit {benchmark.max_load:.0%}"
-    return (
-        f"{words}, too much for a verdict on what is over its limit ({limit})"
-        if _busy(benchmark)
-        else f"{words} ({limit})"
-    )
+        return "Load: not known"
+    words = f"Load: other work took {benchmark.load:.0%} of the cores (limit {benchmark.max_load:.0%})"
+    return f"{words}, too much to judge latency" if _busy(benchmark) else words
 
 
 def _busy(benchmark: Benchmark) -> bool:
