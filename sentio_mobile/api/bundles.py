@@ -227,7 +227,7 @@ def benchmark(
 
     Args:
         bundle: A bundle folder, or what `export` returned.
-        out: Folder for report.html, benchmark.json, verification.json and summary.json.
+        out: Folder for report.html, report.md, junit.xml, summary.json, benchmark.json and verification.json.
         threads: Threads that a model may use, 1 or more. The default is that of benchmarks/budgets.toml.
         runs: Timed runs of each artifact, 50 or more. The default is that of benchmarks/budgets.toml.
         require_signature: A public key, as PEM: only a bundle that its owner signed is opened.

@@ -47,7 +47,7 @@ def agreement_chart(evaluation: Evaluation) -> Chart:
 
 def plane_chart(scores: SplitEvaluation) -> Chart:
     """The valence-arousal plane with an arrow from each song's label to the prediction."""
-    indices = _drawn(scores)
+    indices = drawn_songs(scores)
 
     def draw(axes: Axes) -> None:
         start, end = scores.labels[indices], scores.predictions[indices]
@@ -83,7 +83,7 @@ def plane_chart(scores: SplitEvaluation) -> Chart:
 
 def scatter_chart(scores: SplitEvaluation, output: int) -> Chart:
     """Predictions against labels of one output, with the line where they are equal."""
-    indices, name = _drawn(scores), OUTPUTS[output]
+    indices, name = drawn_songs(scores), OUTPUTS[output]
 
     def draw(axes: Axes) -> None:
         axes.plot([-1, 1], [-1, 1], color=LIGHT.faint, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -157,7 +157,7 @@ def _last(values: tuple[float | None, ...]) -> str:
     return "an undefined value" if values[-1] is None else f"{values[-1]:.2f}"
 
 
-def _drawn(scores: SplitEvaluation) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def drawn_songs(scores: SplitEvaluation) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Indices of the songs to draw: all, or `MAX_SONGS` drawn with a fixed seed."""
     if scores.n <= MAX_SONGS:
         return np.arange(scores.n)

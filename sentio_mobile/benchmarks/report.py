@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 
 from sentio_mobile._internal.pages import write_page
-from sentio_mobile.benchmarks import charts
+from sentio_mobile.benchmarks import charts, drawings
 from sentio_mobile.benchmarks.formatting import DESKTOP, megabytes, milliseconds, share, times
-from sentio_mobile.benchmarks.results import Benchmark
+from sentio_mobile.benchmarks.results import ArtifactBenchmark, Benchmark
 from sentio_mobile.benchmarks.summary import summarize
 from sentio_mobile.bundle.accuracy import Accuracy
 from sentio_mobile.bundle.manifest import flatten
@@ -50,12 +53,18 @@ def write_report(path: Path, bundle: Bundle, verification: Verification, benchma
 def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> dict[str, Any]:
     evaluation = bundle.evaluation()
     name = bundle.folder.resolve().name
+    points = _points(bundle, benchmark)
+    script = Path(__file__).with_name("report.js").read_text(encoding="utf-8")
     return {
+        "script": Markup(script),
+        "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        "chosen": _chosen(verification, benchmark),
+        "teacher_drawn": any(point.kind == "teacher" for point in points),
         "name": name,
         "command_name": shlex.quote(name),
         "summary": summarize(bundle, verification, benchmark),
         "evaluation": evaluation,
-        "charts": _charts(evaluation),
+        "charts": _charts(evaluation, points),
         "shown": min(charts.MAX_SONGS, len(evaluation.held_out.songs)) if evaluation.held_out else 0,
         "worst": _worst(evaluation.held_out) if evaluation.held_out else [],
         "artifacts": _artifacts(verification, benchmark),
@@ -80,16 +89,52 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
     }
 
 
-def _charts(evaluation: Evaluation) -> dict[str, Any]:
+def _chosen(verification: Verification, benchmark: Benchmark) -> ArtifactBenchmark:
+    """The file whose size and time open the report: the smallest that agrees with PyTorch, a timed one of equal ones."""
+    right = {result.label for result in verification.results if result.verdict == "pass"}
+    candidates = [one for one in benchmark.measured if one.label in right] or list(benchmark.measured)
+    return min(candidates, key=lambda one: (round(one.size, -5), one.latency is None, one.size))
+
+
+def _points(bundle: Bundle, benchmark: Benchmark) -> list[drawings.Point]:
+    """Every file, and the teacher where its number of weights is known."""
+    evaluation = bundle.evaluation()
+    student, teacher = evaluation.held_out, evaluation.teacher
+    measured = {entry.label: entry.accuracy.ccc["mean"].value for entry in bundle.manifest.artifacts if entry.accuracy}
+    whole = student.ccc["mean"].value if student else None
+    forms = {one.form for one in benchmark.measured}
+    first_form = benchmark.measured[0].form
+    points = [
+        drawings.Point(
+            name=f"{one.format} {one.precision}" if len(forms) == 1 else one.label,
+            size=one.size,
+            latency=one.latency.p90_ms if one.latency else None,
+            ccc=measured.get(one.label, whole if one.precision == "fp32" else None),
+            kind="int8" if one.precision.startswith("int8") else "other",
+            leads=one.form == first_form,
+        )
+        for one in benchmark.measured
+    ]
+    if teacher is not None and teacher.parameters is not None:
+        ccc = teacher.test.ccc["mean"].value
+        points.append(
+            drawings.Point(name="teacher", size=4 * teacher.parameters, latency=None, ccc=ccc, kind="teacher")
+        )
+    return points
+
+
+def _charts(evaluation: Evaluation, points: list[drawings.Point]) -> dict[str, Any]:
     student, teacher = evaluation.held_out, evaluation.teacher
     curves = learning_curves(evaluation.history)
     models = (("teacher", learning_curves(teacher.history) if teacher else None), ("student", curves))
     # A bundle may leave the songs out of its evaluation.
     songs = student if student and student.songs else None
     return {
+        "wide": drawings.trade_off(points, drawings.WIDE),
+        "narrow": drawings.trade_off(points, drawings.NARROW),
         "agreement": charts.agreement_chart(evaluation) if student or teacher else None,
-        "plane": charts.plane_chart(songs) if songs else None,
-        "scatters": [charts.scatter_chart(songs, i) for i in range(len(OUTPUTS))] if songs else [],
+        "plane": drawings.plane(songs) if songs else None,
+        "scatters": [drawings.scatter(songs, i) for i in range(len(OUTPUTS))] if songs else [],
         "terms": charts.terms_chart(curves) if curves and curves.terms else None,
         "histories": [(name, charts.history_chart(found, name)) for name, found in models if found],
     }

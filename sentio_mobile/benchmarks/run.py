@@ -9,6 +9,7 @@ from pathlib import Path
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import write_record
 from sentio_mobile.benchmarks.cold import ColdStart, measure_cold
+from sentio_mobile.benchmarks.exchange import JUNIT, MARKDOWN, write_junit, write_markdown
 from sentio_mobile.benchmarks.gates import check_latency, check_retention, check_size, load_budgets
 from sentio_mobile.benchmarks.latency import check_runs, measure_latency
 from sentio_mobile.benchmarks.machine import LoadMeter, describe_machine
@@ -124,7 +125,7 @@ def verify_and_report(
 ) -> Summary:
     """Verify and benchmark a bundle, and write a report.
 
-    Writes `verification.json`, `benchmark.json`, `summary.json` and `report.html`.
+    Writes `verification.json`, `benchmark.json`, `summary.json`, `report.md`, `junit.xml` and `report.html`.
 
     Args:
         bundle: The bundle.
@@ -142,6 +143,8 @@ def verify_and_report(
     write_record(out / VERIFICATION, verification)
     write_record(out / BENCHMARK, measured)
     write_record(out / SUMMARY, summary)
+    write_markdown(out / MARKDOWN, summary)
+    write_junit(out / JUNIT, summary, verification)
     write_report(out / REPORT, bundle, verification, measured)
     return summary
 

@@ -80,7 +80,7 @@ def verify(
     type=PATH,
     default=Path("benchmark"),
     show_default=True,
-    help="Folder for report.html, benchmark.json and verification.json.",
+    help="Folder for the report (HTML, Markdown, JUnit XML), summary.json, benchmark.json and verification.json.",
 )
 @click.option("--threads", type=click.IntRange(1), default=None, help="Threads that a model may use (default: 1).")
 @click.option("--runs", type=click.IntRange(50), default=None, help="Timed runs of each artifact (default: 100).")
