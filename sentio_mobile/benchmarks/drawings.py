@@ -147,9 +147,9 @@ def scatter(scores: SplitEvaluation, output: int) -> Markup:
 
 
 def _svg(shape: tuple[int, int], alt: str, parts: Sequence[Markup]) -> Markup:
-    opening = Markup('<svg class="drawing" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">').format(
-        *shape, *shape, alt
-    )
+    opening = Markup(
+        '<svg class="drawing" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">'
+    ).format(*shape, *shape, alt)
     return opening + Markup("").join(parts) + Markup("</svg>")
 
 

@@ -50,7 +50,12 @@ def write_junit(path: Path, summary: Summary, verification: Verification) -> Non
         OutputError: The file cannot be written.
     """
     cases: list[tuple[str, str, str, str]] = [
-        ("gate", f"{gate.name} of {gate.target}", gate.verdict, f"{gate.value} against {gate.limit:g} {gate.unit}; {gate.note}")
+        (
+            "gate",
+            f"{gate.name} of {gate.target}",
+            gate.verdict,
+            f"{gate.value} against {gate.limit:g} {gate.unit}; {gate.note}",
+        )
         for gate in summary.gates
     ]
     cases += [
