@@ -140,8 +140,8 @@ def scatter(scores: SplitEvaluation, output: int) -> Markup:
             Markup('<g class="song"><title>{}</title><circle cx="{:.1f}" cy="{:.1f}" r="3.5"/></g>').format(words, x, y)
         )
     alt = (
-        f"Predictions against labels of {len(drawn_songs(scores))} songs for {name}; CCC {scores.ccc[name]}. The dashed "
-        "line is perfect agreement."
+        f"Predictions against labels of {len(drawn_songs(scores))} songs for {name}; CCC {scores.ccc[name]}. The "
+        "dashed line is perfect agreement."
     )
     return _svg((400, 400), alt, [*parts, _names(f"{name}: label", f"{name}: prediction")])
 

@@ -33,8 +33,11 @@ def write_markdown(path: Path, summary: Summary) -> None:
     passed = sum(gate.verdict == "pass" for gate in summary.gates)
     lines += [f"{passed} of {len(summary.gates)} gates passed.", ""]
     others = [
-        (gate.name, gate.target, f"{gate.limit:g} {gate.unit}", "-" if gate.value is None else f"{gate.value:.3g}")
-        + (gate.verdict, gate.note)
+        (
+            *(gate.name, gate.target, f"{gate.limit:g} {gate.unit}"),
+            "-" if gate.value is None else f"{gate.value:.3g}",
+            *(gate.verdict, gate.note),
+        )
         for gate in summary.gates
         if gate.verdict != "pass"
     ]

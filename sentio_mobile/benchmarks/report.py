@@ -90,7 +90,7 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
 
 
 def _chosen(verification: Verification, benchmark: Benchmark) -> ArtifactBenchmark:
-    """The file whose size and time open the report: the smallest that agrees with PyTorch, a timed one of equal ones."""
+    """The file whose size and time open the report: the smallest that agrees with PyTorch, timed if possible."""
     right = {result.label for result in verification.results if result.verdict == "pass"}
     candidates = [one for one in benchmark.measured if one.label in right] or list(benchmark.measured)
     return min(candidates, key=lambda one: (round(one.size, -5), one.latency is None, one.size))

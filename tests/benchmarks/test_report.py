@@ -176,7 +176,7 @@ def test_report_without_evaluation_says_what_is_not_known(
     [
         ("test", "holds no evaluation of the student"),
         ("teacher", "holds no evaluation of a teacher"),
-        ("retention", "the bundle holds no evaluation of a teacher"),
+        ("retention", "Retention is not known: it was not recorded"),
         ("history", "The teacher on validation songs"),
     ],
 )
