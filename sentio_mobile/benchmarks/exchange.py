@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,8 @@ def write_junit(path: Path, summary: Summary, verification: Verification) -> Non
     failed = sum(verdict == "fail" for _, _, verdict, _ in cases)
     skipped = sum(verdict not in ("pass", "fail") for _, _, verdict, _ in cases)
     counts = {"tests": str(len(cases)), "failures": str(failed), "errors": "0", "skipped": str(skipped)}
-    suites = ET.Element("testsuites", name="sentio-mobile benchmark", **counts)
-    suite = ET.SubElement(suites, "testsuite", name=_plain(summary.headline), **counts)
+    suites = ET.Element("testsuites", {"name": "sentio-mobile benchmark", **counts})
+    suite = ET.SubElement(suites, "testsuite", {"name": _plain(summary.headline), **counts})
     for kind, name, verdict, note in cases:
         case = ET.SubElement(suite, "testcase", classname=f"sentio-mobile.{kind}", name=_plain(name))
         if verdict != "pass":
@@ -82,7 +83,7 @@ def _agreement(summary: Summary) -> list[tuple[str, ...]]:
     return [(row.dimension, row.teacher, row.student) for row in summary.agreement]
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     lines = [columns, ("---",) * len(columns), *rows]
     return [f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines]
 
