@@ -86,7 +86,10 @@ def test_deam_is_prepared_with_an_mp3_and_a_label_missing(tmp_path: Path) -> Non
         soundfile.write(song.path, 0.1 * rng.standard_normal(44100 // 2), 44100, format="MP3")
     soundfile.write(audio / "77.mp3", 0.1 * rng.standard_normal(44100 // 2), 44100, format="MP3")
     (audio / "._3.mp3").write_bytes(b"a shadow")
-    assert read(tmp_path / "deam").notes == ("1 audio files have no label and are left out: 77.mp3",)
+    assert read(tmp_path / "deam").notes == (
+        "DEAM: scale 1-9, as its authors state",
+        "1 audio files have no label and are left out: 77.mp3",
+    )
     skipped = prepare(tmp_path / "deam", tmp_path / "out", recipe=DataRecipe(fractions=FEW), audio=SHORT)
     assert len(skipped) == 1
     assert "2.mp3" in skipped[0]
@@ -112,7 +115,10 @@ def test_dynamic_labels_are_those_of_the_window(tmp_path: Path) -> None:
     assert three.moments.seconds.tolist() == [15.0]
     assert four.moments is None
     assert four.label(0, 30) == (four.valence, four.arousal)
-    assert source.notes == ("38 songs have no dynamic label and keep their static one: 4, 5, 6, 7, 8, ...",)
+    assert source.notes == (
+        "DEAM: scale 1-9, as its authors state; dynamic labels -1-1",
+        "38 songs have no dynamic label and keep their static one: 4, 5, 6, 7, 8, ...",
+    )
     assert read(tmp_path).songs[0].moments is None
 
 
@@ -127,6 +133,7 @@ def test_prepare_command_passes_windows_labels_and_store_on(tmp_path: Path) -> N
     command = [sys.executable, "-m", "sentio_mobile", "data", "prepare", "deam", "--out", "out", *options]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
+    assert "note: DEAM: scale 1-9, as its authors state; dynamic labels -1-1" in result.stderr
     assert "note: 39 songs have no dynamic label and keep their static one: 3, 4," in result.stderr
     assert (tmp_path / "clips").is_dir()
     data = open_data(tmp_path / "out")

@@ -92,7 +92,7 @@ def read_songs(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str
         dynamic: Whether to read the labels of each half second too. A song without them keeps its static label.
 
     Returns:
-        The songs in the order of the tables, and a line for each thing that was left out.
+        The songs in the order of the tables, a line with their scale, and one for each thing that was left out.
 
     Raises:
         LabelError: A table is missing or wrong.
@@ -118,7 +118,8 @@ def read_songs(deam: Deam, dynamic: bool = False) -> tuple[list[Song], tuple[str
                 group=song_id,
                 spread=_spread(row, where),
             )
-    notes = [f"{deam.labels / table} is not there: its songs are left out" for table in TABLES if table not in there]
+    notes = ["DEAM: scale 1-9, as its authors state" + ("; dynamic labels -1-1" if dynamic else "")]
+    notes += [f"{deam.labels / table} is not there: its songs are left out" for table in TABLES if table not in there]
     if unlabelled := [file.name for stem, file in audio.items() if stem not in songs]:
         notes.append(f"{len(unlabelled)} audio files have no label and are left out: {first_few(unlabelled)}")
     if dynamic:
