@@ -221,9 +221,12 @@ def _predict_on_ray(
     """Predict on a cluster."""
     from sentio_mobile.audio.sliding import check_every
     from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.engines.places import require_shared
     from sentio_mobile.engines.predict import predict_library
     from sentio_mobile.inference.default_model import bundle_and_songs, default_bundle
 
+    # Before the model is opened and named.
+    require_shared([*(place for place in places if isinstance(place, str)), str(out)])
     first = places[0]
     # A URL is a song, or a folder of songs: models lie on disks.
     bundle = bundle_and_songs([first, *map(Path, places[1:])])[0] if isinstance(first, Path) else None

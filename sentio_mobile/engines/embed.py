@@ -11,7 +11,7 @@ from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import Record, replace
 from sentio_mobile._internal.shards import Schema, Stage, digest_of
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.engines.places import Place
+from sentio_mobile.engines.places import Place, require_shared
 from sentio_mobile.engines.run import Engine, Outcome, run_on_ray
 from sentio_mobile.engines.work import Item, Row
 from sentio_mobile.errors import DataError
@@ -121,6 +121,7 @@ def embed_library(
         DataError: More than 5% of the songs cannot be embedded; the shards stay.
         SentioError: As `setup_of` and `run_on_ray`.
     """
+    require_shared([*(music for _, music in sources), out])
     work, items = embedding_work(sources, encoder, step=step, clean=clean)
     outcome = run_on_ray(work, items, Place(out), engine=engine, overwrite=overwrite, progress=progress)
     require_few(outcome.faults, len(items), sources[0][0])

@@ -20,7 +20,7 @@ from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.pseudo_labels import PseudoLabel
 from sentio_mobile.data.store import DTYPE
 from sentio_mobile.engines.embed import PreparedSong, prepared_songs
-from sentio_mobile.engines.places import Place
+from sentio_mobile.engines.places import Place, require_shared
 from sentio_mobile.engines.run import Engine, Outcome, run_on_ray
 from sentio_mobile.engines.work import Item, Row, folder_sha256
 from sentio_mobile.errors import DataError
@@ -220,6 +220,7 @@ def label_library(
         DataError: A teacher was made for another front end, or more than 5% of the songs cannot be labelled.
         SentioError: As `setup_of` and `run_on_ray`.
     """
+    require_shared([*(music for _, music in sources), out])
     work, items = labelling_work(teachers, sources)
     outcome = run_on_ray(work, items, Place(out), engine=engine, overwrite=overwrite, progress=progress)
     require_few(outcome.faults, len(items), sources[0][0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +23,16 @@ _STATE = ("ETag", "etag", "md5Hash", "crc32c", "mtime", "LastModified", "updated
 def is_url(text: str | Path) -> bool:
     """Whether a place is written as a URL, such as s3://bucket/music."""
     return "://" in str(text)
+
+
+def require_shared(urls: Iterable[str]) -> None:
+    """Check that workers can see these places, before anything is read.
+
+    Raises:
+        SentioError: As `Place.require_shared`.
+    """
+    for url in urls:
+        Place(url).require_shared()
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,20 @@ class Place:
             MissingExtraError: fsspec is not installed.
         """
         assert self._system is not None
+
+    def require_shared(self) -> None:
+        """Check that other processes can see it, as workers must.
+
+        Raises:
+            InputError: It lies in the memory of this process, no file system has this URL's scheme, or its package is
+                not installed.
+            MissingExtraError: fsspec is not installed.
+        """
+        self.require_known()
+        if self.is_private:
+            raise InputError(
+                f"{self.url}: lies in the memory of this process, which workers cannot read; give a folder"
+            )
 
     def absolute(self) -> Place:
         """The same for a process with another working folder."""

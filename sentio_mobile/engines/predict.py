@@ -12,7 +12,7 @@ from sentio_mobile._internal.progress import Progress
 from sentio_mobile._internal.records import Record, replace, to_plain
 from sentio_mobile._internal.shards import Schema, Stage, digest_of, schema_of
 from sentio_mobile.audio.find import AUDIO_SUFFIXES, endings
-from sentio_mobile.engines.places import Place, is_url
+from sentio_mobile.engines.places import Place, is_url, require_shared
 from sentio_mobile.engines.run import Engine, Outcome, run_on_ray
 from sentio_mobile.engines.work import Item, Row, folder_sha256
 from sentio_mobile.errors import AudioError, BundleError
@@ -133,6 +133,7 @@ def predict_library(
     Raises:
         SentioError: As `run_on_ray`.
     """
+    require_shared([*filter(is_url, places), out])
     songs, faults = find_library(places)
     items: dict[str, Item[LibrarySong]] = {}
     for song in songs:

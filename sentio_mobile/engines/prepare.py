@@ -88,6 +88,9 @@ class ReadOnRay:
     overwrite: bool = False
     progress: Progress | None = None
 
+    def __post_init__(self) -> None:
+        self.shards.require_shared()
+
     def __call__(
         self, files: Mapping[int, Reading], *, audio: AudioSpec, recipe: DataRecipe
     ) -> Iterator[tuple[int, FileClips | AudioError]]:

@@ -91,9 +91,7 @@ def run_on_ray(
         OutputError: `out` holds other shards, or cannot be written.
         WorkerError: Ray gave up.
     """
-    out.require_known()
-    if out.is_private:
-        raise InputError(f"{out.url}: lies in the memory of this process, which workers cannot read; give a folder")
+    out.require_shared()
     shown = progress or NoProgress()
     known = _known_shards(work, items, out, overwrite=overwrite)
     done = {key for sheet in known for key in sheet.keys}

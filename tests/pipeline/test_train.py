@@ -196,6 +196,43 @@ def test_train_killed_and_resumed_judges_every_song_and_trains_on_all(
     assert again.stderr.count("done before") == total
 
 
+def write_raters(folder: Path, *, seed: int) -> Path:
+    """Songs with three ratings each: a row is one person's."""
+    table = write_songs(folder, 12, seed=seed, label=loudness)
+    random, lines = np.random.default_rng(seed), ["path,valence_mean,arousal_mean,group,rater"]
+    for line in table.read_text().splitlines()[1:]:
+        path, valence, arousal, group = line.split(",")
+        for rater, off in enumerate(random.normal(0, 0.1, (3, 2))):
+            values = np.clip(np.array([float(valence), float(arousal)]) + off, -1, 1)
+            lines.append(f"{path},{values[0]:.3f},{values[1]:.3f},{group},r{rater}")
+    table.write_text("\n".join(lines) + "\n")
+    return table
+
+
+@pytest.mark.exhaustive
+def test_train_on_raters_of_two_sets_states_their_ceiling_and_each_set(tmp_path: Path, sentio: Sentio) -> None:
+    tables = [write_raters(tmp_path / name, seed=seed) for seed, name in enumerate(("one", "two"))]
+    for table, name in zip(tables, ("mine", "[red]yours"), strict=True):
+        table.rename(table.with_name(f"{name}.csv"))
+    sources = [tmp_path / "one/mine.csv", tmp_path / "two/[red]yours.csv"]
+    recipe = tmp_path / "recipe.toml"
+    text = RECIPE.replace("[probe]", "[probe]\nweigh_by_raters = true")
+    text = text.replace("[distill.training]", "[distill.training]\nweigh_by_raters = true")
+    recipe.write_text("\n".join(line for line in text.splitlines() if not line.startswith("source")))
+    result = sentio("train", *sources, "--recipe", recipe, "--anyway", "--out", tmp_path / "run")
+    assert result.exit_code in (0, 1), result.output
+    ceiling = "Raters disagree: their means allow no model to be expected above a CCC of 0.9"
+    assert ceiling in result.stdout
+    assert "student by data set" in result.stdout
+    assert "mine " in result.stdout
+    assert "[red]yours " in result.stdout
+    report = (tmp_path / "run/report.html").read_text()
+    assert ceiling in report
+    assert '<th scope="row">[red]yours</th><td class="n" data-label="Songs">12</td>' in report
+    assert ceiling in (tmp_path / "run/bundle/MODEL_CARD.md").read_text()
+    assert Probe.load(tmp_path / "run/teacher/probe").sheet.recipe.weigh_by_raters
+
+
 def test_train_plan_says_what_will_be_done_and_writes_nothing(
     songs: Path, unlabelled: Path, sentio: Sentio, tmp_path: Path
 ) -> None:
