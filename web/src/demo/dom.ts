@@ -44,7 +44,12 @@ export function facts(list: Element, entries: readonly (readonly [name: string, 
 
 /** Hand out values as a file. */
 export function saveJson(name: string, value: unknown): void {
-  const url = URL.createObjectURL(new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: "application/json" }));
+  saveText(name, `${JSON.stringify(value, null, 2)}\n`, "application/json");
+}
+
+/** Hand out a text as a file. */
+export function saveText(name: string, text: string, type: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

@@ -6,6 +6,7 @@ import { offerCheck } from "./device.ts";
 import { byId } from "./dom.ts";
 import { Examples } from "./examples.ts";
 import { acceptFiles } from "./files.ts";
+import { Library } from "./library.ts";
 import { Moments } from "./moments.ts";
 import { keepOffline } from "./offline.ts";
 import { analyzeSong, type Tell } from "./song.ts";
@@ -29,7 +30,11 @@ opened.then(describe, (error: unknown) => {
   byId("model-note").textContent = "The model could not be loaded.";
   fail(error);
 });
-acceptFiles(hear);
+const library = new Library(opened);
+acceptFiles(hear, (songs) => {
+  current.abort();
+  void library.analyse(songs);
+});
 listenButton.addEventListener("click", () => (isListening() ? current.abort() : listen()));
 byId("example").addEventListener("click", () =>
   work("Example", null, async (model, say, signal) => {
@@ -84,8 +89,8 @@ function listen(): void {
       say("Listening", 1);
       moments.follow(answer);
       // An announcement every second would drown the music.
-      if (answer.quadrant !== words) moments.announce(answer.quadrant);
-      words = answer.quadrant;
+      if (answer.words !== words) moments.announce(answer.words);
+      words = answer.words;
     }
   });
 }

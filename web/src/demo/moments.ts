@@ -99,7 +99,7 @@ export class Moments {
     // Of a sound that is one clip, and until the first moment is told, there is the answer for its beginning.
     this.#timeline.show(this.#answers.length > 0 ? this.#answers : [answer], this.#seconds, now ?? answer.time);
     this.#scrub.value = String(now ?? answer.time);
-    this.#scrub.setAttribute("aria-valuetext", `${clock(now ?? answer.time)}, ${answer.quadrant}`);
+    this.#scrub.setAttribute("aria-valuetext", `${clock(now ?? answer.time)}, ${answer.words}`);
     byId("clock").textContent = `${clock(now ?? answer.time)} / ${clock(this.#seconds)}`;
   }
 

@@ -63,7 +63,7 @@ export class Plane {
       const [bottom, top] = interval.arousal.map((value) => MIDDLE - REACH * value) as [number, number];
       set(this.#box, { x: left, y: top, width: right - left, height: bottom - top });
     }
-    this.#text.textContent = `${emotion.quadrant}: valence ${emotion.valence.toFixed(2)}, arousal ${emotion.arousal.toFixed(2)}.`;
+    this.#text.textContent = `${emotion.words}: valence ${emotion.valence.toFixed(2)}, arousal ${emotion.arousal.toFixed(2)}.`;
   }
 
   /** Show the way through these answers, with a trail up to the one at `now`; below 0, without. */

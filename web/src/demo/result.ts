@@ -24,9 +24,10 @@ export class Result {
     this.#root.hidden = false;
     byId("intro").hidden = true;
     byId("song").textContent = title;
-    const words = emotion.quadrant;
+    const { words, quadrant } = emotion;
     byId("words").textContent = `${words[0]?.toUpperCase()}${words.slice(1)}`;
-    byId("words").dataset["quadrant"] = words.replace(", ", "-");
+    // A corner's colour is for what is sure to lie in it.
+    byId("words").dataset["quadrant"] = words === quadrant ? quadrant.replace(", ", "-") : "";
     for (const name of ["valence", "arousal"] as const) this.#meters[name].show(emotion[name], emotion.interval?.[name]);
     byId("facts").textContent =
       `${clock(emotion.start)} to ${clock(emotion.end)}, answered in ${milliseconds(emotion.inferenceMs)}`;
@@ -40,7 +41,7 @@ export class Result {
 
 /** What a screen reader says of an answer. */
 export function spoken(emotion: Emotion, title: string): string {
-  return `${title}: ${emotion.quadrant}. Valence ${emotion.valence.toFixed(2)}, arousal ${emotion.arousal.toFixed(2)}.`;
+  return `${title}: ${emotion.words}. Valence ${emotion.valence.toFixed(2)}, arousal ${emotion.arousal.toFixed(2)}.`;
 }
 
 class Meter {

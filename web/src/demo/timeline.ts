@@ -91,5 +91,5 @@ function summary(answers: readonly Emotion[]): string {
     const values = answers.map((answer) => answer[name]);
     return `${name} from ${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`;
   };
-  return `${answers.length} answers: ${range("valence")}, ${range("arousal")}; first ${first.quadrant}, last ${last.quadrant}.`;
+  return `${answers.length} answers: ${range("valence")}, ${range("arousal")}; first ${first.words}, last ${last.words}.`;
 }

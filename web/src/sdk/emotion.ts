@@ -1,6 +1,7 @@
 /** An answer: how a stretch of music feels. */
 
 import type { Uncertainty } from "./manifest.ts";
+import { wordsOf } from "./words.ts";
 
 /** Where valence and arousal lie with the probability `coverage`, each within -1 and 1. */
 export interface Interval {
@@ -89,7 +90,12 @@ export class Emotion {
     };
   }
 
-  /** The quadrant of the valence-arousal plane; zero counts as pleasant, and as energetic. */
+  /** What may be said of it, such as "leaning pleasant, calm": no side that the interval leaves open. */
+  get words(): string {
+    return wordsOf(this.valence, this.arousal, this.uncertainty?.halfWidth ?? null, this.silent);
+  }
+
+  /** The quadrant of the bare values, for programs; zero counts as pleasant, and as energetic. People get `words`. */
   get quadrant(): Quadrant {
     return `${this.valence >= 0 ? "pleasant" : "unpleasant"}, ${this.arousal >= 0 ? "energetic" : "calm"}`;
   }

@@ -3,7 +3,7 @@
  *
  *     const model = await SentioModel.open("sentio");
  *     const emotion = await model.predict(file);
- *     console.log(emotion.quadrant, emotion.valence, emotion.arousal);
+ *     console.log(emotion.words, emotion.valence, emotion.arousal);
  *     for await (const moment of model.trajectory(file, 1)) console.log(moment.time, moment.valence);
  *     for await (const now of model.stream(microphone())) console.log(now.arousal);
  *
@@ -24,10 +24,23 @@ export {
   SentioError,
   Tampered,
 } from "./errors.ts";
+export {
+  analyseLibrary,
+  isSong,
+  type LibraryOptions,
+  type LibraryProgress,
+  type Row,
+  type Song,
+  type Store,
+} from "./library/analyse.ts";
+export { songsOfEntries, songsOfFiles } from "./library/folder.ts";
+export { openStore, type KeptStore } from "./library/store.ts";
+export { csvOf } from "./library/table.ts";
 export { microphone } from "./microphone.ts";
 export type { LiveListener, LiveSource, StreamOptions } from "./live.ts";
 export { downmix, mixChannels, windowStarts } from "./clip.ts";
 export { LONGEST, type Sound } from "./decode.ts";
+export { wordsOf } from "./words.ts";
 export type { DeviceCheck } from "./check.ts";
 export { httpFolder, type ModelFolder, type Progress, type ReadOptions } from "./folder.ts";
 export { signedFolder } from "./signature.ts";

@@ -19,7 +19,7 @@ const PEM = /^\s*-----BEGIN PUBLIC KEY-----\s([A-Za-z0-9+/=\s]+)-----END PUBLIC 
 /**
  * A model folder whose manifest was signed by the owner of a key.
  *
- *     const folder = signedFolder(httpFolder("https://models.example/emotion"), KEY);
+ *     const folder = signedFolder(httpFolder(address), KEY);
  *     const model = await SentioModel.open(folder);
  *
  * Each time that the manifest is read, its signature is checked first, and the bytes that were checked are those that are

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { parseGolden, soundOf } from "../../src/sdk/golden.ts";
 import { parseManifest } from "../../src/sdk/manifest.ts";
+import { wordsOf } from "../../src/sdk/words.ts";
 import type { DeviceCheck } from "../../src/sdk/check.ts";
 import { launch, noBrowser, open } from "../support/browser.ts";
 import { answersFor, choose, done, download, errorOf, ready, saved } from "../support/page.ts";
@@ -46,7 +47,7 @@ test("golden vectors, chosen as files, get Python's answers", options, async () 
     assert.ok(off < 1e-3, `vector ${i} is ${off} off`);
     assert.equal(song.song, `golden ${i}.wav`);
     assert.equal(song.end, Math.round((1e6 * length) / audio.sampleRate) / 1e6);
-    assert.equal((await page.locator("#words").innerText()).toLowerCase(), song.quadrant);
+    assert.equal((await page.locator("#words").innerText()).toLowerCase(), wordsOf(song.valence, song.arousal, null, song.silent));
   }
   console.log(`    worst difference ${worst.toExponential(1)}, of answers that are saved with six decimals`);
   assert.deepEqual(complaints, []);
@@ -87,7 +88,7 @@ test("a song is followed over time, played, and cancelled", options, async () =>
   await page.focus("#scrub");
   await page.keyboard.press("End");
   const last = moments.at(-1)!;
-  assert.equal(await page.locator("#scrub").getAttribute("aria-valuetext"), `0:40, ${last.quadrant}`);
+  assert.equal(await page.locator("#scrub").getAttribute("aria-valuetext"), `0:40, ${wordsOf(last.valence, last.arousal, null, last.silent)}`);
   assert.equal(
     await page.locator("#valence").innerText(),
     last.valence
@@ -217,7 +218,7 @@ test("everything has a name, and is reached by keyboard in the order of the page
   await page.focus("#file");
   await page.keyboard.press("Shift+Tab");
   const order = [];
-  for (let i = 0; i < 9; i++) {
+  for (let i = 0; i < 10; i++) {
     if (i) await page.keyboard.press("Tab");
     order.push(
       await page.evaluate(
@@ -227,12 +228,12 @@ test("everything has a name, and is reached by keyboard in the order of the page
     );
     const ring = await page.evaluate(() => {
       const element = document.activeElement as HTMLElement;
-      const shown = element.matches("#file") ? element.closest("label")! : element;
+      const shown = element.matches("#file, #folder") ? element.closest("label")! : element;
       return getComputedStyle(shown).outlineStyle;
     });
     assert.equal(ring, "solid", `${order.at(-1)} shows that it has the focus`);
   }
-  assert.deepEqual(order, ["skip", "file", "listen", "example", "scrub", "play", "save", "check", "licences"]);
+  assert.deepEqual(order, ["skip", "file", "listen", "example", "scrub", "play", "save", "folder", "check", "licences"]);
   await context.close();
 });
 
