@@ -5,14 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import struct
-from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from sentio_mobile.audio.container import AudioFile, cannot_decode
+from sentio_mobile.audio.pcm import Pcm, to_mono
 from sentio_mobile.errors import AudioError
 
 if TYPE_CHECKING:
@@ -21,15 +18,8 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.packet import Packet
 
-Pcm: TypeAlias = NDArray[np.float32]
-
 BLOCK = 32_768
 """Frames that are mixed at a time: three quarters of a second at 44.1 kHz."""
-
-MAX_SAMPLE = 1e9
-"""Absolute sample above which a file does not hold sound: full scale is 1, and 2^31 for integers taken as floats.
-
-Squares of larger values would leave the range of 32-bit floats in the power spectrum."""
 
 _MAX_PADDING = 4_096
 """Frames that an encoder adds at the end, at most, and that are held back until the end is known."""
@@ -39,9 +29,6 @@ _PREROLL_SECONDS = 1.0
 
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS", b"3DI")
 """First letters of the tags that stand at the end of a file."""
-
-_SCALES = {"i2": 2.0**-15, "i4": 2.0**-31, "i8": 2.0**-63}
-"""Factor from integers of each size to full scale at 1."""
 
 
 class Pass:
@@ -63,6 +50,7 @@ class Pass:
         self._error: Exception | None = None
         self._heard = self._missing = self._expected = 0.0
         self._counted = 0
+        self._joined = 0.0
         base = audio.stream.time_base
         self._tick = float(base) if base is not None and audio.states_gaps else 0.0
         self._origin = audio.origin
@@ -131,9 +119,12 @@ class Pass:
             for _ in self._frames:
                 pass
         else:
-            deque(self._packets, maxlen=0)
+            for packet in self._packets:
+                if self._joins_frames(packet):
+                    self._decode_packet(packet)
             base = self.audio.stream.time_base
-            self.seconds = float(self._counted * base) - self._added_frames() / self.audio.rate if base else 0.0
+            counted = float(self._counted * base) - self._added_frames() / self.audio.rate if base else 0.0
+            self.seconds = counted + self._joined
             self._heard = self.seconds
             self._try_last()
         self.reached_end = True
@@ -194,16 +185,26 @@ class Pass:
             self._error = error
             self._faults.append((math.inf, b""))
 
-    def _decode(self) -> Iterator[AudioFrame]:
+    def _joins_frames(self, packet: Packet[AudioStream]) -> bool:
+        """Whether a packet is the end of a FLAC file and the header of the next: FFmpeg does not say how long it is."""
+        return self.audio.kind == "flac" and packet.size > 0 and not packet.duration
+
+    def _decode_packet(self, packet: Packet[AudioStream]) -> list[AudioFrame]:
+        """The frames of a packet; none, and a fault, where it is damaged."""
         from av.error import FFmpegError
 
+        try:
+            frames = packet.decode()
+        except FFmpegError as error:
+            self._note_fault(error, bytes(packet))
+            return []
+        if self._joins_frames(packet):
+            self._joined += sum(frame.samples / frame.sample_rate for frame in frames)
+        return frames
+
+    def _decode(self) -> Iterator[AudioFrame]:
         for packet in self._packets:
-            try:
-                frames = packet.decode()
-            except FFmpegError as error:
-                self._note_fault(error, bytes(packet))
-                continue
-            for frame in frames:
+            for frame in self._decode_packet(packet):
                 if frame.samples:
                     self._note_gap(frame)
                     self.seconds += frame.samples / frame.sample_rate
@@ -250,47 +251,7 @@ class Pass:
     def _drain(self, fifo: AudioFifo, count: int) -> Iterator[tuple[int, Pcm]]:
         while count > 0 and (frame := fifo.read(min(count, BLOCK))):
             count -= frame.samples
-            yield frame.sample_rate, _mono(frame, self.audio)
-
-
-def check_pcm(pcm: Pcm, name: str) -> None:
-    """Check that PCM holds sound or silence.
-
-    Args:
-        pcm: PCM [samples].
-        name: Name of the sound, with which the message begins.
-
-    Raises:
-        AudioError: It is empty, or a sample is not a number or far above full scale.
-    """
-    if not len(pcm):
-        raise AudioError(f"{name}: holds no samples; give a file with sound in it")
-    loudest = np.maximum(pcm.max(), -pcm.min())
-    if not np.isfinite(loudest):
-        raise AudioError(f"{name}: holds samples that are not numbers; decode it again from its source")
-    if loudest > MAX_SAMPLE:
-        raise AudioError(
-            f"{name}: holds samples of {loudest:.0e} where full scale is 1; decode it again from its source"
-        )
-
-
-def _mono(frame: AudioFrame, audio: AudioFile) -> Pcm:
-    """The mean over the channels, with full scale at 1, column by column: many times faster than numpy's over rows."""
-    values = frame.to_ndarray()
-    channels = values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
-    scale = _SCALES.get(values.dtype.str[1:])
-    mono = np.zeros(channels.shape[1], dtype=np.float32)
-    for channel in channels:
-        if values.dtype == np.uint8:
-            mono += (channel.astype(np.float32) - 128) / 128
-        elif scale is None:
-            mono += channel
-        else:
-            mono += channel.astype(np.float32) * np.float32(scale)
-    if len(channels) > 1:
-        mono /= len(channels)
-    check_pcm(mono, str(audio.path))
-    return mono
+            yield frame.sample_rate, to_mono(frame, self.audio.path)
 
 
 def _skipped(packet: Packet[AudioStream] | None) -> tuple[int, int]:

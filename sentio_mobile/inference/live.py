@@ -9,7 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from sentio_mobile.audio.decode import fit_length
-from sentio_mobile.audio.packets import check_pcm
+from sentio_mobile.audio.pcm import check_pcm
 from sentio_mobile.audio.sliding import Window, check_every
 from sentio_mobile.errors import InputError
 from sentio_mobile.spec import AudioSpec

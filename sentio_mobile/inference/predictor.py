@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.records import replace
 from sentio_mobile.audio.decode import estimate_seconds, fit_length, is_silent, read_sound, stream
 from sentio_mobile.audio.image import clip_to_input, mel_to_input
-from sentio_mobile.audio.packets import check_pcm
+from sentio_mobile.audio.pcm import check_pcm
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.parity import Parity, compare_outputs

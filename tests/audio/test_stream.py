@@ -9,7 +9,8 @@ import pytest
 import soundfile
 
 from sentio_mobile.audio.decode import estimate_seconds, measure, stream
-from sentio_mobile.audio.packets import BLOCK, check_pcm
+from sentio_mobile.audio.packets import BLOCK
+from sentio_mobile.audio.pcm import check_pcm
 from sentio_mobile.errors import AudioError
 
 
