@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test test-all fuzz lint docs wheel arm64 mobile-tools swift clean
+.PHONY: quickstart test test-all fuzz lint lock sbom docs wheel arm64 mobile-tools swift clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sentio-mobile quickstart --out runs/quickstart
@@ -49,11 +49,24 @@ mobile-tools:
 swift:
 	sh tests/packaging/ios/install_swift.sh
 
-$(INSTALLED): pyproject.toml constraints.txt
+# The lock file: every package of constraints.txt with the hashes of its files. After a change of pyproject.toml or constraints.txt.
+lock: $(INSTALLED)
+	$(BIN)/uv pip compile pyproject.toml --extra all --extra dev --extra docs --constraint constraints.txt --python-version 3.11.7 \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+
+# What is in a release: a bill of materials in CycloneDX's form, of the packages, the web page and the Android libraries.
+sbom: $(INSTALLED)
+	$(BIN)/python -m sentio_mobile.packaging.sbom sbom.cdx.json
+
+# Nothing is installed whose hash is not in requirements.lock; this package's own build uses what was installed.
+$(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[all,dev,docs]'
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.lock
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --require-hashes --build-constraint requirements.lock \
+		--requirement requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
 
 clean:

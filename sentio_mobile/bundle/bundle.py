@@ -4,6 +4,7 @@ manifest.json        Written last: SHA-256 and size of every other file, and eve
 evaluation.json      Metrics on validation and test songs, with the predictions they were computed from.
 golden.safetensors   Inputs in both forms, and the outputs that every runtime must give.
 MODEL_CARD.md        A summary for people.
+sbom.cdx.json        The bill of materials: the packages that made the bundle, its files, and the music behind it.
 <model>-<form>-<precision>.*   One artifact for each format, form and precision.
 """
 

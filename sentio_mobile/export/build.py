@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentio_mobile._internal.files import new_folder, sha256, write_text
+from sentio_mobile._internal.files import new_folder, sha256, write_bytes, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, write_record
 from sentio_mobile._internal.subprocesses import kill_logged
@@ -17,6 +17,7 @@ from sentio_mobile.bundle.bundle import CARD, EVALUATION, GOLDEN
 from sentio_mobile.bundle.golden import make_golden
 from sentio_mobile.bundle.manifest import MANIFEST, ArtifactEntry, Manifest, Provenance, check_licence, hash_files
 from sentio_mobile.bundle.model_card import model_card
+from sentio_mobile.bundle.sbom import SBOM, bill_of_materials
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import find_window_audio
 from sentio_mobile.errors import ConversionError, InputError, PrecisionError
@@ -145,7 +146,8 @@ def build_bundle(
             about=about,
         )
         write_text(part / CARD, model_card(manifest, evaluation))
-        # The card has the hashes of the other files, and is hashed after them.
+        # The card has the hashes of the other files, and the bill of materials that of the card too.
+        write_bytes(part / SBOM, bill_of_materials(replace(manifest, files=hash_files(part))))
         write_record(part / MANIFEST, replace(manifest, files=hash_files(part)))
     return BuildResult(failed, refused)
 

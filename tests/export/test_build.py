@@ -1,5 +1,6 @@
 """Building a bundle: what fails or is refused is named and left out; what cannot be made is said at once."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,10 @@ def test_build_bundle_states_why_artifacts_were_refused(exported: Bundle) -> Non
         assert entry.varies == get_format(entry.format).varies
     assert not [label for label in refused if not label.split()[-1].startswith("int8")]
     assert "MODEL_CARD.md" in exported.manifest.files
+    bill = json.loads((exported.folder / "sbom.cdx.json").read_text())
+    assert {one["name"] for one in bill["components"] if one["type"] == "file"} == exported.manifest.files.keys() - {
+        "sbom.cdx.json"
+    }
 
 
 @pytest.mark.slow
