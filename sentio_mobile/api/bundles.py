@@ -26,6 +26,7 @@ def load(
     *,
     format: str = DEFAULT_FORMAT,
     form: Form | None = None,
+    precision: Precision | None = None,
     threads: int = 1,
     require_signature: str | Path | None = None,
 ) -> Predictor:
@@ -41,9 +42,10 @@ def load(
 
     Args:
         bundle: A bundle folder. Its hashes are checked. By default the model that comes with this package. The folder
-            of a probe or of a checkpoint works too; then `format` and `form` stay as they are.
+            of a probe or of a checkpoint works too; then `format`, `form` and `precision` stay as they are.
         format: Which of its formats to run, such as "torchscript", "onnx", "tflite" or "coreml".
         form: The model's input, "spectrogram" or "waveform". By default the first that the bundle has.
+        precision: The precision, such as "fp32" or "int8". By default the highest that the bundle has.
         threads: Threads that the model may use, 1 or more.
         require_signature: A public key, as PEM: only a bundle that its owner signed is opened.
 
@@ -65,7 +67,7 @@ def load(
 
     folder = None if bundle is None else Path(bundle)
     key = None if require_signature is None else Path(require_signature)
-    return ModelChoice(folder=folder, format_name=format, form=form, threads=threads, key=key).open()
+    return ModelChoice(folder=folder, format_name=format, form=form, precision=precision, threads=threads, key=key).open()
 
 
 def export(

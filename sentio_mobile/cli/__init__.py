@@ -29,10 +29,25 @@ COMMANDS = {
     "bundle": ("bundle", "Sign a bundle, check a signed one, and compare two."),
     "package": ("package", "Write an app project with a bundle's model inside: Android, iOS or web."),
     "serve": ("serve", "Try a bundle's model in the browser, on this machine only."),
+    "recipe": ("recipe", "List the recipes, show one, or describe what can be in it."),
     "arm64": ("machine", "Run artifacts on an emulated ARM64 processor, as phones have it."),
-    "doctor": ("machine", "Show which formats can be made and run here, and which versions are installed."),
+    "doctor": ("machine", "Show which formats and tools there are here, and which versions are installed."),
 }
 """The module of each command, and the first line of its help."""
+
+GROUPS = {
+    "Start": ("quickstart", "predict", "doctor"),
+    "Train": ("train", "run", "data", "teacher", "encoder", "pretrain", "distill", "evaluate", "recipe"),
+    "Ship": ("export", "verify", "benchmark", "bundle", "package", "arm64"),
+    "Operate": ("serve",),
+}
+"""The commands by what they are for, as the help shows them."""
+
+click.rich_click.COMMAND_GROUPS = {
+    # The command as it is installed, and as a test calls it.
+    name: [{"name": group, "commands": list(commands)} for group, commands in GROUPS.items()]
+    for name in ("*sentio-mobile", "main")
+}
 
 
 @click.group(

@@ -14,6 +14,7 @@ from sentio_mobile.cli.options import (
     FiniteRange,
     console,
     data_option,
+    known_format,
     signature_option,
     weak_labels_option,
 )
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     help="The audio that an --other was prepared from, for models that take PCM.",
 )
 @click.option(
-    "--format", "format_name", help="Format of a bundle to evaluate (default: onnx, or the first that it has)."
+    "--format", "format_name", callback=known_format, help="Format of a bundle to evaluate (default: onnx, or the first that it has)."
 )
 @click.option(
     "--split", type=click.Choice(["test", "val"]), default="test", show_default=True, help="Songs to evaluate on."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, FiniteRange, claim_output, console, out_option, stderr
+from sentio_mobile.cli.options import PATH, Command, FiniteRange, claim_output, console, known_format, out_option, stderr
 from sentio_mobile.errors import InputError
 from sentio_mobile.formats.registry import MAIN_FORMATS, format_names, other_formats
 from sentio_mobile.spec import FORMS, OUTPUTS, PRECISIONS
@@ -33,6 +33,7 @@ SENSITIVITY, SENSITIVITY_CHART = "sensitivity.json", "sensitivity.png"
     "--format",
     "formats",
     multiple=True,
+    callback=known_format,
     default=MAIN_FORMATS,
     show_default=True,
     help=f"One of {', '.join(format_names())}, or all; may be given more than once. For older systems: "

@@ -12,7 +12,7 @@ from sentio_mobile.cli.options import PATH, Command, Group, console, json_option
 @click.command(cls=Command, epilog="Example: sentio-mobile doctor")
 @json_option
 def doctor(as_json: bool) -> None:
-    """Show which formats can be made and run here, and which versions are installed."""
+    """Show which formats and tools there are here, and which versions are installed."""
     import json
 
     from rich.markup import escape
@@ -20,6 +20,7 @@ def doctor(as_json: bool) -> None:
 
     from sentio_mobile._internal.sandbox import protections
     from sentio_mobile.formats.base import missing_packages
+    from sentio_mobile.cli.found_tools import find_cache, find_tools
     from sentio_mobile.formats.registry import format_names, get_format
     from sentio_mobile.models.checkpoint import package_versions
 
@@ -33,9 +34,10 @@ def doctor(as_json: bool) -> None:
             "install": f"pip install 'sentio-mobile[{format_.extra}]'" if absent else None,
             "own_runtime_here": not missing_packages(format_.runtimes) and format_.timed_here,
         }
-    versions = package_versions()
+    versions, tools, cache = package_versions(), find_tools(), find_cache()
     if as_json:
-        click.echo(json.dumps({"formats": formats, "sandbox": protections(), "versions": versions}, indent=2))
+        found = {"formats": formats, "sandbox": protections(), "tools": tools, "cache": cache, "versions": versions}
+        click.echo(json.dumps(found, indent=2))
         return
     table = Table("format", "can be made here", "runs here by")
     for name, facts in formats.items():
@@ -43,6 +45,11 @@ def doctor(as_json: bool) -> None:
         runtime = "its own runtime" if facts["own_runtime_here"] else "our interpreter" if facts["ready"] else "-"
         table.add_row(name, ready, runtime)
     console.print(table)
+    table = Table("tool", "found", "for")
+    for name, tool in tools.items():
+        table.add_row(name, escape(str(tool["found"])) if tool["found"] else "[yellow]no[/]", str(tool["for"]))
+    console.print(table)
+    console.print(f"cache: {cache['place']}, {int(cache['bytes']) / 1e6:,.1f} MB", markup=False, soft_wrap=True)
     limits = ", ".join(protections()) or "memory and time only"
     console.print(f"artifacts run in a process with limits: {limits}", markup=False)
     console.print(", ".join(f"{name} {version}" for name, version in versions.items()))

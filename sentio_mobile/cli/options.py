@@ -195,6 +195,20 @@ class Group(click.RichGroup):
             return super().main(*args, **kwargs)
 
 
+def known_format(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """The callback of an option --format: a name that no format has is refused before anything is loaded.
+
+    Raises:
+        InputError: There is no such format.
+    """
+    from sentio_mobile.formats.registry import format_names, get_format
+
+    for name in [value] if isinstance(value, str) else value or ():
+        if name != "all" and name not in format_names():
+            get_format(name)
+    return value
+
+
 def claim_output(out: Path, force: bool, *, file: bool = False) -> None:
     """Check that `out` can be written, and hold it against other processes until the command ends.
 

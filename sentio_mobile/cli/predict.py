@@ -17,6 +17,7 @@ from sentio_mobile.cli.options import (
     console,
     engine_options,
     json_option,
+    known_format,
     require_paths,
     show_faults,
     show_notes,
@@ -27,7 +28,7 @@ from sentio_mobile.cli.options import (
 )
 from sentio_mobile.errors import AudioError, InputError
 from sentio_mobile.formats.registry import DEFAULT_FORMAT
-from sentio_mobile.spec import FORMS, Form
+from sentio_mobile.spec import FORMS, PRECISIONS, Form, Precision
 
 if TYPE_CHECKING:
     from sentio_mobile.engines.run import Engine
@@ -64,12 +65,22 @@ if TYPE_CHECKING:
     help="Draw the predictions to a .png or .svg file: over time with --every (one song), else songs on the plane.",
 )
 @click.option(
-    "--format", "format_name", default=DEFAULT_FORMAT, show_default=True, help="Which of the bundle's formats to run."
+    "--format",
+    "format_name",
+    default=DEFAULT_FORMAT,
+    show_default=True,
+    callback=known_format,
+    help="Which of the bundle's formats to run.",
 )
 @click.option(
     "--form",
     type=click.Choice(FORMS),
     help="The model's input: a log-mel image, or PCM. By default the first that the bundle has.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help="The precision of the model's numbers. By default the highest that the bundle has.",
 )
 @threads_option
 @signature_option
@@ -88,6 +99,7 @@ def predict(
     plot: Path | None,
     format_name: str,
     form: Form | None,
+    precision: Precision | None,
     threads: int,
     signature_key: Path | None,
     engine: str,
@@ -122,6 +134,8 @@ def predict(
             raise click.UsageError(
                 "--engine ray writes to --out alone; give a folder or a URL, without --plot and --json"
             )
+        if precision is not None:
+            raise click.UsageError("--engine ray runs the highest precision of a bundle; leave --precision out")
         from sentio_mobile.engines.run import Engine
 
         _predict_on_ray(
@@ -155,7 +169,9 @@ def predict(
     found = find_songs(songs)
     if plot and every is not None and len(found.songs) > 1:
         raise InputError(f"--plot with --every draws one song, not {len(found.songs)}; give one, or leave --every out")
-    model = ModelChoice(folder=bundle, format_name=format_name, form=form, threads=threads, key=signature_key)
+    model = ModelChoice(
+        folder=bundle, format_name=format_name, form=form, precision=precision, threads=threads, key=signature_key
+    )
     predictor = model.open()
     if every is not None:
         check_every(every, predictor.spec.audio)
@@ -166,7 +182,9 @@ def predict(
     with ExitStack() as stack:
         part = None
         if out and len(found.songs) > 1:
-            settings = PartSettings(model=model.sha256, format=format_name, form=form, every=every)
+            settings = PartSettings(
+                model=model.sha256, format=format_name, form=form, precision=precision, every=every
+            )
             part = stack.enter_context(PartFile(out, settings))
             if part.songs:
                 stderr.print(f"going on with {part.path}", markup=False, soft_wrap=True)

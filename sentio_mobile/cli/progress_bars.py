@@ -23,7 +23,7 @@ class ProgressBars:
     """A `Progress` drawn by rich: one bar for each task, with the time left.
 
     Use it as a context manager, so that the terminal is restored at the end. Without a terminal, as in a log file, each
-    task is one line, printed when it starts.
+    task is one line, printed when it starts, and each epoch of a training another.
     """
 
     def __init__(self) -> None:
@@ -61,6 +61,8 @@ class ProgressBars:
     def advance(self, n: int = 1, note: str = "") -> None:
         """Count `n` more steps as done."""
         self._done, self._note = self._done + n, note
+        if not n and not stderr.is_terminal and (epoch := re.fullmatch(r"(epoch .*), done", note)):
+            stderr.print(epoch[1], markup=False, soft_wrap=True)
         if self._task is not None:
             self._bars.update(self._task, advance=n, note=note)
 

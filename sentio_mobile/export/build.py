@@ -155,11 +155,17 @@ def build_bundle(
 def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[ConversionJob]:
     """One conversion for each format and form that has any of the precisions."""
     _check_keep_float(recipe)
+    if unused := set(recipe.precisions_of).difference(recipe.formats):
+        raise InputError(f"precisions_of names {min(unused)}, which is none of the formats ({', '.join(recipe.formats)})")
     available = set()
     for name in recipe.formats:
         format_ = get_format(name)
+        wanted = recipe.precisions_of.get(name, recipe.precisions)
+        if lacking := [p for p in recipe.precisions_of.get(name, ()) if p not in _precisions_of(name, recipe)]:
+            have = ", ".join(_precisions_of(name, recipe))
+            raise InputError(f"{name} has no {lacking[0]} in a chosen form, only {have}")
         for form in recipe.forms:
-            precisions = tuple(p for p in recipe.precisions if p in format_.precisions_of(form))
+            precisions = tuple(p for p in wanted if p in format_.precisions_of(form))
             if not has_songs and (uncalibrated := [p for p in precisions if p in format_.calibrated]):
                 raise InputError(
                     f"{name} {uncalibrated[0]} measures ranges on songs: give the folder that `data prepare` wrote as "

@@ -20,6 +20,10 @@ class ExportRecipe(Record, frozen=True, kw_only=True):
     formats: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=32)] = MAIN_FORMATS  # formats, by their names
     forms: Annotated[tuple[Form, ...], Meta(min_length=1, max_length=8)] = FORMS  # what an artifact takes in
     precisions: Annotated[tuple[Precision, ...], Meta(min_length=1, max_length=8)] = ("fp32",)  # number formats
+    # number formats of single formats, in place of `precisions`
+    precisions_of: Annotated[
+        dict[Name, Annotated[tuple[Precision, ...], Meta(min_length=1, max_length=8)]], Meta(max_length=32)
+    ] = {}
     name: FilePart = "emotion"  # the model's name, as files are named
     release: FilePart = "1"  # the model's release, as files are named
     licence: Name = "unknown"  # SPDX identifier of the licence, for the model card

@@ -10,6 +10,7 @@ instance of `sentio_mobile.formats.base.Format`:
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -80,7 +81,9 @@ def get_format(name: str) -> Format:
         return format_
     points = [point for point in _entry_points() if point.name == name]
     if not points:
-        raise InputError(f"unknown format {name!r}; known: {', '.join(format_names())}, or all")
+        near = difflib.get_close_matches(name, format_names(), 1, 0.5)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise InputError(f"unknown format {name!r}; {hint}known: {', '.join(format_names())}, or all")
     if len(points) > 1:
         raise InputError(f"{len(points)} packages add a format {name!r}: {_packages(points)}; uninstall all but one")
     return _load(points[0])

@@ -12,7 +12,7 @@ from sentio_mobile.formats.registry import DEFAULT_FORMAT
 from sentio_mobile.inference.default_model import default_bundle
 from sentio_mobile.inference.predictor import Predictor
 from sentio_mobile.inference.teacher_model import CHECKPOINT_SHEET, PROBE_SHEET, is_teacher, open_teacher
-from sentio_mobile.spec import Form
+from sentio_mobile.spec import Form, Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,7 @@ class ModelChoice:
         folder: A bundle, or the folder of a probe or of a checkpoint; None for the model that comes with this package.
         format_name: Which of a bundle's formats.
         form: Which form of it; by default the first that the bundle has.
+        precision: Which precision of it; by default the highest that the bundle has.
         threads: Threads that the model may use, at least 1.
         key: A public key whose owner must have signed the bundle; None to ask for no signature.
     """
@@ -30,6 +31,7 @@ class ModelChoice:
     folder: Path | None = None
     format_name: str = DEFAULT_FORMAT
     form: Form | None = None
+    precision: Precision | None = None
     threads: int = 1
     key: Path | None = None
 
@@ -47,12 +49,21 @@ class ModelChoice:
         """
         folder = self.folder or default_bundle()
         if is_teacher(folder):
-            if self.format_name != DEFAULT_FORMAT or self.form is not None:
-                raise InputError(f"{folder}: is no bundle, so that it has no formats and forms; give it without them")
+            if self.format_name != DEFAULT_FORMAT or self.form is not None or self.precision is not None:
+                raise InputError(
+                    f"{folder}: is no bundle, so that it has no formats, forms and precisions; give it without them"
+                )
             if self.key is not None:
                 raise InputError(f"{folder}: is no bundle, so that it has no signature; leave it out, or give a bundle")
             return open_teacher(folder, self.threads)
-        return Predictor.open(folder, format_name=self.format_name, threads=self.threads, form=self.form, key=self.key)
+        return Predictor.open(
+            folder,
+            format_name=self.format_name,
+            threads=self.threads,
+            form=self.form,
+            precision=self.precision,
+            key=self.key,
+        )
 
     @property
     def sha256(self) -> str:

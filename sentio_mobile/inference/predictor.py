@@ -29,7 +29,7 @@ from sentio_mobile.formats.process import RuntimeProcess
 from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.live import check_live, live_windows, mono_float
-from sentio_mobile.spec import Artifact, Form, ModelSpec
+from sentio_mobile.spec import Artifact, Form, ModelSpec, Precision
 
 BATCH = 4
 """Clips that a model takes at once where its batch size is free; more of them are no faster, and need more memory."""
@@ -64,6 +64,7 @@ class Predictor:
         format_name: str = DEFAULT_FORMAT,
         threads: int = 1,
         form: Form | None = None,
+        precision: Precision | None = None,
         key: Path | None = None,
     ) -> Predictor:
         """Load one artifact of a bundle.
@@ -73,6 +74,7 @@ class Predictor:
             format_name: One of the bundle's formats.
             threads: The number of threads that the model may use, at least 1.
             form: The form of the artifact; by default `spectrogram` where the bundle has it.
+            precision: The precision of the artifact; by default the highest that the bundle has.
             key: A public key whose owner must have signed the bundle; None to ask for no signature.
 
         Raises:
@@ -88,7 +90,7 @@ class Predictor:
         process, opened = RuntimeProcess(bundle), open_trusted(bundle, key)
         forms = [artifact.form for artifact in opened.artifacts if artifact.format == format_name]
         chosen: Form = form or ("waveform" if forms == ["waveform"] else "spectrogram")
-        spec, artifact = opened.spec.in_form(chosen), opened.artifact(format_name, chosen)
+        spec, artifact = opened.spec.in_form(chosen), opened.artifact(format_name, chosen, precision)
         return cls(
             spec=spec,
             run=process.open(artifact, spec, threads),

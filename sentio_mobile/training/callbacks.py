@@ -57,6 +57,15 @@ class ShowProgress(Callback):
             note += f", {self.words.format(trainer.callback_metrics[self.metric].item())}"
         self.progress.advance(note=note)
 
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Report the epoch, for who reads lines and sees no bar."""
+        note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        loss = trainer.callback_metrics.get("train_loss")
+        note += "" if loss is None else f", loss {loss.item():.4g}"
+        if self.metric in trainer.callback_metrics:
+            note += f", {self.words.format(trainer.callback_metrics[self.metric].item())}"
+        self.progress.advance(0, note=f"{note}, done")
+
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Finish, also after early stopping."""
         self.progress.finish()

@@ -23,6 +23,7 @@ from sentio_mobile.training.callbacks import (
     DeadLossTermGuard,
     EpochHistory,
     GradualUnfreezing,
+    MetricsFile,
     ShowProgress,
     StopEarly,
 )
@@ -33,6 +34,9 @@ from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.sources import NO_EXTRA_SOURCES, TrainingSources
 from sentio_mobile.training.states import EpochStates, is_whole
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training
+
+METRICS = "metrics.csv"
+"""The metrics of each epoch, in the folder of a training's states; written anew after each."""
 
 
 def fit(
@@ -89,6 +93,7 @@ def fit(
         *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
         *([StopEarly("val_ccc", mode="max", patience=settings.patience)] if by_validation else []),
         history,
+        MetricsFile(history, work / METRICS),
         states,
         ShowProgress(progress, what),
         *([DeadLossTermGuard(objective.weights)] if objective.weights else []),
