@@ -67,7 +67,9 @@ def load(
 
     folder = None if bundle is None else Path(bundle)
     key = None if require_signature is None else Path(require_signature)
-    return ModelChoice(folder=folder, format_name=format, form=form, precision=precision, threads=threads, key=key).open()
+    return ModelChoice(
+        folder=folder, format_name=format, form=form, precision=precision, threads=threads, key=key
+    ).open()
 
 
 def export(

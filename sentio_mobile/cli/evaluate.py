@@ -53,7 +53,10 @@ if TYPE_CHECKING:
     help="The audio that an --other was prepared from, for models that take PCM.",
 )
 @click.option(
-    "--format", "format_name", callback=known_format, help="Format of a bundle to evaluate (default: onnx, or the first that it has)."
+    "--format",
+    "format_name",
+    callback=known_format,
+    help="Format of a bundle to evaluate (default: onnx, or the first that it has).",
 )
 @click.option(
     "--split", type=click.Choice(["test", "val"]), default="test", show_default=True, help="Songs to evaluate on."

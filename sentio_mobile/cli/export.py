@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, FiniteRange, claim_output, console, known_format, out_option, stderr
+from sentio_mobile.cli.options import (
+    PATH,
+    Command,
+    FiniteRange,
+    claim_output,
+    console,
+    known_format,
+    out_option,
+    stderr,
+)
 from sentio_mobile.errors import InputError
 from sentio_mobile.formats.registry import MAIN_FORMATS, format_names, other_formats
 from sentio_mobile.spec import FORMS, OUTPUTS, PRECISIONS

@@ -19,8 +19,8 @@ def doctor(as_json: bool) -> None:
     from rich.table import Table
 
     from sentio_mobile._internal.sandbox import protections
-    from sentio_mobile.formats.base import missing_packages
     from sentio_mobile.cli.found_tools import find_cache, find_tools
+    from sentio_mobile.formats.base import missing_packages
     from sentio_mobile.formats.registry import format_names, get_format
     from sentio_mobile.models.checkpoint import package_versions
 

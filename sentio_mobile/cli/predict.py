@@ -182,9 +182,7 @@ def predict(
     with ExitStack() as stack:
         part = None
         if out and len(found.songs) > 1:
-            settings = PartSettings(
-                model=model.sha256, format=format_name, form=form, precision=precision, every=every
-            )
+            settings = PartSettings(model=model.sha256, format=format_name, form=form, precision=precision, every=every)
             part = stack.enter_context(PartFile(out, settings))
             if part.songs:
                 stderr.print(f"going on with {part.path}", markup=False, soft_wrap=True)

@@ -156,7 +156,9 @@ def _jobs(recipe: ExportRecipe, has_songs: bool) -> Iterator[ConversionJob]:
     """One conversion for each format and form that has any of the precisions."""
     _check_keep_float(recipe)
     if unused := set(recipe.precisions_of).difference(recipe.formats):
-        raise InputError(f"precisions_of names {min(unused)}, which is none of the formats ({', '.join(recipe.formats)})")
+        raise InputError(
+            f"precisions_of names {min(unused)}, which is none of the formats ({', '.join(recipe.formats)})"
+        )
     available = set()
     for name in recipe.formats:
         format_ = get_format(name)

@@ -47,7 +47,9 @@ def test_recipes_are_listed_shown_and_described() -> None:
     assert "mobilevit" in listed
     assert "quickstart" not in listed
     assert run("recipe", "show", "quickstart") == (ROOT / "benchmarks/recipes/quickstart.toml").read_text()
-    assert "training" in json.loads(run("recipe", "schema", "--stage", "teacher"))["$defs"]["TeacherRecipe"]["properties"]
+    assert (
+        "training" in json.loads(run("recipe", "schema", "--stage", "teacher"))["$defs"]["TeacherRecipe"]["properties"]
+    )
 
 
 def test_recipe_that_is_not_there_or_in_two_stages_is_one_line() -> None:
