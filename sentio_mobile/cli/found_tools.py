@@ -31,15 +31,15 @@ def find_tools() -> dict[str, dict[str, str | None]]:
 
 
 def find_cache() -> dict[str, str | int]:
-    """The user's cache of encoders, embeddings and tools: its place, and its bytes on the disk."""
+    """The user's cache of encoders, embeddings and tools: its place, and the bytes of its files."""
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     place = (given if given.is_absolute() else Path.home() / ".cache") / "sentio-mobile"
     total = 0
     for folder, _, files in os.walk(place):
         for name in files:
             try:
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
-            except (OSError, AttributeError):
+                total += (Path(folder) / name).lstat().st_size
+            except OSError:
                 continue
     return {"place": str(place), "bytes": total}
 

@@ -15,7 +15,6 @@ from sentio_mobile.cli.options import (
     console,
     force_option,
     json_option,
-    known_format,
     out_option,
     signature_option,
     stderr,
@@ -49,7 +48,6 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
         click.option(
             "--format",
             "formats",
-            callback=known_format,
             multiple=True,
             type=click.Choice(platform.formats),
             help="Format to ship; may be given more than once, and the app runs the first that it can. By default the "

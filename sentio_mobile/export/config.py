@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from sentio_mobile._internal.records import Name, Record
@@ -12,6 +13,10 @@ from sentio_mobile.spec import FORMS, Form, Precision
 
 FilePart = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._]*\Z")]
 """A part of file names: letters, digits, dots and _."""
+PrecisionsOf = Annotated[
+    dict[Name, Annotated[tuple[Precision, ...], Meta(min_length=1, max_length=8)]], Meta(max_length=32)
+]
+"""Number formats by the name of a format."""
 
 
 class ExportRecipe(Record, frozen=True, kw_only=True):
@@ -21,9 +26,7 @@ class ExportRecipe(Record, frozen=True, kw_only=True):
     forms: Annotated[tuple[Form, ...], Meta(min_length=1, max_length=8)] = FORMS  # what an artifact takes in
     precisions: Annotated[tuple[Precision, ...], Meta(min_length=1, max_length=8)] = ("fp32",)  # number formats
     # number formats of single formats, in place of `precisions`
-    precisions_of: Annotated[
-        dict[Name, Annotated[tuple[Precision, ...], Meta(min_length=1, max_length=8)]], Meta(max_length=32)
-    ] = {}
+    precisions_of: PrecisionsOf = msgspec.field(default_factory=dict)
     name: FilePart = "emotion"  # the model's name, as files are named
     release: FilePart = "1"  # the model's release, as files are named
     licence: Name = "unknown"  # SPDX identifier of the licence, for the model card

@@ -32,7 +32,6 @@ def test_every_command_is_in_one_group() -> None:
         ("export", "--checkpoint", "none", "--out", "o"),
         ("predict", "none.mp3"),
         ("evaluate", "none", "--data", "none"),
-        ("package", "android", "none", "--out", "o"),
     ],
 )
 def test_wrong_format_is_refused_before_anything_is_looked_for(words: tuple[str, ...]) -> None:
