@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import json
+import logging
 import os
 import platform
 import resource
@@ -20,6 +21,7 @@ import runpy
 import struct
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -106,6 +108,17 @@ def protections() -> tuple[str, ...]:
         for name, here in (("landlock", _landlock_version() > 0), ("seccomp", platform.machine() in _DENIED))
         if here and sys.platform == "linux"
     )
+
+
+@cache
+def tell_of_missing_limits() -> None:
+    """Say, once, in one line and as a warning in the log, which limits this system cannot set."""
+    what = {"landlock": "files", "seccomp": "network and other programs"}
+    if missing := [text for name, text in what.items() if name not in protections()]:
+        logging.getLogger(__name__).warning(
+            "this system does not limit what artifacts do with %s: run bundles that you do not trust in a container",
+            ", ".join(missing),
+        )
 
 
 def restrict(readable: Iterable[Path]) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.sandbox import sandbox_environment, sandboxed
+from sentio_mobile._internal.sandbox import sandbox_environment, sandboxed, tell_of_missing_limits
 from sentio_mobile._internal.subprocesses import environment, exit_cause, kill_group
 from sentio_mobile.errors import BundleError
 from sentio_mobile.formats.base import Format, require_packages
@@ -115,6 +115,7 @@ class RuntimeProcess:
                 send(self._connection, Drop(number=runner.number))
 
     def _start(self) -> None:
+        tell_of_missing_limits()
         ours, its = socket.socketpair()
         command = sandboxed("sentio_mobile.formats.worker", str(its.fileno()), readable=[self._folder])
         self._process = subprocess.Popen(
