@@ -13,6 +13,7 @@ export function describe(model: SentioModel): void {
     ? "This model learned from music that nobody rated, by following another model. Its answers are not ratings."
     : "This model learned from what listeners said of songs. Music unlike those songs may be judged wrongly.";
   const { uncertainty } = spec;
+  byId("legend-range").hidden = !uncertainty;
   byId("interval-note").textContent = uncertainty
     ? `Ranges hold for ${Math.round(100 * uncertainty.coverage)} of 100 new songs like the ${uncertainty.songs} that they were measured on, for each of the two numbers by itself.`
     : "How far this model may be off was not measured, so no ranges are shown.";

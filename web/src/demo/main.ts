@@ -9,6 +9,7 @@ import { acceptFiles } from "./files.ts";
 import { Library } from "./library.ts";
 import { Moments } from "./moments.ts";
 import { keepOffline } from "./offline.ts";
+import { SAMPLE, sampleSong, wantsSample } from "./sample.ts";
 import { analyzeSong, type Tell } from "./song.ts";
 import { megabytes } from "./words.ts";
 
@@ -46,6 +47,14 @@ byId("example").addEventListener("click", () =>
 byId("cancel").addEventListener("click", () => current.abort());
 offerCheck(opened);
 keepOffline(byId("promise"));
+
+void work(SAMPLE, null, async (model, say, signal) => {
+  if (!wantsSample()) return;
+  const file = await sampleSong(signal);
+  if (!file) return;
+  moments.begin(SAMPLE, file, false);
+  await analyzeSong(model, file, moments, say, signal);
+});
 
 /** Do one thing, after ending what went on before it. */
 async function work(

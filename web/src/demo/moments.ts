@@ -5,6 +5,7 @@ import { byId, saveJson } from "./dom.ts";
 import { Plane } from "./plane.ts";
 import { Result, spoken } from "./result.ts";
 import { nearest, Timeline } from "./timeline.ts";
+import { thinned } from "./thin.ts";
 import { clock } from "./words.ts";
 
 /** What is shown, and where in it. */
@@ -44,9 +45,14 @@ export class Moments {
     byId("over-time").hidden = true;
   }
 
-  /** Begin with a new sound; with its file, where it can be played. */
-  begin(title: string, file: File | null): void {
+  /**
+   * Begin with a new sound; with its file, where it can be played.
+   *
+   * @param asked whether somebody wanted it: what nobody asked for leaves the page's first words, and is not announced.
+   */
+  begin(title: string, file: File | null, asked = true): void {
     this.clear();
+    this.#result.asked = asked;
     this.#title = title;
     this.#file = file;
     this.#play.hidden = !file;
@@ -80,8 +86,8 @@ export class Moments {
   follow(emotion: Emotion): void {
     this.#now = emotion.end;
     this.#whole ??= emotion;
-    this.#answers.push(emotion);
-    this.length(emotion.end, "Each answer is for the 30 s before it, or for as much as was heard.");
+    this.#answers = [...thinned([...this.#answers, emotion])];
+    this.length(emotion.end, "Each answer is for the 30 s before it, or for as much as was heard. Older ones are thinned out.");
   }
 
   /** Tell a screen reader. */

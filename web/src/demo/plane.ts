@@ -29,14 +29,16 @@ export class Plane {
 
   constructor() {
     const root = this.#root;
-    backdrop(root);
+    const labels = backdrop(root);
     const data = draw(root, "g", { "clip-path": "url(#plane-clip)" });
     this.#box = draw(data, "rect", { class: "interval", rx: 26 });
     this.#way = draw(data, "path", { class: "way" });
     this.#trail = Array.from({ length: TRAIL }, (_, i) =>
       draw(data, "circle", { class: "bead", r: 5 + (8 * i) / TRAIL, opacity: (i + 1) / (TRAIL + 1) }),
     );
-    this.#point = draw(data, "g", { class: "point" });
+    // Words stay readable on the range, and the answer on the words.
+    root.append(labels);
+    this.#point = draw(draw(root, "g", { "clip-path": "url(#plane-clip)" }), "g", { class: "point" });
     draw(this.#point, "circle", { class: "halo", r: 120, fill: "url(#halo)" });
     draw(this.#point, "circle", { class: "ring", r: 30 });
     draw(this.#point, "circle", { class: "dot", r: 17 });
@@ -98,7 +100,8 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function backdrop(root: SVGSVGElement): void {
+/** The ground, its lines, and its words, which are given back. */
+function backdrop(root: SVGSVGElement): SVGGElement {
   const defs = draw(root, "defs");
   const clip = draw(defs, "clipPath", { id: "plane-clip" });
   draw(clip, "rect", { width: 1000, height: 1000, rx: 64 });
@@ -128,4 +131,5 @@ function backdrop(root: SVGSVGElement): void {
     const [x, y] = [corner.x > 0 ? 930 : 70, corner.y > 0 ? 942 : 82];
     draw(labels, "text", { class: "corner", x, y, "text-anchor": corner.x > 0 ? "end" : "start" }, corner.name);
   }
+  return labels;
 }

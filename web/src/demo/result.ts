@@ -6,6 +6,8 @@ import { clock, milliseconds, signed } from "./words.ts";
 
 /** The answer's part of index.html. */
 export class Result {
+  /** Whether somebody wanted the answer that is shown. */
+  asked = true;
   readonly #root = byId("result");
   readonly #meters = { valence: new Meter("valence"), arousal: new Meter("arousal") };
 
@@ -22,7 +24,7 @@ export class Result {
    */
   show(emotion: Emotion, title: string): void {
     this.#root.hidden = false;
-    byId("intro").hidden = true;
+    byId("intro").hidden = this.asked;
     byId("song").textContent = title;
     const { words, quadrant } = emotion;
     byId("words").textContent = `${words[0]?.toUpperCase()}${words.slice(1)}`;
@@ -35,7 +37,7 @@ export class Result {
 
   /** Tell a screen reader; politely, once. */
   announce(text: string): void {
-    byId("announce").textContent = text;
+    if (this.asked) byId("announce").textContent = text;
   }
 }
 

@@ -113,6 +113,68 @@ test("a song is followed over time, played, and cancelled", options, async () =>
   await context.close();
 });
 
+test("the first screen has the sample song, which gives way to what people choose", options, async () => {
+  const { page, context, complaints } = await open(browser, site.url);
+  await page.locator("#result").waitFor();
+  await done(page);
+  assert.equal(await page.locator("#song").innerText(), "A sample, made by a program");
+  assert.ok(await page.locator("#intro").isVisible(), "the page's first words stay");
+  assert.equal(await page.locator("#announce").innerText(), "", "nobody asked for it");
+  const { song, moments } = await saved(page);
+  assert.ok(song && song.arousal < -0.3 && moments.at(-1)!.arousal > song.arousal + 0.2, "from calm to lively");
+  assert.equal(await errorOf(page), "");
+  await answersFor(page, "golden.wav", goldenWav(0));
+  assert.equal(await page.locator("#intro").isVisible(), false);
+  assert.notEqual(await page.locator("#announce").innerText(), "");
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("without the sample song the page waits for one", options, async () => {
+  const bare = await serve(DIST, HEADERS);
+  bare.falsified = { "sample.mp3": null };
+  const { page, context } = await open(browser, bare.url, { serviceWorkers: "block" });
+  await ready(page);
+  await done(page);
+  assert.equal(await page.locator("#result").isVisible(), false);
+  assert.equal(await errorOf(page), "");
+  await context.close();
+  await bare.close();
+});
+
+test("words stay readable where a range is shown, and the legend has it", options, async () => {
+  const ranged = await serve(DIST, HEADERS);
+  const text = new TextDecoder().decode(bytesOf(join(MODEL, "manifest.json")));
+  const uncertain = JSON.parse(text) as { spec: { uncertainty: unknown } };
+  uncertain.spec.uncertainty = { coverage: 0.9, half_width: [0.97, 0.5], songs: 36, method: "conformal" };
+  ranged.falsified = { "sentio/manifest.json": JSON.stringify(uncertain) };
+  const { page, context, complaints } = await open(browser, ranged.url, { reducedMotion: "reduce" });
+  await page.locator("#result").waitFor();
+  await done(page);
+  await page.locator("#legend-range").waitFor();
+  await page.focus("#scrub");
+  for (let i = 0; i < 3; i++) await page.keyboard.press("PageUp");
+  assert.match(await page.locator("#words").innerText(), /leaning|neutral/i);
+  const order = await page.evaluate(() => {
+    const [box, words, point] = [".interval", ".labels", ".point"].map((name) => document.querySelector(`#plane ${name}`)!);
+    const after = (one: Element, other: Element) => Boolean(one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING);
+    return [after(box!, words!), after(words!, point!)];
+  });
+  assert.deepEqual(order, [true, true], "the range lies under the words, the answer on them");
+  const folder = join(tmpdir(), "sentio-web-screenshots");
+  mkdirSync(folder, { recursive: true });
+  for (const [width, height] of [[360, 740], [1440, 900]] as const) {
+    await page.setViewportSize({ width, height });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(folder, `sample-${width}-${colorScheme}.png`), fullPage: true });
+    }
+  }
+  assert.deepEqual(complaints, []);
+  await context.close();
+  await ranged.close();
+});
+
 test("an example needs no file", options, async () => {
   const { page, context, complaints } = await open(browser, site.url);
   for (const { output } of vectors.slice(0, 2)) {
