@@ -13,7 +13,7 @@ from sentio_mobile.distill.config import DistillRecipe
 from sentio_mobile.teacher.config import TeacherRecipe
 
 FUNCTIONS = {
-    "load": "bundle, *, format, form, threads, require_signature",
+    "load": "bundle, *, format, form, precision, threads, require_signature",
     "prepare": "source, *, out, scale, columns, tables, norms, norms_scale, labels, window, windows, perturb, "
     "fractions, seed, splits, recipe, store, read, overwrite, progress",
     "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, unlabelled, embeddings, devices, "

@@ -1,25 +1,29 @@
 """Write the web page's sample song, `web/public/sample.mp3`: two generated songs, a calm one that becomes a lively one.
 
-python benchmarks/research/sample_song.py
+python benchmarks/research/sample_song.py web/public/sample.mp3
 """
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 
-from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.data.generated import draw_songs, render
 
-SAMPLE = ROOT / "web" / "public" / "sample.mp3"
 RATE, SECONDS, FADE_S, BIT_RATE = 22_050, 26.0, 3.0, 48_000
 CANDIDATES, SEED = 64, 7
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Choose the songs nearest to both corners of the pleasant side, join them, and encode them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    out = parser.parse_args(arguments).out
     songs = draw_songs(CANDIDATES, SEED)
     corners = ((0.7, -0.8), (0.7, 0.8))
     parts = [
@@ -32,7 +36,7 @@ def main() -> None:
     second[-fade:] *= ramp[::-1]
     pcm = np.concatenate([first, second[fade:]])
     pcm *= 0.8 / np.abs(pcm).max()
-    with av.open(SAMPLE, "w", format="mp3") as container:
+    with av.open(out, "w", format="mp3") as container:
         stream = container.add_stream("libmp3lame", rate=RATE, layout="mono")
         stream.bit_rate = BIT_RATE
         frame = av.AudioFrame.from_ndarray(pcm[None].astype(np.float32), format="fltp", layout="mono")
@@ -42,7 +46,7 @@ def main() -> None:
         while part := fifo.read(stream.frame_size or 1152, partial=True):
             container.mux(stream.encode(part))
         container.mux(stream.encode(None))
-    print(f"{SAMPLE}: {len(pcm) / RATE:.1f} s, {SAMPLE.stat().st_size:,} bytes")
+    print(f"{out}: {len(pcm) / RATE:.1f} s, {out.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -317,7 +317,9 @@ class _Table:
                 soft_wrap=True,
                 markup=False,
             )
-        console.print(f"[bold] from      to  valence arousal  {'feeling':{_WORDS}}  song[/]", soft_wrap=True)
+        console.print(
+            f" from      to  valence arousal  {'feeling':{_WORDS}}  song", style="bold", soft_wrap=True, markup=False
+        )
 
 
 def _exit_without_prediction(faults: list[str]) -> NoReturn:

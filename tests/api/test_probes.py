@@ -62,8 +62,8 @@ def test_songs_become_a_probe_that_labels_and_predicts(
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)[0]["valence"] == pytest.approx(emotion.valence, abs=1e-5)
     refused("is a teacher; give songs after it", "predict", folder)
-    refused("has no formats and forms", "predict", folder, song.path, "--form", "waveform")
-    refused("has no formats and forms", "predict", folder, song.path, "--format", "tflite")
+    refused("has no formats, forms and precisions", "predict", folder, song.path, "--form", "waveform")
+    refused("has no formats, forms and precisions", "predict", folder, song.path, "--format", "tflite")
 
 
 def test_checkpoint_predicts_what_evaluation_measures(checkpoint: Path, tmp_path: Path) -> None:

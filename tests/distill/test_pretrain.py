@@ -139,7 +139,7 @@ class Stopped(NoProgress):
         self.total = total
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        self.left -= 1
+        self.left -= n
         if self.left < 0:
             raise KeyboardInterrupt
 
