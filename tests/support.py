@@ -19,6 +19,17 @@ MakeBundle = Callable[..., Path]
 Sentio = Callable[..., Result]
 Refused = Callable[..., str]
 
+TINY_STUDENT = """\
+stem_widths = [8, 16, 32]
+layers = 2
+heads = 2
+head_width = 16
+width = 64
+mlp_width = 128
+output_width = 32
+"""
+"""The keys of a MobileViT that trains in seconds, for recipes of tests."""
+
 
 def gone(pid: int, within_s: float = 20) -> bool:
     """Whether the process has ended; one that nobody has reaped yet has ended too."""

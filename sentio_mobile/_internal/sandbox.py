@@ -113,8 +113,8 @@ def protections() -> tuple[str, ...]:
 @cache
 def tell_of_missing_limits() -> None:
     """Say, once, in one line and as a warning in the log, which limits this system cannot set."""
-    what = {"landlock": "files", "seccomp": "network and other programs"}
-    if missing := [text for name, text in what.items() if name not in protections()]:
+    what, here = {"landlock": "files", "seccomp": "network and other programs"}, protections()
+    if missing := [text for name, text in what.items() if name not in here]:
         logging.getLogger(__name__).warning(
             "this system does not limit what artifacts do with %s: run bundles that you do not trust in a container",
             ", ".join(missing),

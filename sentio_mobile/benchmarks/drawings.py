@@ -76,27 +76,12 @@ def trade_off(points: Sequence[Point], shape: tuple[int, int]) -> Markup:
     # The words of the axis and the points themselves are in no label's way.
     taken = [(0.0, 0.0, float(width), 16.0), *((x - 7, y - 5, x + 7, y + 5) for x, y in places)]
     for one, (x, y) in zip(order, places, strict=True):
-        label = one.name if one.ccc is None else f"{one.name} {one.ccc:.2f}"
-        if width < WIDE[0] and not one.leads:
-            parts.append(
-                Markup('<g class="point {}"><title>{}</title><circle cx="{:.1f}" cy="{:.1f}" r="5"/></g>').format(
-                    one.kind, one.words, x, y
-                )
-            )
-            continue
-        left, base = _place(label, x, y, width, taken)
+        named = one.leads or width >= WIDE[0]
         parts.append(
-            Markup('<g class="point {}"><title>{}</title><circle cx="{:.1f}" cy="{:.1f}" r="5"/>').format(
-                one.kind, one.words, x, y
+            Markup('<g class="point {}"><title>{}</title><circle cx="{:.1f}" cy="{:.1f}" r="5"/>{}</g>').format(
+                one.kind, one.words, x, y, _label(one, x, y, width, taken) if named else ""
             )
         )
-        if abs(base - y - 4) > _LINE:
-            parts.append(
-                Markup('<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>').format(
-                    x, y, left if left > x else left + _LETTER * len(label), base - 4
-                )
-            )
-        parts.append(Markup('<text x="{:.1f}" y="{:.1f}">{}</text></g>').format(left, base, label))
     alt = "Size, latency and mean CCC of each file and of the teacher. " + "; ".join(one.words for one in points)
     return _svg(shape, alt, parts)
 
@@ -179,6 +164,17 @@ def _axes(shape: tuple[int, int], x: Sequence[tuple[float, float]], y: Sequence[
             ).format(at, _LEFT, width - _RIGHT, _LEFT - 6, at + 4, value)
         )
     return Markup("").join(parts)
+
+
+def _label(one: Point, x: float, y: float, width: float, taken: list[tuple[float, float, float, float]]) -> Markup:
+    """The name of a point and its CCC, with a line to it where it had to be moved."""
+    label = one.name if one.ccc is None else f"{one.name} {one.ccc:.2f}"
+    left, base = _place(label, x, y, width, taken)
+    text = Markup('<text x="{:.1f}" y="{:.1f}">{}</text>').format(left, base, label)
+    if abs(base - y - 4) <= _LINE:
+        return text
+    near = left if left > x else left + _LETTER * len(label)
+    return Markup('<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>').format(x, y, near, base - 4) + text
 
 
 def _place(

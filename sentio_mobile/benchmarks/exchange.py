@@ -31,16 +31,14 @@ def write_markdown(path: Path, summary: Summary) -> None:
         lines += [f"{_cell(summary.weak_teacher)}.", ""]
     artifacts = [(one.label, one.size, one.parity, one.latency, one.relative) for one in summary.artifacts]
     lines += [*_table(("artifact", "size", "PyTorch", "p90 (desktop, not a phone)", "of fp32"), artifacts), ""]
-    passed = sum(gate.verdict == "pass" for gate in summary.gates)
-    lines += [f"{passed} of {len(summary.gates)} gates passed.", ""]
+    lines += [f"{summary.gates_in_words}.", ""]
     others = [
         (
             *(gate.name, gate.target, f"{gate.limit:g} {gate.unit}"),
             "-" if gate.value is None else f"{gate.value:.3g}",
             *(gate.verdict, gate.note),
         )
-        for gate in summary.gates
-        if gate.verdict != "pass"
+        for gate in summary.open_gates
     ]
     if others:
         lines += [*_table(("gate", "of", "limit", "measured", "verdict", "note"), others), ""]
@@ -70,11 +68,11 @@ def write_junit(path: Path, summary: Summary, verification: Verification) -> Non
     skipped = sum(verdict not in ("pass", "fail") for _, _, verdict, _ in cases)
     counts = {"tests": str(len(cases)), "failures": str(failed), "errors": "0", "skipped": str(skipped)}
     suites = ET.Element("testsuites", {"name": "sentio-mobile benchmark", **counts})
-    suite = ET.SubElement(suites, "testsuite", {"name": _plain(summary.headline), **counts})
+    suite = ET.SubElement(suites, "testsuite", {"name": printable(summary.headline), **counts})
     for kind, name, verdict, note in cases:
-        case = ET.SubElement(suite, "testcase", classname=f"sentio-mobile.{kind}", name=_plain(name))
+        case = ET.SubElement(suite, "testcase", classname=f"sentio-mobile.{kind}", name=printable(name))
         if verdict != "pass":
-            ET.SubElement(case, "failure" if verdict == "fail" else "skipped", message=_plain(f"{verdict}: {note}"))
+            ET.SubElement(case, "failure" if verdict == "fail" else "skipped", message=printable(f"{verdict}: {note}"))
     ET.indent(suites)
     write_bytes(path, ET.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n")
 
@@ -92,8 +90,3 @@ def _cell(text: str) -> str:
     """A text on one line that Markdown shows as it is."""
     escaped = "".join(f"\\{c}" if c in "\\`*_<>|#" else c for c in printable(text))
     return escaped.replace("&", "&amp;")
-
-
-def _plain(text: str) -> str:
-    """A text without the characters that XML cannot hold."""
-    return printable(text)

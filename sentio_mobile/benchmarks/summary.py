@@ -50,7 +50,6 @@ class Summary(Record, frozen=True, kw_only=True):
     reason: Text  # why
     headline: Text  # the decision and its reason
     load: Text  # how busy the machine was while latency was measured, in words
-    ready: bool  # whether the decision is to ship: no check failed or was left open, and an artifact was verified
     # Whether a conversion failed, or an artifact was refused or differs from PyTorch. A failed gate is none of these.
     has_failures: bool
     # One line for each kind of failed check, naming what failed.
@@ -62,6 +61,21 @@ class Summary(Record, frozen=True, kw_only=True):
     weak_teacher: Text | None = None  # what shows that the teacher is weak; None where nothing does
     artifacts: Annotated[tuple[ArtifactLine, ...], Meta(max_length=1000)]  # every artifact and failed conversion
     gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]  # the gates
+
+    @property
+    def ready(self) -> bool:
+        """Whether the decision is to ship: no check failed or was left open, and an artifact was verified."""
+        return self.decision == "ship"
+
+    @property
+    def open_gates(self) -> tuple[Gate, ...]:
+        """The gates that did not pass."""
+        return tuple(gate for gate in self.gates if gate.verdict != "pass")
+
+    @property
+    def gates_in_words(self) -> str:
+        """How many gates passed."""
+        return f"{len(self.gates) - len(self.open_gates)} of {len(self.gates)} gates passed"
 
 
 def read_summary(out: Path) -> Summary:
@@ -92,7 +106,6 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
         reason=reason,
         headline=f"{decision[0].upper()}{decision[1:]}: {reason}",
         load=load_words(benchmark),
-        ready=decision == "ship",
         has_failures=bool(failed or refused) or not verification.passed,
         problems=tuple(problems),
         generated=generated,

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from sentio_mobile._internal.files import user_cache
+
 _SECONDS = 10
 """Longest time that a tool may take to state its version."""
 
@@ -32,8 +34,7 @@ def find_tools() -> dict[str, dict[str, str | None]]:
 
 def find_cache() -> dict[str, str | int]:
     """The user's cache of encoders, embeddings and tools: its place, and the bytes of its files."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    place = (given if given.is_absolute() else Path.home() / ".cache") / "sentio-mobile"
+    place = user_cache("")
     total = 0
     for folder, _, files in os.walk(place):
         for name in files:

@@ -10,12 +10,12 @@ from sentio_mobile.cli.options import Command, Group
 from sentio_mobile.errors import InputError
 
 STAGES = {
-    "run": "benchmarks/recipes",
-    "teacher": "teacher/recipes",
-    "distill": "distill/recipes",
-    "pretrain": "distill/pretrain/recipes",
+    "run": "benchmarks",
+    "teacher": "teacher",
+    "distill": "distill",
+    "pretrain": "distill/pretrain",
 }
-"""The stages that have recipes, and where they lie. Those of `train` lie with those of `run`."""
+"""The stages that have recipes, and the folders whose `recipes` they are. Those of `train` lie with those of `run`."""
 
 stage_option = click.option(
     "--stage", type=click.Choice(list(STAGES)), help="Only recipes of this stage; `run` has those of `train`, too."
@@ -45,9 +45,7 @@ def show(name: str, stage: str | None) -> None:
     from sentio_mobile.recipes import PRESETS
 
     found = [
-        (where, path)
-        for where, path in _recipes(stage)
-        if path.stem == PRESETS.get(STAGES[where].removesuffix("/recipes"), {}).get(name, name)
+        (where, path) for where, path in _recipes(stage) if path.stem == PRESETS.get(STAGES[where], {}).get(name, name)
     ]
     if not found:
         known = ", ".join(sorted({path.stem for _, path in _recipes(stage)}))
@@ -87,7 +85,7 @@ def _recipes(stage: str | None) -> list[tuple[str, Path]]:
         (name, path)
         for name, folder in STAGES.items()
         if stage in (None, name)
-        for path in sorted((ROOT / folder).glob("*.toml"))
+        for path in sorted((ROOT / folder / "recipes").glob("*.toml"))
     ]
 
 

@@ -85,11 +85,9 @@ def show_summary(summary: Summary) -> None:
         droppable=("of fp32",),
     )
     console.print(f"PyTorch: agreement with it; p90: time of one clip, {DESKTOP}", style="dim", markup=False)
-    passed = sum(gate.verdict == "pass" for gate in summary.gates)
     console.print()
-    console.print(f"{passed} of {len(summary.gates)} gates passed", markup=False)
-    others = [gate for gate in summary.gates if gate.verdict != "pass"]
-    if others:
+    console.print(summary.gates_in_words, markup=False)
+    if summary.open_gates:
         show_table(
             ("gate", "limit", "measured", "verdict"),
             [
@@ -99,7 +97,7 @@ def show_summary(summary: Summary) -> None:
                     "-" if gate.value is None else f"{gate.value:.3g}",
                     gate.verdict,
                 )
-                for gate in others
+                for gate in summary.open_gates
             ],
         )
 

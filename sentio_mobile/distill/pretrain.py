@@ -24,7 +24,14 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import OUTPUTS, ModelSpec
-from sentio_mobile.training.callbacks import DeadLossTermGuard, EpochHistory, MetricsFile, ShowProgress, WarmAveraging
+from sentio_mobile.training.callbacks import (
+    METRICS,
+    DeadLossTermGuard,
+    EpochHistory,
+    MetricsFile,
+    ShowProgress,
+    WarmAveraging,
+)
 from sentio_mobile.training.clip_features import clip_features
 from sentio_mobile.training.clips import Batch
 from sentio_mobile.training.config import TrainingSettings
@@ -36,9 +43,6 @@ from sentio_mobile.training.objectives import regression_loss
 from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.states import EpochStates
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training, training_folder
-
-METRICS = "metrics.csv"
-"""The file in the work folder that has one row for each epoch so far."""
 
 
 class Pretraining(nn.Module):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import signal
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -57,6 +59,7 @@ def session(address: str | None) -> Iterator[int]:
     Raises:
         MissingExtraError: Ray is not installed.
         InputError: There is no cluster at the address.
+        WorkerError: Ray does not start on this machine.
     """
     place = address or os.environ.get("RAY_ADDRESS") or LOCAL
     ray = _import_ray()
@@ -64,7 +67,7 @@ def session(address: str | None) -> Iterator[int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with _no_stderr():
+            with _no_stderr(), _own_sigterm():
                 ray.init(
                     address=place,
                     log_to_driver=False,
@@ -72,10 +75,15 @@ def session(address: str | None) -> Iterator[int]:
                     **(own if place == LOCAL else {}),
                 )
         except (ConnectionError, ValueError, RuntimeError) as error:
+            if place == LOCAL:
+                raise _cannot_start(error) from error
             raise InputError(
                 f"no Ray cluster answers at {place} ({_first_line(error)}); start one with `ray start --head`, or "
                 "leave --address out"
             ) from error
+        except Exception as error:
+            # Ray has no class of its own for a node that does not come up in time.
+            raise _cannot_start(error) from error
         try:
             yield int(ray.cluster_resources().get("CPU", 1))
         finally:
@@ -169,6 +177,24 @@ class _Worker:
             self._open = True
         with threadpool_limits(1):
             return make_shard(self._work, items, self._out)
+
+
+def _cannot_start(error: Exception) -> WorkerError:
+    return WorkerError(
+        f"Ray does not start on this machine ({_first_line(error)}); give the command again, or use --engine local"
+    )
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep this process's handler of SIGTERM, for which Ray puts its own, with another exit status."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        # Neither Ray nor anybody else can set one elsewhere.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -52,19 +52,14 @@ class ShowProgress(Callback):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Report a step."""
-        note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        if self.metric in trainer.callback_metrics:
-            note += f", {self.words.format(trainer.callback_metrics[self.metric].item())}"
-        self.progress.advance(note=note)
+        self.progress.advance(note=self._note(trainer))
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Report the epoch, for who reads lines and sees no bar."""
-        note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         loss = trainer.callback_metrics.get("train_loss")
-        note += "" if loss is None else f", loss {loss.item():.4g}"
-        if self.metric in trainer.callback_metrics:
-            note += f", {self.words.format(trainer.callback_metrics[self.metric].item())}"
-        self.progress.advance(0, note=f"{note}, done")
+        self.progress.advance(
+            0, note=self._note(trainer, "" if loss is None else f", loss {loss.item():.4g}") + ", done"
+        )
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Finish, also after early stopping."""
@@ -73,6 +68,13 @@ class ShowProgress(Callback):
     def on_exception(self, trainer: lightning.Trainer, pl_module: Any, exception: BaseException) -> None:
         """Finish after an error."""
         self.progress.finish()
+
+    def _note(self, trainer: lightning.Trainer, loss: str = "") -> str:
+        """The epoch, its loss if it is given, and the metric once it has been logged."""
+        note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}{loss}"
+        if self.metric in trainer.callback_metrics:
+            note += f", {self.words.format(trainer.callback_metrics[self.metric].item())}"
+        return note
 
 
 class EpochHistory(Callback):
@@ -128,6 +130,10 @@ class WarmAveraging(WeightAveraging):
             torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
 
         super().__init__(multi_avg_fn=average)
+
+
+METRICS = "metrics.csv"
+"""The metrics of each epoch, in the folder of a training's states; written anew after each."""
 
 
 class MetricsFile(Callback):

@@ -20,6 +20,7 @@ from sentio_mobile.errors import LossError, TrainingError
 from sentio_mobile.metrics.evaluation import History, SplitEvaluation, evaluate
 from sentio_mobile.spec import OUTPUTS, ModelSpec
 from sentio_mobile.training.callbacks import (
+    METRICS,
     DeadLossTermGuard,
     EpochHistory,
     GradualUnfreezing,
@@ -34,9 +35,6 @@ from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.sources import NO_EXTRA_SOURCES, TrainingSources
 from sentio_mobile.training.states import EpochStates, is_whole
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training
-
-METRICS = "metrics.csv"
-"""The metrics of each epoch, in the folder of a training's states; written anew after each."""
 
 
 def fit(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from support import TINY_STUDENT
 
 from sentio_mobile.data.prepared import PreparedData
 
@@ -55,7 +56,8 @@ COMMANDS = [
     ("doctor",),
 ]
 
-RECIPE = """
+RECIPE = (
+    """
 source = "generated"
 [generated]
 songs = 40
@@ -76,14 +78,9 @@ batch_size = 8
 learning_rate = 2e-3
 ccc_share = 0.8
 [distill.model]
-stem_widths = [8, 16, 32]
-layers = 2
-heads = 2
-head_width = 16
-width = 64
-mlp_width = 128
-output_width = 32
-[distill.training]
+"""
+    + TINY_STUDENT
+    + """[distill.training]
 epochs = 40
 patience = 40
 batch_size = 8
@@ -92,6 +89,7 @@ ccc_share = 0.8
 [export]
 forms = ["waveform"]
 """
+)
 
 
 def sentio(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
+from support import TINY_STUDENT
 
 from sentio_mobile.data.prepared import open_data
 from sentio_mobile.models.checkpoint import Checkpoint
@@ -44,16 +45,12 @@ frequency_masks = 0
 time_masks = 0
 """
 
-STUDENT = """
+STUDENT = (
+    """
 [model]
-stem_widths = [8, 16, 32]
-layers = 2
-heads = 2
-head_width = 16
-width = 64
-mlp_width = 128
-output_width = 32
-
+"""
+    + TINY_STUDENT
+    + """
 [training]
 epochs = 24
 patience = 24
@@ -66,6 +63,7 @@ weigh_by_raters = true
 frequency_masks = 0
 time_masks = 0
 """
+)
 
 
 def draw_ratings(seed: int) -> NDArray[np.float64]:

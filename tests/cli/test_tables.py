@@ -61,7 +61,6 @@ def summary(decision: str, *gates: Gate) -> Summary:
         reason="the reason",
         headline=f"{decision}: the reason",
         load="Load while latency was measured: other work took 43% of the cores",
-        ready=decision == "ship",
         has_failures=False,
         problems=(),
         generated=True,

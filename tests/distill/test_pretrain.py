@@ -14,7 +14,7 @@ from sentio_mobile._internal.records import replace
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe
-from sentio_mobile.distill.pretrain import METRICS, pretrain
+from sentio_mobile.distill.pretrain import pretrain
 from sentio_mobile.distill.pretrain_data import split_music
 from sentio_mobile.errors import DataError, TrainingError
 from sentio_mobile.models.checkpoint import Checkpoint
@@ -24,6 +24,7 @@ from sentio_mobile.models.encoders.clip_embeddings import (
     write_clip_embeddings,
 )
 from sentio_mobile.recipes import load_recipe
+from sentio_mobile.training.callbacks import METRICS
 from sentio_mobile.training.config import AugmentSettings, TrainingSettings
 from sentio_mobile.training.sources import TrainingSource
 

@@ -1,5 +1,6 @@
 """Libraries as shards: what is known, what is refused, and the work of one shard, without a cluster."""
 
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from sentio_mobile._internal.shards import Schema, arrow, digest_of
 from sentio_mobile.engines.places import Place
 from sentio_mobile.engines.run import Engine, run_on_ray
 from sentio_mobile.engines.work import Item, Row, make_shard
-from sentio_mobile.errors import AudioError, InputError, MissingExtraError, OutputError
+from sentio_mobile.errors import AudioError, InputError, MissingExtraError, OutputError, WorkerError
 
 
 class Lengths:
@@ -94,6 +95,16 @@ def test_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"--engine ray needs the package ray: .*\[ray\]"):
         run_on_ray(Lengths(), items("a"), Place(str(tmp_path)), engine=Engine())
+
+
+def test_ray_that_cannot_start_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "file"))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(WorkerError, match=r"^Ray does not start on this machine \(.*\); .*--engine local$"):
+        run_on_ray(Lengths(), items("a"), Place(str(tmp_path / "out")), engine=Engine(address="local"))
+    # Ray sets a handler that ends the process with another status than 143.
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize("size", [0, 100_001])

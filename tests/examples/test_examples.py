@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import TINY_STUDENT
 
 from sentio_mobile.data.prepared import PreparedData
 
@@ -26,22 +27,19 @@ batch_size = 8
 learning_rate = 2e-3
 ccc_share = 0.8
 """
-STUDENT = """
+STUDENT = (
+    """
 [model]
-stem_widths = [8, 16, 32]
-layers = 2
-heads = 2
-head_width = 16
-width = 64
-mlp_width = 128
-output_width = 32
-[training]
+"""
+    + TINY_STUDENT
+    + """[training]
 epochs = 24
 patience = 24
 batch_size = 8
 learning_rate = 3e-3
 ccc_share = 0.8
 """
+)
 
 
 def run(*arguments: object, cwd: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from quick_export import export_quickly
-from support import tree
+from support import TINY_STUDENT, tree
 
 from sentio_mobile.bundle.manifest import MANIFEST
 from sentio_mobile.distill.config import DistillRecipe
@@ -17,7 +17,8 @@ from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import AudioSpec
 
-RECIPE = """
+RECIPE = (
+    """
 source = "generated"
 student_start = "random"
 
@@ -39,14 +40,9 @@ batch_size = 8
 learning_rate = 2e-3
 
 [distill.model]
-stem_widths = [8, 16, 32]
-layers = 2
-heads = 2
-head_width = 16
-width = 64
-mlp_width = 128
-output_width = 32
-
+"""
+    + TINY_STUDENT
+    + """
 [distill.training]
 epochs = 2
 batch_size = 8
@@ -57,6 +53,7 @@ formats = ["torchscript", "onnx"]
 forms = ["spectrogram"]
 precisions = ["fp32"]
 """
+)
 
 
 @pytest.mark.slow

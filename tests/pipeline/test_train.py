@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from support import Refused, Sentio
+from support import TINY_STUDENT, Refused, Sentio
 
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
@@ -21,7 +21,8 @@ from sentio_mobile.teacher.probe.probe import Probe
 
 RATE, SONGS = 8000, 24
 
-RECIPE = """
+RECIPE = (
+    """
 teacher = "probe"
 source = "songs.csv"
 encoder = "loudness"
@@ -62,14 +63,9 @@ precisions = ["fp32", "int8"]
 views = 0
 
 [distill.model]
-stem_widths = [8, 16, 32]
-layers = 2
-heads = 2
-head_width = 16
-width = 64
-mlp_width = 128
-output_width = 32
-
+"""
+    + TINY_STUDENT
+    + """
 [distill.training]
 steps = 6
 batch_size = 16
@@ -81,6 +77,7 @@ weight = 0.0
 [distill.attention]
 weight = 0.0
 """
+)
 
 
 def write_songs(folder: Path, count: int, *, seed: int, label: Callable[[float, int], float]) -> Path:
