@@ -61,7 +61,8 @@ def _version(*command: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    number = re.search(r"\d+(\.\d+)*", done.stdout + done.stderr)
+    # A number with a dot: qemu's name has one without.
+    number = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
     return number[0] if done.returncode == 0 and number else None
 
 

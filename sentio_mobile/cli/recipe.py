@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import rich_click as click
@@ -96,6 +97,5 @@ def _first_words(path: Path) -> str:
         if not line.startswith("#"):
             break
         lines.append(line.lstrip("# "))
-    words = " ".join(lines)
-    end = words.find(". ")
-    return words[: end + 1] if end >= 0 else words
+    # "et al." ends no sentence.
+    return re.split(r"(?<=\.)(?<!et al\.) ", " ".join(lines), maxsplit=1)[0]

@@ -22,8 +22,22 @@ def run(*arguments: str) -> str:
 
 def test_every_command_is_in_one_group() -> None:
     assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
-    shown = run("--help")
-    assert [shown.index(f"─ {group} ─") for group in GROUPS] == sorted(shown.index(f"─ {group} ─") for group in GROUPS)
+
+
+@pytest.mark.parametrize("called", ["sentio-mobile", "python -m sentio_mobile", "/usr/bin/sentio-mobile"])
+def test_help_has_every_command_in_its_group(called: str) -> None:
+    shown = CliRunner().invoke(main, ["--help"], prog_name=called, env={"COLUMNS": "80"}).stdout
+    found: dict[str, list[str]] = {}
+    for line in shown.splitlines():
+        if heading := re.match(r"╭─ (\w+) ─", line):
+            found[heading[1]] = []
+        elif command := re.match(r"│ ([a-z]\w*) ", line):
+            found[list(found)[-1]].append(command[1])
+    assert found.pop("Options") == []
+    assert {name: sorted(commands) for name, commands in found.items()} == {
+        name: sorted(commands) for name, commands in GROUPS.items()
+    }
+    assert list(found) == list(GROUPS)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +58,8 @@ def test_wrong_format_is_refused_before_anything_is_looked_for(words: tuple[str,
 def test_recipes_are_listed_shown_and_described() -> None:
     listed = run("recipe", "list", "--stage", "distill")
     assert "mobilevit" in listed
+    # The first sentence, whole.
+    assert "2.7 M parameters" in " ".join(listed.split())
     assert "quickstart" not in listed
     assert run("recipe", "show", "quickstart") == (ROOT / "benchmarks/recipes/quickstart.toml").read_text()
     assert (
@@ -64,9 +80,13 @@ def test_doctor_knows_tools_and_cache(tmp_path: Path, monkeypatch: pytest.Monkey
     broken = tmp_path / "java"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
+    emulator = tmp_path / "qemu-aarch64-static"
+    emulator.write_text("#!/bin/sh\necho qemu-aarch64 version 8.2.2\n")
+    emulator.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     found = find_tools()
     assert found["Node.js"]["found"] == "20.1.2"
+    assert found["qemu"]["found"] == "8.2.2"
     assert found["JDK"]["found"] is None
     assert {"Xcode", "qemu", "GPU", "Ray"} < found.keys()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
