@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +55,14 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
     evaluation = bundle.evaluation()
     name = bundle.folder.resolve().name
     points = _points(bundle, benchmark)
+    right = {result.label for result in verification.results if result.verdict == "pass"}
+    agreeing = [one for one in benchmark.measured if one.label in right]
     script = Path(__file__).with_name("report.js").read_text(encoding="utf-8")
     return {
         "script": Markup(script),
         "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
-        "chosen": _chosen(verification, benchmark),
+        "chosen": _smallest(agreeing or benchmark.measured),
+        "agreeing": agreeing,
         "teacher_drawn": any(point.kind == "teacher" for point in points),
         "name": name,
         "command_name": shlex.quote(name),
@@ -89,11 +93,9 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
     }
 
 
-def _chosen(verification: Verification, benchmark: Benchmark) -> ArtifactBenchmark:
-    """The file whose size and time open the report: the smallest that agrees with PyTorch, timed if possible."""
-    right = {result.label for result in verification.results if result.verdict == "pass"}
-    candidates = [one for one in benchmark.measured if one.label in right] or list(benchmark.measured)
-    return min(candidates, key=lambda one: (round(one.size, -5), one.latency is None, one.size))
+def _smallest(files: Sequence[ArtifactBenchmark]) -> ArtifactBenchmark:
+    """The file whose size and time open the report: the smallest, a timed one if possible."""
+    return min(files, key=lambda one: (round(one.size, -5), one.latency is None, one.size))
 
 
 def _points(bundle: Bundle, benchmark: Benchmark) -> list[drawings.Point]:

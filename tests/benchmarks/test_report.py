@@ -244,6 +244,17 @@ def test_report_names_failures(
     assert "1 of 5 gates failed: latency of onnx spectrogram fp32" in text
     assert "no end after 600 s" in text
     assert "differs from PyTorch by 3.1e-02" in text
+    assert "the smallest that agrees with PyTorch" in text
+
+
+def test_report_offers_no_file_to_ship_where_none_agrees(
+    bundle: Bundle, verification: Verification, measured: Benchmark, tmp_path: Path
+) -> None:
+    wrong = tuple(replace(result, verdict="fail", reason="differs") for result in verification.results)
+    write_report(tmp_path / "report.html", bundle, replace(verification, results=wrong, passed=False), measured)
+    text = words((tmp_path / "report.html").read_text())
+    assert "none was shown to agree with PyTorch" in text
+    assert "file to ship" not in text
 
 
 def passed(measured: Benchmark, **changes: object) -> Benchmark:
