@@ -7,8 +7,8 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -26,8 +26,7 @@ from sentio_mobile.errors import LabelError
 _CLOCK = re.compile(r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Row:
+class _Row(NamedTuple):
     """One row of a manifest. Labels and spreads are as written, on the table's scale."""
 
     where: str
@@ -41,6 +40,15 @@ class _Row:
     spread: tuple[float, float] | None
     raters: int | None
     tags: tuple[str, ...]
+
+
+class _Label(NamedTuple):
+    """The label of a song in [-1, 1], as `Song` has it; empty without one."""
+
+    valence: float | None = None
+    arousal: float | None = None
+    spread: tuple[float, float] | None = None
+    raters: int | None = None
 
 
 def read_manifest(path: Path, settings: TableSettings, norms: Norms | None = None) -> Source:
@@ -180,11 +188,13 @@ def _scale(table: Table, rows: Sequence[_Row], given: str, notes: list[str]) -> 
 
 def _songs(rows: Sequence[_Row], scale: Scale | None, table: Table) -> list[tuple[Song, list[_Row]]]:
     """A song of each file, or of each segment of one, and its rows."""
-    found: dict[tuple[Path, tuple[float, float | None] | None], list[_Row]] = {}
-    first_of: dict[Path, _Row] = {}
+    # By text, because a path is taken apart whenever it is hashed: a quarter of the time of a large table.
+    found: dict[tuple[str, tuple[float, float | None] | None], list[_Row]] = {}
+    first_of: dict[str, _Row] = {}
     for row in rows:
-        found.setdefault((row.audio, row.segment), []).append(row)
-        other = first_of.setdefault(row.audio, row)
+        audio = str(row.audio)
+        found.setdefault((audio, row.segment), []).append(row)
+        other = first_of.setdefault(audio, row)
         if row.group != other.group:
             raise LabelError(
                 f"{row.where}: {row.text} is of the group {shown(row.group)}, and {_row(other)} says "
@@ -214,17 +224,19 @@ def _song(rows: Sequence[_Row], scale: Scale | None, *, is_part: bool, uses: Cou
     if segment is not None and (not named or uses[named] > 1):
         song_id += f"@{segment[0]:g}-{'end' if segment[1] is None else f'{segment[1]:g}'}"
     start, end = segment or (0.0, None)
-    song = Song(
+    label = _Label() if scale is None else _label(rows, scale)
+    return Song(
         song_id=song_id,
         path=first.audio,
-        valence=None,
-        arousal=None,
+        valence=label.valence,
+        arousal=label.arousal,
         # Parts of one file stay together, whatever they are called.
         group=first.group or (_stem(first) if is_part else song_id),
         start=start,
         end=end,
+        spread=label.spread,
+        raters=label.raters,
     )
-    return song if scale is None else _labelled(song, rows, scale)
 
 
 def _stem(row: _Row) -> str:
@@ -233,8 +245,8 @@ def _stem(row: _Row) -> str:
     return path.with_suffix("").as_posix()
 
 
-def _labelled(song: Song, rows: Sequence[_Row], scale: Scale) -> Song:
-    """A song with its label: that of its row, or the mean of its raters', whose spread is kept."""
+def _label(rows: Sequence[_Row], scale: Scale) -> _Label:
+    """The label of a song: that of its row, or the mean of its raters', whose spread is kept."""
     spread, raters, labels = rows[0].spread, rows[0].raters, rows[0].labels
     if rows[0].rater:
         values = np.array([row.labels for row in rows], dtype=np.float64)
@@ -248,8 +260,7 @@ def _labelled(song: Song, rows: Sequence[_Row], scale: Scale) -> Song:
         raters, (valence, arousal) = len(rows), values.mean(axis=0)
         labels = float(valence), float(arousal)
     assert labels is not None
-    return replace(
-        song,
+    return _Label(
         valence=scale.to_unit(labels[0]),
         arousal=scale.to_unit(labels[1]),
         spread=spread and (scale.spread_to_unit(spread[0]), scale.spread_to_unit(spread[1])),
