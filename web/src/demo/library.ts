@@ -69,7 +69,7 @@ export class Library {
         if (this.#running === mine) {
           this.#running = null;
           this.#busy(false);
-          await this.#tell();
+          await this.#tell(mine.signal.aborted);
         }
       }
     });
@@ -95,15 +95,19 @@ export class Library {
     this.#table.parentElement!.hidden = false;
   }
 
-  /** What is kept, of this visit and of those before it. */
-  async #tell(): Promise<void> {
+  /**
+   * What is kept, of this visit and of those before it.
+   *
+   * @param stopped a run was stopped before its end: between two songs, no row says so.
+   */
+  async #tell(stopped = false): Promise<void> {
     const rows = await (await this.#store).all();
     const done = rows.filter(({ answer, fault }) => answer ?? fault);
     const faults = done.filter(({ fault }) => fault !== null).length;
     this.#save.hidden = this.#forget.hidden = !done.length;
     this.#table.replaceChildren(...done.slice(-SHOWN).reverse().map((row) => this.#line(row)));
     this.#table.parentElement!.hidden = !done.length;
-    const open = rows.length - done.length ? " Choose the folder again to go on." : "";
+    const open = stopped || rows.length > done.length ? " Choose the folder again to go on." : "";
     this.#state.textContent = done.length ? `${counted(done.length, 0, faults)} kept on this device.${open}` : "";
   }
 
