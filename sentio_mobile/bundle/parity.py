@@ -10,6 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import Finite, Name, NonNegative, Record
+from sentio_mobile._internal.without_folders import without_folders
 from sentio_mobile.bundle.golden import Golden
 from sentio_mobile.bundle.targets import Difference, Targets
 from sentio_mobile.errors import MissingExtraError, SentioError
@@ -173,5 +174,6 @@ def parity_without_outputs(
         processor=processor,
         verdict=verdict,
         tolerance=targets.tolerance(artifact.precision, processor == "arm64"),
-        reason=reason[:MAX_REASON_LENGTH],
+        # It gets into the manifest, for people who have the bundle somewhere else.
+        reason=without_folders(reason, artifact.path.parent)[:MAX_REASON_LENGTH],
     )

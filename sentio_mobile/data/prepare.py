@@ -18,6 +18,7 @@ from sentio_mobile._internal.claims import LOCK, claimed
 from sentio_mobile._internal.files import require_free, sha256
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, write_record
+from sentio_mobile._internal.without_folders import without_folders
 from sentio_mobile.data.clip_table import SONGS, write_clip_rows
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.data_set import Source
@@ -159,8 +160,8 @@ def _prepare(
             songs={name: names.count(name) for name in get_args(SplitName) if name in names},
             groups=len({song.group for song in songs}),
             sources=found.sets or None,
-            notes=tuple(map(_escaped, (*found.notes, *file_notes))),
-            skipped=tuple(map(_escaped, skipped)),
+            notes=tuple(_escaped(without_folders(line, found.root)) for line in (*found.notes, *file_notes)),
+            skipped=tuple(_escaped(without_folders(line, found.root)) for line in skipped),
             songs_sha256=songs_sha256,
             fingerprint=fingerprint_of(songs_sha256, checksums),
         )

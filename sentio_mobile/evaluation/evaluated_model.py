@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import is_file
+from sentio_mobile._internal.without_folders import without_folders
 from sentio_mobile.audio.image import clip_to_mel, mel_to_input
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.manifest import MANIFEST
@@ -151,7 +152,7 @@ def _from_probe(path: Path, name: str) -> EvaluatedModel:
     sheet, listening = probe.sheet, ListeningProbe(probe)
     return EvaluatedModel(
         name=name,
-        kind=f"probe on the embeddings of {sheet.encoder.name}",
+        kind=f"probe on the embeddings of {without_folders(sheet.encoder.name)}",
         audio=sheet.audio,
         predict_clips=listening.predict,
         parameters=sheet.encoder.parameters + probe.parameters,

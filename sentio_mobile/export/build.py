@@ -12,6 +12,7 @@ from sentio_mobile._internal.files import new_folder, sha256, write_bytes, write
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, write_record
 from sentio_mobile._internal.subprocesses import kill_logged
+from sentio_mobile._internal.without_folders import values_without_folders, without_folders
 from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.bundle import CARD, EVALUATION, GOLDEN
 from sentio_mobile.bundle.golden import make_golden
@@ -132,12 +133,13 @@ def build_bundle(
             spec=loaded.spec,
             parameters=sum(p.numel() for p in loaded.model.parameters()),
             artifacts=tuple(_entry(result, part) for result in results),
-            failed=failed,
-            refused=refused,
+            # For whoever opens the bundle; the user sees where the logs are.
+            failed={label: without_folders(why, part, logs.parent) for label, why in failed.items()},
+            refused={label: without_folders(why, part) for label, why in refused.items()},
             files=hash_files(part),
             provenance=Provenance(
                 checkpoint_sha256=sha256(checkpoint / WEIGHTS),
-                recipe=loaded.recipe,
+                recipe=values_without_folders(loaded.recipe),
                 data=loaded.data,
                 calibration=None if calibration is None else calibration.origin,
                 keep_float=recipe.keep_float,

@@ -18,6 +18,7 @@ from torch import nn
 from sentio_mobile import __version__
 from sentio_mobile._internal.files import is_file, new_folder, sha256, write_bytes
 from sentio_mobile._internal.records import Count, Name, Record, Sha256, Versions, from_plain, read_plain, write_record
+from sentio_mobile._internal.without_folders import values_without_folders
 from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.metrics.evaluation import Evaluation, History
 from sentio_mobile.models.registry import build
@@ -98,7 +99,7 @@ class Checkpoint:
                 spec=self.spec,
                 weights_sha256=save_weights(self.model, part / WEIGHTS),
                 parameters=sum(p.numel() for p in self.model.parameters()),
-                recipe=self.recipe,
+                recipe=values_without_folders(self.recipe),
                 history=without_times(self.history),
                 evaluation=self.evaluation,
                 data=self.data,

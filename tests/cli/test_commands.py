@@ -140,6 +140,14 @@ def test_the_whole_way_leaves_four_verified_formats_and_a_report(whole_run: Path
 
 
 @pytest.mark.slow
+def test_no_file_of_a_run_tells_where_it_was_made_but_logs_and_the_stores_journal(whole_run: Path) -> None:
+    folder = str(whole_run).encode()
+    naming = {path.name for path in (whole_run / "out").rglob("*") if path.is_file() and folder in path.read_bytes()}
+    # The journal knows by their places which files need not be read again; logs are for whoever ran the converters.
+    assert {name for name in naming if not name.endswith(".log")} == {"journal.jsonl"}
+
+
+@pytest.mark.slow
 def test_a_second_run_does_nothing_again_and_a_changed_recipe_only_what_follows(whole_run: Path) -> None:
     out = whole_run / "out"
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}

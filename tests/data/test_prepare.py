@@ -126,7 +126,8 @@ def test_prepare_skips_and_names_a_few_corrupt_files(tmp_path: Path) -> None:
     assert "7.wav" in skipped[0]
     assert "9.wav" in skipped[1]
     sheet = json.loads((tmp_path / "out" / "data.json").read_text())
-    assert sheet["skipped"] == skipped
+    # The sheet is for whoever gets the folder: it names the songs, and not where they were.
+    assert sheet["skipped"] == [line.replace(f"{tmp_path}/", "") for line in skipped]
     assert sum(sheet["songs"].values()) == 38
 
 

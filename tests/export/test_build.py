@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conversions import STUDENT
+from conversions import STUDENT, build_shared
 from quick_export import quick_golden
 from support import Refused, Sentio
 
@@ -26,10 +26,11 @@ from sentio_mobile.spec import Artifact, Precision
 def converts(monkeypatch: pytest.MonkeyPatch, artifacts: tuple[Artifact, ...]) -> None:
     """Conversions give copies of these artifacts, and fail for formats that are not among them."""
 
-    def convert(checkpoint: Path, job: ConversionJob, *, folder: Path, **_: object) -> ConversionResult:
+    def convert(checkpoint: Path, job: ConversionJob, *, folder: Path, log: Path, **_: object) -> ConversionResult:
         made = [one for one in artifacts if one.format == job.format and one.precision in job.precisions]
         if not made:
-            raise ConversionError(f"{job.format} {job.form} conversion failed: killed by signal 9; the log is x.log")
+            why = f"{folder / 'a.onnx'}: killed by signal 9"
+            raise ConversionError(f"{job.format} {job.form} conversion failed: {why}; the log is {log}")
         return ConversionResult(tuple(replace(a, path=Path(shutil.copy(a.path, folder))) for a in made), {})
 
     monkeypatch.setattr(build_module, "convert", convert)
@@ -55,15 +56,21 @@ def test_build_bundle_states_why_artifacts_were_refused(exported: Bundle) -> Non
 
 @pytest.mark.slow
 def test_build_bundle_failed_conversion_does_not_affect_others(
-    exported: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    converts(monkeypatch, (exported.artifact("torchscript"),))
+    alone = ExportRecipe(formats=("torchscript",), forms=("spectrogram",))
+    build_shared(tmp_path_factory, alone, out=tmp_path / "one")
+    converts(monkeypatch, open_bundle(tmp_path / "one").artifacts)
     recipe = ExportRecipe(formats=("onnx", "torchscript"), forms=("spectrogram",))
     failed = build_bundle(STUDENT, recipe, out=tmp_path / "bundle").failed
     assert list(failed) == ["onnx spectrogram fp32"]
     opened = open_bundle(tmp_path / "bundle")
     assert [artifact.format for artifact in opened.artifacts] == ["torchscript"]
-    assert opened.manifest.failed == failed
+    # Who has the bundle has neither the log nor the folder; who made it is told where they are.
+    assert failed["onnx spectrogram fp32"].endswith(f"the log is {tmp_path / 'bundle-logs' / 'onnx-spectrogram.log'}")
+    why = "onnx spectrogram conversion failed: a.onnx: killed by signal 9; the log is bundle-logs/onnx-spectrogram.log"
+    assert opened.manifest.failed == {"onnx spectrogram fp32": why}
+    assert str(tmp_path) not in (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
     before = (tmp_path / "bundle" / "manifest.json").read_bytes()
     with pytest.raises(OutputError, match="exists already"):
         build_bundle(STUDENT, recipe, out=tmp_path / "bundle")

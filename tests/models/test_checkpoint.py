@@ -31,6 +31,13 @@ def test_it_comes_back_as_it_was(saved: Path) -> None:
     assert sheet["parameters"] == sum(p.numel() for p in first.model.parameters())
 
 
+def test_settings_name_no_folder_of_the_machine(tiny_student: DistillRecipe, tmp_path: Path) -> None:
+    spec = spec_of(tiny_student.model, AudioSpec())
+    encoder = {"name": f"checkpoint:{tmp_path}/teacher#layer=2"}
+    Checkpoint(model=build(spec), spec=spec, recipe={"encoder": encoder}).save(tmp_path / "ckpt")
+    assert Checkpoint.load(tmp_path / "ckpt").recipe == {"encoder": {"name": "checkpoint:teacher#layer=2"}}
+
+
 def test_an_existing_checkpoint_is_not_overwritten_unasked(saved: Path) -> None:
     before = (saved / "model.safetensors").read_bytes()
     checkpoint = Checkpoint.load(saved)
