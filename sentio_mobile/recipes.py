@@ -42,7 +42,7 @@ NO_ENCODER = "none"
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "distill": {"small": "mobilevit_xs", "default": "mobilevit", "best": "musicnn"},
     "distill/pretrain": {"small": "mobilevit_xs", "default": "mobilevit"},
-    "benchmarks": {"small": "train", "default": "train_mobilevit"},
+    "benchmarks": {"small": "train", "default": "train_mobilevit", "best": "train_musicnn"},
 }
 """Recipes by size, for `distill`, `pretrain` and `train`: 2.0 M parameters, and 7.3 M. Both have shipped first weights.
 
@@ -93,8 +93,9 @@ class TrainRecipe(Record, frozen=True, kw_only=True):
     student_start: Source = "default"  # the student's first weights, as in `RunRecipe`
     # whether the teacher also hears 164 audio features, which takes about a second a window and core
     features: bool = False
-    steps: Count = 2400  # training steps of the student
-    fold_steps: Count = 600  # training steps of the student of each fold, where songs are cross-validated
+    steps: Count = 2400  # training steps of the student; none are taken where only its head is fitted
+    # training steps of the student of each fold, where songs are cross-validated; none where only its head is fitted
+    fold_steps: Count = 600
     folds: Annotated[int, Meta(ge=2, le=20)] = 5  # folds of the cross-validation of fewer than 500 songs
     probe: ProbeRecipe = ProbeRecipe()  # how the teacher is made: which regressors may predict together
     # outer and inner folds, at most, of each teacher of the cross-validation: it is made anew in each of the `folds`
@@ -111,6 +112,12 @@ class TrainRecipe(Record, frozen=True, kw_only=True):
             raise RecordError("export.precisions must have int8, by which a model for phones is judged")
         if self.features and self.encoder == NO_ENCODER:
             raise RecordError("features must be false without an encoder: the teacher hears nothing but them then")
+
+    def steps_of(self, *, fold: bool) -> int:
+        """Training steps of the student of a fold, or of the one that is kept; 0 where only its head is fitted."""
+        if self.distill.head_only:
+            return 0
+        return self.fold_steps if fold else self.steps
 
     @property
     def fold_probe(self) -> ProbeRecipe:

@@ -54,7 +54,7 @@ NETWORKS: Mapping[str, Settings] = {
         norm="layer",
         activation="gelu",
     ),
-    "musicnn": MusicnnSettings(patches=2, filters=(16, 16, 16, 16, 16)),
+    "musicnn": MusicnnSettings(patches=2, filters=(16, 16, 16, 16, 16), middle=16),
     "vit": ViTSettings(layers=1, heads=2, width=64, mlp_width=128, head_widths=(32,), head_dropout=(0.0, 0.0)),
     "ast": ASTSettings(layers=1, heads=2, width=64, mlp_width=128, head_widths=(32,), head_dropout=(0.0, 0.0)),
     "crnn": CRNNSettings(conv_widths=(16, 32), lstm_width=32),

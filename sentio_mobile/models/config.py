@@ -139,13 +139,14 @@ class TimmSettings(Record, frozen=True, kw_only=True, tag_field="architecture", 
 
 
 class MusicnnSettings(Record, frozen=True, kw_only=True, tag_field="architecture", tag="musicnn"):
-    """musicnn (Pons & Serra 2019) as a student behind our front end, with a linear head: 0.3 M parameters."""
+    """musicnn (Pons & Serra 2019) as a student behind our front end, with a linear head: 0.15 M parameters."""
 
     # parts of 3 s that are heard of a clip, evenly spread, at the same cost each
     patches: Annotated[int, Meta(ge=1, le=64)] = 5
-    # filters that are kept of each group: two over timbre (of 204), three over time (of 51). The defaults are those of
-    # musicnn-msd whose channels are not constant in music
-    filters: tuple[Width, Width, Width, Width, Width] = (34, 33, 9, 26, 38)
+    # filters that are kept of each group: two over timbre (of 204), three over time (of 51). The defaults, and that of
+    # `middle`, are those of musicnn-msd whose channels are not constant in music
+    filters: tuple[Width, Width, Width, Width, Width] = (22, 14, 2, 7, 17)
+    middle: Annotated[int, Meta(ge=1, le=64)] = 20  # channels that are kept of the layer behind the filters (of 64)
     # level that the loudest cell of a clip is taken to have, in dB: musicnn knows levels, and our log-mels do not
     loudest_db: Annotated[float, Meta(ge=-40, le=80)] = 30.0
 

@@ -26,7 +26,7 @@ from sentio_mobile.errors import CheckpointError, InputError, OutputError
 from sentio_mobile.models.checkpoint import Checkpoint, weights_digest
 from sentio_mobile.models.config import MusicnnSettings
 from sentio_mobile.models.encoders.musicnn import load_msd
-from sentio_mobile.models.musicnn_student import weights_of
+from sentio_mobile.models.musicnn_weights import weights_of
 from sentio_mobile.models.registry import build, settings_of
 from sentio_mobile.spec import ModelSpec
 

@@ -5,10 +5,8 @@ patches are cut from our image instead and brought to that form by two constant 
 need one front end for all students. The windows of our spectrum are three times as long, which blurs onsets; what the
 network makes of music stays nearly the same.
 
-Most filters of musicnn's front are left out. Where a filter's batch norm has a negative scale, its channel is the least
-of what ReLU leaves over all bands: nearly always 0 in music, so that the channel is a constant. Five of six filters
-over timbre are of this kind. Without them the network does a quarter of the work, and its 8-bit numbers have the range
-of what is heard.
+Only the channels of musicnn that say something are kept, each in a unit of its own, so that 8-bit numbers have the
+range of what is heard (see `sentio_mobile.models.musicnn_weights`).
 """
 
 from __future__ import annotations
@@ -34,7 +32,6 @@ from sentio_mobile.models.encoders.musicnn import (
     SIZE,
     TEMPORAL_FRAMES,
     TIMBRAL_BANDS,
-    Musicnn,
 )
 from sentio_mobile.spec import IMAGE_MEAN, IMAGE_SD, OUTPUTS, AudioSpec
 
@@ -67,13 +64,13 @@ class ToFrames(nn.Module):
 class OverFrames(nn.Module):
     """A convolution over seven frames, ReLU, shift and scale."""
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, MIDDLE, (1, 7), padding=(0, 3))
-        self.scale, self.shift = nn.Parameter(torch.ones(MIDDLE, 1, 1)), nn.Parameter(torch.zeros(MIDDLE, 1, 1))
+        self.conv = nn.Conv2d(inputs, width, (1, 7), padding=(0, 3))
+        self.scale, self.shift = nn.Parameter(torch.ones(width, 1, 1)), nn.Parameter(torch.zeros(width, 1, 1))
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        """[batch, inputs, 1, frames] -> [batch, 64, 1, frames]."""
+        """[batch, inputs, 1, frames] -> [batch, width, 1, frames]."""
         # Core ML's converter would make a batch norm of a product and a sum in the other order.
         return (torch.relu(self.conv(frames)) + self.shift) * self.scale
 
@@ -97,14 +94,13 @@ class MusicnnStudent(nn.Module):
 
     to_bands: torch.Tensor
     to_frames: torch.Tensor
-    one: torch.Tensor
 
     def __init__(self, settings: MusicnnSettings, audio: AudioSpec) -> None:
         super().__init__()
         _check(settings, audio)
         self.settings = settings
         width = audio.image_size[1]
-        over_time = _frames_of_columns(width / audio.seconds)
+        over_time = _frames_of_columns(width, audio.seconds)
         self.columns = over_time.shape[0]
         room = width / settings.patches
         self.starts = [
@@ -112,7 +108,6 @@ class MusicnnStudent(nn.Module):
             for number in range(settings.patches)
         ]
         self.register_buffer("to_frames", torch.from_numpy(over_time), persistent=False)
-        self.register_buffer("one", torch.ones(1, 1, 1, 1), persistent=False)
         self.register_buffer("to_bands", torch.from_numpy(_bands_of_rows(audio)), persistent=False)
         # An image cell x is x * span dB above the floor, and its power 10^(dB / 10).
         span = -audio.floor_db
@@ -123,10 +118,15 @@ class MusicnnStudent(nn.Module):
         self.front = nn.ModuleList(
             ToFrames(*kernel, width) for kernel, width in zip(kernels, settings.filters, strict=True)
         )
-        front = sum(settings.filters)
-        # One more input, always 1: what the filters that are left out would give, also at the edges of a patch.
-        self.middle = nn.ModuleList(OverFrames(inputs) for inputs in (front + 1, MIDDLE, MIDDLE))
-        self.dense = nn.Linear(2 * (front + 3 * MIDDLE), SIZE)
+        front, middle = sum(settings.filters), settings.middle
+        self.middle = nn.ModuleList(
+            OverFrames(inputs, outputs) for inputs, outputs in ((front, middle), (middle, MIDDLE), (MIDDLE, MIDDLE))
+        )
+        # What a layer of the middle adds itself to, brought to that layer's units.
+        self.past = nn.ModuleList(nn.Conv2d(inputs, MIDDLE, 1, bias=False) for inputs in (middle, MIDDLE))
+        pooled = 2 * (front + middle + 2 * MIDDLE)
+        self.pooled_scale, self.pooled_shift = nn.Parameter(torch.ones(pooled)), nn.Parameter(torch.zeros(pooled))
+        self.dense = nn.Linear(pooled, SIZE)
         self.output = nn.Linear(SIZE, len(OUTPUTS))
 
     @property
@@ -160,12 +160,13 @@ class MusicnnStudent(nn.Module):
         """musicnn's log-mels [batch, 96, 187] -> embeddings [batch, 200]."""
         levels = patches[:, None] * self.input_scale + self.input_shift
         front = torch.cat([layer(levels) for layer in self.front], dim=1)
-        first = self.middle[0](torch.cat([front, self.one.expand(patches.shape[0], 1, 1, FRAMES)], dim=1))
-        second = self.middle[1](first) + first
-        third = self.middle[2](second) + second
+        first = self.middle[0](front)
+        second = self.middle[1](first) + self.past[0](first)
+        third = self.middle[2](second) + self.past[1](second)
         everything = torch.cat([front, first, second, third], dim=1)
         # The dense layer's inputs are the maximum and the mean of each channel over the patch.
-        return torch.relu(self.dense(torch.cat([everything.amax(dim=3), everything.mean(dim=3)], dim=1).flatten(1)))
+        pooled = torch.cat([everything.amax(dim=3), everything.mean(dim=3)], dim=1).flatten(1)
+        return torch.relu(self.dense((pooled + self.pooled_shift) * self.pooled_scale))
 
     def _embeddings(self, image: torch.Tensor) -> torch.Tensor:
         patches = self.patches(image)
@@ -173,66 +174,6 @@ class MusicnnStudent(nn.Module):
 
     def _readout(self, pooled: torch.Tensor) -> torch.Tensor:
         return torch.tanh(self.output(pooled))
-
-
-def weights_of(network: Musicnn, settings: MusicnnSettings) -> dict[str, torch.Tensor]:
-    """The weights of the student's layers but the head, so that it computes what the encoder's network does.
-
-    Of each group of filters as many are kept as `settings` says: those of the largest scales. Scales go into the
-    filters, so that all channels have one range, as 8-bit numbers want it.
-
-    Args:
-        network: The encoder's network; its norms have the statistics of its training.
-        settings: The student's.
-
-    Returns:
-        Weights by the names that `MusicnnStudent` has for them.
-    """
-    state: dict[str, torch.Tensor] = {}
-    state["input_scale"], state["input_shift"] = _affine(network.input_norm)
-    kept: list[torch.Tensor] = []
-    constants: list[torch.Tensor] = []
-    first = 0
-    for number, layer in enumerate((*network.timbral, *network.temporal)):
-        weight, bias, scale, shift = _layer(layer)
-        chosen = torch.argsort(scale, descending=True)[: settings.filters[number]].sort().values
-        # A channel of a negative scale is kept as the constant that it is.
-        gain = scale.clamp_min(0)
-        kernel = (weight * gain[:, None, None, None])[chosen].transpose(2, 3)
-        if kernel.shape[3] % 2 == 0:
-            kernel = torch.nn.functional.pad(kernel, (1, 0))
-        state[f"front.{number}.conv.weight"] = kernel.contiguous()
-        state[f"front.{number}.conv.bias"] = (bias * gain)[chosen]
-        state[f"front.{number}.shift"] = shift[chosen, None, None]
-        constants.append(shift.clone().index_fill(0, chosen, 0.0))
-        kept.append(chosen + first)
-        first += len(shift)
-    channels, constant = torch.cat(kept), torch.cat(constants)
-    for number, layer in enumerate(network.middle):
-        weight, bias, scale, shift = _layer(layer)
-        kernel = (weight[:, 0] * scale.abs()[:, None, None]).transpose(1, 2)
-        if number == 0:
-            kernel = torch.cat(
-                [kernel[:, channels], (kernel * constant[None, :, None]).sum(dim=1, keepdim=True)], dim=1
-            )
-        state[f"middle.{number}.conv.weight"] = kernel[:, :, None].contiguous()
-        state[f"middle.{number}.conv.bias"] = bias * scale.abs()
-        sign = torch.where(scale < 0, -1.0, 1.0)
-        state[f"middle.{number}.scale"] = sign[:, None, None]
-        state[f"middle.{number}.shift"] = (shift * sign)[:, None, None]
-    # The encoder has maximum and mean of a channel side by side, the student all maxima first. Both are `constant` for
-    # a channel that is left out.
-    scale, shift = _affine(network.pooled_norm)
-    dense = network.dense.weight.detach()
-    folded = dense * scale
-    maxima, means = folded[:, 0::2], folded[:, 1::2]
-    rest = torch.arange(first, maxima.shape[1])
-    used = torch.cat([channels, rest])
-    state["dense.weight"] = torch.cat([maxima[:, used], means[:, used]], dim=1)
-    state["dense.bias"] = (
-        network.dense.bias.detach() + dense @ shift + (maxima[:, :first] + means[:, :first]) @ constant
-    )
-    return state
 
 
 def _log_of_one_plus_exp(x: torch.Tensor) -> torch.Tensor:
@@ -264,30 +205,13 @@ def _bands_of_rows(audio: AudioSpec) -> NDArray[np.float32]:
     return _interpolation(mel_edges(MELS, 0.0, SAMPLE_RATE / 2)[1:-1], centres)
 
 
-def _frames_of_columns(per_second: float) -> NDArray[np.float32]:
+def _frames_of_columns(width: int, seconds: float) -> NDArray[np.float32]:
     """Matrix [columns, 187] that interpolates the frames of a patch from the columns that it spans, linearly."""
-    places = np.arange(FRAMES) * HOP / SAMPLE_RATE * per_second
-    columns = math.ceil(places[-1]) + 1
+    places = np.arange(FRAMES) * HOP / SAMPLE_RATE * width / seconds
+    columns = min(math.ceil(places[-1]) + 1, width)
     return np.ascontiguousarray(_interpolation(places, np.arange(columns)).T)
 
 
 def _interpolation(wanted: NDArray[np.floating], known: NDArray[np.floating]) -> NDArray[np.float32]:
     """Matrix [wanted, known] of linear interpolation; what lies outside has the value at the end."""
     return np.stack([np.interp(wanted, known, row) for row in np.eye(len(known))], axis=1).astype(np.float32)
-
-
-def _layer(layer: nn.Module) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Weight and bias of a filter's convolution, scale and shift of its norm."""
-    conv = layer.get_submodule("conv")
-    assert isinstance(conv, nn.Conv2d)
-    assert conv.bias is not None
-    return conv.weight.detach(), conv.bias.detach(), *_affine(layer.get_submodule("norm"))
-
-
-def _affine(norm: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and shift of a batch norm after training."""
-    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
-    return scale, norm.bias.detach() - norm.running_mean * scale

@@ -39,18 +39,26 @@ def on_this_machine(recipe: TrainRecipe) -> TrainRecipe:
 
 
 def measure_costs(recipe: TrainRecipe, encoder: AudioEncoder | None) -> Costs:
-    """Time one embedding and one training step of the student on this machine; takes a few seconds."""
+    """Time an embedding, a prediction and a training step of the student on this machine; takes a few seconds."""
     embedding_s = 0.0
     if encoder is not None:
         noise = np.random.default_rng(0).standard_normal(round(recipe.audio.seconds * encoder.info.sample_rate))
         embedding_s = _fastest(lambda: encoder.embed((0.1 * noise).astype(np.float32)))
     student = recipe.distill
     audio = replace(recipe.audio, image_size=student.image_size or recipe.audio.image_size)
-    network = build(spec_of(student.model, audio)).train()
+    network = build(spec_of(student.model, audio))
     images = torch.randn(student.training.batch_size, 3, *audio.image_size)
+
+    def hear() -> None:
+        with torch.inference_mode():
+            network.eval()(images[:1])
+
+    hearing_s = _fastest(hear)
+    if student.head_only:
+        return Costs(embedding_s=embedding_s, hearing_s=hearing_s, step_s=0.0, cores=usable_cores())
     bf16 = with_real_precision(student.training).precision == "bf16-mixed"
 
-    optimizer = torch.optim.AdamW(network.parameters(), lr=0.0)
+    optimizer = torch.optim.AdamW(network.train().parameters(), lr=0.0)
 
     def step() -> None:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
@@ -59,7 +67,7 @@ def measure_costs(recipe: TrainRecipe, encoder: AudioEncoder | None) -> Costs:
         optimizer.step()
         optimizer.zero_grad()
 
-    return Costs(embedding_s=embedding_s, step_s=_fastest(step), cores=usable_cores())
+    return Costs(embedding_s=embedding_s, hearing_s=hearing_s, step_s=_fastest(step), cores=usable_cores())
 
 
 def _fastest(work: Callable[[], object], times: int = 3) -> float:

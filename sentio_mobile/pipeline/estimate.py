@@ -56,10 +56,10 @@ class Schooling(Record, frozen=True, kw_only=True):
     """What a student learned from."""
 
     songs: Annotated[int, Meta(ge=1, le=MAX_SONGS)]  # labelled songs
-    steps: Annotated[int, Meta(ge=1, le=100_000_000)]  # training steps
+    steps: Annotated[int, Meta(ge=0, le=100_000_000)]  # training steps; 0 where only a head was fitted
 
     def __str__(self) -> str:
-        return f"{self.songs:,} labelled songs in {self.steps:,} steps"
+        return f"{self.songs:,} labelled songs" + (f" in {self.steps:,} steps" if self.steps else "")
 
 
 class TrainEstimate(Record, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from sentio_mobile.data.weak_labels import WeakLabels, read_weak_labels, weak_la
 from sentio_mobile.errors import LabelError
 from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
 from sentio_mobile.teacher.probe.config import ProbeRecipe
+from sentio_mobile.training.config import HEAD_CLIPS
 
 _PREPARE_S, _COPY_S = 0.15, 0.25
 """Seconds to decode a window and compute its log-mel, and to make a perturbed copy; measured on one server core."""
@@ -95,11 +96,13 @@ class Costs:
 
     Attributes:
         embedding_s: Seconds to embed one clip on one core; 0 without an encoder.
-        step_s: Seconds of one training step of the student.
+        hearing_s: Seconds in which the student predicts one clip.
+        step_s: Seconds of one training step of the student; 0 where only its head is fitted.
         cores: Cores that can be used.
     """
 
     embedding_s: float
+    hearing_s: float
     step_s: float
     cores: int
 
@@ -164,13 +167,21 @@ def make_plan(inputs: TrainInputs, recipe: TrainRecipe, costs: Costs) -> TrainPl
         steps.append(("164 features", f"{windows:,} windows", windows * _FEATURES_S / costs.cores))
     if inputs.has_teacher(recipe):
         steps.append(("train the teacher", f"{labelled:,} songs", probe_s(recipe.probe)))
-    if folds:
-        fold_s = recipe.fold_steps * costs.step_s + probe_s(recipe.fold_probe) + _FOLD_EXPORT_S
-        steps.append(("cross-validate", f"{folds} folds of {recipe.fold_steps:,} steps{in_format}", folds * fold_s))
     trained = labelled - inputs.splits.count("test") - inputs.splits.count("val") + extra
     formats = recipe.export.formats
+    if recipe.distill.head_only:
+        heard = min(trained, max(HEAD_CLIPS, trained - extra))
+        student_s = fold_student_s = heard * costs.hearing_s
+        student, fold_student = f"its head, on {heard:,} songs", ""
+    else:
+        student_s, fold_student_s = (recipe.steps_of(fold=fold) * costs.step_s for fold in (False, True))
+        student = f"{recipe.steps:,} steps on {trained:,} songs{in_format}"
+        fold_student = f" of {recipe.fold_steps:,} steps{in_format}"
+    if folds:
+        fold_s = fold_student_s + probe_s(recipe.fold_probe) + _FOLD_EXPORT_S
+        steps.append(("cross-validate", f"{folds} folds{fold_student}", folds * fold_s))
     steps += [
-        ("train the student", f"{recipe.steps:,} steps on {trained:,} songs{in_format}", recipe.steps * costs.step_s),
+        ("train the student", student, student_s),
         ("export", ", ".join(formats), _EXPORT_S * len(formats)),
         ("verify, benchmark, report", "every artifact", _REPORT_S),
     ]

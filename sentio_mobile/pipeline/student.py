@@ -49,7 +49,7 @@ def first_weights_of(name: str, recipe: DistillRecipe, audio: AudioSpec) -> tupl
 
 
 def scheduled(recipe: DistillRecipe, *, steps: int, data: PreparedData) -> DistillRecipe:
-    """A student's recipe with a schedule of so many steps.
+    """A student's recipe with a schedule of so many steps; unchanged where only its head is fitted.
 
     Validation songs choose the epoch. Without any the schedule is fixed, and a moving average of the weights is kept.
 
@@ -58,6 +58,8 @@ def scheduled(recipe: DistillRecipe, *, steps: int, data: PreparedData) -> Disti
         steps: Training steps.
         data: The labelled songs.
     """
+    if recipe.head_only:
+        return recipe
     training, validated = recipe.training, len(data.split("val")) > 0
     changed = replace(
         training,

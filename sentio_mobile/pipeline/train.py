@@ -131,7 +131,9 @@ class Training:
         if splits.folds:
             # The checkpoint states what the folds found.
             inputs.append(self._stages.run(ESTIMATE, folds_key, self._estimate))
-        student_key = self._train("student", "data", teacher="teacher", steps=self.recipe.steps, inputs=inputs)
+        student_key = self._train(
+            "student", "data", teacher="teacher", steps=self.recipe.steps_of(fold=False), inputs=inputs
+        )
         bundle_key = self._stages.run("bundle", [student_key, self.recipe.export], self._export)
         if not splits.folds:
             self._stages.run(ESTIMATE, [bundle_key], self._estimate)
@@ -246,12 +248,13 @@ class Training:
 
     def _fold(self, name: str, split_of: Mapping[str, str], music_key: list[str]) -> str:
         """One model of the cross-validation, with a teacher of its own, and its predictions for the songs left out."""
+        recipe = self.recipe
         data, teacher, student = (f"{name}/{part}" for part in ("data", "teacher", "student"))
         data_key = self._prepare_songs(data, split_of)
-        teacher_key = self._teach(teacher, data, self.recipe.fold_probe, [data_key, *music_key])
+        teacher_key = self._teach(teacher, data, recipe.fold_probe, [data_key, *music_key])
         inputs = [data_key, teacher_key, *music_key]
-        student_key = self._train(student, data, teacher=teacher, steps=self.recipe.fold_steps, inputs=inputs)
-        formats = self.recipe.export.formats
+        student_key = self._train(student, data, teacher=teacher, steps=recipe.steps_of(fold=True), inputs=inputs)
+        formats = recipe.export.formats
 
         def work() -> None:
             def bundle() -> Bundle:
@@ -296,14 +299,14 @@ class Training:
         else:
             bundle = partial(open_bundle, self.folder / "bundle")
             parts = [self._predict_held_out("data", teacher="teacher", student="student", bundle=bundle)]
-        kept = Schooling(songs=len(self._songs("data").data.split("train")), steps=self.recipe.steps)
+        kept = Schooling(songs=len(self._songs("data").data.split("train")), steps=self.recipe.steps_of(fold=False))
         names = [f"folds/{number}/data" for number in range(1, folds + 1)]
         heard = [len(self._songs(name).data.split("train")) for name in names]
         found = estimate_of(
             join_held_out(parts),
             "cross-validation" if folds else "test songs",
             models=len(parts),
-            judged=Schooling(songs=round(sum(heard) / folds), steps=self.recipe.fold_steps) if folds else kept,
+            judged=Schooling(songs=round(sum(heard) / folds), steps=self.recipe.steps_of(fold=True)) if folds else kept,
             kept=kept,
             seed=self.recipe.data.seed,
         )

@@ -14,6 +14,9 @@ FloatPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
 TrainingPrecision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 """The same, or `auto`, which `training/precision.py` puts one of them in the place of."""
 
+HEAD_CLIPS = 1500
+"""Clips that a head is solved from: all labelled songs first, then others by chance. More change it little."""
+
 Epochs = Annotated[int, Meta(ge=1, le=100_000)]
 Clips = Annotated[int, Meta(ge=1, le=65_536)]
 Rate = Annotated[float, Meta(gt=0, le=10)]

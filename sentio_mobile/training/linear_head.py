@@ -18,11 +18,8 @@ from sentio_mobile.errors import TrainingError
 from sentio_mobile.models.capture import HasLinearHead
 from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.clips import Batch, TrainingClips
-from sentio_mobile.training.config import AugmentSettings, TrainingSettings
+from sentio_mobile.training.config import HEAD_CLIPS, AugmentSettings, TrainingSettings
 from sentio_mobile.training.sources import TrainingSources
-
-MOST_CLIPS = 1500
-"""Clips that the head is solved from: all labelled songs first, then others by chance. More change it little."""
 
 PENALTIES = tuple(float(alpha) for alpha in np.logspace(0, 4, 9))
 """Ridge penalties; leave-one-out errors choose one."""
@@ -75,7 +72,7 @@ def solve_linear_head(
     clips = TrainingClips(data, replace(settings, augment=_AS_IT_IS), replace(sources, views=0, teacher_outputs=None))
     labelled = len(data.split("train"))
     others = np.random.default_rng(settings.seed).permutation(np.arange(labelled, len(clips)))
-    chosen = [*range(labelled), *others.tolist()][: max(MOST_CLIPS, labelled)]
+    chosen = [*range(labelled), *others.tolist()][: max(HEAD_CLIPS, labelled)]
     features, targets, counts = [], [], []
     network = model.eval()  # type: ignore[attr-defined]
     progress.start("solving the student's head", len(chosen))

@@ -23,7 +23,7 @@ from sentio_mobile.training.fit import predict
 from sentio_mobile.training.sources import ExtraData
 
 RECIPE = DistillRecipe(
-    model=MusicnnSettings(patches=1, filters=(4, 4, 4, 4, 4)),
+    model=MusicnnSettings(patches=1, filters=(4, 4, 4, 4, 4), middle=4),
     training=TrainingSettings(epochs=1, batch_size=8, learning_rate=1e-3),
     image_size=(128, 324),
     head_only=True,

@@ -18,41 +18,61 @@ from sentio_mobile.models.capture import HasFeatureMap, HasLinearHead
 from sentio_mobile.models.config import MusicnnSettings
 from sentio_mobile.models.encoders.musicnn import Musicnn, log_mel_patches, weights_path
 from sentio_mobile.models.first_weights import first_weights_for, load_first_weights
-from sentio_mobile.models.musicnn_student import MusicnnStudent, weights_of
+from sentio_mobile.models.musicnn_student import MusicnnStudent
+from sentio_mobile.models.musicnn_weights import weights_of
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import AudioSpec
 
 AUDIO = AudioSpec(image_size=(128, 1292))
-SETTINGS = MusicnnSettings(filters=(30, 30, 10, 10, 10))
+SETTINGS = MusicnnSettings(filters=(30, 30, 10, 10, 10), middle=24)
 
 
-@pytest.fixture(scope="module")
-def trained() -> Musicnn:
-    """The encoder's network with random weights, and norms whose statistics are those of some training."""
+def encoder(*, constant: float) -> Musicnn:
+    """The encoder's network with random weights, and with norms that have the statistics of some training.
+
+    As in the real weights most channels of the front, and of the layer behind it, are constant.
+    """
     torch.manual_seed(0)
     network = Musicnn()
-    kept = iter(SETTINGS.filters)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-0.5, 0.5)
             module.running_var.uniform_(0.5, 2)
             torch.nn.init.uniform_(module.weight, 0.5, 1)
             torch.nn.init.uniform_(module.bias, -1, 1)
-    for layer in (*network.timbral, *network.temporal):
-        # As in the real weights: all but some filters have a negative scale, and are 0 before it in some band.
-        width = next(kept)
-        layer.norm.weight.data[width:] *= -1
-        layer.conv.bias.data[width:] = -100
     for layer in network.middle:
         layer.norm.weight.data[::4] *= -1
+    numbers = (*SETTINGS.filters, SETTINGS.middle, 64, 64)
+    first = 0
+    for layer, number in zip((*network.timbral, *network.temporal, *network.middle), numbers, strict=True):
+        width = len(layer.norm.bias)
+        silent = torch.randperm(width)[number:]
+        layer.conv.bias.data[silent] = -1e6  # ReLU leaves nothing
+        layer.norm.bias.data[silent] = constant
+        layer.norm.running_mean[silent] = 0
+        for pooled in (2 * (first + silent), 2 * (first + silent) + 1):
+            network.pooled_norm.running_mean[pooled] = constant
+            network.pooled_norm.running_var[pooled] = 0
+        # Maxima have ranges that differ by far.
+        network.pooled_norm.running_var[2 * first : 2 * (first + width) : 2] *= torch.logspace(-1, 2, width)
+        first += width
     return network.eval()
+
+
+def student_of(network: Musicnn) -> MusicnnStudent:
+    student = MusicnnStudent(SETTINGS, AUDIO)
+    student.load_state_dict({**student.state_dict(), **weights_of(network, SETTINGS)})
+    return student.eval()
+
+
+@pytest.fixture(scope="module")
+def trained() -> Musicnn:
+    return encoder(constant=0.1)
 
 
 @pytest.fixture(scope="module")
 def student(trained: Musicnn) -> MusicnnStudent:
-    network = MusicnnStudent(SETTINGS, AUDIO)
-    network.load_state_dict({**network.state_dict(), **weights_of(trained, SETTINGS)})
-    return network.eval()
+    return student_of(trained)
 
 
 def music(rate: int) -> NDArray[np.float32]:
@@ -68,13 +88,34 @@ def music(rate: int) -> NDArray[np.float32]:
     return np.tile(pcm, 5).astype(np.float32)
 
 
-def test_student_embeds_patches_as_the_encoder_does(trained: Musicnn, student: MusicnnStudent) -> None:
-    patches = 3 * torch.rand(2, 187, 96, generator=torch.Generator().manual_seed(1))
+def patches_of_noise() -> torch.Tensor:
+    return 3 * torch.rand(2, 187, 96, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(
+    ("constant", "tolerance"), [(0.0, 1e-4), pytest.param(0.1, 0.02, id="edges of a patch are approximated")]
+)
+def test_student_embeds_patches_as_the_encoder_does(constant: float, tolerance: float) -> None:
+    network = encoder(constant=constant)
+    patches = patches_of_noise()
     with torch.inference_mode():
-        expected = trained(patches)[0]
-        found = student.embed(patches.transpose(1, 2))
-    assert expected.std() > 0.01
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+        expected = network(patches)[0]
+        found = student_of(network).embed(patches.transpose(1, 2))
+    assert expected.std() > 0.1
+    torch.testing.assert_close(found, expected, atol=tolerance * float(expected.std()), rtol=tolerance)
+
+
+def test_outputs_of_a_filter_are_divided_by_the_standard_deviations_that_the_encoder_knows(trained: Musicnn) -> None:
+    patches = patches_of_noise()
+    student = student_of(trained)
+    units = trained.pooled_norm.running_var[0:408:2].sqrt()
+    kept = units.argsort(descending=True)[: SETTINGS.filters[0]].sort().values
+    assert units[kept].max() / units[kept].min() > 2
+    with torch.inference_mode():
+        own = trained.timbral[0](torch.nn.functional.pad(trained.input_norm(patches[:, None]), (0, 0, 3, 3)))
+        levels = patches.transpose(1, 2)[:, None] * student.input_scale + student.input_shift
+        found = student.front[0](levels)[:, :, 0].transpose(1, 2)
+    torch.testing.assert_close(found, own[..., kept] / units[kept], atol=1e-4, rtol=1e-4)
 
 
 def test_patches_are_near_the_encoders_own_log_mels_of_the_same_sound(student: MusicnnStudent) -> None:
@@ -103,6 +144,13 @@ def test_student_takes_images_of_other_sizes(size: tuple[int, int], patches: int
     network = build(spec_of(MusicnnSettings(patches=patches), replace(AUDIO, image_size=size))).eval()
     with torch.inference_mode():
         assert network(torch.rand(1, 3, *size)).shape == (1, 2)
+
+
+def test_student_takes_a_clip_that_is_one_patch_long() -> None:
+    audio = replace(AUDIO, seconds=3.0, image_size=(64, 64))
+    network = build(spec_of(MusicnnSettings(patches=1), audio)).eval()
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, 64, 64)).shape == (1, 2)
 
 
 def test_student_refuses_clips_that_are_too_short_and_levels_that_are_gone() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
+from safetensors.torch import save_file
 from support import TINY_STUDENT, Refused, Sentio
 
 from sentio_mobile._internal.progress import NoProgress
@@ -14,6 +16,7 @@ from sentio_mobile.data.prepared import open_data
 from sentio_mobile.data.pseudo_labels import read_pseudo_labels
 from sentio_mobile.errors import DataError
 from sentio_mobile.models.checkpoint import Checkpoint
+from sentio_mobile.models.encoders.musicnn import Musicnn, weights_path
 from sentio_mobile.pipeline.plan import read_inputs, total_stages
 from sentio_mobile.pipeline.train import Training
 from sentio_mobile.recipes import load_train_recipe
@@ -191,6 +194,58 @@ def test_train_killed_and_resumed_judges_every_song_and_trains_on_all(
         assert len({labels[clip] for clip in clips.tolist()}) == 1
     again = sentio(*arguments(songs, "--unlabelled", unlabelled, "--weak-labels", *weak, "--out", out))
     assert again.stderr.count("done before") == total
+
+
+HEAD = (
+    RECIPE.split("[distill]")[0].replace("seconds = 2.0", "seconds = 3.0").replace("n_mels = 32", "n_mels = 96")
+    + """
+[distill]
+views = 0
+head_only = true
+
+[distill.model]
+architecture = "musicnn"
+patches = 1
+filters = [4, 4, 4, 4, 4]
+middle = 4
+
+[distill.training]
+steps = 1
+batch_size = 16
+learning_rate = 1e-6
+
+[distill.response]
+weight = 1.0
+hard = 0.5
+soft = 0.5
+temperature = 1
+
+[distill.features]
+weight = 0.0
+
+[distill.attention]
+weight = 0.0
+"""
+)
+
+
+@pytest.mark.exhaustive
+def test_train_fits_the_head_of_an_encoder_in_each_fold(songs: Path, sentio: Sentio, tmp_path: Path) -> None:
+    recipe, out = tmp_path / "recipe.toml", tmp_path / "run"
+    recipe.write_text(HEAD)
+    arguments = ["train", songs, "--recipe", recipe, "--anyway", "--out", out]
+    assert "musicnn-msd is not installed" in sentio(*arguments).stderr
+    torch.manual_seed(0)
+    weights_path("msd").parent.mkdir(parents=True)
+    save_file(Musicnn().state_dict(), weights_path("msd"))
+    result = sentio(*arguments)
+    assert result.exit_code in (0, 1), result.output
+    assert "its head, on 24 songs" in result.stderr
+    assert "judged: 2 models that learned from 12 labelled songs each; kept: one that learns from 24" in result.stdout
+    student = Checkpoint.load(out / "student")
+    assert student.history == ()
+    assert student.evaluation.cross_validated_by is not None
+    assert "steps" not in student.evaluation.cross_validated_by
 
 
 def write_raters(folder: Path, *, seed: int) -> Path:
