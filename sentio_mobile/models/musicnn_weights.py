@@ -79,7 +79,9 @@ def _channels(pooled: nn.BatchNorm1d, widths: list[int], numbers: tuple[int, ...
     assert mean is not None
     assert variance is not None
     found = []
-    for means, variances, number in zip(mean[1::2].split(widths), variance[0::2].split(widths), numbers, strict=True):
+    for means, variances, number in zip(
+        torch.split(mean[1::2], widths), torch.split(variance[0::2], widths), numbers, strict=True
+    ):
         unit = torch.where(variances < SMALLEST_VARIANCE, 1.0, variances.sqrt())
         kept = torch.argsort(variances, descending=True)[:number].sort().values
         found.append(Channels(mean=means, unit=unit, kept=kept))
