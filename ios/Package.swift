@@ -27,7 +27,7 @@ targets += [
 
 let package = Package(
     name: "Sentio",
-    platforms: [.iOS(.v13), .macOS(.v12)],
+    platforms: [.iOS(.v15), .macOS(.v12)],
     products: products,
     targets: targets
 )

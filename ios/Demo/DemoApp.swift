@@ -8,13 +8,26 @@ struct DemoApp: App {
 
     var body: some Scene {
         WindowGroup {
-            NavigationStack { EmotionScreen() }
+            Stack { EmotionScreen() }
                 .environmentObject(listener)
                 .task { await listener.load() }
         }
         .onChange(of: phase) { now in
             // An app that is not on the screen has no business with the microphone; a song goes on.
             if now == .background { listener.leaveMicrophone() }
+        }
+    }
+}
+
+/// Screens on top of each other; `NavigationStack` came with iOS 16.
+private struct Stack<Content: View>: View {
+    @ViewBuilder let content: () -> Content
+
+    var body: some View {
+        if #available(iOS 16.0, *) {
+            NavigationStack(root: content)
+        } else {
+            NavigationView(content: content).navigationViewStyle(.stack)
         }
     }
 }

@@ -29,7 +29,8 @@ struct ProofScreen: View {
             if let json = json {
                 Section("Result") {
                     Text(json).font(.footnote.monospaced()).textSelection(.enabled)
-                    ShareLink("Share as JSON", item: json)
+                    // On iOS 15 the text can be selected and copied.
+                    if #available(iOS 16.0, *) { ShareLink("Share as JSON", item: json) }
                 }
             }
         }

@@ -287,7 +287,8 @@ def package(
         formats: Formats to ship; the app runs the first that it can. The default is the platform's first that the
             bundle has.
         form: The model's input, "waveform" by default.
-        precision: The artifacts' precision. The default is the smallest that the platform runs well.
+        precision: The artifacts' precision. The default is the first of the platform's that the bundle has: the
+            smallest that it runs well, and for iOS fp16, which runs on iOS 15.
         require_signature: A public key, as PEM: only a bundle that its owner signed is opened.
         overwrite: Whether an existing `out` is overwritten.
 

@@ -30,6 +30,12 @@ _PRECISIONS = {
     "int8-full": "integers only: 8 bits, input and output included, with their scale in the file, and 16-bit sums",
 }
 
+_SYSTEMS = {
+    "coreml": "Core ML on iOS 15, macOS 12 and newer; `int8` on iOS 16, macOS 13 and newer",
+    "mlmodel": "Core ML on iOS 13 and 14, for which Xcode 27 no longer builds apps, and newer",
+}
+"""The systems that formats run on, where not all do."""
+
 _LABELLED = {
     "rated": "labelled by people",
     "tags": "labelled by norms of the words that they are tagged with, and by no rating",
@@ -66,7 +72,7 @@ def model_card(manifest: Manifest, evaluation: Evaluation) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(code=_code, text=_text, yaml=_yaml, count=_count, size=_size, flatten=flatten)
+    environment.filters.update(code=inline_code, text=_text, yaml=_yaml, count=_count, size=_size, flatten=flatten)
     return environment.get_template(_TEMPLATE.name).render(_view(manifest, evaluation))
 
 
@@ -93,6 +99,9 @@ def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
         "files": [_file(manifest, artifact) for artifact in artifacts],
         "precisions": {
             name: words for name, words in _PRECISIONS.items() if name in {artifact.precision for artifact in artifacts}
+        },
+        "systems": {
+            name: words for name, words in _SYSTEMS.items() if name in {artifact.format for artifact in artifacts}
         },
         "refused": [label for label in manifest.refused if label not in labels],
         "included_although_refused": [label for label in manifest.refused if label in labels],
@@ -150,7 +159,7 @@ def _size(n: int) -> str:
     return f"{n / 1e6:.{1 if n >= 1e5 else 2 if n >= 1e4 else 4}f} MB"
 
 
-def _code(value: object) -> str:
+def inline_code(value: object) -> str:
     """A value as inline code, also within a table: characters that would end either, or are invisible, are escaped."""
     text = value if isinstance(value, str) else json.dumps(value)
     text = text if len(text) <= _MAX_CODE_LENGTH else f"{text[: _MAX_CODE_LENGTH - 3]}..."

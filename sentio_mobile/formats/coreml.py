@@ -25,6 +25,11 @@ MIN_INT8_WEIGHTS = 512
 """Numbers that a constant must have to be stored in 8 bits: biases would save little, and cost accuracy."""
 
 
+def minimum_ios(precision: Precision) -> int:
+    """The oldest iOS that runs a package: 8-bit weights came a year after ML programs."""
+    return 16 if precision == "int8" else 15
+
+
 @dataclass(frozen=True, kw_only=True)
 class CoreML(CoreMLFormat):
     """One `.mlpackage` folder with an ML program, for iOS 15; with 8-bit weights, for iOS 16.
@@ -80,7 +85,7 @@ class _Converted:
             inputs=[ct.TensorType(name=self.spec.input_name, shape=self.spec.input_shape, dtype=np.float32)],
             outputs=[ct.TensorType(name=self.spec.output_name, dtype=np.float32)],
             convert_to="mlprogram",
-            minimum_deployment_target=ct.target.iOS16 if precision == "int8" else ct.target.iOS15,
+            minimum_deployment_target=ct.target[f"iOS{minimum_ios(precision)}"],
             compute_precision=ct.precision.FLOAT32
             if precision == "fp32"
             else ct.transform.FP16ComputePrecision(op_selector=in_network),

@@ -1,4 +1,7 @@
-"""Core ML's older kind of model, a neural network, for iOS 13 and 14."""
+"""Core ML's older kind of model, a neural network, for apps that must run on iOS 13 and 14.
+
+Xcode 27 builds for iOS 15 and later alone, so that such apps need an older Xcode. No app of this project asks for one.
+"""
 
 from __future__ import annotations
 

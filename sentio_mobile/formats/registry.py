@@ -44,7 +44,7 @@ _BUILT_IN: Mapping[str, BuiltIn] = {
     "ort": BuiltIn("sentio_mobile.formats.ort", "ONNX Runtime's mobile builds"),
     "tflite": BuiltIn("sentio_mobile.formats.tflite", "LiteRT (TensorFlow Lite)", main=True),
     "coreml": BuiltIn("sentio_mobile.formats.coreml", "Core ML from iOS 15 on", main=True),
-    "mlmodel": BuiltIn("sentio_mobile.formats.mlmodel", "Core ML on iOS 13 and 14"),
+    "mlmodel": BuiltIn("sentio_mobile.formats.mlmodel", "Core ML on iOS 13 and 14, for Xcode before 27"),
 }
 """By name, in the order of tables and messages."""
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from sentio_mobile._internal.records import Record, Text, json_bytes
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.errors import InputError, RecordError
+from sentio_mobile.formats.coreml import minimum_ios
 from sentio_mobile.packaging.copy_page import copy_page
 from sentio_mobile.packaging.source_files import is_built
-from sentio_mobile.spec import Form, Precision
+from sentio_mobile.spec import Artifact, Form, Precision
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z][A-Za-z0-9]*)+")
 """Accepted by both stores: Google's has no hyphen, Apple's no underscore."""
@@ -31,6 +32,9 @@ SMALLEST_FIRST: tuple[Precision, ...] = ("int8", "int8-dynamic", "fp16", "fp32")
 _WEB_FASTEST_FIRST: tuple[Precision, ...] = ("int8-dynamic", "int8", "fp16", "fp32")
 """ONNX Runtime Web took 82, 176, 166 and 157 ms for them (7.3 M parameters, one thread, taking turns): ranges measured
 at run time make files as small as calibrated ones, run twice as fast there, and stay closer to fp32."""
+
+_IOS_OLDEST_FIRST: tuple[Precision, ...] = ("fp16", "fp32", "int8", "int8-dynamic")
+"""What runs on the oldest iOS first: 8-bit weights need a newer one, and are computed in 16 bits there all the same."""
 
 _RESERVED = frozenset('"\\<>$`/:@?%*|;#={}[]')
 """Characters with a meaning in a settings file, a resource or a path on one of the platforms."""
@@ -80,7 +84,8 @@ class Platform:
         shipped: Patterns of the files that end up in the app; all others are for building and testing it.
         runtime: What an app contains besides the project's files, for the table of sizes.
         settings: The file that names the app.
-        configure: Maps the settings file's text, an app and the packaged formats to the file's new text.
+        configure: Maps the settings file's text, an app and the packaged artifacts to the file's new text.
+        notes: Maps the packaged artifacts to what whoever publishes the app should know of them, one line each.
         unused: Maps the packaged formats to the folders of the project that only other formats need.
         next_steps: Maps the project's folder, quoted for a shell, to the commands to type next.
         add_build: Writes a build into the project, given the template, the project's folder and the app, where its user
@@ -100,7 +105,8 @@ class Platform:
     shipped: tuple[str, ...]
     runtime: str
     settings: str
-    configure: Callable[[str, App, tuple[str, ...]], str]
+    configure: Callable[[str, App, tuple[Artifact, ...]], str]
+    notes: Callable[[tuple[Artifact, ...]], tuple[str, ...]] = lambda artifacts: ()
     unused: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda formats: ()
     next_steps: Callable[[str], tuple[str, ...]]
     add_build: Callable[[Path, Path, App], bool] = lambda template, project, app: False
@@ -144,7 +150,8 @@ def _android_backends(formats: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_ANDROID_BACKENDS[name] for name in formats))
 
 
-def _configure_android(text: str, app: App, formats: tuple[str, ...]) -> str:
+def _configure_android(text: str, app: App, artifacts: tuple[Artifact, ...]) -> str:
+    formats = tuple(artifact.format for artifact in artifacts)
     values = {
         "sentio.applicationId": app.id,
         "sentio.appName": _escape_property(app.name),
@@ -188,6 +195,31 @@ ANDROID = Platform(
 )
 
 _IOS_SETTINGS = "Config.xcconfig"
+_OLDEST_IOS = 15
+"""What the SDK runs on, and the oldest that Xcode 27 builds for."""
+
+
+def _minimum_ios(artifacts: tuple[Artifact, ...]) -> int:
+    """The oldest iOS on which an app has a model that runs."""
+    needed = [minimum_ios(artifact.precision) if artifact.format == "coreml" else _OLDEST_IOS for artifact in artifacts]
+    return max(_OLDEST_IOS, min(needed))
+
+
+def _configure_ios(text: str, app: App, artifacts: tuple[Artifact, ...]) -> str:
+    values = {
+        "SENTIO_BUNDLE_IDENTIFIER": app.id,
+        "SENTIO_APP_NAME": app.name,
+        "IPHONEOS_DEPLOYMENT_TARGET": f"{_minimum_ios(artifacts)}.0",
+    }
+    return set_lines(text, values, separator=" = ", where=_IOS_SETTINGS)
+
+
+def _ios_notes(artifacts: tuple[Artifact, ...]) -> tuple[str, ...]:
+    minimum = _minimum_ios(artifacts)
+    if minimum == _OLDEST_IOS:
+        return ()
+    return (f"this model needs iOS {minimum}, and so does the app; --precision fp16 runs on iOS {_OLDEST_IOS}",)
+
 
 IOS = Platform(
     name="ios",
@@ -196,16 +228,12 @@ IOS = Platform(
     model="Demo/sentio",
     formats=("coreml", "mlmodel"),
     forms=("waveform", "spectrogram"),
-    precisions=SMALLEST_FIRST,
+    precisions=_IOS_OLDEST_FIRST,
     shipped=("Demo/*", "Sources/SentioCore/*", "Sources/SentioKit/*"),
     runtime="Core ML, AVFoundation and SwiftUI are part of iOS",
     settings=_IOS_SETTINGS,
-    configure=lambda text, app, formats: set_lines(
-        text,
-        {"SENTIO_BUNDLE_IDENTIFIER": app.id, "SENTIO_APP_NAME": app.name},
-        separator=" = ",
-        where=_IOS_SETTINGS,
-    ),
+    configure=_configure_ios,
+    notes=_ios_notes,
     next_steps=lambda folder: (
         f"open {folder}/Demo.xcodeproj    # choose your team under Signing & Capabilities, then press Run",
     ),
@@ -232,7 +260,7 @@ WEB = Platform(
     shipped=("index.html", "src/*", "public/*"),
     runtime="ONNX Runtime Web comes from npm when the page is built",
     settings="app.json",
-    configure=lambda text, app, formats: json_bytes(app).decode(),
+    configure=lambda text, app, artifacts: json_bytes(app).decode(),
     next_steps=lambda folder: (f"cd {folder} && npm ci && npm run dev",),
     add_build=_add_page,
     build_steps=lambda folder: (

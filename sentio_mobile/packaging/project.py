@@ -18,6 +18,7 @@ from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.manifest import UNKNOWN, Licence
 from sentio_mobile.errors import InputError, OutputError
 from sentio_mobile.packaging.platforms import App, Platform
+from sentio_mobile.packaging.readme import README, app_readme
 from sentio_mobile.packaging.select_artifacts import refusals, select_artifacts
 from sentio_mobile.packaging.sizes import Sizes, measure
 from sentio_mobile.packaging.source_files import source_files
@@ -88,7 +89,7 @@ def package(
         app: The id and name; by default those of the demo.
         formats: The formats; by default the platform's first that the bundle has.
         form: The form; by default `waveform`.
-        precision: The precision; by default the smallest that the bundle has.
+        precision: The precision; by default the platform's first that the bundle has.
         overwrite: Whether an existing `out` gives way.
 
     Raises:
@@ -107,7 +108,11 @@ def package(
     with new_folder(place, overwrite, executable=platform.executable) as folder:
         try:
             _copy(template, sources, folder, excluded=(platform.model, *platform.unused(names)))
-            write_text(folder / platform.settings, platform.configure(settings, app, names))
+            if Path(README) in sources:
+                text = (template / README).read_text(encoding="utf-8")
+                text = app_readme(text, app=app, platform=platform, bundle=bundle, artifacts=artifacts)
+                write_text(folder / README, text)
+            write_text(folder / platform.settings, platform.configure(settings, app, artifacts))
             shutil.copyfile(ROOT / LICENSE, folder / LICENSE)
             (folder / platform.model).mkdir(parents=True)
             trim_bundle(bundle, artifacts, folder / platform.model)
@@ -128,7 +133,7 @@ def package(
         ),
         licence=licence,
         sizes=sizes,
-        notes=_notes(bundle, artifacts, licence),
+        notes=(*_notes(bundle, artifacts, licence), *platform.notes(artifacts)),
         next_steps=(platform.build_steps if has_build else platform.next_steps)(shlex.quote(str(out))),
     )
 

@@ -1,4 +1,4 @@
-"""Choose the artifacts that an app gets: the platform's first format, in the smallest precision."""
+"""Choose the artifacts that an app gets: the platform's first format, in the precision that suits it best."""
 
 from __future__ import annotations
 

@@ -85,6 +85,8 @@ def test_artifacts_have_precision_form_size_and_hash(manifest: dict[str, Any]) -
     assert ["`coreml`", "`int8`", "`spectrogram`", package, "7.0 MB", "a folder, see below"] in rows(card)
     assert f"- `mobilevit-spectrogram-int8.mlpackage/a.bin`: `{'12' * 32}`" in card
     assert "Conversions that failed: `tflite waveform`." in card
+    assert "- `coreml`: Core ML on iOS 15, macOS 12 and newer; `int8` on iOS 16, macOS 13 and newer." in card
+    assert "iOS 13" not in card, "which only `mlmodel` runs on"
 
 
 def test_cost_of_quantization_is_stated_for_each_artifact(manifest: dict[str, Any]) -> None:

@@ -23,13 +23,15 @@ from sentio_mobile.bundle.manifest import Manifest, parse_manifest
 from sentio_mobile.bundle.model_card import model_card
 from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.packaging.platforms import ANDROID, IOS, WEB, App
-from sentio_mobile.spec import ModelSpec
+from sentio_mobile.spec import Artifact, ModelSpec
 
 SETTINGS = {
     "android": "sentio.applicationId=a.b\nsentio.appName=Sentio\nsentio.backends=litert\nother=1\n",
-    "ios": "// c\nSENTIO_BUNDLE_IDENTIFIER = a.b\nSENTIO_APP_NAME = Sentio\nOTHER = 1\n",
+    "ios": "// c\nSENTIO_BUNDLE_IDENTIFIER = a.b\nSENTIO_APP_NAME = Sentio\n"
+    "IPHONEOS_DEPLOYMENT_TARGET = 15.0\nOTHER = 1\n",
     "web": "{}",
 }
+TFLITE = Artifact("tflite", "fp32", "waveform", Path("model.tflite"))
 names = texts | st.from_regex(r"[A-Za-z][\w '&!é音🎵.,()-]{0,20}", fullmatch=True)
 ids = texts | st.from_regex(r"[a-z]{1,5}(\.[a-z0-9-]{1,5}){1,3}", fullmatch=True)
 
@@ -52,7 +54,7 @@ def test_any_name_and_id_of_an_app_are_what_its_settings_say(name: str, id_: str
     app = attempt("names", lambda: App(name=name, id=id_), place)
     if app is None:
         return
-    written = {one.name: one.configure(SETTINGS[one.name], app, ("tflite",)) for one in (ANDROID, IOS, WEB)}
+    written = {one.name: one.configure(SETTINGS[one.name], app, (TFLITE,)) for one in (ANDROID, IOS, WEB)}
     assert json.loads(written["web"]) == {"name": name, "id": id_}
     properties = java_properties(written["android"])
     assert set(properties) == {"sentio.applicationId", "sentio.appName", "sentio.backends", "other"}
@@ -61,7 +63,12 @@ def test_any_name_and_id_of_an_app_are_what_its_settings_say(name: str, id_: str
     assert resource is not None
     assert resource.replace(r"\'", "'") == name
     swift = dict(line.split(" = ", 1) for line in written["ios"].splitlines() if " = " in line)
-    assert swift == {"SENTIO_BUNDLE_IDENTIFIER": id_, "SENTIO_APP_NAME": name, "OTHER": "1"}
+    assert swift == {
+        "SENTIO_BUNDLE_IDENTIFIER": id_,
+        "SENTIO_APP_NAME": name,
+        "IPHONEOS_DEPLOYMENT_TARGET": "15.0",
+        "OTHER": "1",
+    }
     assert "//" not in swift["SENTIO_APP_NAME"]
     assert "$(" not in swift["SENTIO_APP_NAME"]
 

@@ -36,7 +36,8 @@ PROJECTS = {
     "android/demo/build/left.txt": "from a build",
     "android/.gradle/left.bin": "from a build",
     "android/local.properties": "sdk.dir=/somewhere\n",
-    "ios/Config.xcconfig": "// Names.\nSENTIO_BUNDLE_IDENTIFIER = org.sentiomobile.demo\nSENTIO_APP_NAME = Sentio\n",
+    "ios/Config.xcconfig": "// Names.\nSENTIO_BUNDLE_IDENTIFIER = org.sentiomobile.demo\nSENTIO_APP_NAME = Sentio\n"
+    "IPHONEOS_DEPLOYMENT_TARGET = 15.0\n",
     "ios/Demo.xcodeproj/project.pbxproj": "// !$*UTF8*$!\n",
     "ios/Demo.xcodeproj/xcuserdata/me.xcuserdatad/state.plist": "mine",
     "ios/Demo/App.swift": "struct App {}\n",

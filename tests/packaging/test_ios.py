@@ -66,6 +66,11 @@ def test_every_swift_file_parses_and_keeps_to_its_frameworks_and_systems() -> No
             "cpuAndNeuralEngine came with iOS 16",
         ),
         (
+            *("Sources/SentioKit/Placement.swift", "guard #available(iOS 17.4,", "guard #available(iOS 17.0,"),
+            "MLComputePlan came with iOS 17.4",
+        ),
+        ("Demo/ProofScreen.swift", "if #available(iOS 16.0, *) {", "if true {", "ShareLink came with iOS 16"),
+        (
             *("Sources/SentioKit/MicrophonePermission.swift", "#available(iOS 17.0, *)", "#available(iOS 15.0, *)"),
             "AVAudioApplication came with iOS 17",
         ),

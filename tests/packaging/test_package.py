@@ -86,7 +86,26 @@ def test_android_is_named_in_gradle_properties_and_keeps_the_back_ends_it_needs(
 def test_ios_is_named_in_the_xcconfig(bundle: Path, projects: Path, tmp_path: Path) -> None:
     package(open_bundle(bundle), IOS, out=tmp_path / "out", app=App(id="org.example.moods", name="Gefühle"))
     text = (tmp_path / "out" / "Config.xcconfig").read_text(encoding="utf-8")
-    assert text == "// Names.\nSENTIO_BUNDLE_IDENTIFIER = org.example.moods\nSENTIO_APP_NAME = Gefühle\n"
+    names = "// Names.\nSENTIO_BUNDLE_IDENTIFIER = org.example.moods\nSENTIO_APP_NAME = Gefühle\n"
+    assert text == names + "IPHONEOS_DEPLOYMENT_TARGET = 15.0\n"
+
+
+def test_an_app_asks_for_the_ios_that_its_model_needs_and_says_so(
+    make_bundle: MakeBundle, projects: Path, tmp_path: Path
+) -> None:
+    def oldest(name: str, artifacts: list[tuple[str, str, str]], formats: tuple[str, ...] = ()) -> tuple[str, str]:
+        bundle = open_bundle(make_bundle(artifacts, name))
+        made = package(bundle, IOS, out=tmp_path / f"{name}-app", formats=formats)
+        text = (tmp_path / f"{name}-app" / "Config.xcconfig").read_text(encoding="utf-8")
+        return text.splitlines()[-1].removeprefix("IPHONEOS_DEPLOYMENT_TARGET = "), " ".join(made.notes)
+
+    int8, fp16 = ("coreml", "waveform", "int8"), ("coreml", "waveform", "fp16")
+    assert oldest("both", [int8, fp16]) == ("15.0", "")
+    found, note = oldest("int8", [int8])
+    assert found == "16.0"
+    assert "needs iOS 16" in note
+    # Where the newer one is missing, the app runs the other.
+    assert oldest("old", [int8, ("mlmodel", "waveform", "fp32")], ("coreml", "mlmodel")) == ("15.0", "")
 
 
 def test_the_page_is_named_in_app_json(bundle: Path, projects: Path, tmp_path: Path) -> None:

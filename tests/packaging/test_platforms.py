@@ -28,7 +28,7 @@ def desktop(tmp_path: Path) -> Platform:
         shipped=("src/*",),
         runtime="ONNX Runtime",
         settings="app.ini",
-        configure=lambda text, app, formats: set_lines(
+        configure=lambda text, app, artifacts: set_lines(
             text, {"name": app.name, "id": app.id}, separator="=", where="app.ini"
         ),
         next_steps=lambda folder: (f"python {folder}/src/main.py",),
@@ -45,10 +45,9 @@ def test_an_added_platform_is_packaged_like_any_other(desktop: Platform, bundle:
     trimmed = open_bundle(out / "src" / "model")
     assert [artifact.label for artifact in trimmed.artifacts] == ["ort waveform fp32"]
     assert project.next_steps == (f"python {out}/src/main.py",)
-    assert (
-        project.sizes.project
-        == len("# Desktop\n") + (out / "LICENSE").stat().st_size + (out / "app.ini").stat().st_size
-    )
+    unshipped = ("README.md", "LICENSE", "app.ini")
+    assert project.sizes.project == sum((out / name).stat().st_size for name in unshipped)
+    assert (out / "README.md").read_text().startswith("# Moods\n\n## This app\n")
 
 
 def test_an_added_platform_refuses_what_it_does_not_run(desktop: Platform, bundle: Path, tmp_path: Path) -> None:

@@ -18,7 +18,14 @@ public protocol BackendFactory: Sendable {
     /// Those that it can load on this system, as manifests call them.
     var formats: [String] { get }
 
+    /// What this system lacks for an artifact of one of `formats`, such as "iOS 16"; nil where it can be loaded.
+    func lack(for artifact: Manifest.Artifact) -> String?
+
     /// - Parameter folder: its chosen artifact is of one of `formats`, and was checked.
     /// - Throws: `SentioError.damaged` where the artifact cannot be loaded.
     func open(_ folder: ModelFolder) async throws -> any Backend
+}
+
+extension BackendFactory {
+    public func lack(for artifact: Manifest.Artifact) -> String? { nil }
 }

@@ -1,5 +1,16 @@
 import Foundation
 
+/// Russell's quadrants (1980); from 0 on counts as pleasant, and as energetic.
+public enum Quadrant: String, CaseIterable, Encodable, Sendable {
+    case pleasantEnergetic = "pleasant, energetic"
+    case pleasantCalm = "pleasant, calm"
+    case unpleasantEnergetic = "unpleasant, energetic"
+    case unpleasantCalm = "unpleasant, calm"
+
+    /// The quadrant in two words.
+    public var words: String { rawValue }
+}
+
 /// How a stretch of sound feels: valence, then arousal, each from -1 to 1.
 public struct Emotion: Equatable, Sendable {
     /// Where a value probably lies, within the scale.
@@ -51,10 +62,10 @@ public struct Emotion: Equatable, Sendable {
     /// Where arousal lies with the probability `uncertainty.coverage`; nil where that was not measured.
     public var arousalInterval: Interval? { interval(arousal, 1) }
 
-    /// Russell's quadrant of the two values, however near to zero; 0 counts as pleasant, and as energetic. People are
-    /// shown `words`.
-    public var quadrant: String {
-        "\(valence >= 0 ? "pleasant" : "unpleasant"), \(arousal >= 0 ? "energetic" : "calm")"
+    /// In which quarter of the plane the two values lie, however near to zero; people are shown `words`.
+    public var quadrant: Quadrant {
+        if valence >= 0 { return arousal >= 0 ? .pleasantEnergetic : .pleasantCalm }
+        return arousal >= 0 ? .unpleasantEnergetic : .unpleasantCalm
     }
 
     /// One answer for many: the mean, of the time from the first's beginning to the last's end.

@@ -10,8 +10,12 @@ public struct ModelFolder: Sendable {
     public let form: Form
 
     static let goldenName = "golden.safetensors"
+    /// How far answers may be from the golden ones where the artifact does not state it.
+    static let leastTolerance = 1e-3
 
     public var spec: ModelSpec { manifest.spec }
+    /// How far answers may be from the golden ones, on the scale from -1 to 1: one limit for opening and for checking.
+    public var tolerance: Double { max(ModelFolder.leastTolerance, artifact.parity?.tolerance ?? 0) }
     /// Where the artifact lies: a file, or a folder.
     public var artifactURL: URL { url.appendingPathComponent(artifact.path) }
 
@@ -28,10 +32,12 @@ public struct ModelFolder: Sendable {
     ///   - formats: those that can be run here, such as `["coreml", "mlmodel"]`.
     ///   - forms: what can be made here to feed a model with.
     ///   - signer: the public key, as PEM, whose owner must have signed the folder; nil to ask for no signature.
+    ///   - lack: what this system lacks for an artifact; nil where it can be run.
     /// - Throws: `SentioError.missingFile`, `.damaged`, `.newerSchema`, `.noArtifact`, `.tampered`; with a key what
     ///   `ModelSignature.check` throws.
     public init(
-        _ url: URL, formats: [String], forms: [Form] = [.waveform, .spectrogram], signedBy signer: String? = nil
+        _ url: URL, formats: [String], forms: [Form] = [.waveform, .spectrogram], signedBy signer: String? = nil,
+        lack: (Manifest.Artifact) -> String? = { _ in nil }
     ) throws {
         let place = url.appendingPathComponent(Manifest.fileName)
         guard let data = try? Data(contentsOf: place) else {
@@ -46,12 +52,16 @@ public struct ModelFolder: Sendable {
         let manifest = try Manifest(json: data, place: "\(url.lastPathComponent)/\(Manifest.fileName)")
         let usable = manifest.artifacts.first { candidate in
             formats.contains(candidate.format) && forms.contains { $0.rawValue == candidate.form }
+                && lack(candidate) == nil
         }
         guard let artifact = usable, let form = Form(rawValue: artifact.form) else {
-            let have = manifest.artifacts.map { $0.label }.joined(separator: ", ")
+            let have = manifest.artifacts.map { one in
+                formats.contains(one.format) ? lack(one).map { "\(one.label), which needs \($0)" } ?? one.label : one.label
+            }
             throw SentioError.noArtifact(
-                "\(url.lastPathComponent): has no model that this system runs (it has \(have.isEmpty ? "none" : have), "
-                    + "this system takes \(formats.joined(separator: ", "))); package the app with another format")
+                "\(url.lastPathComponent): has no model that this system runs (it has "
+                    + "\(have.isEmpty ? "none" : have.joined(separator: "; ")); this system takes "
+                    + "\(formats.joined(separator: ", "))); package the app with another format or precision")
         }
         let files = manifest.files(of: artifact)
         if files.isEmpty {

@@ -46,9 +46,6 @@ extension Encodable {
 }
 
 extension Sentio {
-    /// The tolerance of an artifact that does not state its own.
-    static let tolerance = 1e-3
-
     /// Answers the folder's golden vectors and compares.
     ///
     /// - Throws: `SentioError.damaged` where the folder has none; what reading them throws.
@@ -63,10 +60,9 @@ extension Sentio {
             worst = max(worst, abs(found.valence - Double(golden.outputs[index][0])))
             worst = max(worst, abs(found.arousal - Double(golden.outputs[index][1])))
         }
-        let allowed = max(Sentio.tolerance, folder.artifact.parity?.tolerance ?? 0)
         return CheckReport(
             artifact: folder.artifact.label, computing: computing, vectors: golden.count, maximumDifference: worst,
-            tolerance: allowed, passed: worst <= allowed)
+            tolerance: folder.tolerance, passed: worst <= folder.tolerance)
     }
 
     /// Measures answers to a clip of noise; nothing else is answered meanwhile.

@@ -36,8 +36,12 @@ public actor Sentio {
         _ url: URL, backends: [any BackendFactory], signedBy signer: String? = nil
     ) async throws -> Sentio {
         let clock = Stopwatch()
-        let folder = try ModelFolder(url, formats: backends.flatMap { $0.formats }, signedBy: signer)
-        guard let factory = backends.first(where: { $0.formats.contains(folder.artifact.format) }) else {
+        let fitting = { (artifact: Manifest.Artifact) in backends.filter { $0.formats.contains(artifact.format) } }
+        let folder = try ModelFolder(url, formats: backends.flatMap { $0.formats }, signedBy: signer) { artifact in
+            let lacks = fitting(artifact).map { $0.lack(for: artifact) }
+            return lacks.contains(nil) ? nil : lacks.first ?? nil
+        }
+        guard let factory = fitting(folder.artifact).first(where: { $0.lack(for: folder.artifact) == nil }) else {
             throw SentioError.noArtifact("\(url.lastPathComponent): has no model that this system runs")
         }
         let backend = try await factory.open(folder)

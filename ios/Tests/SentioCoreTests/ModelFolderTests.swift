@@ -118,6 +118,22 @@ final class ModelFolderTests: XCTestCase {
         guard case .noArtifact? = none else { return XCTFail("\(String(describing: none))") }
     }
 
+    func testWhatTheSystemIsTooOldForIsPassedOver() async throws {
+        let small = ["format": "fake", "precision": "int8", "form": "waveform", "path": "model.fake"]
+        let plain = ["format": "fake", "precision": "fp16", "form": "waveform", "path": "model.fake"]
+        let old = FakeFactory(backend: FakeBackend(), lacks: ["int8": "iOS 16"])
+        let both = try Support.folder(changes: ["artifacts": [small, plain]])
+        let only = try Support.folder(changes: ["artifacts": [small]])
+        made += [both, only]
+        let opened = try await Sentio.open(both, backends: [old])
+        XCTAssertEqual(opened.folder.artifact.precision, "fp16")
+        let newer = try await Sentio.open(both, backends: [old, FakeFactory(backend: FakeBackend())])
+        XCTAssertEqual(newer.folder.artifact.precision, "int8", "one back end is enough")
+        let error = await caught { _ = try await Sentio.open(only, backends: [old]) }
+        guard case .noArtifact(let text)? = error else { return XCTFail("\(String(describing: error))") }
+        XCTAssertTrue(text.contains("fake waveform int8, which needs iOS 16"), text)
+    }
+
     func testTheFirstThatCanBeRunIsChosen() throws {
         let url = try Support.folder(changes: [
             "artifacts": [

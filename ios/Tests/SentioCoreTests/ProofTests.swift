@@ -37,6 +37,13 @@ final class ProofTests: XCTestCase {
         XCTAssertTrue(try wrong.sentioJSON().contains("\"maximum_difference\""))
     }
 
+    func testOpeningAndCheckingHaveOneTolerance() async throws {
+        let folder = try ModelFolder(Support.model, formats: ["coreml"])
+        let report = try await Sentio.open(Support.model, backends: [oracle()]).checkDevice()
+        XCTAssertEqual(report.tolerance, folder.tolerance)
+        XCTAssertEqual(folder.tolerance, 1e-3, "fp32 states less, which fast processors do not reach")
+    }
+
     func testGoldenOutputsAreSpread() throws {
         let outputs = try oracle().outputs
         for index in 0..<2 {

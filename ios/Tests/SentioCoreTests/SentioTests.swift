@@ -154,7 +154,7 @@ final class SentioTests: XCTestCase {
         XCTAssertEqual(arousal.low, -0.75, accuracy: 1e-6)
         XCTAssertEqual(arousal.high, 0.25, accuracy: 1e-6)
         XCTAssertEqual(answer.uncertainty?.coverage, 0.9)
-        XCTAssertEqual(answer.quadrant, "pleasant, calm")
+        XCTAssertEqual(answer.quadrant, .pleasantCalm)
     }
 
     func testTheSameJSONAsTheCommandLine() throws {
@@ -164,9 +164,9 @@ final class SentioTests: XCTestCase {
             #"{"arousal":-0.5,"arousal_high":null,"arousal_low":null,"coverage":null,"end":30,"quadrant":"pleasant,calm","#
                 + #""scale":[-1,1],"silent":false,"song":"a","start":0,"time":15,"valence":0.123457,"valence_high":null,"#
                 + #""valence_low":null}"#)
-        XCTAssertEqual(Emotion(song: "", valence: 0, arousal: 0, start: 0, end: 1).quadrant, "pleasant, energetic")
-        XCTAssertEqual(Emotion(song: "", valence: -0.1, arousal: 1, start: 0, end: 1).quadrant, "unpleasant, energetic")
-        XCTAssertEqual(Emotion(song: "", valence: -1, arousal: -1, start: 0, end: 1).quadrant, "unpleasant, calm")
+        XCTAssertEqual(Emotion(song: "", valence: 0, arousal: 0, start: 0, end: 1).quadrant, .pleasantEnergetic)
+        XCTAssertEqual(Emotion(song: "", valence: -0.1, arousal: 1, start: 0, end: 1).quadrant, .unpleasantEnergetic)
+        XCTAssertEqual(Emotion(song: "", valence: -1, arousal: -1, start: 0, end: 1).quadrant, .unpleasantCalm)
     }
 
     private func collect(_ trajectory: Trajectory) async throws -> [Emotion] {

@@ -116,7 +116,10 @@ final class FakeBackend: Backend, @unchecked Sendable {
 
 struct FakeFactory: BackendFactory {
     let backend: FakeBackend
+    /// By precision.
+    var lacks: [String: String] = [:]
     var formats: [String] { ["fake"] }
+    func lack(for artifact: Manifest.Artifact) -> String? { lacks[artifact.precision] }
     func open(_ folder: ModelFolder) async throws -> any Backend { backend }
 }
 

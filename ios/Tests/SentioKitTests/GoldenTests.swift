@@ -18,8 +18,34 @@ final class GoldenTests: XCTestCase {
     func testWhateverIsFastestGivesThemToo() async throws {
         for compute in ComputeUnits.allCases {
             let report = try await Sentio.open(model, compute: compute).checkDevice()
-            XCTAssertLessThan(report.maximumDifference, Double(CoreMLFactory.tolerance), "\(report)")
+            XCTAssertTrue(report.passed, "\(report)")
             XCTAssertTrue(report.computing.hasPrefix("Core ML, "), report.computing)
+        }
+    }
+
+    func testThePlacementIsToldWhereTheSystemKnowsIt() async throws {
+        let computing = try await Sentio.open(model, compute: .all).computing
+        if #available(iOS 17.4, macOS 14.4, *) {
+            XCTAssertTrue(computing.contains(" operations on the "), computing)
+        } else {
+            XCTAssertTrue(computing.contains("does not tell"), computing)
+        }
+    }
+
+    func testWhatSaysMoreThanItKnowsIsNotSaid() throws {
+        let loaded = try CoreMLFactory(compute: .all).load(ModelFolder(model, formats: ["coreml"]))
+        XCTAssertTrue(loaded.words("3 of 3 operations on the GPU").hasPrefix("Core ML, 3 of 3 operations on the GPU"))
+        if loaded.units != .cpu { XCTAssertTrue(loaded.words(nil).contains("asked for all compute units")) }
+    }
+
+    func testEightBitsNeedANewerSystem() throws {
+        let artifact = try ModelFolder(model, formats: ["coreml"]).artifact
+        XCTAssertNil(CoreMLFactory().lack(for: artifact))
+        let small = Manifest.Artifact(format: "coreml", precision: "int8", form: "waveform", path: "x", parity: nil)
+        if #available(iOS 16.0, macOS 13.0, *) {
+            XCTAssertNil(CoreMLFactory().lack(for: small))
+        } else {
+            XCTAssertNotNil(CoreMLFactory().lack(for: small))
         }
     }
 
@@ -31,12 +57,13 @@ final class GoldenTests: XCTestCase {
         let configuration = MLModelConfiguration()
         configuration.computeUnits = .cpuOnly
         _ = try cache.load(folder, configuration: configuration)
-        let kept = cache.url(for: folder)
+        let kept = cache.files.url(for: folder)
         XCTAssertTrue(FileManager.default.fileExists(atPath: kept.path))
         _ = try cache.load(folder, configuration: configuration)
         try FileManager.default.removeItem(at: kept)
         try Data("no model".utf8).write(to: kept)
-        let again = try CoreMLBackend(cache.load(folder, configuration: configuration), folder: folder, computing: "")
+        let model = try cache.load(folder, configuration: configuration).model
+        let again = try CoreMLBackend(model, folder: folder, computing: "")
         let proof = try XCTUnwrap(folder.proof())
         let found = try again.run(proof.input)
         for (value, wanted) in zip(found, proof.output) { XCTAssertEqual(value, wanted, accuracy: 1e-3) }
@@ -56,7 +83,7 @@ final class GoldenTests: XCTestCase {
 
     func testLatency() throws {
         let folder = try ModelFolder(model, formats: CoreMLFactory().formats)
-        let backend = try CoreMLFactory().load(folder)
+        let backend = try CoreMLBackend(CoreMLFactory().load(folder).model, folder: folder, computing: "")
         let proof = try XCTUnwrap(folder.proof())
         measure {
             for _ in 0..<10 { XCTAssertEqual(try? backend.run(proof.input).count, 2) }

@@ -78,7 +78,7 @@ def _setting_faults(objects: Any, references: dict[str, Any], root: Path) -> Ite
         if not (root / settings["INFOPLIST_FILE"]).is_file():
             yield f"{PROJECT}: {settings['INFOPLIST_FILE']} is not there"
     keys = re.findall(r"^(\w+) = \S.*$", (root / "Config.xcconfig").read_text(), re.MULTILINE)
-    if keys != ["SENTIO_BUNDLE_IDENTIFIER", "SENTIO_APP_NAME"]:
+    if keys != ["SENTIO_BUNDLE_IDENTIFIER", "SENTIO_APP_NAME", "IPHONEOS_DEPLOYMENT_TARGET"]:
         yield f"Config.xcconfig: sets {keys}"
 
 

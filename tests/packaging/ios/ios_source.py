@@ -19,12 +19,12 @@ IMPORTS: dict[str, set[str]] = {
 }
 """What each folder may import. The core must build where Apple's frameworks are not."""
 
-MINIMUM: dict[str, int] = {"Sources": 13, "Tests": 13, "Demo": 16}
+MINIMUM: dict[str, int] = {"Sources": 15, "Tests": 15, "Demo": 15}
 """The iOS that each folder must run on."""
 
-SINCE: dict[str, int] = {
+SINCE: dict[str, float] = {
     **{"AVAudioApplication": 17, "cpuAndNeuralEngine": 16, "ContinuousClock": 16, "SuspendingClock": 16, "Regex": 16},
-    **{"MLShapedArray": 15, "AttributedString": 15, "AsyncImage": 15, "UTType": 14, "Logger": 14, "OSLog": 14},
+    **{"MLComputePlan": 17.4, "MLComputeDevice": 17, "MLModelStructure": 17.4},
     **{"NavigationStack": 16, "ShareLink": 16, "Observable": 17, "Bindable": 17, "ContentUnavailableView": 17},
     **{"Mutex": 18, "MLTensor": 18, "OSAllocatedUnfairLock": 16},
 }
@@ -91,7 +91,7 @@ def _faults_of(path: Path, name: str) -> Iterator[str]:
                 yield f"{place}: {_text(node)} came with iOS {since} and is used on {minimum}"
 
 
-def _is_guarded(node: Node, since: int) -> bool:
+def _is_guarded(node: Node, since: float) -> bool:
     """Whether a name stands where the system is known to be new enough."""
     below, here = node, node.parent
     while here is not None:
@@ -108,7 +108,7 @@ def _is_guarded(node: Node, since: int) -> bool:
     return False
 
 
-def _is_condition(node: Node, since: int) -> bool:
+def _is_condition(node: Node, since: float) -> bool:
     return node.type == "availability_condition" and _names(node, since)
 
 
@@ -116,5 +116,5 @@ def _behind_else(statement: Node, part: Node) -> bool:
     return any(child.type == "else" and child.start_byte < part.start_byte for child in statement.children)
 
 
-def _names(node: Node, since: int) -> bool:
-    return any(int(found) >= since for found in re.findall(r"iOS\s+(\d+)", _text(node)))
+def _names(node: Node, since: float) -> bool:
+    return any(float(found) >= since for found in re.findall(r"iOS\s+(\d+(?:\.\d+)?)", _text(node)))

@@ -60,6 +60,58 @@ open class MLDictionaryFeatureProvider: NSObject, MLFeatureProvider {
     open func featureValue(for featureName: String) -> MLFeatureValue? { fatalError() }
 }
 
+// Devices, and the plan of a model.
+
+public final class MLCPUComputeDevice: NSObject {}
+public final class MLGPUComputeDevice: NSObject {}
+public final class MLNeuralEngineComputeDevice: NSObject {}
+
+@available(iOS 17.0, macOS 14.0, *)
+public enum MLComputeDevice {
+    case cpu(MLCPUComputeDevice)
+    case gpu(MLGPUComputeDevice)
+    case neuralEngine(MLNeuralEngineComputeDevice)
+}
+
+@available(iOS 17.4, macOS 14.4, *)
+public enum MLModelStructure {
+    public struct Program {
+        public struct Operation {}
+        public struct Block { public let operations: [Operation] }
+        public struct Function { public let block: Block }
+        public let functions: [String: Function]
+    }
+
+    public struct NeuralNetwork {
+        public struct Layer {}
+        public let layers: [Layer]
+    }
+
+    public struct Pipeline {}
+
+    case neuralNetwork(NeuralNetwork)
+    case program(Program)
+    case pipeline(Pipeline)
+    case unsupported
+}
+
+@available(iOS 17.4, macOS 14.4, *)
+public final class MLComputePlan {
+    public struct DeviceUsage {
+        public let supported: [MLComputeDevice]
+        public let preferred: MLComputeDevice
+    }
+
+    public let modelStructure: MLModelStructure
+
+    init() { fatalError() }
+    public static func load(contentsOf url: URL, configuration: MLModelConfiguration) async throws -> MLComputePlan {
+        fatalError()
+    }
+    public func deviceUsage(for operation: MLModelStructure.Program.Operation) -> DeviceUsage? { fatalError() }
+    public func deviceUsage(for layer: MLModelStructure.NeuralNetwork.Layer) -> DeviceUsage? { fatalError() }
+}
+
 open class MLModel: NSObject {
     public init(contentsOf url: URL, configuration: MLModelConfiguration) throws { fatalError() }
     open var modelDescription: MLModelDescription { fatalError() }

@@ -123,6 +123,7 @@ public enum ViewBuilder {
     public static func buildIf<Content: View>(_ content: Content?) -> Content? { content }
     public static func buildEither<A: View, B: View>(first: A) -> EitherView<A, B> { fatalError() }
     public static func buildEither<A: View, B: View>(second: B) -> EitherView<A, B> { fatalError() }
+    public static func buildLimitedAvailability<Content: View>(_ content: Content) -> EmptyView { EmptyView() }
 }
 
 // MARK: Containers
@@ -155,6 +156,20 @@ public struct Section<Content: View>: Leaf {
 @available(iOS 16.0, macOS 13.0, *)
 public struct NavigationStack<Root: View>: Leaf {
     public init(@ViewBuilder root: () -> Root) {}
+}
+
+public struct NavigationView<Content: View>: Leaf {
+    public init(@ViewBuilder content: () -> Content) {}
+}
+
+public struct StackNavigationViewStyle: Sendable {}
+
+extension View {
+    public func navigationViewStyle(_ style: StackNavigationViewStyle) -> some View { self }
+}
+
+extension StackNavigationViewStyle {
+    public static var stack: StackNavigationViewStyle { StackNavigationViewStyle() }
 }
 
 public struct NavigationLink<Destination: View>: Leaf {
