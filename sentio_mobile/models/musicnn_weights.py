@@ -5,8 +5,10 @@ for 499 of the 561 filters of the front, and for 44 of the 64 channels behind th
 out, and what a constant adds to the next layer goes into that layer's bias. At the edges of a patch, where the
 encoder's convolutions see zeros instead, the student is near the encoder and not equal to it.
 
-Variances of the other channels differ by a factor of 1,000. They are divided by their roots, because 8-bit numbers have
-one scale for all channels of a layer; the next layer's weights make up for it.
+Variances of the other channels differ by a factor of 1,000, and 8-bit numbers have one scale for all outputs of a
+layer, and one for all weights of an output of the next. So each channel is divided by the root of its standard
+deviation over the largest weight that it meets in the next layer, whose weights make up for it (Xiao et al. 2023,
+"SmoothQuant", equation 4 with alpha 0.5).
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Channels:
     mean: torch.Tensor
     """Mean over music of each channel [channels]."""
     unit: torch.Tensor
-    """Standard deviation over music of each channel's maximum over time; 1 for constants [channels]."""
+    """What each channel is divided by in the student [channels]."""
     kept: torch.Tensor
     """Indices of the channels that the student has, in their order."""
 
@@ -54,8 +56,7 @@ def weights_of(network: Musicnn, settings: MusicnnSettings) -> dict[str, torch.T
         Weights by the names that `MusicnnStudent` has for them.
     """
     filters = (*network.timbral, *network.temporal)
-    numbers = (*settings.filters, settings.middle, MIDDLE, MIDDLE)
-    groups = _channels(network.pooled_norm, [*(len(_layer(layer)[1]) for layer in filters), *[MIDDLE] * 3], numbers)
+    groups = _channels(network, (*settings.filters, settings.middle, MIDDLE, MIDDLE))
     state: dict[str, torch.Tensor] = {}
     state["input_scale"], state["input_shift"] = _affine(network.input_norm)
     for number, (layer, channels) in enumerate(zip(filters, groups, strict=False)):
@@ -73,19 +74,35 @@ def weights_of(network: Musicnn, settings: MusicnnSettings) -> dict[str, torch.T
     return state | _dense(network, _joined(groups))
 
 
-def _channels(pooled: nn.BatchNorm1d, widths: list[int], numbers: tuple[int, ...]) -> list[Channels]:
-    """What the last norm knows of each layer's channels: it has maximum and mean of a channel side by side."""
-    mean, variance = pooled.running_mean, pooled.running_var
+def _channels(network: Musicnn, numbers: tuple[int, ...]) -> list[Channels]:
+    """The channels of each layer of filters and of the middle, of which so many are kept."""
+    layers = (*network.timbral, *network.temporal, *network.middle)
+    widths = [len(_layer(layer)[1]) for layer in layers]
+    # The norm has maximum and mean of a channel side by side.
+    mean, variance = network.pooled_norm.running_mean, network.pooled_norm.running_var
     assert mean is not None
     assert variance is not None
+    weights = torch.cat([_largest_weights(layer) for layer in network.middle])
+    sd = torch.sqrt(torch.where(variance[0::2] < SMALLEST_VARIANCE, 1.0, variance[0::2]))
+    # What the last layer gives is normalized before the dense layer, whatever its unit.
+    unit = torch.cat([torch.sqrt(sd[:-MIDDLE] / weights), sd[-MIDDLE:]])
     found = []
-    for means, variances, number in zip(
-        torch.split(mean[1::2], widths), torch.split(variance[0::2], widths), numbers, strict=True
+    for means, units, variances, number in zip(
+        torch.split(mean[1::2], widths),
+        torch.split(unit, widths),
+        torch.split(variance[0::2], widths),
+        numbers,
+        strict=True,
     ):
-        unit = torch.where(variances < SMALLEST_VARIANCE, 1.0, variances.sqrt())
         kept = torch.argsort(variances, descending=True)[:number].sort().values
-        found.append(Channels(mean=means, unit=unit, kept=kept))
+        found.append(Channels(mean=means, unit=units, kept=kept))
     return found
+
+
+def _largest_weights(layer: nn.Module) -> torch.Tensor:
+    """Largest weight that each input meets in a layer of the middle, its norm included [inputs]."""
+    weight, _, scale, _ = _layer(layer)
+    return (weight[:, 0] * scale[:, None, None]).abs().amax(dim=(0, 1)).clamp_min(1e-6)
 
 
 def _joined(groups: list[Channels]) -> Channels:
