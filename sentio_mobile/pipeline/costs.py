@@ -39,11 +39,14 @@ def on_this_machine(recipe: TrainRecipe) -> TrainRecipe:
 
 
 def measure_costs(recipe: TrainRecipe, encoder: AudioEncoder | None) -> Costs:
-    """Time an embedding, a prediction and a training step of the student on this machine; takes a few seconds."""
+    """Time an embedding, a prediction and a training step of the student on this machine; takes a few seconds.
+
+    Threads are taken to share a prediction and a step evenly.
+    """
     embedding_s = 0.0
     if encoder is not None:
         noise = np.random.default_rng(0).standard_normal(round(recipe.audio.seconds * encoder.info.sample_rate))
-        embedding_s = _fastest(lambda: encoder.embed((0.1 * noise).astype(np.float32)))
+        embedding_s = _core_seconds(lambda: encoder.embed((0.1 * noise).astype(np.float32)))
     student = recipe.distill
     audio = replace(recipe.audio, image_size=student.image_size or recipe.audio.image_size)
     network = build(spec_of(student.model, audio))
@@ -53,7 +56,8 @@ def measure_costs(recipe: TrainRecipe, encoder: AudioEncoder | None) -> Costs:
         with torch.inference_mode():
             network.eval()(images[:1])
 
-    hearing_s = _fastest(hear)
+    threads = torch.get_num_threads()
+    hearing_s = _core_seconds(hear) / threads
     if student.head_only:
         return Costs(embedding_s=embedding_s, hearing_s=hearing_s, step_s=0.0, cores=usable_cores())
     bf16 = with_real_precision(student.training).precision == "bf16-mixed"
@@ -67,13 +71,21 @@ def measure_costs(recipe: TrainRecipe, encoder: AudioEncoder | None) -> Costs:
         optimizer.step()
         optimizer.zero_grad()
 
-    return Costs(embedding_s=embedding_s, hearing_s=hearing_s, step_s=_fastest(step), cores=usable_cores())
+    return Costs(
+        embedding_s=embedding_s, hearing_s=hearing_s, step_s=_core_seconds(step) / threads, cores=usable_cores()
+    )
 
 
-def _fastest(work: Callable[[], object], times: int = 3) -> float:
-    seconds = []
-    for _ in range(times):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
+def _core_seconds(work: Callable[[], object], times: int = 3) -> float:
+    """Seconds of one core: what else the machine does at this moment says nothing about the next hour."""
+    seconds, threads = [], torch.get_num_threads()
+    # Threads that wait for each other take a core, too.
+    torch.set_num_threads(1)
+    try:
+        for _ in range(times):
+            start = time.process_time()
+            work()
+            seconds.append(time.process_time() - start)
+    finally:
+        torch.set_num_threads(threads)
     return min(seconds)
