@@ -51,13 +51,13 @@ class Golden:
             divided by 32768, with silence after it up to the spec's length.
         length: Samples of each clip, int32 [vectors].
         image: Normalized log-mels of the clips from the reference front end, resized but not standardized, float32
-            [vectors, height, width].
+            [vectors, height, width]; None in an app's bundle, which has its own front end.
         output: PyTorch's valence and arousal, float32 [vectors, 2].
     """
 
     excerpt: NDArray[np.int16]
     length: NDArray[np.int32]
-    image: NDArray[np.float32]
+    image: NDArray[np.float32] | None
     output: NDArray[np.float32]
 
     def inputs(self, spec: ModelSpec) -> list[NDArray[np.float32]]:
@@ -65,7 +65,20 @@ class Golden:
         if spec.form == "waveform":
             clips = zip(self.excerpt, self.length, strict=True)
             return [clip_of_excerpt(excerpt, int(length), spec.audio)[None] for excerpt, length in clips]
-        return [to_input(image, spec) for image in self.image]
+        return [to_input(image, spec) for image in self.images(spec.audio)]
+
+    def images(self, audio: AudioSpec) -> NDArray[np.float32]:
+        """The images, computed anew where they are left out [vectors, height, width].
+
+        Args:
+            audio: The front end of the bundle's spec.
+        """
+        if self.image is not None:
+            return self.image
+        clips = zip(self.excerpt, self.length, strict=True)
+        return np.stack(
+            [clip_to_image(clip_of_excerpt(excerpt, int(length), audio), audio) for excerpt, length in clips]
+        )
 
     @property
     def spread(self) -> tuple[float, float]:
@@ -80,11 +93,22 @@ class Golden:
     def take(self, indices: Sequence[int]) -> Golden:
         """Some of the vectors, in this order; indices past the end are ignored."""
         rows = [index for index in indices if index < len(self.output)]
-        return Golden(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return Golden(
+            excerpt=self.excerpt[rows],
+            length=self.length[rows],
+            image=None if self.image is None else self.image[rows],
+            output=self.output[rows],
+        )
 
     def save(self, path: Path) -> None:
         """Write the vectors as safetensors: a JSON header, then little-endian numbers."""
-        write_bytes(path, save({tensor: getattr(self, name) for name, tensor in _TENSORS.items()}))
+        values = self._values.items()
+        write_bytes(path, save({_TENSORS[name]: tensor for name, tensor in values if tensor is not None}))
+
+    @property
+    def _values(self) -> dict[str, NDArray[np.generic] | None]:
+        """The tensors by the fields' names."""
+        return {"excerpt": self.excerpt, "length": self.length, "image": self.image, "output": self.output}
 
     @classmethod
     def load(cls, path: Path, spec: ModelSpec) -> Golden:
@@ -95,23 +119,23 @@ class Golden:
         """
         try:
             values = load(read_file(path, MAX_GOLDEN_BYTES, BundleError))
-            golden = cls(**{name: values[tensor] for name, tensor in _TENSORS.items()})
+            golden = cls(
+                excerpt=values["excerpt"], length=values["length"], image=values.get("picture"), output=values["output"]
+            )
         # A type of number that numpy lacks, such as bfloat16, is an AttributeError or a TypeError.
         except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise BundleError(f"{path}: holds no golden vectors ({error}); export again") from error
-        if not all(getattr(golden, name).ndim for name in _TENSORS):
+        known = {name: tensor for name, tensor in golden._values.items() if tensor is not None}
+        if not all(tensor.ndim for tensor in known.values()):
             raise BundleError(f"{path}: golden vectors do not fit the bundle's spec; export again")
         count = len(golden.output)
         expected = {
-            "excerpt": (np.int16, (count, max(1, golden.excerpt.shape[-1]))),
-            "length": (np.int32, (count,)),
-            "image": (np.float32, (count, *spec.audio.image_size)),
-            "output": (np.float32, (count, len(spec.outputs))),
+            "excerpt": (np.dtype(np.int16), (count, max(1, golden.excerpt.shape[-1]))),
+            "length": (np.dtype(np.int32), (count,)),
+            "image": (np.dtype(np.float32), (count, *spec.audio.image_size)),
+            "output": (np.dtype(np.float32), (count, len(spec.outputs))),
         }
-        right = all(
-            getattr(golden, name).dtype == dtype and getattr(golden, name).shape == shape
-            for name, (dtype, shape) in expected.items()
-        )
+        right = all((tensor.dtype, tensor.shape) == expected[name] for name, tensor in known.items())
         right = right and 1 <= count <= MAX_VECTORS
         lengths = right and bool(((golden.length >= 1) & (golden.length <= spec.audio.n_samples)).all())
         if not lengths or not (np.abs(golden.output) <= 1).all():

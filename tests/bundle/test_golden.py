@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from sentio_mobile.bundle.golden import Golden
+from sentio_mobile._internal.records import replace
+from sentio_mobile.audio.image import clip_to_image
+from sentio_mobile.bundle.golden import Golden, clip_of_excerpt
 from sentio_mobile.errors import BundleError
 from sentio_mobile.spec import AudioSpec, ModelSpec
 
@@ -60,3 +62,17 @@ def test_golden_vectors_of_numbers_that_numpy_lacks_are_one_error(tmp_path: Path
     safetensors.torch.save_file({**values, "picture": values["picture"].bfloat16()}, tmp_path / "golden.safetensors")
     with pytest.raises(BundleError, match="holds no golden vectors"):
         Golden.load(tmp_path / "golden.safetensors", SPEC)
+
+
+def test_images_that_are_left_out_are_computed_from_the_sound(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    excerpt = random.integers(-3000, 3000, (2, 5000), dtype=np.int16)
+    length = np.array([SPEC.audio.n_samples, 20_000], np.int32)
+    clips = [clip_of_excerpt(one, int(n), SPEC.audio) for one, n in zip(excerpt, length, strict=True)]
+    images = np.stack([clip_to_image(clip, SPEC.audio) for clip in clips])
+    whole = Golden(excerpt=excerpt, length=length, image=images, output=np.zeros((2, 2), np.float32))
+    replace(whole, image=None).save(tmp_path / "golden.safetensors")
+    app = Golden.load(tmp_path / "golden.safetensors", SPEC)
+    assert app.image is None
+    np.testing.assert_array_equal(app.images(SPEC.audio), images)
+    np.testing.assert_array_equal(app.first(1).inputs(SPEC), whole.first(1).inputs(SPEC))

@@ -97,12 +97,12 @@ def test_verify_with_songs_judges_by_the_loss_of_ccc(verified: Verification, dat
 
 def test_verify_model_with_the_same_output_for_everything_fails(copy: Path, tmp_path: Path) -> None:
     bundle = open_bundle(copy)
-    flat = conversions.convertible(bundle.golden(), Calibration(bundle.golden().image[:1]))
+    flat = conversions.convertible(bundle.golden(), Calibration(bundle.golden().images(bundle.spec.audio)[:1]))
     with torch.no_grad():
         flat.loaded.model.get_parameter("output.weight").zero_()
     put(flat.write("torchscript", "fp32", tmp_path).path, bundle.artifact("torchscript").path)
     golden = bundle.golden()
-    output = conversions.predictions(flat.loaded.model, golden.image, bundle.spec)
+    output = conversions.predictions(flat.loaded.model, golden.images(bundle.spec.audio), bundle.spec)
     dataclasses.replace(golden, output=output).save(copy / "golden.safetensors")
     found = verify(rehash(copy))
     assert found.results[0].verdict == "pass"
@@ -112,7 +112,9 @@ def test_verify_model_with_the_same_output_for_everything_fails(copy: Path, tmp_
 
 def test_verify_swapped_outputs_fail(copy: Path, tmp_path: Path) -> None:
     bundle = open_bundle(copy)
-    swapped = conversions.convertible(bundle.golden(), Calibration(bundle.golden().image[:1]), swapped=True)
+    swapped = conversions.convertible(
+        bundle.golden(), Calibration(bundle.golden().images(bundle.spec.audio)[:1]), swapped=True
+    )
     put(swapped.write("torchscript", "fp32", tmp_path).path, bundle.artifact("torchscript").path)
     found = verify(rehash(copy))
     assert found.results[0].verdict == "fail"
@@ -170,8 +172,9 @@ def test_parity_of_a_front_end_that_is_a_little_off_fails(short: ConvertibleStud
 
 
 def test_verify_output_that_is_no_number_fails(copy: Path) -> None:
-    golden = open_bundle(copy).golden()
-    image = golden.image.copy()
+    bundle = open_bundle(copy)
+    golden = bundle.golden()
+    image = golden.images(bundle.spec.audio).copy()
     image[0] = np.nan
     dataclasses.replace(golden, image=image).save(copy / "golden.safetensors")
     assert verify(rehash(copy)).results[0].verdict == "fail"

@@ -20,7 +20,7 @@ def test_rounding_is_simulated_as_integer_kernels_do_it(
 ) -> None:
     loaded = Checkpoint.load(ROOT / "export" / "golden" / "student")
     network, plain = fake_quantize(loaded.model)
-    pictures = [*exported.golden().image, *calibration.images]
+    pictures = [*exported.golden().images(exported.spec.audio), *calibration.images]
     given = [torch.from_numpy(to_input(picture, loaded.spec)) for picture in pictures]
     with torch.inference_mode():
         with observing_ranges(network.eval()):

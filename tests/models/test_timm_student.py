@@ -177,7 +177,10 @@ def test_timm_student_passes_gates_whole_and_in_int8(tmp_path: Path) -> None:
     model = learned("test_efficientnet", torch.from_numpy(np.concatenate(golden.inputs(spec))))
     golden = quick_golden(model, spec)
     fold_norms(model)
-    options, format_ = QuantizationOptions(Calibration(golden.image), head=head_weights(model)), get_format("onnx")
+    options, format_ = (
+        QuantizationOptions(Calibration(golden.images(spec.audio)), head=head_weights(model)),
+        get_format("onnx"),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         converted = format_.convert(model, spec)
