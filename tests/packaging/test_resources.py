@@ -74,7 +74,7 @@ def test_the_real_project_takes_a_name_and_a_model(platform: Platform, bundle: P
         if path not in changed and (out / path).read_bytes() != (platform.template / path).read_bytes()
     }
     beside = {path.as_posix() for path in changed if not path.is_relative_to(platform.model)}
-    assert beside - {"LICENSE"} == {platform.settings}
+    assert beside - {"LICENSE"} == {platform.settings, "README.md"}
     assert made.sizes.code > 0
     assert made.sizes.resources > 0
     for name in platform.unused(("tflite",)):
