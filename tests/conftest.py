@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+# Before numpy and torch are imported, by whatever is imported here. Arrays in tests are small: a second thread gains
+# nothing, and where other work runs it waits by spinning, which made a test of two seconds take a hundred.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 from support import Refused, Sentio
-
-# Before torch is imported. Networks in tests are small: a second thread gains nothing, and where other work runs it
-# waits by spinning, which made a test of two seconds take a hundred.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from sentio_mobile.cli import main
 from sentio_mobile.data.config import DataRecipe
@@ -135,17 +135,21 @@ def refused(sentio: Sentio) -> Refused:
 
 @pytest.fixture(scope="session")
 def exported(data: PreparedData, tmp_path_factory: pytest.TempPathFactory) -> "Bundle":
-    """The student in every format and precision, in the form `spectrogram`, with all that was refused."""
-    from conversions import HERE, build_shared
+    """The student in every format and precision, in the form `spectrogram`, with all that was refused.
+
+    All processes of a test run open the same folder: `exported_copy` is there to be changed.
+    """
+    from conversions import HERE, build_shared, shared_folder
 
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.export.config import ExportRecipe
     from sentio_mobile.spec import PRECISIONS
 
-    out = tmp_path_factory.mktemp("exported") / "bundle"
-    recipe = ExportRecipe(formats=HERE, forms=("spectrogram",), precisions=PRECISIONS)
-    build_shared(tmp_path_factory, recipe, out=out, data=data, keep_refused=True)
-    return open_bundle(out)
+    with shared_folder(tmp_path_factory, "exported") as store:
+        if not (store / "bundle").exists():
+            recipe = ExportRecipe(formats=HERE, forms=("spectrogram",), precisions=PRECISIONS)
+            build_shared(tmp_path_factory, recipe, out=store / "bundle", data=data, keep_refused=True)
+        return open_bundle(store / "bundle")
 
 
 @pytest.fixture

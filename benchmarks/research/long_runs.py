@@ -1,16 +1,18 @@
 """Measure whether memory, files and threads stay the same over many predictions and many files.
 
-    python benchmarks/research/long_runs.py OUT.json --predictions 1000 --files 10000
+    python benchmarks/research/long_runs.py OUT.json --predictions 1000 --files 10000 --hours 10
 
-The model that comes with the package predicts one short file again and again, and a folder of tiny files is prepared.
-The record has memory, open files and threads of this process at ten moments of each; the exit status is 1 if one of
-them grew after the first tenth by more than the limits below.
+The model that comes with the package predicts one short file again and again, and then windows over the whole of one
+long file; a folder of tiny files is prepared. The record has memory, open files and threads of this process at ten
+moments of each; the exit status is 1 if one of them grew after the first tenth by more than the limits below. The long
+file is FLAC, takes some 100 MB an hour beside OUT.json, and is removed. 0 leaves a part out.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 import tempfile
 import time
@@ -26,11 +28,15 @@ import sentio_mobile
 from sentio_mobile._internal.files import write_json
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
+from sentio_mobile.inference.predictor import Predictor
 from sentio_mobile.spec import AudioSpec
 
 MAX_GROWTH = {"memory_mb": 50.0, "files": 2, "threads": 2}
 """What may be added after the first tenth."""
 MOMENTS = 10
+RATE = 22_050
+EVERY_S = 120.0
+"""Seconds from one predicted window of the long file to the next."""
 
 
 def state() -> dict[str, float]:
@@ -51,6 +57,27 @@ def tiny(path: Path, number: int) -> Path:
     sound = 0.1 * np.random.default_rng(number).standard_normal(800).astype(np.float32)
     soundfile.write(path, sound, 8000)
     return path
+
+
+def long_file(path: Path, hours: float) -> Path:
+    """Hours of a slowly turning tone in noise, written minute by minute."""
+    random, time_s = np.random.default_rng(0), np.arange(60 * RATE) / RATE
+    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16", format="FLAC") as file:
+        for minute in range(round(60 * hours)):
+            tone = 0.2 * np.sin(2 * np.pi * (110 + minute % 37 * 20) * time_s)
+            file.write((tone + 1e-3 * random.standard_normal(len(time_s))).astype(np.float32))
+    return path
+
+
+def walk(model: Predictor, song: Path, hours: float) -> list[dict[str, float]]:
+    """Predict windows over a long file, and look at ten moments."""
+    windows, moments = int((hours * 3600 - 30) / EVERY_S) + 1, []
+    found = 0
+    for found, _ in enumerate(model.trajectory(song, EVERY_S), 1):
+        if found % max(1, windows // MOMENTS) == 0:
+            moments.append(state())
+    assert found == windows, (found, windows)
+    return moments
 
 
 def repeat(step: Callable[[int], object], count: int) -> list[dict[str, float]]:
@@ -84,28 +111,51 @@ class Moments:
         """End."""
 
 
+def prepared(folder: Path) -> list[dict[str, float]]:
+    """Prepare the tiny files; each is of use."""
+    moments, audio = Moments(), AudioSpec(seconds=1.0)
+    assert not prepare(folder / "music", folder / "out", recipe=DataRecipe(), audio=audio, progress=moments)
+    return moments.found
+
+
+def note(record: dict[str, Any], name: str, number: float, work: Callable[[], list[dict[str, float]]]) -> None:
+    """Do a part, and note how much there was, seconds by the clock and of the processor, the moments and the growth."""
+    start, cpu = time.monotonic(), sum(os.times()[:4])
+    moments = work()
+    seconds = {"seconds": round(time.monotonic() - start, 1), "cpu_seconds": round(sum(os.times()[:4]) - cpu, 1)}
+    record[name] = {"number": number, **seconds, "moments": moments}
+    record["growth"][name] = growth(moments)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="the record to write")
     parser.add_argument("--predictions", type=int, default=1000)
     parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--hours", type=float, default=10.0)
     options = parser.parse_args(arguments)
-    record: dict[str, Any] = {"predictions": options.predictions, "files": options.files, "limits": MAX_GROWTH}
+    record: dict[str, Any] = {"limits": MAX_GROWTH, "growth": {}}
     with tempfile.TemporaryDirectory(dir=options.out.absolute().parent) as name:
-        folder, start = Path(name), time.monotonic()
-        song, model = tiny(folder / "song.wav", 0), sentio_mobile.load()
-        record["predicting"] = repeat(lambda _: model.predict(song), options.predictions)
-        record["predicting_s"], start = round(time.monotonic() - start, 1), time.monotonic()
-        (folder / "music").mkdir()
-        for number in range(options.files):
-            tiny(folder / "music" / f"{number}.wav", number)
-        moments, start = Moments(), time.monotonic()
-        audio = AudioSpec(seconds=1.0)
-        skipped = prepare(folder / "music", folder / "out", recipe=DataRecipe(), audio=audio, progress=moments)
-        record["preparing"], record["preparing_s"] = moments.found, round(time.monotonic() - start, 1)
-        record["skipped"] = len(skipped)
-    record["growth"] = {name: growth(record[name]) for name in ("predicting", "preparing")}
+        folder = Path(name)
+        if options.predictions:
+            song, model = tiny(folder / "song.wav", 0), sentio_mobile.load()
+            note(
+                record,
+                "predicting",
+                options.predictions,
+                lambda: repeat(lambda _: model.predict(song), options.predictions),
+            )
+        if options.hours:
+            long, model = long_file(folder / "long.flac", options.hours), sentio_mobile.load()
+            record["long_file_mb"] = round(long.stat().st_size / 1e6)
+            note(record, "long_file", options.hours, lambda: walk(model, long, options.hours))
+            long.unlink()
+        if options.files:
+            (folder / "music").mkdir()
+            for number in range(options.files):
+                tiny(folder / "music" / f"{number}.wav", number)
+            note(record, "preparing", options.files, lambda: prepared(folder))
     write_json(options.out, record)
     print(record["growth"])
     if any(found[name] > limit for found in record["growth"].values() for name, limit in MAX_GROWTH.items()):

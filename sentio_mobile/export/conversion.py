@@ -35,6 +35,10 @@ TASK, REPORT, CALIBRATION = "task.json", "report.json", "calibration.npy"
 CANNOT_WRITE = 74
 """Exit status of a worker that found no room to write; `EX_IOERR` of sysexits.h."""
 
+FULL_BELOW = 64 * 1024
+"""Free bytes of a disk under which a worker that ended badly is taken to have found no room: compiled writers fill the
+disk to its end, and then crash without a word, as PyTorch's does for TorchScript."""
+
 MAX_MESSAGE_LENGTH = 4096
 """Characters of an error message that a report keeps."""
 
@@ -126,9 +130,10 @@ def convert(
         command = [sys.executable, "-m", "sentio_mobile.export.worker"]
         status = run_logged(command, log, timeout_s, working_folder)
         report = _read_report(working_folder / REPORT)
+        is_full = status != 0 and shutil.disk_usage(working_folder).free < FULL_BELOW
     finally:
         shutil.rmtree(working_folder, ignore_errors=True)
-    if status == CANNOT_WRITE:
+    if status == CANNOT_WRITE or is_full:
         raise OutputError(report.error or str(cannot_write(folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))))
     if report.bad_checkpoint:
         raise CheckpointError(report.error)

@@ -19,11 +19,13 @@ def research(script: str, *arguments: object) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("command", ["prepare", "train", "distill", "export", "predict"])
+@pytest.mark.parametrize("command", ["prepare", "train", "distill", "export", "predict", "run"])
 def test_command_stopped_by_any_signal_goes_on(command: str, tmp_path: Path) -> None:
-    research("kill_table.py", tmp_path / "table.json", "--points", 3, "--commands", command, "--work", tmp_path)
+    research("kill_table.py", tmp_path / "table.json", "--points", 1, "--commands", command, "--work", tmp_path)
     points = json.loads((tmp_path / "table.json").read_text())["commands"][command]["points"]
-    assert {point["status"] for point in points} & {-9, 130, 143}, points
+    # A signal comes to nothing only where every moment that was tried came too late.
+    assert points
+    assert all(point["status"] for point in points), points
 
 
 @pytest.mark.exhaustive

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,33 +20,9 @@ from sentio_mobile.models.checkpoint import save_weights
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.states import WholeFiles
 
+from .conftest import files_of_at_most, remount
+
 SHORT = AudioSpec(seconds=1.0)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True).returncode:
-        pytest.skip("only root can mount a small disk")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def remount(place: Path, option: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{option}", str(place)], check=True)
-
-
-@contextmanager
-def files_of_at_most(n: int) -> Iterator[None]:
-    """Let this process write files of at most `n` bytes: what it writes beyond fails as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def text(folder: Path) -> None:
