@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta
 
+from sentio_mobile._internal.assignments import assign
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Count, Name, Record, from_plain, read_toml, replace
 from sentio_mobile._internal.resources import ROOT
@@ -24,7 +25,6 @@ from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.probe.config import ProbeRecipe
 
 R = TypeVar("R", bound=Record)
-S = TypeVar("S", TeacherRecipe, DistillRecipe)
 
 Source = Annotated[str, Meta(min_length=1, max_length=4096)]
 
@@ -51,6 +51,18 @@ pretraining: musicnn with a head that is solved for."""
 
 DEFAULT_ARCHITECTURES: Mapping[str, str] = {"teacher": "vit", "distill": "mobilevit"}
 """The architecture of a teacher or a student whose recipe names none."""
+
+SEEDED = ("data", "probe", "training", "teacher", "distill")
+"""Parts of a recipe that follow its random seed."""
+
+PATHS = ("source", "more_sources", "unlabelled", "weak_labels", "student_start", "data.norms")
+"""Settings that are paths."""
+
+LENGTHS: Mapping[str, str] = {"epochs": "steps", "steps": "epochs"}
+"""Two ways to say how long training takes, of which one leaves the other out."""
+
+SCHEDULE_OF_TRAIN = tuple(f"distill.{key}" for key in ("training.epochs", "training.steps", "pretrained_steps"))
+"""What `steps` and `fold_steps` of a `TrainRecipe` decide."""
 
 RENAMED: Mapping[str, str] = {"training.sides": "training.weak_labels", "synthetic": "gan_samples"}
 """Keys of older recipes, and what they are called now."""
@@ -131,13 +143,15 @@ class TrainRecipe(Record, frozen=True, kw_only=True):
         )
 
 
-def load_recipe(kind: type[R], name: str, stage: str) -> R:
+def load_recipe(kind: type[R], name: str, stage: str, *, changes: Sequence[str] = (), seed: int | None = None) -> R:
     """Read a recipe of one stage.
 
     Args:
         kind: The recipe's class.
         name: The path of a TOML file, or the name of a recipe in `<stage>/recipes`.
         stage: The folder whose `recipes` folder has the named recipes of this kind.
+        changes: Settings in place of the recipe's, such as "training.epochs=5".
+        seed: Random seed, in place of the recipe's.
 
     Raises:
         RecipeError: There is no such recipe, it is not TOML, or a key or value in it is wrong.
@@ -146,15 +160,21 @@ def load_recipe(kind: type[R], name: str, stage: str) -> R:
     table = _read(path)
     if issubclass(kind, TeacherRecipe | DistillRecipe | PretrainRecipe):
         _fill_architecture(table, "teacher" if issubclass(kind, TeacherRecipe) else "distill")
-    return from_plain(kind, table, str(path), RecipeError)
+    _change(table, kind, changes)
+    recipe = from_plain(kind, table, _named(path, changes), RecipeError)
+    return recipe if seed is None else with_seed(recipe, seed)
 
 
-def load_run_recipe(name: str, source: Path | None = None) -> RunRecipe:
+def load_run_recipe(
+    name: str, source: Path | None = None, *, changes: Sequence[str] = (), seed: int | None = None
+) -> RunRecipe:
     """Read a recipe for a whole run.
 
     Args:
         name: The path of a TOML file, or the name of a recipe in `benchmarks/recipes`.
         source: Takes the place of the recipe's own source.
+        changes: Settings in place of the recipe's, such as "teacher.training.epochs=5".
+        seed: Random seed of the split and of all first weights, in place of the recipe's.
 
     Returns:
         The recipe; its source is `generated` or an absolute path, and so are the others.
@@ -167,11 +187,10 @@ def load_run_recipe(name: str, source: Path | None = None) -> RunRecipe:
     if source is not None:
         table["source"] = str(source.absolute())
         table.pop("more_sources", None)
-    for stage in ("teacher", "distill"):
-        if isinstance(table.get(stage), str):
-            table[stage] = _read(_find(table[stage], stage))
-        _fill_architecture(table.get(stage), stage)
-    recipe = from_plain(RunRecipe, table, str(path), RecipeError)
+    _resolve(table, RunRecipe, ("teacher", "distill"), changes)
+    recipe = from_plain(RunRecipe, table, _named(path, changes), RecipeError)
+    if seed is not None:
+        recipe = with_seed(recipe, seed)
     root = path.parent.absolute()
     if recipe.student_start not in STARTS:
         recipe = replace(recipe, student_start=str(root / Path(recipe.student_start).expanduser()))
@@ -215,6 +234,7 @@ def load_train_recipe(
     tables: Sequence[TableSettings] = (),
     norms: Path | None = None,
     norms_scale: str = "",
+    changes: Sequence[str] = (),
     seed: int | None = None,
 ) -> TrainRecipe:
     """Read a recipe for `train`. What is given here takes the place of what the recipe has.
@@ -230,6 +250,7 @@ def load_train_recipe(
         tables: Scale and columns of the sources that are CSVs.
         norms: Word norms, by which songs get labels from their tags.
         norms_scale: Scale of the norms; empty for that of the recipe.
+        changes: Settings in place of the recipe's, such as "steps=600".
         seed: Random seed of splits, weights, probe and bootstrap.
 
     Returns:
@@ -240,9 +261,7 @@ def load_train_recipe(
     """
     path = _find(name, "benchmarks")
     table = _read(path)
-    if isinstance(table.get("distill"), str):
-        table["distill"] = _read(_find(table["distill"], "distill"))
-    _fill_architecture(table.get("distill"), "distill")
+    _resolve(table, TrainRecipe, ("distill",), changes)
     given = {
         "source": source and str(source.absolute()),
         "unlabelled": [str(folder.absolute()) for folder in unlabelled],
@@ -252,7 +271,7 @@ def load_train_recipe(
     table.update({key: value for key, value in given.items() if value})
     if source is not None:
         table["more_sources"] = [str(one.absolute()) for one in more_sources]
-    recipe = from_plain(TrainRecipe, table, str(path), RecipeError)
+    recipe = from_plain(TrainRecipe, table, _named(path, changes), RecipeError)
     root = path.parent.absolute()
 
     def placed(place: str) -> str:
@@ -272,15 +291,7 @@ def load_train_recipe(
         recipe = replace(recipe, data=replace(recipe.data, tables=tuple(tables)))
     if norms is not None:
         recipe = replace(recipe, data=replace(recipe.data, norms=str(norms.absolute()), norms_scale=norms_scale))
-    if seed is None:
-        return recipe
-    training = replace(recipe.distill.training, seed=seed)
-    return replace(
-        recipe,
-        data=replace(recipe.data, seed=seed),
-        probe=replace(recipe.probe, seed=seed),
-        distill=replace(recipe.distill, training=training),
-    )
+    return recipe if seed is None else with_seed(recipe, seed)
 
 
 def is_train_recipe(name: str) -> bool:
@@ -292,18 +303,69 @@ def is_train_recipe(name: str) -> bool:
     return _read(_find(name, "benchmarks")).get("teacher") == "probe"
 
 
-def with_seed(recipe: RunRecipe, seed: int) -> RunRecipe:
-    """The same run with another split, and other initial weights."""
+def with_seed(recipe: R, seed: int) -> R:
+    """The same recipe with other random numbers: another split, other first weights, other draws of each stage.
 
-    def reseeded(stage: S) -> S:
-        return replace(stage, training=replace(stage.training, seed=seed))
+    Generated music, and how music without labels is perturbed, stay: they are what a run is given.
+    """
+    parts = {name: getattr(recipe, name, None) for name in SEEDED}
+    changed: dict[str, object] = {
+        name: with_seed(part, seed) for name, part in parts.items() if isinstance(part, Record)
+    }
+    if "seed" in recipe.__struct_fields__:
+        changed["seed"] = seed
+    return replace(recipe, **changed)
 
-    return replace(
-        recipe,
-        data=replace(recipe.data, seed=seed),
-        teacher=None if recipe.teacher is None else reseeded(recipe.teacher),
-        distill=reseeded(recipe.distill),
-    )
+
+def _change(table: dict[str, Any], kind: type[Record], changes: Sequence[str]) -> None:
+    """Put the settings of `--set` into a recipe.
+
+    Raises:
+        RecipeError: A key is unknown, or has no effect in this recipe.
+    """
+    if kind is TrainRecipe:
+        for text in changes:
+            if (key := text.partition("=")[0].strip()) in SCHEDULE_OF_TRAIN:
+                raise RecipeError(f"--set {key}: has no effect here; set steps, and fold_steps of a cross-validation")
+    keys = assign(table, kind, changes, "--set", RecipeError)
+    for key in keys:
+        parts = key.split(".")
+        place: Any = table
+        for part in parts[:-1]:
+            place = place[part]
+        if key in PATHS:
+            place[parts[-1]] = _from_here(place[parts[-1]])
+        if parts[-2:-1] == ["training"] and (other := LENGTHS.get(parts[-1])):
+            # A schedule has one length. The one that was asked for holds, whatever the student starts from.
+            start = key.removesuffix(f"training.{parts[-1]}")
+            if f"{start}training.{other}" not in keys:
+                place.pop(other, None)
+            if f"{start}pretrained_steps" not in keys:
+                stage = table.get(start.rstrip("."), {}) if start else table
+                stage.pop("pretrained_steps", None)
+
+
+def _resolve(table: dict[str, Any], kind: type[Record], stages: Sequence[str], changes: Sequence[str]) -> None:
+    """Put the recipes that a recipe names in their place, and settings of `--set` in theirs."""
+    names = [text for text in changes if text.partition("=")[0].strip() in stages]
+    _change(table, kind, names)
+    for stage in stages:
+        if isinstance(table.get(stage), str):
+            table[stage] = _read(_find(table[stage], stage))
+        _fill_architecture(table.get(stage), stage)
+    _change(table, kind, [text for text in changes if text not in names])
+
+
+def _from_here(value: Any) -> Any:
+    """A path, or a list of paths, of a command line: relative to where it was given, not to the recipe."""
+    if isinstance(value, list):
+        return [_from_here(one) for one in value]
+    return value if value in (*STARTS, GENERATED) or not isinstance(value, str) else str(Path(value).absolute())
+
+
+def _named(path: Path, changes: Sequence[str]) -> str:
+    """What messages call a recipe."""
+    return f"{path} with --set" if changes else str(path)
 
 
 def _find(name: str, stage: str) -> Path:

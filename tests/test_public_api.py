@@ -17,16 +17,16 @@ FUNCTIONS = {
     "prepare": "source, *, out, scale, columns, tables, norms, norms_scale, labels, window, windows, perturb, "
     "fractions, seed, splits, recipe, store, read, overwrite, progress",
     "train_teacher": "*, data, out, recipe, start, weights, gan_samples, weak_labels, unlabelled, embeddings, devices, "
-    "nodes, strategy, accelerator, overwrite, progress",
+    "nodes, strategy, accelerator, logger, overwrite, progress",
     "embed": "sources, *, out, encoder, step, clean, workers, overwrite, progress",
     "train_probe": "*, data, embeddings, out, recipe, music, songs, weak_labels, overwrite, progress",
     "label": "teachers, *, data, out, embeddings, music, overwrite, progress",
     "train": "songs, *, out, unlabelled, weak_labels, encoder, scale, columns, tables, norms, norms_scale, recipe, "
-    "student_start, seed, anyway, progress, announce",
+    "student_start, seed, anyway, accelerator, logger, progress, announce",
     "pretrain": "*, data, embeddings, out, recipe, steps, pseudo_labels, devices, nodes, strategy, accelerator, "
-    "overwrite, progress",
+    "logger, overwrite, progress",
     "distill": "*, teacher, data, out, recipe, start, unlabelled, gan_samples, pseudo_labels, weak_labels, embeddings, "
-    "music, cache, convert, overwrite, progress, announce",
+    "music, cache, convert, accelerator, logger, overwrite, progress, announce",
     "export": "checkpoint, *, out, formats, forms, precisions, data, music, name, release, licence, keep_float, "
     "timeout_s, keep_refused, overwrite, progress",
     "verify": "bundle, *, data, music, threads, arm64, require_signature, progress",

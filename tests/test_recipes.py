@@ -14,6 +14,7 @@ from sentio_mobile.models.registry import spec_of
 from sentio_mobile.recipes import is_train_recipe, load_recipe, load_run_recipe, load_train_recipe, with_seed
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
+from sentio_mobile.teacher.gan.config import STAGE, GanRecipe
 
 
 def names(stage: str) -> list[str]:
@@ -122,3 +123,79 @@ def test_a_teacher_may_be_one_of_several_architectures(tmp_path: Path) -> None:
     recipe.write_text(f'[model]\narchitecture = "rnn"\n{training}')
     with pytest.raises(RecipeError, match=r"model.architecture must be one of 'vit', 'ast', 'crnn', not 'rnn'"):
         load_recipe(TeacherRecipe, str(recipe), "teacher")
+
+
+def test_set_is_typed_by_the_record() -> None:
+    changes = [
+        "training.learning_rate=1e-3",
+        "training.augment.roll=false",
+        "image_size=96,112",
+        "training.precision=bf16-mixed",
+        "model.width=96",
+    ]
+    recipe = load_recipe(DistillRecipe, "mobilevit_xs", "distill", changes=changes)
+    assert (recipe.training.learning_rate, recipe.training.augment.roll) == (1e-3, False)
+    assert (recipe.image_size, recipe.training.precision, recipe.model.width) == ((96, 112), "bf16-mixed", 96)
+    plain = load_recipe(DistillRecipe, "mobilevit_xs", "distill")
+    assert load_recipe(DistillRecipe, "mobilevit_xs", "distill", changes=["image_size=none"]).image_size is None
+    assert plain.image_size is not None
+
+
+def test_set_of_epochs_takes_the_place_of_steps_and_of_the_schedule_from_other_weights(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("pretrained_steps = 9\n" + (ROOT / "distill/recipes/mobilevit.toml").read_text())
+    plain = load_recipe(DistillRecipe, str(recipe), "distill")
+    assert (plain.training.epochs, plain.pretrained_steps) == (0, 9)
+    changed = load_recipe(DistillRecipe, str(recipe), "distill", changes=["training.epochs=5"])
+    assert (changed.training.epochs, changed.training.steps, changed.pretrained_steps) == (5, 0, 0)
+    assert changed.for_pretrained().training.epochs == 5
+    assert load_recipe(TeacherRecipe, "vit_small", "teacher", changes=["training.steps=9"]).training.epochs == 0
+
+
+def test_set_of_a_stage_names_a_recipe_and_then_changes_it(tmp_path: Path) -> None:
+    changes = ["distill.training.steps=7", "distill=mobilevit_xs", "export.formats=tflite,onnx"]
+    recipe = load_run_recipe("quickstart", changes=changes)
+    assert recipe.distill.model == load_recipe(DistillRecipe, "mobilevit_xs", "distill").model
+    assert (recipe.distill.training.steps, recipe.export.formats) == (7, ("tflite", "onnx"))
+
+
+def test_set_of_a_path_is_relative_to_where_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = load_train_recipe("train", source=tmp_path, changes=["unlabelled=a,b", "encoder=none"])
+    assert given.unlabelled == (str(tmp_path / "a"), str(tmp_path / "b"))
+    assert given.encoder == "none"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("training.epoch=5", "there is no such key; did you mean training.epochs?"),
+        ("epochs=5", "there is no such key; did you mean training.epochs?"),
+        ("zzz=5", "there is no such key; known: model, training, response"),
+        ("training.epochs=-1", "training.epochs must be a whole number from 0 to 100,000, not -1"),
+        ("training.epochs=many", "training.epochs must be a whole number from 0 to 100,000, not 'many'"),
+        ("training.epochs", "give a key and a value, such as --set training.epochs=5"),
+        ("training.epochs.x=1", "there is no such key"),
+        ("training=5", "training must be a table, not 5"),
+        ("model.architecture=vit", "must be one of 'mobilevit', 'musicnn', 'timm', 'custom'"),
+        ("training.seed=1\nviews = 3", "training.seed must be a whole number"),
+    ],
+)
+def test_wrong_set_is_refused(change: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=r"^[^\n]*--set") as caught:
+        load_recipe(DistillRecipe, "mobilevit", "distill", changes=[change])
+    assert said in str(caught.value)
+
+
+def test_set_without_effect_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="has no effect here; set steps"):
+        load_train_recipe("train", source=tmp_path, changes=["distill.training.epochs=3"])
+
+
+def test_seed_of_every_kind_of_recipe() -> None:
+    assert load_recipe(GanRecipe, "cgan_small", STAGE, seed=7).training.seed == 7
+    assert load_recipe(PretrainRecipe, "mobilevit", "distill/pretrain", seed=7).training.seed == 7
+    run = load_run_recipe("quickstart", seed=7)
+    assert run.teacher is not None
+    assert (run.data.seed, run.teacher.training.seed, run.distill.training.seed) == (7, 7, 7)
+    assert run.generated == load_run_recipe("quickstart").generated

@@ -107,6 +107,9 @@ class Moments:
         if MOMENTS * self._done // self._total > MOMENTS * before // self._total:
             self.found.append(state())
 
+    def say(self, line: str) -> None:
+        """Do nothing."""
+
     def finish(self) -> None:
         """End."""
 

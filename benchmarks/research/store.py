@@ -150,6 +150,9 @@ class KillsItself:
             print_facts(self.facts)
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def say(self, line: str) -> None:
+        """Do nothing."""
+
     def finish(self) -> None:
         """Nothing to do."""
 

@@ -22,6 +22,13 @@ class Progress(Protocol):
             note: The state of the work, in a few words.
         """
 
+    def say(self, line: str) -> None:
+        """Tell what has been reached, for who reads lines, as in a log, and sees no bar.
+
+        Args:
+            line: A line, such as the metrics of an epoch.
+        """
+
     def finish(self) -> None:
         """End the piece of work, whether or not it reached its total."""
 
@@ -33,6 +40,9 @@ class NoProgress:
         """Do nothing."""
 
     def advance(self, n: int = 1, note: str = "") -> None:
+        """Do nothing."""
+
+    def say(self, line: str) -> None:
         """Do nothing."""
 
     def finish(self) -> None:

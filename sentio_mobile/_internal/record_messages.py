@@ -66,8 +66,8 @@ def explain(message: str, kind: Any, values: object, where: str, at: str = "") -
         return f"{where}: {at} {text}" if where and at else f"{at or where} {text}"
 
     if unknown := re.match(r"Object contains unknown field `(.*)`", fault, re.DOTALL):
-        kind = _member(kind, value)
-        known = list(kind.__struct_encode_fields__) if _is_record(kind) else []
+        kind = member_of(kind, value)
+        known = list(kind.__struct_encode_fields__) if is_record(kind) else []
         return line(f"has no key {shown(unknown[1])}; known: {', '.join(known)}")
     if missing := re.match(r"Object missing required field `(.*)`", fault):
         return line(f"lacks the key {missing[1]!r}")
@@ -80,19 +80,19 @@ def explain(message: str, kind: Any, values: object, where: str, at: str = "") -
     return line(f"must be {_wanted(kind, fault)}, not {shown(value)}")
 
 
-def _is_record(kind: Any) -> bool:
+def is_record(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _walk(kind: Any, value: Any, steps: list[tuple[str, str]], at: str) -> tuple[Any, Any, str]:
     """The type, the value and the full name at the end of a path; the type is Any where it cannot be followed."""
     for name, index in steps:
-        tags = _tags(kind)
-        kind = _member(kind, value)
+        tags = tags_of(kind)
+        kind = member_of(kind, value)
         if name:
             at = f"{at}.{name}" if at else name
             value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
-            if _is_record(kind):
+            if is_record(kind):
                 own_tag = kind.__struct_config__.tag_field == name
                 types_by_key = dict(zip(kind.__struct_encode_fields__, field_types(kind).values(), strict=True))
                 kind = Literal[kind.__struct_config__.tag] if own_tag else types_by_key.get(name, Any)
@@ -123,7 +123,7 @@ def _first_wrong(kind: Any, values: object) -> tuple[str, Any]:
     return "[...]", None
 
 
-def _stripped(kind: Any) -> tuple[Any, list[Meta]]:
+def stripped(kind: Any) -> tuple[Any, list[Meta]]:
     """A type without its Annotated, and the limits that stood there."""
     limits: list[Meta] = []
     while get_origin(kind) is Annotated:
@@ -132,27 +132,27 @@ def _stripped(kind: Any) -> tuple[Any, list[Meta]]:
     return kind, limits
 
 
-def _options(kind: Any) -> list[Any]:
+def options_of(kind: Any) -> list[Any]:
     """The types of a union, but None; of another type, itself."""
-    kind, _ = _stripped(kind)
+    kind, _ = stripped(kind)
     if get_origin(kind) not in (Union, types.UnionType):
         return [kind]
-    return [option for arg in get_args(kind) if arg is not type(None) for option in _options(arg)]
+    return [option for arg in get_args(kind) if arg is not type(None) for option in options_of(arg)]
 
 
-def _tags(kind: Any) -> list[Any]:
+def tags_of(kind: Any) -> list[Any]:
     """The tags of a union of records."""
-    records = [option for option in _options(kind) if _is_record(option)]
+    records = [option for option in options_of(kind) if is_record(option)]
     return [record.__struct_config__.tag for record in records] if len(records) > 1 else []
 
 
-def _member(kind: Any, value: object) -> Any:
+def member_of(kind: Any, value: object) -> Any:
     """The member of a union that a value is meant to be, without its Annotated."""
-    options = _options(kind)
+    options = options_of(kind)
     if len(options) == 1:
         return options[0]
     for option in options:
-        if _is_record(option):
+        if is_record(option):
             config = option.__struct_config__
             if isinstance(value, option) or (isinstance(value, dict) and value.get(config.tag_field) == config.tag):
                 return option
@@ -163,13 +163,13 @@ def _member(kind: Any, value: object) -> Any:
 
 def _wanted(kind: Any, fault: str) -> str:
     """What a value must be, in words."""
-    if tags := _tags(kind):
+    if tags := tags_of(kind):
         return f"one of {', '.join(map(repr, tags))}" if fault.startswith("Invalid value") else "a table"
-    _, limits = _stripped(kind)
-    options = [(option, limits) for option in _options(kind)]
-    bare, _ = _stripped(kind)
+    _, limits = stripped(kind)
+    options = [(option, limits) for option in options_of(kind)]
+    bare, _ = stripped(kind)
     if get_origin(bare) in (Union, types.UnionType):
-        members = [_stripped(arg) for arg in get_args(bare) if arg is not type(None)]
+        members = [stripped(arg) for arg in get_args(bare) if arg is not type(None)]
         options = [(member, limits + own) for member, own in members]
     words = [_words(option, own) for option, own in options]
     if all(words):

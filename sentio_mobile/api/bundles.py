@@ -42,7 +42,8 @@ def load(
 
     Args:
         bundle: A bundle folder. Its hashes are checked. By default the model that comes with this package. The folder
-            of a probe or of a checkpoint works too; then `format`, `form` and `precision` stay as they are.
+            of a probe or of a checkpoint works too, and so does that of a run, or of a training that is not over; then
+            `format`, `form` and `precision` stay as they are.
         format: Which of its formats to run, such as "torchscript", "onnx", "tflite" or "coreml".
         form: The model's input, "spectrogram" or "waveform". By default the first that the bundle has.
         precision: The precision, such as "fp32" or "int8". By default the highest that the bundle has.
@@ -63,13 +64,17 @@ def load(
         CheckFailedError: The bundle's signature does not hold.
         MissingExtraError: The format's packages are not installed.
     """
+    import tempfile
+
+    from sentio_mobile.inference.model_of import finished_model
     from sentio_mobile.inference.opening import ModelChoice
 
-    folder = None if bundle is None else Path(bundle)
     key = None if require_signature is None else Path(require_signature)
-    return ModelChoice(
-        folder=folder, format_name=format, form=form, precision=precision, threads=threads, key=key
-    ).open()
+    with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as scratch:
+        folder = None if bundle is None else finished_model(Path(bundle), Path(scratch))[0]
+        return ModelChoice(
+            folder=folder, format_name=format, form=form, precision=precision, threads=threads, key=key
+        ).open()
 
 
 def export(

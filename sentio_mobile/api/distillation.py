@@ -39,6 +39,8 @@ def distill(
     music: Sequence[str | Path] = (),
     cache: str | Path | None = None,
     convert: bool = False,
+    accelerator: str = "auto",
+    logger: str = "csv",
     overwrite: bool = False,
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
@@ -79,6 +81,8 @@ def distill(
             of `unlabelled`, in their order.
         cache: Folder where the teacher's outputs are kept for other runs. They are deleted by default.
         convert: Whether the teacher may use its own normalization and image size.
+        accelerator: "auto", "cpu", "gpu" or "mps".
+        logger: "csv", which is always written, or "tensorboard", "wandb" or "mlflow" too.
         overwrite: Whether an existing `out` is overwritten.
         progress: Receives the progress, step by step.
         announce: Receives a line of text that says which first weights the student has.
@@ -130,6 +134,7 @@ def distill(
     # Lightning takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.distill.distill import distill as distill_student
     from sentio_mobile.training.sources import ExtraData
+    from sentio_mobile.training.trainer import Hardware
 
     return distill_student(
         network,
@@ -146,6 +151,7 @@ def distill(
         start=first_weights,
         cache=None if cache is None else Path(cache),
         convert=convert,
+        hardware=Hardware(accelerator=accelerator, logger=logger),
         overwrite=overwrite,
         progress=progress,
         announce=announce,

@@ -28,6 +28,8 @@ def train(
     student_start: str | None = None,
     seed: int | None = None,
     anyway: bool = False,
+    accelerator: str = "auto",
+    logger: str = "csv",
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> TrainResult:
@@ -64,6 +66,8 @@ def train(
             recipe's.
         seed: Random seed of splits, weights, probe and bootstrap. The default is the recipe's.
         anyway: Whether to go on where labels say no more than shuffled ones.
+        accelerator: "auto", "cpu", "gpu" or "mps", for the student.
+        logger: "csv", which is always written, or "tensorboard", "wandb" or "mlflow" too.
         progress: Receives the progress of every stage.
         announce: Receives a line of text when a stage begins or is skipped, or a song cannot be used.
 
@@ -103,6 +107,7 @@ def train(
     # Torch takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.pipeline.costs import open_encoder
     from sentio_mobile.pipeline.train import Training
+    from sentio_mobile.training.trainer import Hardware
 
     open_encoder(settings)
     say = announce or (lambda line: None)
@@ -115,6 +120,7 @@ def train(
         progress=progress or NoProgress(),
         announce=say,
         anyway=anyway,
+        hardware=Hardware(accelerator=accelerator, logger=logger),
     )
     result = training.run()
     for line in training.skipped:

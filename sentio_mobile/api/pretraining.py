@@ -28,6 +28,7 @@ def pretrain(
     nodes: int = 1,
     strategy: str = "auto",
     accelerator: str = "auto",
+    logger: str = "csv",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Checkpoint:
@@ -57,6 +58,7 @@ def pretrain(
         nodes: Number of machines.
         strategy: Lightning's strategy, such as "ddp" or "fsdp".
         accelerator: "auto", "cpu", "gpu" or "mps".
+        logger: "csv", which is always written, or "tensorboard", "wandb" or "mlflow" too.
         overwrite: Whether an existing `out` is overwritten.
         progress: Receives the progress, step by step.
 
@@ -94,7 +96,7 @@ def pretrain(
         recipe=settings,
         out=Path(out),
         pseudo_labels=predictions,
-        hardware=Hardware(devices, nodes, strategy, accelerator),
+        hardware=Hardware(devices, nodes, strategy, accelerator, logger),
         overwrite=overwrite,
         progress=progress,
     )

@@ -136,6 +136,7 @@ def train_teacher(
     nodes: int = 1,
     strategy: str = "auto",
     accelerator: str = "auto",
+    logger: str = "csv",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Checkpoint:
@@ -169,6 +170,7 @@ def train_teacher(
         nodes: Number of machines.
         strategy: Lightning's strategy, such as "ddp" or "fsdp".
         accelerator: "auto", "cpu", "gpu" or "mps".
+        logger: "csv", which is always written, or "tensorboard", "wandb" or "mlflow" too.
         overwrite: Whether an existing `out` is overwritten.
         progress: Receives the progress, step by step.
 
@@ -215,7 +217,7 @@ def train_teacher(
         overwrite=overwrite,
         start=None if start is None else to_checkpoint(start),
         backbone=backbone,
-        hardware=Hardware(devices, nodes, strategy, accelerator),
+        hardware=Hardware(devices, nodes, strategy, accelerator, logger),
         gan_samples=samples,
         weak_labels=weakly_labelled,
         unlabelled=music,

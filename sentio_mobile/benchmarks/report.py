@@ -14,6 +14,7 @@ import numpy as np
 from markupsafe import Markup
 
 from sentio_mobile._internal.pages import write_page
+from sentio_mobile._internal.quantities import millions
 from sentio_mobile.benchmarks import charts, drawings
 from sentio_mobile.benchmarks.formatting import DESKTOP, megabytes, milliseconds, share, times
 from sentio_mobile.benchmarks.results import ArtifactBenchmark, Benchmark
@@ -47,7 +48,7 @@ def write_report(path: Path, bundle: Bundle, verification: Verification, benchma
         BundleError: The bundle's evaluation is damaged.
         OutputError: `path` cannot be written.
     """
-    filters = {"ms": milliseconds, "mb": megabytes, "share": share, "times": times}
+    filters = {"ms": milliseconds, "mb": megabytes, "share": share, "millions": millions, "times": times}
     write_page(path, Path(__file__).with_name("report.html.j2"), _view(bundle, verification, benchmark), filters)
 
 
@@ -85,7 +86,7 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         ),
         "architecture": bundle.spec.architecture,
         "seconds": bundle.spec.audio.seconds,
-        "parameters": bundle.manifest.parameters,
+        "parameters": bundle.manifest.parameters_in_words,
         "provenance": _provenance(bundle),
         "recipe": _recipe(bundle),
         "ceiling_in_words": ceiling_in_words,

@@ -120,7 +120,9 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
         ),
         retention=interval(evaluation.retention),
         weak_teacher=weak_teacher(
-            evaluation.retention, teacher=teacher.parameters if teacher else None, student=manifest.parameters
+            evaluation.retention,
+            teacher=teacher.parameters if teacher else None,
+            student=manifest.trained,
         ),
         artifacts=(
             *_artifacts(verification, benchmark),

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from sentio_mobile._internal.files import is_file, read_file, sha256
+from sentio_mobile._internal.quantities import parameters_in_words
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Count, Name, Record, Sha256, Size, Text, from_plain
 from sentio_mobile.bundle.about import About
@@ -118,8 +119,10 @@ class Manifest(Record, frozen=True, kw_only=True):
     licence: Licence
     # Input and output of the model.
     spec: ModelSpec
-    # Number of the network's weights.
+    # Number of the network's weights, batch normalization folded into the layers before it.
     parameters: Count
+    # Number of the weights that were trained; null in older bundles.
+    parameters_trained: Count | None = None
     # The artifacts, the preferred one first.
     artifacts: Annotated[tuple[ArtifactEntry, ...], Meta(min_length=1, max_length=MAX_ARTIFACTS)]
     # Conversions that failed, with the reason, by label.
@@ -147,6 +150,16 @@ class Manifest(Record, frozen=True, kw_only=True):
             raise RecordError(f"files names {shown(both)} as a file and as a folder")
         if missing := next((one.path for one in self.artifacts if one.path not in self.files.keys() | folders), None):
             raise RecordError(f"files has no hash for {shown(missing)}")
+
+    @property
+    def trained(self) -> int:
+        """The number of weights that were trained, or that of the folded network in an older bundle."""
+        return self.parameters_trained or self.parameters
+
+    @property
+    def parameters_in_words(self) -> str:
+        """How many weights the network has, trained and folded."""
+        return parameters_in_words(self.parameters, self.parameters_trained)
 
     def files_of(self, artifact: ArtifactEntry) -> dict[str, FileEntry]:
         """The files of an artifact: the one at its path, or all in the folder at its path."""

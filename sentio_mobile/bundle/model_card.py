@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from sentio_mobile._internal.quantities import millions
 from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.manifest import UNKNOWN, ArtifactEntry, Manifest, flatten
 from sentio_mobile.metrics.agreement import weak_teacher
@@ -72,7 +73,8 @@ def model_card(manifest: Manifest, evaluation: Evaluation) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(code=inline_code, text=_text, yaml=_yaml, count=_count, size=_size, flatten=flatten)
+    environment.filters.update(code=inline_code, text=_text, yaml=_yaml, count=_count, size=_size)
+    environment.filters.update(flatten=flatten, millions=millions)
     return environment.get_template(_TEMPLATE.name).render(_view(manifest, evaluation))
 
 
@@ -116,7 +118,9 @@ def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
         "retention": evaluation.retention,
         "teacher": teacher,
         "weak_teacher": weak_teacher(
-            evaluation.retention, teacher=teacher.parameters if teacher else None, student=manifest.parameters
+            evaluation.retention,
+            teacher=teacher.parameters if teacher else None,
+            student=manifest.trained,
         ),
         "teacher_labels": teacher.data.labels if teacher and teacher.data else None,
         "coverage": [f"{name} {c.share:.0%} [{c.low:.0%}, {c.high:.0%}]" for name, c in coverage.outputs.items()]

@@ -23,7 +23,7 @@ def bill_of_materials(manifest: Manifest) -> bytes:
         ref="model",
         name=manifest.name,
         version=manifest.release,
-        description=f"{manifest.spec.architecture}, {manifest.parameters} weights: valence and arousal of music",
+        description=f"{manifest.spec.architecture}, {manifest.parameters_in_words} weights: emotion of music",
         hashes=(Hash(alg="SHA-256", content=manifest.provenance.checkpoint_sha256),),
         licenses=licences(licence),
     )

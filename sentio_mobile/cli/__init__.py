@@ -9,6 +9,7 @@ import rich_click as click
 
 from sentio_mobile import __version__
 from sentio_mobile.cli.options import Group
+from sentio_mobile.cli.output import set_verbosity
 
 EPILOG = "Start here: sentio-mobile quickstart --out runs/quickstart"
 
@@ -56,5 +57,9 @@ click.rich_click.COMMAND_GROUPS = {
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="sentio-mobile")
-def main() -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Print results and errors only: no progress and no notes.")
+@click.option("-v", "--verbose", is_flag=True, help="Print every note, each epoch, and where an error came from.")
+@click.pass_context
+def main(ctx: click.Context, quiet: bool, verbose: bool) -> None:
     """Turn labelled music into a verified music-emotion model for phones."""
+    set_verbosity(ctx, quiet, verbose)

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import (
-    PATH,
-    Command,
-    claim_output,
-    console,
-    data_option,
-    force_option,
-    json_option,
-    out_option,
-    start_option,
-)
+from sentio_mobile.cli.options import PATH, Command, claim_output, data_option, force_option, out_option, start_option
+from sentio_mobile.cli.output import console, json_option, print_json
+from sentio_mobile.cli.training_options import TrainingOptions, training_options_without_seed
 
 if TYPE_CHECKING:
     from sentio_mobile.teacher.gan.ablation import AblationRecord
@@ -39,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--seeds", default="0,1,2", show_default=True, help="Random seeds, separated by commas.")
 @start_option
 @out_option
+@training_options_without_seed
 @force_option
 @json_option
 def ablate(
@@ -48,8 +41,8 @@ def ablate(
     seeds: str,
     start: Path | None,
     out: Path,
+    training: TrainingOptions,
     force: bool,
-    as_json: bool,
 ) -> None:
     """Measure whether augmentation and GAN samples improve a teacher.
 
@@ -58,7 +51,7 @@ def ablate(
     OUT.runs, so that an ablation that was stopped continues.
     """
     from sentio_mobile._internal.files import new_folder
-    from sentio_mobile._internal.records import json_bytes, write_record
+    from sentio_mobile._internal.records import write_record
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.gan_samples import open_gan_samples
     from sentio_mobile.data.prepared import open_data
@@ -70,7 +63,7 @@ def ablate(
         chosen = tuple(dict.fromkeys(int(seed) for seed in seeds.split(",")))
     except ValueError as error:
         raise click.UsageError(f"--seeds must be whole numbers with commas between them, not {seeds!r}") from error
-    settings = load_recipe(TeacherRecipe, recipe, "teacher")
+    settings = load_recipe(TeacherRecipe, recipe, "teacher", changes=training.changes)
     songs, samples = open_data(data_folder), open_gan_samples(gan_samples)
     from sentio_mobile.models.checkpoint import Checkpoint
     from sentio_mobile.teacher.gan.ablation import ablate as compare
@@ -86,13 +79,12 @@ def ablate(
             work=out.with_name(f"{out.name}.runs"),
             progress=progress,
             start=first,
+            hardware=training.hardware,
         )
     with new_folder(out, force) as part:
         write_record(part / "ablation.json", record)
         draw_ablation(part / "ablation.png", record)
-    if as_json:
-        click.echo(json_bytes(record).decode().rstrip())
-        return
+    print_json(record)
     _show(record)
     console.print(f"Chart and figures: {out}", soft_wrap=True, markup=False)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Group, console, json_option
+from sentio_mobile.cli.options import PATH, Group
+from sentio_mobile.cli.output import console, json_option, print_json
 
 if TYPE_CHECKING:
     from sentio_mobile.bundle.diff import Agreement, BundleDiff, Change, FileChange
@@ -24,6 +25,7 @@ def bundle() -> None:
 
 @bundle.command(epilog="Example: sentio-mobile bundle key release.pem")
 @click.argument("out", type=PATH)
+@json_option
 def key(out: Path) -> None:
     """Make a key pair for signing: the private key OUT, and the public key (.pub) beside it.
 
@@ -35,11 +37,13 @@ def key(out: Path) -> None:
     public, digest = make_key(out)
     for line in (f"Private key: {out}", f"Public key:  {public}", f"Fingerprint: {digest}"):
         console.print(line, markup=False, soft_wrap=True)
+    print_json({"private_key": str(out), "public_key": str(public), "public_key_sha256": digest})
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle sign bundle --key release.pem")
 @click.argument("folder", metavar="BUNDLE", type=PATH)
 @click.option("--key", "key_file", type=PATH, required=True, help="Your private key (`bundle key` makes one).")
+@json_option
 def sign(folder: Path, key_file: Path) -> None:
     """Sign a bundle: write manifest.sig.json beside manifest.json, which has the hash of every other file.
 
@@ -50,25 +54,23 @@ def sign(folder: Path, key_file: Path) -> None:
     digest = sign_bundle(folder, key_file)
     for line in (f"Signed: {folder}", f"Key fingerprint: {digest}"):
         console.print(line, markup=False, soft_wrap=True)
+    print_json({"bundle": str(folder), "public_key_sha256": digest})
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle check bundle --key release.pub.pem")
 @click.argument("folder", metavar="BUNDLE", type=PATH)
 @click.option("--key", "key_file", type=PATH, required=True, help="The signer's public key.")
 @json_option
-def check(folder: Path, key_file: Path, as_json: bool) -> None:
+def check(folder: Path, key_file: Path) -> None:
     """Check that a bundle is, file for file, what the owner of a key signed.
 
     The signature is checked before anything else is read, then every hash, and that there is no other file. The exit
     status is 1 when the signature is invalid or a file was added, and 2 when a file was changed.
     """
-    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.bundle.sign import check as check_bundle
 
     found = check_bundle(folder, key_file)
-    if as_json:
-        click.echo(json_bytes(found), nl=False)
-        return
+    print_json(found)
     valid = f"{folder}: the signature is valid, and {found.files} files are those that were signed"
     for line in (valid, f"Key fingerprint: {found.public_key_sha256}"):
         console.print(line, markup=False, soft_wrap=True)
@@ -78,17 +80,14 @@ def check(folder: Path, key_file: Path, as_json: bool) -> None:
 @click.argument("before", metavar="A", type=PATH)
 @click.argument("after", metavar="B", type=PATH)
 @json_option
-def diff(before: Path, after: Path, as_json: bool) -> None:
+def diff(before: Path, after: Path) -> None:
     """Show how bundle B differs from bundle A, released before it. The exit status is 0 either way."""
-    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.bundle.diff import compare
 
     found = compare(open_bundle(before), open_bundle(after))
-    if as_json:
-        click.echo(json_bytes(found), nl=False)
-    else:
-        _show(found, before, after)
+    _show(found, before, after)
+    print_json(found)
 
 
 def _show(found: BundleDiff, before: Path, after: Path) -> None:

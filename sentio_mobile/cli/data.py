@@ -8,19 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import (
-    PATH,
-    PLACE,
-    Group,
-    console,
-    engine_options,
-    force_option,
-    json_option,
-    out_option,
-    show_notes,
-    show_skipped,
-    stderr,
-)
+from sentio_mobile.cli.engine_options import PLACE, engine_options
+from sentio_mobile.cli.options import PATH, Group, force_option, out_option
+from sentio_mobile.cli.output import console, json_option, print_json, show_notes, show_skipped, stderr
 from sentio_mobile.cli.table_options import columns_option, norms_options, scale_option, table_settings
 
 if TYPE_CHECKING:
@@ -48,6 +38,7 @@ def data() -> None:
     show_default=True,
     help="Format of the audio files.",
 )
+@json_option
 def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
     """Generate music with known valence and arousal, in DEAM's layout.
 
@@ -64,6 +55,7 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
         soft_wrap=True,
         markup=False,
     )
+    print_json({"out": str(out), "songs": songs, "seed": seed})
 
 
 @data.command(
@@ -143,6 +135,7 @@ def synth(out: Path, songs: int, seed: int, audio_format: str) -> None:
 )
 @engine_options
 @force_option
+@json_option
 def prepare(
     sources: tuple[Path, ...],
     out: Path,
@@ -223,6 +216,7 @@ def prepare(
             f"note: {count} songs without labels, for distillation without labels only", soft_wrap=True, markup=False
         )
     console.print(f"Prepared in {out}. Next: sentio-mobile data check {out}", soft_wrap=True, markup=False)
+    print_json(sheet)
 
 
 @data.command(
@@ -232,14 +226,13 @@ def prepare(
 @click.argument("folder", type=PATH)
 @click.option("--out", type=PATH, help="Folder for check.html, with charts, and check.json.")
 @json_option
-def check(folder: Path, out: Path | None, as_json: bool) -> None:
+def check(folder: Path, out: Path | None) -> None:
     """Check prepared data: labels, splits, leaks between splits, copies, and values out of range.
 
     The exit status is 1 when there is a fault: a leak (a song, a group or a recording in two splits), a label or a
     spectrogram that is not a number or out of range, labels that are all alike, or a damaged record. Silent, clipped
     and short files, copies within a split, splits that differ, and empty parts of the plane are notes.
     """
-    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.checks.page import PAGE, write_check
     from sentio_mobile.data.checks.report import check_data
@@ -250,12 +243,10 @@ def check(folder: Path, out: Path | None, as_json: bool) -> None:
         found = check_data(songs, progress)
     if out is not None:
         write_check(out, songs, found)
-    if as_json:
-        click.echo(json_bytes(found), nl=False)
-    else:
-        _show_check(found)
-        if out is not None:
-            console.print(f"Page: {out / PAGE} (open it in a browser)", soft_wrap=True, markup=False)
+    _show_check(found)
+    if out is not None:
+        console.print(f"Page: {out / PAGE} (open it in a browser)", soft_wrap=True, markup=False)
+    print_json(found)
     if found.faults:
         raise SystemExit(1)
 

@@ -8,16 +8,9 @@ from pathlib import Path
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import (
-    PATH,
-    Command,
-    console,
-    data_option,
-    force_option,
-    out_option,
-    stderr,
-    weak_labels_option,
-)
+from sentio_mobile.cli.options import PATH, Command, data_option, force_option, out_option, weak_labels_option
+from sentio_mobile.cli.output import console, json_option, stderr
+from sentio_mobile.cli.training_options import TrainingOptions, training_options
 from sentio_mobile.errors import InputError
 
 
@@ -87,8 +80,10 @@ from sentio_mobile.errors import InputError
 )
 @weak_labels_option
 @click.option("--convert", is_flag=True, help="Let the teacher use its own normalization and image size.")
+@training_options
 @out_option
 @force_option
+@json_option
 def distill(
     teacher: Path | None,
     data_folder: Path,
@@ -103,6 +98,7 @@ def distill(
     music: tuple[Path, ...],
     weak_labels: tuple[tuple[Path, Path], ...],
     convert: bool,
+    training: TrainingOptions,
     out: Path,
     force: bool,
 ) -> None:
@@ -116,7 +112,9 @@ def distill(
     rounding costs least: `distill --qat --teacher student-ckpt --data prepared --out student-8`.
     """
     from sentio_mobile.cli.progress_bars import ProgressBars
-    from sentio_mobile.cli.results import show_evaluation, show_retention
+    from sentio_mobile.cli.results import show_evaluation, show_parameters, show_retention
+    from sentio_mobile.distill.config import DistillRecipe
+    from sentio_mobile.recipes import load_recipe
 
     if qat:
         if teacher is None:
@@ -130,14 +128,25 @@ def distill(
             convert=convert,
             start=start != "default",
         )
-        _finetune(teacher, data_folder, recipe or "finetune", out, force, unlabelled, gan_samples)
+        _finetune(
+            teacher,
+            data_folder,
+            recipe or "finetune",
+            training=training,
+            out=out,
+            force=force,
+            unlabelled=unlabelled,
+            gan_samples=gan_samples,
+        )
         return
     with ProgressBars() as progress:
         student = sentio_mobile.distill(
             teacher=teacher,
             data=data_folder,
             out=out,
-            recipe=recipe or "mobilevit",
+            recipe=load_recipe(
+                DistillRecipe, recipe or "mobilevit", "distill", changes=training.changes, seed=training.seed
+            ),
             start=start,
             unlabelled=unlabelled,
             gan_samples=gan_samples,
@@ -147,6 +156,8 @@ def distill(
             music=music,
             cache=cache,
             convert=convert,
+            accelerator=training.accelerator,
+            logger=training.logger,
             overwrite=force,
             progress=progress,
             announce=lambda line: stderr.print(line, markup=False, soft_wrap=True),
@@ -161,6 +172,7 @@ def distill(
     evaluation = student.evaluation
     show_evaluation("teacher", evaluation.teacher.test if evaluation.teacher else None)
     show_evaluation("student", evaluation.test)
+    show_parameters("student", student)
     show_retention(
         evaluation.retention,
         teacher=evaluation.teacher.parameters if evaluation.teacher else None,
@@ -186,6 +198,8 @@ def _finetune(
     student: Path,
     data_folder: Path,
     recipe: str,
+    *,
+    training: TrainingOptions,
     out: Path,
     force: bool,
     unlabelled: tuple[Path, ...],
@@ -200,7 +214,7 @@ def _finetune(
     from sentio_mobile.recipes import load_recipe
 
     require_free(out, force)
-    settings = load_recipe(QatRecipe, recipe, "distill/qat")
+    settings = load_recipe(QatRecipe, recipe, "distill/qat", changes=training.changes, seed=training.seed)
     songs = open_data(data_folder)
     music = tuple(open_data(folder) for folder in unlabelled)
     samples = tuple(open_gan_samples(folder) for folder in gan_samples)
@@ -216,6 +230,7 @@ def _finetune(
             recipe=settings,
             out=out,
             extra=ExtraData(unlabelled=music, gan_samples=samples),
+            hardware=training.hardware,
             overwrite=force,
             progress=progress,
         )
@@ -233,11 +248,14 @@ def _finetune(
 
 
 def _show_next(out: Path, options: str) -> None:
+    from sentio_mobile.cli.results import print_checkpoint
+
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile export --checkpoint {out} {options} --out bundle",
         soft_wrap=True,
         markup=False,
     )
+    print_checkpoint(out)
 
 
 def _refuse_with_qat(**options: object) -> None:

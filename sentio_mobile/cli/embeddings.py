@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio_mobile.cli.options import show_faults
+from sentio_mobile.cli.output import show_faults
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import rich_click as click
 from rich.markup import escape
 from rich.table import Table
 
-from sentio_mobile.cli.options import PATH, Group, console, out_option, show_notes, show_skipped
+from sentio_mobile.cli.options import PATH, Group, out_option
+from sentio_mobile.cli.output import console, json_option, print_json, show_notes, show_skipped
 from sentio_mobile.errors import InputError
 
 
@@ -18,6 +19,7 @@ def encoder() -> None:
 
 
 @encoder.command("list", epilog="Example: sentio-mobile encoder list")
+@json_option
 def list_encoders() -> None:
     """List the encoders that are known here, those of other packages included.
 
@@ -29,13 +31,17 @@ def list_encoders() -> None:
     from sentio_mobile.models.encoders.base import PREFIX_FORMS, encoder_names, load_encoder
 
     table = Table("Encoder", "Sample rate", "Window", "Embedding", "Parameters", "Licence", box=None)
+    known: dict[str, object] = {}
     for name in encoder_names():
         try:
             info = load_encoder(name).info
         except InputError as error:
-            table.add_row(name, escape(str(error).split(";")[0].replace(f"the encoder {name} is ", "")))
+            missing = str(error).split(";")[0].replace(f"the encoder {name} is ", "")
+            table.add_row(name, escape(missing))
+            known[name] = missing
             continue
         size, parameters = f"{info.size} values", f"{info.parameters:,}"
+        known[name] = info
         table.add_row(name, f"{info.sample_rate:,} Hz", f"{info.window_s:.1f} s", size, parameters, info.licence)
     console.print(table)
     forms = Table("Form", "Made of", box=None)
@@ -43,11 +49,13 @@ def list_encoders() -> None:
         forms.add_row(form, what)
     console.print()
     console.print(forms)
+    print_json({"encoders": known, "forms": PREFIX_FORMS})
 
 
 @encoder.command(epilog="Example: sentio-mobile encoder install musicnn")
 @click.argument("name", type=click.Choice(["musicnn"]))
 @click.option("--wheel", type=PATH, help="The wheel, if it was downloaded already.")
+@json_option
 def install(name: str, wheel: Path | None) -> None:
     """Install the weights of an encoder into the user's cache folder.
 
@@ -56,9 +64,11 @@ def install(name: str, wheel: Path | None) -> None:
     """
     from sentio_mobile.models.encoders.install import install_musicnn
 
-    for path in install_musicnn(wheel):
+    paths = install_musicnn(wheel)
+    for path in paths:
         console.print(f"Installed {path}", soft_wrap=True, markup=False)
     console.print("Next: sentio-mobile teacher embed --data PREPARED --music FOLDER --out embeddings.safetensors")
+    print_json({"installed": [str(path) for path in paths]})
 
 
 @encoder.command(
@@ -69,6 +79,7 @@ def install(name: str, wheel: Path | None) -> None:
     "--encoder", "name", required=True, help="A name, or a form such as hf:FOLDER, that `encoder list` shows."
 )
 @out_option
+@json_option
 def embed(songs: tuple[Path, ...], name: str, out: Path) -> None:
     """Write the embeddings of SONGS, files or folders: one tensor [time, values] for each song, as safetensors."""
     from sentio_mobile.cli.progress_bars import ProgressBars
@@ -89,3 +100,4 @@ def embed(songs: tuple[Path, ...], name: str, out: Path) -> None:
     console.print(
         f"{len(embeddings)} songs in {out}, {loaded.info.size} values each {loaded.info.hop_s:.1f} s", markup=False
     )
+    print_json({"out": str(out), "songs": len(embeddings), "encoder": loaded.info})

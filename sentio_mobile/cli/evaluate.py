@@ -12,12 +12,12 @@ from sentio_mobile.cli.options import (
     PATH,
     Command,
     FiniteRange,
-    console,
     data_option,
     known_format,
     signature_option,
     weak_labels_option,
 )
+from sentio_mobile.cli.output import console, json_option, print_json
 from sentio_mobile.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder for evaluation.html, evaluation.json and the baselines.",
 )
+@json_option
 def evaluate(
     models: tuple[str, ...],
     data_folder: Path,
@@ -154,6 +155,7 @@ def evaluate(
     show_models(run)
     _show_weak_labels(run, expected=len(weak_labels))
     console.print(f"Report: {out / PAGE}", markup=False)
+    print_json(run)
 
 
 def _show_weak_labels(run: EvaluationRun, expected: int) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import rich_click as click
 
 from sentio_mobile._internal.files import is_file
-from sentio_mobile.cli.options import PATH, Command, console, json_option
+from sentio_mobile.cli.options import PATH, Command
+from sentio_mobile.cli.output import console, json_option, print_json
 from sentio_mobile.errors import InputError
 
 
@@ -18,7 +19,7 @@ from sentio_mobile.errors import InputError
 @click.option("--start", type=float, default=0.0, show_default=True, help="Start of the clip in the song, in seconds.")
 @click.option("--blocks", metavar="N,N,...", help="Blocks whose attention is followed, counted from 0; by default all.")
 @json_option
-def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str | None, as_json: bool) -> None:
+def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str | None) -> None:
     """Draw which parts of a song a teacher attends to, or what a probe predicts over time.
 
     The chart shows the spectrogram of one clip, as long as the teacher's input, and over it the attention rollout from
@@ -32,7 +33,7 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
     if is_file(checkpoint / "probe.json"):
         if chosen is not None:
             raise InputError(f"{checkpoint} is a probe, which has no blocks; leave --blocks out")
-        _explain_probe(checkpoint, song, start=start, out=out, as_json=as_json)
+        _explain_probe(checkpoint, song, start=start, out=out)
         return
     # Torch takes seconds to import, so wrong arguments are reported before it is.
     from sentio_mobile.models.checkpoint import Checkpoint
@@ -41,11 +42,7 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
 
     found = explain_song(Checkpoint.load(checkpoint), song, start, chosen)
     plot_explanation(out, found)
-    if as_json:
-        from sentio_mobile._internal.records import json_bytes
-
-        click.echo(json_bytes(found.to_record()).decode().rstrip())
-        return
+    print_json(found.to_record())
     console.print(
         f"{out}: valence {found.valence:+.2f}, arousal {found.arousal:+.2f} from {start:g} s on",
         markup=False,
@@ -53,18 +50,14 @@ def explain(checkpoint: Path, song: Path, out: Path, start: float, blocks: str |
     )
 
 
-def _explain_probe(folder: Path, song: Path, *, start: float, out: Path, as_json: bool) -> None:
+def _explain_probe(folder: Path, song: Path, *, start: float, out: Path) -> None:
     from sentio_mobile.teacher.probe.chart import plot_time_course
     from sentio_mobile.teacher.probe.listen import ListeningProbe
     from sentio_mobile.teacher.probe.probe import Probe
 
     found = ListeningProbe(Probe.load(folder)).explain(song, start)
     plot_time_course(out, found)
-    if as_json:
-        from sentio_mobile._internal.records import json_bytes
-
-        click.echo(json_bytes(found).decode().rstrip())
-        return
+    print_json(found)
     line = f"{out}: valence {found.valence:+.2f}, arousal {found.arousal:+.2f} from {start:g} s on"
     console.print(f"{line}, in {len(found.times)} steps of {found.step:.1f} s", markup=False, soft_wrap=True)
 

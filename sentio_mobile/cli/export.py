@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import (
-    PATH,
-    Command,
-    FiniteRange,
-    claim_output,
-    console,
-    known_format,
-    out_option,
-    stderr,
-)
+from sentio_mobile.cli.options import PATH, Command, FiniteRange, claim_output, known_format, out_option
+from sentio_mobile.cli.output import console, json_option, print_json, stderr
 from sentio_mobile.errors import InputError
 from sentio_mobile.formats.registry import MAIN_FORMATS, format_names, other_formats
 from sentio_mobile.spec import FORMS, OUTPUTS, PRECISIONS
@@ -107,6 +99,7 @@ SENSITIVITY, SENSITIVITY_CHART = "sensitivity.json", "sensitivity.png"
     is_flag=True,
     help="Overwrite what exists at --out, and keep artifacts that are refused; the bundle names them.",
 )
+@json_option
 def export(
     checkpoint: Path,
     formats: tuple[str, ...],
@@ -164,6 +157,7 @@ def export(
             stderr.print(reason, markup=False, soft_wrap=True)
     _show_artifacts(bundle)
     console.print(f"Bundle: {out}. Next: sentio-mobile verify {out}", soft_wrap=True, markup=False)
+    print_json(bundle.manifest)
     if refused:
         stderr.print(
             "Refused artifacts are in the bundle." if force else "Refused artifacts were left out; --force keeps them."
@@ -194,7 +188,12 @@ def _show_artifacts(bundle: Bundle) -> None:
     show_table(("artifact", "size", "loss of mean CCC", "verdict"), rows)
     counts = [f"{sum(row[3] == word for row in rows)} {word}" for word in ("refused", "failed")]
     good = sum(row[3] == "pass" for row in rows)
-    console.print(f"{good} of {len(rows)} artifacts exported; {', '.join(counts)}.", style="bold", markup=False)
+    console.print(
+        f"{good} of {len(rows)} artifacts exported; {', '.join(counts)}. {manifest.parameters_in_words} parameters.",
+        style="bold",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _rank_layers(checkpoint: Path, data_folder: Path, out: Path, force: bool) -> None:
@@ -221,6 +220,7 @@ def _rank_layers(checkpoint: Path, data_folder: Path, out: Path, force: bool) ->
     console.print(
         f"Figures and chart: {out}. Next: sentio-mobile export --keep-float LAYER", soft_wrap=True, markup=False
     )
+    print_json(record)
 
 
 def _show_sensitivity(ranking: Sensitivity) -> None:

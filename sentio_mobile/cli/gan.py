@@ -11,12 +11,12 @@ from sentio_mobile.cli.options import (
     PATH,
     FiniteRange,
     Group,
-    accelerator_option,
     claim_output,
-    console,
     force_option,
     out_option,
 )
+from sentio_mobile.cli.output import console, json_option, print_json
+from sentio_mobile.cli.training_options import TrainingOptions, training_options
 
 LAZY = {
     "evaluate": (
@@ -57,14 +57,15 @@ def gan() -> None:
     show_default=True,
     help="cgan_small (half an hour on two cores), cgan_classes (two cores), cgan (needs a GPU), or a .toml file.",
 )
-@accelerator_option
+@training_options
 @out_option
 @force_option
+@json_option
 def train(
     data_folder: Path,
     labels: Literal["emotion", "classes"],
     recipe: str,
-    accelerator: str,
+    training: TrainingOptions,
     out: Path,
     force: bool,
 ) -> None:
@@ -79,7 +80,7 @@ def train(
     from sentio_mobile.teacher.gan.config import STAGE, GanRecipe
 
     require_free(out, force)
-    settings = load_recipe(GanRecipe, recipe, STAGE)
+    settings = load_recipe(GanRecipe, recipe, STAGE, changes=training.changes, seed=training.seed)
     with ProgressBars() as progress:
         if labels == "classes":
             from sentio_mobile.teacher.gan.classes import read_classes
@@ -97,7 +98,9 @@ def train(
             examples = song_examples(prepared)
         from sentio_mobile.teacher.gan.train import train_gan
 
-        checkpoint = train_gan(examples, settings, out=out, progress=progress, overwrite=force, accelerator=accelerator)
+        checkpoint = train_gan(
+            examples, settings, out=out, progress=progress, overwrite=force, hardware=training.hardware
+        )
     last = checkpoint.history[-1]
     console.print(
         f"Final accuracy of the discriminator: {last['discriminator_accuracy']:.0%}. Samples of one label differ "
@@ -109,6 +112,7 @@ def train(
     else:
         following = f"evaluate {out} --data {data_folder}"
     console.print(f"Checkpoint: {out}. Next: sentio-mobile teacher gan {following}", soft_wrap=True, markup=False)
+    print_json({"checkpoint": str(out), "last_epoch": last})
 
 
 @gan.command(epilog="Example: sentio-mobile teacher gan sample gan-ckpt -n 3200 --out samples")
@@ -132,6 +136,7 @@ def train(
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed: another seed gives other samples.")
 @out_option
 @force_option
+@json_option
 def sample(
     checkpoint: Path,
     count: int,
@@ -167,6 +172,7 @@ def sample(
         soft_wrap=True,
         markup=False,
     )
+    print_json({"out": str(out), "samples": count, "accepted": written.accepted})
 
 
 @gan.command(
@@ -181,6 +187,7 @@ def sample(
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed: another seed gives another sample.")
 @click.option("--seconds", type=float, help="Only the first seconds of the clip.")
 @click.option("--plot", type=PATH, help="A .png or .svg file for the spectrogram.")
+@json_option
 def render(
     checkpoint: Path,
     valence: float | None,
@@ -224,3 +231,4 @@ def render(
         write_chart(plot, (8, 3.2), lambda axes: draw_spectrogram(axes, mel, audio))
     write_wav(out, pcm, audio.sample_rate)
     console.print(f"{len(pcm) / audio.sample_rate:.1f} s of sound in {out}", soft_wrap=True, markup=False)
+    print_json({"out": str(out), "seconds": len(pcm) / audio.sample_rate})

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, console, data_option, json_option
+from sentio_mobile.cli.options import PATH, Command, data_option
+from sentio_mobile.cli.output import console, json_option, print_json
 
 if TYPE_CHECKING:
     from sentio_mobile.teacher.gan.evaluation.evaluate import GanEvaluation
@@ -33,9 +34,7 @@ _COLOURS = {"good": "green", "usable": "yellow", "poor": "red"}
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed for samples and bootstrap.")
 @click.option("--out", type=PATH, help="An .html file: real spectrograms beside GAN samples.")
 @json_option
-def evaluate(
-    evaluated: Path, data_folder: Path, regressor: Path | None, n: int, seed: int, out: Path | None, as_json: bool
-) -> None:
+def evaluate(evaluated: Path, data_folder: Path, regressor: Path | None, n: int, seed: int, out: Path | None) -> None:
     """Evaluate a GAN, or a folder of its samples, against the songs that it was trained on.
 
     The score from 0 to 100 compares the spectrograms' statistics with those of the training songs; real songs score
@@ -43,7 +42,6 @@ def evaluate(
     and arousal, whether they differ as much as songs do, whether they copy training songs, and their distance from
     songs in an embedding. Reads training and validation songs, never test songs.
     """
-    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.inference.write import check_output_file
@@ -61,10 +59,8 @@ def evaluate(
         found = evaluate_gan(samples, songs, emotion_model=emotion_model, seed=seed, progress=progress)
     if out is not None:
         write_gan_evaluation(out, found, samples, songs)
-    if as_json:
-        click.echo(json_bytes(found).decode().rstrip())
-        return
     _show(found)
+    print_json(found)
     if out is not None:
         console.print(f"Report: {out} (open it in a browser)", soft_wrap=True, markup=False)
 

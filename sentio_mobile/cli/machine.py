@@ -6,15 +6,14 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, Group, console, json_option
+from sentio_mobile.cli.options import PATH, Command, Group
+from sentio_mobile.cli.output import console, json_option, print_json
 
 
 @click.command(cls=Command, epilog="Example: sentio-mobile doctor")
 @json_option
-def doctor(as_json: bool) -> None:
+def doctor() -> None:
     """Show which formats and tools there are here, and which versions are installed."""
-    import json
-
     from rich.markup import escape
     from rich.table import Table
 
@@ -35,10 +34,7 @@ def doctor(as_json: bool) -> None:
             "own_runtime_here": not missing_packages(format_.runtimes) and format_.timed_here,
         }
     versions, tools, cache = package_versions(), find_tools(), find_cache()
-    if as_json:
-        found = {"formats": formats, "sandbox": protections(), "tools": tools, "cache": cache, "versions": versions}
-        click.echo(json.dumps(found, indent=2))
-        return
+    print_json({"formats": formats, "sandbox": protections(), "tools": tools, "cache": cache, "versions": versions})
     table = Table("format", "can be made here", "runs here by")
     for name, facts in formats.items():
         ready = "[green]yes[/]" if facts["ready"] else f"[red]no[/]: {escape(str(facts['install']))}"
@@ -62,6 +58,7 @@ def arm64() -> None:
 
 @arm64.command(epilog="Example: sentio-mobile arm64 setup")
 @click.option("--place", type=PATH, help="Folder to install to; by default one in the user's cache.")
+@json_option
 def setup(place: Path | None) -> None:
     """Install the ARM64 userland in which `verify --arm64` runs TFLite, ONNX and ORT.
 
@@ -77,3 +74,4 @@ def setup(place: Path | None) -> None:
     with ProgressBars() as progress:
         install(place, progress)
     console.print(f"ARM64 userland: {place}. Next: sentio-mobile verify BUNDLE --arm64", soft_wrap=True, markup=False)
+    print_json({"place": str(place)})

@@ -6,47 +6,18 @@ import importlib
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 from click import get_current_context
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
-from rich.text import Text
 
 from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write, claimed
 from sentio_mobile._internal.files import require_free, require_free_file
 from sentio_mobile._internal.stopping import WORK, stoppable
-from sentio_mobile.errors import InputError, SentioError, printable, shortened
-
-
-class PlainConsole(Console):
-    """A console that shows every text as one line, without obeying what a stranger may have put into it.
-
-    Names of songs, cells of tables and names in bundles are shown with their control characters escaped, and very long
-    ones without their middle. What the text means as markup is the caller's affair: what may hold a name is printed
-    with `markup=False` or escaped.
-    """
-
-    def render_str(self, text: str, **kwargs: Any) -> Text:
-        """Turn a text, or a cell of a table, into one that fits on a line."""
-        return super().render_str(shortened(printable(text)), **kwargs)
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Render; no segment keeps a character that a terminal obeys, whatever made it."""
-        for segment in super().render(renderable, options):
-            if segment.control or segment.text.isprintable():
-                yield segment
-            else:
-                lines = segment.text.split("\n")
-                yield Segment("\n".join(map(printable, lines)), segment.style)
-
-
-console = PlainConsole(highlight=False, emoji=False)
-stderr = PlainConsole(stderr=True, highlight=False, emoji=False)
-
+from sentio_mobile.cli.output import note_new_name, show_error
+from sentio_mobile.errors import SentioError, printable, shortened
 
 MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 4095
@@ -72,10 +43,6 @@ PATH = FilePath()
 
 RENAMED_OPTIONS = {"--answers": "--pseudo-labels", "--sides": "--weak-labels", "--synthetic": "--gan-samples"}
 """Old names of options, which work for one more release, and the new ones."""
-
-
-_MAX_NOTES = 20
-"""Notes that are shown."""
 
 
 class FiniteRange(click.FloatRange):
@@ -120,7 +87,7 @@ class Command(click.RichCommand):
             old, equals, value = argument.partition("=")
             new = RENAMED_OPTIONS.get(old)
             if new in own and old not in own:
-                _note_new_name(old, new)
+                note_new_name(old, new)
                 args[at] = f"{new}{equals}{value}"
         return super().parse_args(ctx, args)
 
@@ -154,7 +121,7 @@ class Group(click.RichGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command, imported unless only the list of commands is shown."""
         if new := self._renamed.get(cmd_name):
-            _note_new_name(cmd_name, new)
+            note_new_name(cmd_name, new)
             cmd_name = new
         if cmd_name not in self._lazy:
             return super().get_command(ctx, cmd_name)
@@ -178,14 +145,14 @@ class Group(click.RichGroup):
         try:
             return super().invoke(ctx)
         except SentioError as error:
-            _show_error(error)
+            show_error(error)
             sys.exit(error.exit_status)
         except OSError as error:
             # Work that writes names its own faults; a library that it calls may find the disk full too.
             if error.errno not in FAULTS_OF_PLACE:
                 raise
             refused = cannot_write(Path(error.filename or "the output"), error)
-            _show_error(refused)
+            show_error(refused)
             sys.exit(refused.exit_status)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -226,46 +193,11 @@ def claim_output(out: Path, force: bool, *, file: bool = False) -> None:
     check(out, force)  # another process may have finished meanwhile
 
 
-def _show_error(error: SentioError) -> None:
-    stderr.print("[bold red]Error:[/]", end=" ")
-    stderr.print(str(error), markup=False, soft_wrap=True)
-
-
-def _note_new_name(old: str, new: str) -> None:
-    stderr.print(
-        f"note: {old} is called {new} now; the old name goes with the next release", markup=False, soft_wrap=True
-    )
-
-
-def show_skipped(skipped: list[str]) -> None:
-    """Name the clips that were left out."""
-    if skipped:
-        stderr.print(f"[yellow]{len(skipped)} clip{'s' if len(skipped) > 1 else ''} skipped:[/]")
-        for line in skipped:
-            stderr.print(f"  {line}", markup=False, soft_wrap=True)
-
-
-def show_notes(notes: Sequence[str]) -> None:
-    """Say what the user should know of work that was done."""
-    for line in notes[:_MAX_NOTES]:
-        stderr.print(f"note: {line}", markup=False, soft_wrap=True)
-    if len(notes) > _MAX_NOTES:
-        stderr.print(f"note: and {len(notes) - _MAX_NOTES:,} more of the kind", markup=False, soft_wrap=True)
-
-
-def show_faults(faults: list[str]) -> None:
-    """Name what could not be done while the rest was."""
-    stderr.print(f"[yellow]{len(faults):,} fault{'s' if len(faults) > 1 else ''}:[/]")
-    for line in faults:
-        stderr.print(f"  {line}", markup=False, soft_wrap=True)
-
-
 data_option = click.option(
     "--data", "data_folder", type=PATH, required=True, help="A prepared folder, written by `data prepare`."
 )
 out_option = click.option("--out", type=PATH, required=True, help="Where to write.")
 force_option = click.option("--force", is_flag=True, help="Overwrite what exists at --out.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads that a model may use."
 )
@@ -282,13 +214,6 @@ devices_option = click.option(
 nodes_option = click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Number of machines.")
 strategy_option = click.option(
     "--strategy", default="auto", show_default=True, help="Lightning's strategy: ddp, fsdp, ..."
-)
-accelerator_option = click.option(
-    "--accelerator",
-    type=click.Choice(["auto", "cpu", "gpu", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Hardware to train on.",
 )
 start_option = click.option(
     "--start", type=PATH, help="A teacher's checkpoint whose weights are the first ones, in place of random weights."
@@ -308,68 +233,3 @@ embeddings_option = click.option(
     help="An audio encoder's embeddings of all this music, written by `teacher embed`: learned besides. May be given "
     "more than once.",
 )
-
-
-class PlaceType(click.ParamType[Any]):
-    """A path, or a URL such as s3://bucket/music, which stays a text: a path would lose one of its slashes."""
-
-    name = "path"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """A path or a URL."""
-        return value if "://" in str(value) else PATH.convert(value, param, ctx)
-
-
-PLACE = PlaceType()
-
-
-def engine_options(command: Any) -> Any:
-    """Options of a command that can work on many machines."""
-    for option in (
-        click.option(
-            "--shard-songs",
-            type=click.IntRange(1, 100_000),
-            default=100,
-            show_default=True,
-            help="With --engine ray: songs of a shard, which a machine that dies loses.",
-        ),
-        click.option(
-            "--address",
-            metavar="ADDRESS",
-            help="With --engine ray: HOST:PORT of the cluster's head, `auto` for the cluster that this machine belongs "
-            "to, or `local`. By default the variable RAY_ADDRESS, or else local.",
-        ),
-        click.option(
-            "--engine",
-            type=click.Choice(["local", "ray"]),
-            default="local",
-            show_default=True,
-            help="Where the work is done: in processes of this machine, or by Ray on a cluster.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def require_paths(*places: Path | str | None) -> None:
-    """Refuse URLs where the work is done on this machine.
-
-    Raises:
-        InputError: One of the places is a URL.
-    """
-    for place in places:
-        if isinstance(place, str):
-            raise InputError(f"{place}: is a URL; those need --engine ray")
-
-
-def show_outcome(songs: int, known: int, shards: int, out: Path | str, faults: list[str]) -> None:
-    """Tell what a cluster has made, and end with status 1 where songs failed, and 2 where all did."""
-    console.print(
-        f"{songs:,} song{'s' * (songs != 1)} in {shards:,} shard{'s' * (shards != 1)} in {out}, {known:,} of them from "
-        "before",
-        markup=False,
-        soft_wrap=True,
-    )
-    if faults:
-        show_faults(faults)
-        sys.exit(2 if len(faults) >= songs else 1)

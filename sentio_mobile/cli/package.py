@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import (
-    PATH,
-    Command,
-    Group,
-    console,
-    force_option,
-    json_option,
-    out_option,
-    signature_option,
-    stderr,
-)
+from sentio_mobile.cli.options import PATH, Command, Group, force_option, out_option, signature_option
+from sentio_mobile.cli.output import console, json_option, print_json, stderr
 from sentio_mobile.packaging.platforms import PLATFORMS, App, Platform
 from sentio_mobile.spec import Form, Precision
 
@@ -80,12 +71,10 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
         precision: Precision | None,
         force: bool,
         signature_key: Path | None,
-        as_json: bool,
         formats: tuple[str, ...] = (),
         form: Form | None = None,
     ) -> None:
         from sentio_mobile._internal.files import require_free
-        from sentio_mobile._internal.records import json_bytes
         from sentio_mobile.bundle.sign import open_trusted
         from sentio_mobile.packaging.project import package as package_bundle
 
@@ -95,10 +84,8 @@ def _command(platform: Platform, does: str, example: str) -> click.Command:
         project = package_bundle(
             opened, platform, out=out, app=app, formats=formats, form=form, precision=precision, overwrite=force
         )
-        if as_json:
-            click.echo(json_bytes(project), nl=False)
-        else:
-            _show(project)
+        _show(project)
+        print_json(project)
 
     return command
 

@@ -8,24 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import rich_click as click
+from click import get_current_context
 
 import sentio_mobile
-from sentio_mobile.cli.options import (
-    PATH,
-    PLACE,
-    Command,
-    console,
-    engine_options,
-    json_option,
-    known_format,
-    require_paths,
-    show_faults,
-    show_notes,
-    show_outcome,
-    signature_option,
-    stderr,
-    threads_option,
-)
+from sentio_mobile.cli.engine_options import PLACE, engine_options, require_paths, show_outcome
+from sentio_mobile.cli.options import PATH, Command, known_format, signature_option, threads_option
+from sentio_mobile.cli.output import console, json_option, print_json, show_faults, show_notes, stderr, wants_json
 from sentio_mobile.errors import AudioError, InputError
 from sentio_mobile.formats.registry import DEFAULT_FORMAT
 from sentio_mobile.spec import FORMS, PRECISIONS, Form, Precision
@@ -42,7 +30,8 @@ if TYPE_CHECKING:
     cls=Command,
     epilog="Example: sentio-mobile predict song.mp3\n\n"
     "With a bundle of your own: sentio-mobile predict bundle song.mp3 --every 1 --plot song.png\n\n"
-    "With a teacher: sentio-mobile predict probe song.mp3",
+    "With a teacher: sentio-mobile predict probe song.mp3\n\n"
+    "While `train --out runs/mine` is at work: sentio-mobile predict runs/mine song.mp3",
 )
 @click.argument("places", nargs=-1, required=True, type=PLACE, metavar="[MODEL] SONGS...")
 @click.option(
@@ -107,13 +96,13 @@ def predict(
     shard_songs: int,
     force: bool,
     workers: int | None,
-    as_json: bool,
 ) -> None:
     """Predict valence and arousal, from -1 to 1, of songs and of folders of songs.
 
-    MODEL is a bundle, the folder that `sentio-mobile export` wrote, or a teacher: a probe or a checkpoint. Without it
-    the default model predicts, which comes with this package. It was trained without ratings: its card says on what,
-    and how accurate it is.
+    MODEL is a bundle, the folder that `sentio-mobile export` wrote, or a teacher: a probe or a checkpoint. The --out of
+    a training that is not over is one too: the best epoch so far predicts. The folder of a run stands for the best that
+    it has made. Without a MODEL the default model predicts, which comes with this package. It was trained without
+    ratings: its card says on what, and how accurate it is.
 
     The prediction is for the first 30 s of each song, or with --every for one window after another. Windows start at
     multiples of SECONDS, rounded down to 23 ms, and end within the song: less than SECONDS of its end is not used. A
@@ -130,7 +119,7 @@ def predict(
     With --engine ray a cluster predicts: see "Many songs, many machines" in the documentation.
     """
     if engine == "ray":
-        if out is None or plot or as_json:
+        if out is None or plot or wants_json():
             raise click.UsageError(
                 "--engine ray writes to --out alone; give a folder or a URL, without --plot and --json"
             )
@@ -165,7 +154,7 @@ def predict(
         check_output_file(out, TABLE_SUFFIXES)
     if plot:
         check_output_file(plot, CHART_SUFFIXES)
-    bundle, songs = bundle_and_songs([Path(place) for place in places])
+    bundle, songs = bundle_and_songs([_finished(Path(places[0])), *map(Path, places[1:])])
     found = find_songs(songs)
     if plot and every is not None and len(found.songs) > 1:
         raise InputError(f"--plot with --every draws one song, not {len(found.songs)}; give one, or leave --every out")
@@ -175,9 +164,9 @@ def predict(
     predictor = model.open()
     if every is not None:
         check_every(every, predictor.spec.audio)
-    if bundle is None and not as_json:
+    if bundle is None and not wants_json():
         _name_default_model(predictor)
-    table = None if as_json or out or plot else _Table(predictor.spec.uncertainty)
+    table = None if wants_json() or out or plot else _Table(predictor.spec.uncertainty)
     WORK.goes_on = out is not None
     with ExitStack() as stack:
         part = None
@@ -210,16 +199,26 @@ def predict(
         part.remove()
     if plot:
         _plot(plot, predictions.emotions, every)
-    if as_json:
-        from sentio_mobile._internal.records import json_bytes
-
-        click.echo(json_bytes([emotion.to_prediction() for emotion in predictions.emotions]), nl=False)
-    for file in filter(None, (out, plot)) if not as_json else ():
+    print_json([emotion.to_prediction() for emotion in predictions.emotions])
+    for file in filter(None, (out, plot)):
         console.print(f"{file}: {_plural(len(predictions.emotions), 'prediction')}", markup=False, soft_wrap=True)
     show_notes([*found.notes, *predictions.notes])
     if faults:
         show_faults(faults)
         sys.exit(1)
+
+
+def _finished(place: Path) -> Path:
+    """What a place stands for, for as long as the command runs."""
+    import tempfile
+
+    from sentio_mobile.inference.model_of import finished_model
+
+    scratch = get_current_context().with_resource(tempfile.TemporaryDirectory(prefix="sentio-mobile-"))
+    model, note = finished_model(place, Path(scratch))
+    if note:
+        stderr.print(f"note: {note}", markup=False, soft_wrap=True)
+    return model
 
 
 def _predict_on_ray(

@@ -9,14 +9,14 @@ import rich_click as click
 from sentio_mobile.cli.options import (
     PATH,
     Command,
-    accelerator_option,
-    console,
     devices_option,
     force_option,
     nodes_option,
     out_option,
     strategy_option,
 )
+from sentio_mobile.cli.output import console, json_option
+from sentio_mobile.cli.training_options import TrainingOptions, training_options
 
 
 @click.command(
@@ -52,7 +52,8 @@ from sentio_mobile.cli.options import (
 @devices_option
 @nodes_option
 @strategy_option
-@accelerator_option
+@training_options
+@json_option
 @out_option
 @force_option
 def pretrain(
@@ -64,7 +65,7 @@ def pretrain(
     devices: int,
     nodes: int,
     strategy: str,
-    accelerator: str,
+    training: TrainingOptions,
     out: Path,
     force: bool,
 ) -> None:
@@ -76,18 +77,24 @@ def pretrain(
     """
     import sentio_mobile
     from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.cli.results import print_checkpoint
+    from sentio_mobile.distill.config import PretrainRecipe
+    from sentio_mobile.recipes import load_recipe
 
     with ProgressBars() as progress:
         student = sentio_mobile.pretrain(
             data=folders,
             embeddings=embeddings,
             pseudo_labels=pseudo_labels,
-            recipe=recipe,
+            recipe=load_recipe(
+                PretrainRecipe, recipe, "distill/pretrain", changes=training.changes, seed=training.seed
+            ),
             steps=steps,
             devices=devices,
             nodes=nodes,
             strategy=strategy,
-            accelerator=accelerator,
+            accelerator=training.accelerator,
+            logger=training.logger,
             out=out,
             overwrite=force,
             progress=progress,
@@ -102,3 +109,4 @@ def pretrain(
         soft_wrap=True,
         markup=False,
     )
+    print_checkpoint(out)

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from sentio_mobile._internal.stopping import WORK
-from sentio_mobile.cli.options import stderr
+from sentio_mobile.cli.output import is_verbose, stderr
 
 
 class ProgressBars:
@@ -61,10 +61,13 @@ class ProgressBars:
     def advance(self, n: int = 1, note: str = "") -> None:
         """Count `n` more steps as done."""
         self._done, self._note = self._done + n, note
-        if not n and not stderr.is_terminal and (epoch := re.fullmatch(r"(epoch .*), done", note)):
-            stderr.print(epoch[1], markup=False, soft_wrap=True)
         if self._task is not None:
             self._bars.update(self._task, advance=n, note=note)
+
+    def say(self, line: str) -> None:
+        """Print a line where there is no terminal, or where all is told; the bar says it otherwise."""
+        if not stderr.is_terminal or is_verbose():
+            stderr.print(line, markup=False, soft_wrap=True)
 
     def finish(self) -> None:
         """Stop the clock of the bar, full or not; it stays on the screen."""

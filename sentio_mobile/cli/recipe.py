@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from sentio_mobile.cli.options import Command, Group
+from sentio_mobile.cli.output import json_option, print_json
 from sentio_mobile.errors import InputError
 
 STAGES = {
@@ -30,12 +31,14 @@ def recipe() -> None:
 
 @recipe.command("list", cls=Command, epilog="Example: sentio-mobile recipe list")
 @stage_option
+@json_option
 def list_(stage: str | None) -> None:
     """List the recipes with the first sentence of what they are for."""
     from sentio_mobile.cli.tables import show_table
 
     rows = [(name, path.stem, _first_words(path)) for name, path in _recipes(stage)]
     show_table(("stage", "recipe", "what it is"), rows, right=False)
+    print_json([{"stage": name, "recipe": one, "what": what} for name, one, what in rows])
 
 
 @recipe.command(cls=Command, epilog="Example: sentio-mobile recipe show mobilevit --stage distill")
@@ -58,16 +61,17 @@ def show(name: str, stage: str | None) -> None:
 
 
 @recipe.command(cls=Command, epilog="Example: sentio-mobile recipe schema --stage distill")
-@click.option("--stage", type=click.Choice([*STAGES, "train"]), required=True, help="The stage.")
+@click.option("--stage", type=click.Choice([*STAGES, "train", "qat", "gan"]), required=True, help="The stage.")
 def schema(stage: str) -> None:
     """Print the JSON schema of a stage's recipes: every key with its type, range and default."""
     import json
 
     import msgspec
 
-    from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe
+    from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe, QatRecipe
     from sentio_mobile.recipes import RunRecipe, TrainRecipe
     from sentio_mobile.teacher.config import TeacherRecipe
+    from sentio_mobile.teacher.gan.config import GanRecipe
 
     kinds = {
         "run": RunRecipe,
@@ -75,6 +79,8 @@ def schema(stage: str) -> None:
         "teacher": TeacherRecipe,
         "distill": DistillRecipe,
         "pretrain": PretrainRecipe,
+        "qat": QatRecipe,
+        "gan": GanRecipe,
     }
     click.echo(json.dumps(msgspec.json.schema(kinds[stage]), indent=2))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentio_mobile.cli.options import console
+from sentio_mobile._internal.quantities import millions
+from sentio_mobile.cli.output import console, print_json, wants_json
 from sentio_mobile.cli.tables import show_table
 
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from sentio_mobile.evaluation.results import EvaluationRun
     from sentio_mobile.metrics.bootstrap import Interval
     from sentio_mobile.metrics.evaluation import SplitEvaluation
+    from sentio_mobile.models.checkpoint import Checkpoint
+    from sentio_mobile.pipeline.estimate import TrainEstimate
 
 DESKTOP = "desktop, not a phone"
 """Beside every measured time."""
@@ -29,6 +33,11 @@ def show_evaluation(who: str, evaluation: SplitEvaluation | None) -> None:
             for name, output in coverage.outputs.items()
         )
         console.print(f"coverage of the {coverage.target:.0%} intervals on test songs: {shares}", markup=False)
+
+
+def show_parameters(who: str, checkpoint: Checkpoint) -> None:
+    """Print how many weights a network has."""
+    console.print(f"{who}: {checkpoint.parameters_in_words} parameters", markup=False, soft_wrap=True)
 
 
 def show_retention(retention: Interval | None, *, teacher: int | None = None, student: int | None = None) -> None:
@@ -102,6 +111,25 @@ def show_summary(summary: Summary) -> None:
         )
 
 
+def show_run(out: Path, summary: Summary, estimate: TrainEstimate | None = None) -> None:
+    """Say where a run's results are, and what to do next; as JSON, say all of it."""
+    from sentio_mobile.benchmarks.report import REPORT
+
+    bundle, report = out / "bundle", out / REPORT
+    console.print(f"Bundle: {bundle}", soft_wrap=True, markup=False)
+    console.print(f"Report: {report} (open it in a browser)", soft_wrap=True, markup=False)
+    console.print(f"Next:   sentio-mobile predict {bundle} SONG.mp3", soft_wrap=True, markup=False)
+    print_json({"bundle": str(bundle), "report": str(report), "summary": summary, "estimate": estimate})
+
+
+def print_checkpoint(folder: Path) -> None:
+    """Print the sheet of a checkpoint, if JSON was asked for."""
+    if wants_json():
+        from sentio_mobile.models.checkpoint import read_sheet
+
+        print_json(read_sheet(folder))
+
+
 def show_models(run: EvaluationRun) -> None:
     """Print one row per model, then which models differ."""
     from sentio_mobile.cli.tables import WIDE
@@ -113,7 +141,7 @@ def show_models(run: EvaluationRun) -> None:
             model.name,
             *(str(model.metrics[name]["ccc"]) for name in ("valence", "arousal", "mean")),
             str(model.metrics["mean"]["mae"]),
-            "-" if model.parameters is None else f"{model.parameters:,}",
+            "-" if model.parameters is None else millions(model.parameters),
             "-" if model.latency is None else f"{model.latency.p50_ms:.1f} ms",
         )
         for model in run.models

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from sentio_mobile._internal.stopping import Stopped
-from sentio_mobile.cli.options import PATH, Command, console, signature_option
+from sentio_mobile.cli.options import PATH, Command, signature_option
+from sentio_mobile.cli.output import console
 from sentio_mobile.packaging.platforms import WEB
 from sentio_mobile.spec import Precision
 

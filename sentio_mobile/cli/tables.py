@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from rich.markup import escape
 from rich.table import Column, Table
 
-from sentio_mobile.cli.options import console
+from sentio_mobile.cli.output import console
 
 WIDE = 110
 """Columns of a terminal from which a table need not be divided."""

@@ -7,20 +7,9 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.options import (
-    PATH,
-    PLACE,
-    Command,
-    FiniteRange,
-    claim_output,
-    console,
-    data_option,
-    engine_options,
-    force_option,
-    require_paths,
-    show_faults,
-    show_outcome,
-)
+from sentio_mobile.cli.engine_options import PLACE, engine_options, require_paths, show_outcome
+from sentio_mobile.cli.options import PATH, Command, FiniteRange, claim_output, data_option, force_option
+from sentio_mobile.cli.output import console, json_option, print_json, show_faults
 
 
 @click.command(
@@ -75,6 +64,7 @@ from sentio_mobile.cli.options import (
     help="The file to write. With --engine ray: a folder or a URL, for Parquet files.",
 )
 @force_option
+@json_option
 def embed(
     data_folder: Path,
     music: Path | str | None,
@@ -145,6 +135,7 @@ def embed(
         markup=False,
         soft_wrap=True,
     )
+    print_json({"out": str(out), "clips": len(found.steps), "encoder": info, "faults": list(found.faults)})
     if found.faults:
         show_faults(list(found.faults))
         sys.exit(1)

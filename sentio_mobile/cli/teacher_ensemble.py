@@ -6,7 +6,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, claim_output, console, data_option, force_option, out_option
+from sentio_mobile.cli.options import PATH, Command, claim_output, data_option, force_option, out_option
+from sentio_mobile.cli.output import console, json_option, print_json
 
 
 @click.command(
@@ -30,6 +31,7 @@ from sentio_mobile.cli.options import PATH, Command, claim_output, console, data
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the regressors.")
 @out_option
 @force_option
+@json_option
 def ensemble(
     data_folder: Path, music: Path, unlabelled: tuple[tuple[Path, Path], ...], seed: int, out: Path, force: bool
 ) -> None:
@@ -53,3 +55,4 @@ def ensemble(
         predictions = [one for folder, place in targets for one in predict_windows(trained, folder, place, progress)]
     write_pseudo_labels(out, predictions)
     console.print(f"{len(predictions)} pseudo-labels in {out}", soft_wrap=True, markup=False)
+    print_json({"out": str(out), "pseudo_labels": len(predictions)})

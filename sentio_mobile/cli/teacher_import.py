@@ -7,7 +7,8 @@ from typing import Literal
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, console, force_option, out_option
+from sentio_mobile.cli.options import PATH, Command, force_option, out_option
+from sentio_mobile.cli.output import console, json_option
 
 SIZES = ("layers", "heads", "width", "mlp_width", "patch_size", "patch_overlap", "distillation_token")
 """Settings that are shown."""
@@ -44,6 +45,7 @@ SIZES = ("layers", "heads", "width", "mlp_width", "patch_size", "patch_overlap",
 )
 @out_option
 @force_option
+@json_option
 def import_(
     file: Path,
     normalization: Literal["db80", "zscore"] | None,
@@ -63,6 +65,7 @@ def import_(
     from sentio_mobile._internal.files import require_free
 
     require_free(out, force)
+    from sentio_mobile.cli.results import print_checkpoint
     from sentio_mobile.teacher.import_weights import import_teacher
 
     found = import_teacher(file, normalization, heads=heads, image_size=image_size, seed=seed)
@@ -80,12 +83,14 @@ def import_(
     _list(f"not in the file, initialized from seed {seed}", found.source.untrained)
     if not found.source.untrained:
         _print(f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data prepared --out student-ckpt")
+        print_checkpoint(out)
         return
     console.print("[yellow]The head is untrained: its predictions mean nothing yet.[/]", soft_wrap=True)
     _print(
         f"Checkpoint: {out}. Next: sentio-mobile teacher train --data prepared --start {out} --out trained-ckpt, "
         "with a recipe of these sizes"
     )
+    print_checkpoint(out)
 
 
 def _list(what: str, names: tuple[str, ...]) -> None:

@@ -7,18 +7,9 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import (
-    PATH,
-    PLACE,
-    Command,
-    claim_output,
-    console,
-    engine_options,
-    force_option,
-    require_paths,
-    show_outcome,
-    stderr,
-)
+from sentio_mobile.cli.engine_options import PLACE, engine_options, require_paths, show_outcome
+from sentio_mobile.cli.options import PATH, Command, claim_output, force_option
+from sentio_mobile.cli.output import console, json_option, print_json, stderr
 
 if TYPE_CHECKING:
     from sentio_mobile._internal.progress import Progress
@@ -68,6 +59,7 @@ if TYPE_CHECKING:
     help="The CSV to write. With --engine ray: a folder or a URL, for Parquet files.",
 )
 @force_option
+@json_option
 def label(
     teachers: tuple[Path, ...],
     targets: tuple[tuple[Path, Path | str], ...],
@@ -120,6 +112,7 @@ def label(
     if missing := sum(one.missing for one in found):
         stderr.print(f"[yellow]{missing} windows have no embeddings and were left out[/]")
     console.print(f"{total} pseudo-labels in {out}, {inside} of them out of fold", markup=False, soft_wrap=True)
+    print_json({"out": str(out), "pseudo_labels": total, "out_of_fold": inside, "without_embeddings": missing})
 
 
 def _predict(

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import (
-    PATH,
-    Command,
-    claim_output,
-    console,
-    data_option,
-    force_option,
-    out_option,
-    stderr,
-)
+from sentio_mobile.cli.options import PATH, Command, claim_output, data_option, force_option, out_option
+from sentio_mobile.cli.output import console, json_option, print_json, stderr
 
 if TYPE_CHECKING:
     from sentio_mobile.teacher.probe.sheet import ProbeSheet
@@ -66,6 +58,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @out_option
 @force_option
+@json_option
 def probe(
     data_folder: Path,
     embeddings: Path | None,
@@ -120,6 +113,7 @@ def probe(
         markup=False,
         soft_wrap=True,
     )
+    print_json(found.sheet)
 
 
 def _show(sheet: ProbeSheet) -> None:

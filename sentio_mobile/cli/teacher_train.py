@@ -10,8 +10,6 @@ import sentio_mobile
 from sentio_mobile.cli.options import (
     PATH,
     Command,
-    accelerator_option,
-    console,
     data_option,
     devices_option,
     embeddings_option,
@@ -22,6 +20,8 @@ from sentio_mobile.cli.options import (
     strategy_option,
     weak_labels_option,
 )
+from sentio_mobile.cli.output import console, json_option
+from sentio_mobile.cli.training_options import TrainingOptions, training_options
 
 
 @click.command(
@@ -58,7 +58,8 @@ from sentio_mobile.cli.options import (
 @devices_option
 @nodes_option
 @strategy_option
-@accelerator_option
+@training_options
+@json_option
 @out_option
 @force_option
 def train(
@@ -73,7 +74,7 @@ def train(
     devices: int,
     nodes: int,
     strategy: str,
-    accelerator: str,
+    training: TrainingOptions,
     out: Path,
     force: bool,
 ) -> None:
@@ -84,7 +85,9 @@ def train(
     such as the quickstart's.
     """
     from sentio_mobile.cli.progress_bars import ProgressBars
-    from sentio_mobile.cli.results import show_evaluation
+    from sentio_mobile.cli.results import print_checkpoint, show_evaluation, show_parameters
+    from sentio_mobile.recipes import load_recipe
+    from sentio_mobile.teacher.config import TeacherRecipe
 
     if start and weights:
         raise click.UsageError("--start and --weights both give the first weights; give one of them")
@@ -92,7 +95,7 @@ def train(
         checkpoint = sentio_mobile.train_teacher(
             data=data_folder,
             out=out,
-            recipe=recipe,
+            recipe=load_recipe(TeacherRecipe, recipe, "teacher", changes=training.changes, seed=training.seed),
             start=start,
             weights=weights,
             gan_samples=gan_samples,
@@ -102,15 +105,18 @@ def train(
             devices=devices,
             nodes=nodes,
             strategy=strategy,
-            accelerator=accelerator,
+            accelerator=training.accelerator,
+            logger=training.logger,
             overwrite=force,
             progress=progress,
         )
     if positions := checkpoint.recipe.get("interpolated_positions"):
         console.print(f"First weights: positions interpolated {positions}.", soft_wrap=True, markup=False)
     show_evaluation("teacher", checkpoint.evaluation.test)
+    show_parameters("teacher", checkpoint)
     console.print(
         f"Checkpoint: {out}. Next: sentio-mobile distill --teacher {out} --data {data_folder} --out student-ckpt",
         soft_wrap=True,
         markup=False,
     )
+    print_checkpoint(out)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Command, console, out_option, show_skipped, stderr
+from sentio_mobile.cli.options import PATH, Command, out_option
+from sentio_mobile.cli.output import console, json_option, print_json, show_skipped, stderr
 from sentio_mobile.cli.table_options import columns_option, norms_options, scale_option, table_settings
+from sentio_mobile.cli.training_options import TrainingOptions, training_options
 
 if TYPE_CHECKING:
     from sentio_mobile.pipeline.estimate import TrainEstimate
@@ -56,10 +58,11 @@ if TYPE_CHECKING:
     metavar="default|random|CHECKPOINT",
     help="The student's first weights: shipped ones where they fit, random ones, or those of a student's checkpoint.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Random seed of splits, weights and bootstrap. [default: 0]")
 @click.option("--plan", "plan_only", is_flag=True, help="Print what would be done, and how long it would take.")
 @click.option("--anyway", is_flag=True, help="Go on where labels say no more than shuffled ones.")
+@training_options
 @out_option
+@json_option
 def train(
     songs: tuple[Path, ...],
     unlabelled: tuple[Path, ...],
@@ -71,9 +74,9 @@ def train(
     norms_scale: tuple[float, float] | None,
     recipe: str,
     student_start: str | None,
-    seed: int | None,
     plan_only: bool,
     anyway: bool,
+    training: TrainingOptions,
     out: Path,
 ) -> None:
     """Train a model from SONGS, a CSV or a data set's folder, with everything decided: one command.
@@ -98,15 +101,19 @@ def train(
             tables=table_settings(scale, columns),
             norms=norms,
             norms_scale=to_scale(norms_scale),
-            seed=seed,
+            changes=training.changes,
+            seed=training.seed,
         ),
         out,
+        training,
         plan_only=plan_only,
         anyway=anyway,
     )
 
 
-def run_training(recipe: TrainRecipe, out: Path, *, plan_only: bool = False, anyway: bool = False) -> None:
+def run_training(
+    recipe: TrainRecipe, out: Path, training: TrainingOptions, *, plan_only: bool = False, anyway: bool = False
+) -> None:
     """Print the plan, run it, and print what came out."""
     from sentio_mobile.pipeline.plan import make_plan, read_inputs
 
@@ -118,30 +125,30 @@ def run_training(recipe: TrainRecipe, out: Path, *, plan_only: bool = False, any
     recipe = on_this_machine(recipe)
     for note in inputs.source.notes:
         stderr.print(f"note: {note}", markup=False, soft_wrap=True)
-    _show_plan(make_plan(inputs, recipe, measure_costs(recipe, open_encoder(recipe))))
+    plan = make_plan(inputs, recipe, measure_costs(recipe, open_encoder(recipe)))
+    _show_plan(plan)
     if plan_only:
+        print_json(plan)
         return
-    from sentio_mobile.benchmarks.report import REPORT
-    from sentio_mobile.cli.results import show_decision, show_problems
+    from sentio_mobile.cli.results import show_decision, show_problems, show_run
     from sentio_mobile.pipeline.train import Training
 
     with ProgressBars() as progress:
-        training = Training(
+        run = Training(
             folder=out,
             recipe=recipe,
             inputs=inputs,
             progress=progress,
             announce=lambda line: stderr.print(line, style="dim", markup=False),
             anyway=anyway,
+            hardware=training.hardware,
         )
-        result = training.run()
-    show_skipped(training.skipped)
+        result = run.run()
+    show_skipped(run.skipped)
     _show_estimate(result.estimate)
     show_decision(result.summary)
     show_problems(result.summary)
-    console.print(f"Bundle: {out / 'bundle'}", soft_wrap=True, markup=False)
-    console.print(f"Report: {out / REPORT} (open it in a browser)", soft_wrap=True, markup=False)
-    console.print(f"Next:   sentio-mobile predict {out / 'bundle'} SONG.mp3", soft_wrap=True, markup=False)
+    show_run(out, result.summary, result.estimate)
     if result.summary.has_failures:
         raise SystemExit(1)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 import sentio_mobile
-from sentio_mobile.cli.options import PATH, Command, console, json_option, signature_option, threads_option
+from sentio_mobile.cli.options import PATH, Command, signature_option, threads_option
+from sentio_mobile.cli.output import console, json_option, print_json
 from sentio_mobile.spec import OUTPUTS
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ def verify(
     emulate: bool,
     threads: int,
     signature_key: Path | None,
-    as_json: bool,
 ) -> None:
     """Check a bundle's hashes, and compare every artifact with PyTorch.
 
@@ -52,7 +52,6 @@ def verify(
     this project executes the saved package. The exit status is 1 when an artifact differs by more than its precision
     allows or loses accuracy on songs, or when the golden outputs are so similar that agreement would mean nothing.
     """
-    from sentio_mobile._internal.records import json_bytes
     from sentio_mobile.cli.progress_bars import ProgressBars
 
     with ProgressBars() as progress:
@@ -65,10 +64,8 @@ def verify(
             require_signature=signature_key,
             progress=progress,
         )
-    if as_json:
-        click.echo(json_bytes(found), nl=False)
-    else:
-        _show(found)
+    _show(found)
+    print_json(found)
     if not found.passed:
         raise SystemExit(1)
 
@@ -85,6 +82,7 @@ def verify(
 @click.option("--threads", type=click.IntRange(1), default=None, help="Threads that a model may use (default: 1).")
 @click.option("--runs", type=click.IntRange(50), default=None, help="Timed runs of each artifact (default: 100).")
 @signature_option
+@json_option
 def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None, signature_key: Path | None) -> None:
     """Measure latency, cold start, memory and size of every artifact, and check the budgets.
 
@@ -105,6 +103,7 @@ def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None, si
         )
     show_summary(summary)
     console.print(f"Report: {out / REPORT}", markup=False)
+    print_json(summary)
     if status := exit_status(summary):
         raise SystemExit(status)
 

@@ -27,7 +27,7 @@ from sentio_mobile.training.fit import evaluate_songs, evaluate_split, fit, pred
 from sentio_mobile.training.linear_head import solve_linear_head
 from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
-from sentio_mobile.training.trainer import training_folder
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, training_folder
 
 
 def distill(
@@ -40,6 +40,7 @@ def distill(
     start: Start = "default",
     cache: Path | None = None,
     convert: bool = False,
+    hardware: Hardware = ONE_DEVICE,
     overwrite: bool = False,
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
@@ -60,6 +61,7 @@ def distill(
         start: The student's first weights.
         cache: Folder where the teacher's outputs are kept for other runs. They are deleted by default.
         convert: Whether the teacher may use its own normalization and image size.
+        hardware: Where training runs.
         overwrite: Whether an existing `out` is replaced.
         progress: Receives each step.
         announce: Receives a line of text that says which first weights the student has.
@@ -77,7 +79,7 @@ def distill(
             this student cannot be solved for.
         OutputError: `out` or the cache cannot be written.
     """
-    recipe = replace(recipe, training=with_real_precision(recipe.training))
+    recipe = replace(recipe, training=with_real_precision(recipe.training, hardware.accelerator))
     if teacher is None and extra.pseudo_labels is None:
         recipe = recipe.without_teacher()
     followed = choose_followed(teacher, recipe, extra, convert=convert)
@@ -144,6 +146,7 @@ def distill(
                 work=work,
                 progress=progress,
                 what="distilling the student",
+                hardware=hardware,
                 sources=lesson.sources,
             )
         evaluation = evaluate_student(

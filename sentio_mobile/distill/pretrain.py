@@ -26,10 +26,12 @@ from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import OUTPUTS, ModelSpec
 from sentio_mobile.training.callbacks import (
     METRICS,
+    SPEC,
     DeadLossTermGuard,
     EpochHistory,
     MetricsFile,
     ShowProgress,
+    SpecFile,
     WarmAveraging,
 )
 from sentio_mobile.training.clip_features import clip_features
@@ -226,6 +228,7 @@ def _run(
         *([WarmAveraging(settings.ema)] if settings.ema else []),
         history,
         states,
+        SpecFile(task.spec, work / SPEC),
         MetricsFile(history, work / METRICS),
         ShowProgress(progress, "pretraining the student", "val_r2", "held-out R2 {:.3f}"),
         DeadLossTermGuard(objective.weights),

@@ -34,7 +34,7 @@ from sentio_mobile.training.clips import Batch
 from sentio_mobile.training.fit import fit, predict
 from sentio_mobile.training.precision import with_real_precision
 from sentio_mobile.training.sources import NO_EXTRA_DATA, ExtraData, TrainingSources
-from sentio_mobile.training.trainer import training_folder
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, training_folder
 
 
 class SelfDistillation:
@@ -71,6 +71,7 @@ def finetune(
     recipe: QatRecipe,
     out: Path,
     extra: ExtraData = NO_EXTRA_DATA,
+    hardware: Hardware = ONE_DEVICE,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Checkpoint:
@@ -86,6 +87,7 @@ def finetune(
         recipe: The training schedule.
         out: The checkpoint folder to write.
         extra: More music, for which the student also learns its original predictions.
+        hardware: Where training runs.
         overwrite: Whether an existing `out` is replaced.
         progress: Receives each step.
 
@@ -99,7 +101,7 @@ def finetune(
         TrainingError: There are too few songs, or the loss is not finite.
         OutputError: `out` cannot be written.
     """
-    recipe = replace(recipe, training=with_real_precision(recipe.training))
+    recipe = replace(recipe, training=with_real_precision(recipe.training, hardware.accelerator))
     settings = _student_settings(student)
     if data.audio != student.spec.audio:
         raise DataError(
@@ -123,6 +125,7 @@ def finetune(
             work=work,
             progress=progress,
             what="finetuning with fake quantization",
+            hardware=hardware,
             sources=TrainingSources(extra=extra.sources(data)),
         )
         model = copy.deepcopy(student.model)

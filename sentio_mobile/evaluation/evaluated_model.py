@@ -195,7 +195,7 @@ def _from_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedMo
         else lambda clips: predict_log_mels(_log_mels(clips, spec.audio)),
         predict_log_mels=None if form == "waveform" else predict_log_mels,
         pooling=spec.pooling,
-        parameters=bundle.manifest.parameters,
+        parameters=bundle.manifest.trained,
         training_seconds=training_seconds(history),
         history=history,
         training_data=bundle.manifest.provenance.data,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.charts import Chart
 from sentio_mobile._internal.pages import write_page
+from sentio_mobile._internal.quantities import millions
 from sentio_mobile._internal.records import write_record
 from sentio_mobile.benchmarks import charts as report_charts
 from sentio_mobile.benchmarks.formatting import DESKTOP, milliseconds
@@ -72,7 +73,7 @@ def write_evaluation(
         "corners": [] if gan_samples is None else _corners(gan_samples, data),
     }
     template = Path(__file__).with_name("evaluation.html.j2")
-    write_page(folder / PAGE, template, view, {"ms": milliseconds, "time": _time})
+    write_page(folder / PAGE, template, view, {"ms": milliseconds, "time": _time, "millions": millions})
     write_record(folder / EVALUATION, run)
 
 

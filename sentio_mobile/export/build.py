@@ -91,6 +91,7 @@ def build_bundle(
     if data is not None and music is not None:
         # Conversions take minutes, so a wrong folder is reported before them.
         find_window_audio(data, gate_split(data), music, pooled=loaded.spec.pooling is not None)
+    trained = sum(p.numel() for p in loaded.model.parameters())
     fold_norms(loaded.model)
     layer_weights(loaded.model, recipe.keep_float)
     calibration = None if data is None else collect_calibration(data, loaded.spec)
@@ -132,6 +133,7 @@ def build_bundle(
             licence=recipe.licence,
             spec=loaded.spec,
             parameters=sum(p.numel() for p in loaded.model.parameters()),
+            parameters_trained=trained,
             artifacts=tuple(_entry(result, part) for result in results),
             # For whoever opens the bundle; the user sees where the logs are.
             failed={label: without_folders(why, part, logs.parent) for label, why in failed.items()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.quantities import millions
 from sentio_mobile.metrics.bootstrap import (
     UNDEFINED,
     Interval,
@@ -68,12 +69,8 @@ def weak_teacher(retained: Interval | None, *, teacher: int | None = None, stude
         better = "its student is better than it" if retained.low > 1 else "its student is no worse than it"
         signs.append(f"{better} (retention {retained})")
     if teacher is not None and student is not None and teacher < student:
-        signs.append(f"it is the smaller network ({_millions(teacher)} parameters against {_millions(student)})")
+        signs.append(f"it is the smaller network ({millions(teacher)} parameters against {millions(student)})")
     return f"weak teacher: {', and '.join(signs)}" if signs else None
-
-
-def _millions(parameters: int) -> str:
-    return f"{parameters / 1e6:.2f} M" if parameters >= 1e5 else f"{parameters:,}"
 
 
 def retention_of_runs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -104,6 +105,16 @@ def fold_norms(module: nn.Module) -> None:
             setattr(module, name, fuse_conv_bn_eval(conv, norm))
         else:
             fold_norms(child)
+
+
+def count_parameters(module: nn.Module) -> tuple[int, int]:
+    """The number of a network's weights, and what it is when its norms are folded."""
+    trained = sum(weight.numel() for weight in module.parameters())
+    if not any(isinstance(one, LinearNorm | ConvNorm | FoldsItself) for one in module.modules()):
+        return trained, trained
+    folded = copy.deepcopy(module).eval()
+    fold_norms(folded)
+    return trained, sum(weight.numel() for weight in folded.parameters())
 
 
 def unfold_norms(module: nn.Module, folded: nn.Module) -> None:

@@ -17,10 +17,12 @@ from torch import nn
 
 from sentio_mobile import __version__
 from sentio_mobile._internal.files import is_file, new_folder, sha256, write_bytes
+from sentio_mobile._internal.quantities import parameters_in_words
 from sentio_mobile._internal.records import Count, Name, Record, Sha256, Versions, from_plain, read_plain, write_record
 from sentio_mobile._internal.without_folders import values_without_folders
 from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.metrics.evaluation import Evaluation, History
+from sentio_mobile.models.blocks import count_parameters
 from sentio_mobile.models.registry import build
 from sentio_mobile.models.times import with_times, without_times, write_times
 from sentio_mobile.spec import DataOrigin, ModelSpec
@@ -54,7 +56,9 @@ class CheckpointSheet(Record, frozen=True, kw_only=True):
     schema: Literal[2] = 2  # version of this record
     spec: ModelSpec  # architecture, input and output
     weights_sha256: Sha256  # hash of the file of weights
-    parameters: Count  # number of weights
+    parameters: Count  # number of weights that were trained
+    # the same when batch normalization is folded into the layers before it, as in an exported file; null in older files
+    parameters_folded: Count | None = None
     recipe: Details  # settings that it was trained with
     history: History  # the training, one row per epoch; empty where there was none
     evaluation: Evaluation  # metrics on validation and test songs
@@ -94,11 +98,13 @@ class Checkpoint:
         Raises:
             OutputError: `folder` cannot be written, or exists and `overwrite` is false.
         """
+        trained, folded = count_parameters(self.model)
         with new_folder(folder, overwrite) as part:
             sheet = CheckpointSheet(
                 spec=self.spec,
                 weights_sha256=save_weights(self.model, part / WEIGHTS),
-                parameters=sum(p.numel() for p in self.model.parameters()),
+                parameters=trained,
+                parameters_folded=folded,
                 recipe=values_without_folders(self.recipe),
                 history=without_times(self.history),
                 evaluation=self.evaluation,
@@ -131,6 +137,12 @@ class Checkpoint:
             data=sheet.data,
             versions=sheet.versions,
         )
+
+    @property
+    def parameters_in_words(self) -> str:
+        """How many weights it has, trained and folded."""
+        trained, folded = count_parameters(self.model)
+        return parameters_in_words(folded, trained)
 
 
 def read_sheet(folder: Path) -> CheckpointSheet:

@@ -29,6 +29,7 @@ from sentio_mobile.pipeline.stages import Stages, songs_key
 from sentio_mobile.pipeline.student import first_weights_of
 from sentio_mobile.recipes import GENERATED, RunRecipe
 from sentio_mobile.teacher.train import train_teacher
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
 
 
 @dataclass(kw_only=True)
@@ -41,6 +42,7 @@ class Pipeline:
         progress: Updated by every stage.
         announce: Called with a line of text when a stage begins or is skipped.
         start: Checkpoint to initialize the teacher from; None for random weights.
+        hardware: Where networks are trained.
         skipped: Clips without usable audio, with the reason; filled when the songs are prepared.
     """
 
@@ -49,6 +51,7 @@ class Pipeline:
     progress: Progress
     announce: Callable[[str], None]
     start: Path | None = None
+    hardware: Hardware = ONE_DEVICE
     skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -129,6 +132,7 @@ class Pipeline:
             progress=self.progress,
             overwrite=True,
             start=Checkpoint.load(self.start) if self.start else None,
+            hardware=self.hardware,
         )
 
     def _distill(self, start: Start) -> None:
@@ -138,6 +142,7 @@ class Pipeline:
             recipe=self.recipe.distill,
             out=self.folder / "student",
             start=start,
+            hardware=self.hardware,
             progress=self.progress,
             overwrite=True,
             announce=self.announce,

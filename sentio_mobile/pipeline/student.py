@@ -30,6 +30,7 @@ from sentio_mobile.pipeline.estimate import TrainEstimate
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.training.fit import predict
 from sentio_mobile.training.sources import ExtraData
+from sentio_mobile.training.trainer import Hardware
 
 
 def first_weights_of(name: str, recipe: DistillRecipe, audio: AudioSpec) -> tuple[Start, str | None]:
@@ -84,6 +85,7 @@ def train_student(
     embeddings: ClipEmbeddings | None,
     start: Start,
     out: Path,
+    hardware: Hardware,
     progress: Progress,
 ) -> None:
     """Train a student on labels, on its teacher's pseudo-labels, and on an encoder's embeddings.
@@ -97,6 +99,7 @@ def train_student(
         embeddings: An encoder's embeddings of all music; None without an encoder.
         start: Its first weights.
         out: The checkpoint folder; what is there is overwritten.
+        hardware: Where training runs.
         progress: Updated step by step.
     """
     if pseudo_labels is None:
@@ -113,6 +116,7 @@ def train_student(
             embeddings=() if embeddings is None else (embeddings,),
         ),
         start=start,
+        hardware=hardware,
         overwrite=True,
         progress=progress,
     )

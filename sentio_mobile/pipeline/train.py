@@ -61,6 +61,7 @@ from sentio_mobile.pipeline.teacher import (
 from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
 from sentio_mobile.teacher.embed import embed_clips
 from sentio_mobile.teacher.probe.config import ProbeRecipe
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
 
 EMBEDDINGS, STORE = "embeddings.safetensors", "store"
 
@@ -84,6 +85,7 @@ class Training:
         progress: Updated by every stage.
         announce: Called with a line of text when a stage begins or is skipped.
         anyway: Whether to go on where labels say no more than shuffled ones.
+        hardware: Where networks are trained.
         skipped: Songs without usable audio, with the reason; filled when the songs are prepared.
     """
 
@@ -93,6 +95,7 @@ class Training:
     progress: Progress
     announce: Callable[[str], None]
     anyway: bool = False
+    hardware: Hardware = ONE_DEVICE
     skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -239,6 +242,7 @@ class Training:
                 embeddings=self._embeddings,
                 start=self._start,
                 out=self.folder / name,
+                hardware=self.hardware,
                 progress=self.progress,
             )
             if data == "data" and self.inputs.splits.folds:

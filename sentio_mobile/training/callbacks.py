@@ -15,8 +15,10 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from sentio_mobile._internal.progress import NoProgress, Progress
+from sentio_mobile._internal.records import write_record
 from sentio_mobile._internal.tables import write_table
 from sentio_mobile.errors import TrainingError
+from sentio_mobile.spec import ModelSpec
 from sentio_mobile.training.config import Unfreeze
 
 
@@ -57,9 +59,7 @@ class ShowProgress(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Report the epoch, for who reads lines and sees no bar."""
         loss = trainer.callback_metrics.get("train_loss")
-        self.progress.advance(
-            0, note=self._note(trainer, "" if loss is None else f", loss {loss.item():.4g}") + ", done"
-        )
+        self.progress.say(self._note(trainer, "" if loss is None else f", loss {loss.item():.4g}"))
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Finish, also after early stopping."""
@@ -153,6 +153,27 @@ class MetricsFile(Callback):
             return
         names = list(dict.fromkeys(name for row in self._history.rows for name in row))
         write_table(self._path, names, ([row.get(name) for name in names] for row in self._history.rows))
+
+
+SPEC = "spec.json"
+"""The network's spec, in the same folder: with it, the states can be listened to."""
+
+
+class SpecFile(Callback):
+    """Writes the network's spec to the folder of the states when training begins.
+
+    Args:
+        spec: The spec.
+        path: File to write.
+    """
+
+    def __init__(self, spec: ModelSpec, path: Path) -> None:
+        self._spec, self._path = spec, path
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write it."""
+        if is_first_process():
+            write_record(self._path, self._spec)
 
 
 class DeadLossTermGuard(Callback):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from sentio_mobile._internal.records import Record, Seed, Share
-from sentio_mobile.errors import RecordError
+from sentio_mobile.errors import InputError, RecordError
 
 FloatPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
 """Number formats of training, by Lightning's names."""
@@ -113,3 +115,25 @@ class TrainingSettings(Record, frozen=True, kw_only=True):
         epochs = [step.epoch for step in self.unfreeze]
         if self.unfreeze and (epochs[0] != 1 or epochs != sorted(set(epochs))):
             raise RecordError(f"unfreeze must begin at epoch 1 and go upwards, not {epochs}")
+
+
+LOGGERS: Mapping[str, tuple[str, ...]] = {
+    "csv": (),
+    "tensorboard": ("tensorboard", "tensorboardX"),
+    "wandb": ("wandb",),
+    "mlflow": ("mlflow", "mlflow_skinny"),
+}
+"""Who can be told of a training's metrics, and the packages of which one is needed. `csv` is always written."""
+
+
+def require_logger(name: str) -> None:
+    """Check that a logger can be used, before anything is trained.
+
+    Raises:
+        InputError: There is no such logger, or its package is not installed.
+    """
+    if name not in LOGGERS:
+        raise InputError(f"no logger {name!r}; known: {', '.join(LOGGERS)}")
+    packages = LOGGERS[name]
+    if packages and not any(find_spec(package) for package in packages):
+        raise InputError(f"the logger {name} needs a package: pip install {packages[0]}")

@@ -21,11 +21,13 @@ from sentio_mobile.metrics.evaluation import History, SplitEvaluation, evaluate
 from sentio_mobile.spec import OUTPUTS, ModelSpec
 from sentio_mobile.training.callbacks import (
     METRICS,
+    SPEC,
     DeadLossTermGuard,
     EpochHistory,
     GradualUnfreezing,
     MetricsFile,
     ShowProgress,
+    SpecFile,
     StopEarly,
 )
 from sentio_mobile.training.config import TrainingSettings
@@ -33,7 +35,7 @@ from sentio_mobile.training.datamodule import SongDataModule, ordered_loader, so
 from sentio_mobile.training.lightning_module import EmotionModule
 from sentio_mobile.training.objectives import Objective
 from sentio_mobile.training.sources import NO_EXTRA_SOURCES, TrainingSources
-from sentio_mobile.training.states import EpochStates, is_whole
+from sentio_mobile.training.states import EpochStates, is_whole, load_network
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training
 
 
@@ -91,6 +93,7 @@ def fit(
         *([EMAWeightAveraging(decay=settings.ema)] if settings.ema else []),
         *([StopEarly("val_ccc", mode="max", patience=settings.patience)] if by_validation else []),
         history,
+        SpecFile(spec, work / SPEC),
         MetricsFile(history, work / METRICS),
         states,
         ShowProgress(progress, what),
@@ -131,8 +134,7 @@ def restore(model: nn.Module, path: Path) -> None:
     """
     if not is_whole(path):
         raise TrainingError(f"{path} was damaged or deleted during training; give the command again")
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    model.cpu().load_state_dict({n.removeprefix("model."): w for n, w in state.items() if n.startswith("model.")})
+    load_network(model.cpu(), path)
     model.requires_grad_(True).eval()
 
 

@@ -14,6 +14,7 @@ import lightning
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
+from torch import nn
 
 from sentio_mobile._internal.claims import part_of, remove, sweep
 from sentio_mobile.errors import OutputError
@@ -119,6 +120,17 @@ class EpochStates(Checkpoint):
 def state_after(work: Path, epoch: int) -> Path:
     """File of the state after an epoch, counted from 0."""
     return work / f"epoch-{epoch:05}.ckpt"
+
+
+def load_network(model: nn.Module, path: Path) -> None:
+    """Give a network the weights in a state of the trainer.
+
+    Raises:
+        OSError: The state was removed.
+        RuntimeError: It is of another network.
+    """
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    model.load_state_dict({n.removeprefix("model."): w for n, w in state.items() if n.startswith("model.")})
 
 
 def newest_state(work: Path, say: Callable[[str], None]) -> Path | None:

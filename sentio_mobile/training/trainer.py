@@ -22,17 +22,19 @@ from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write, claime
 from sentio_mobile._internal.files import require_free
 from sentio_mobile.errors import OutputError, TrainingError
 from sentio_mobile.training.callbacks import ShowProgress, is_first_process
+from sentio_mobile.training.loggers import open_logger
 from sentio_mobile.training.states import WholeFiles, newest_state
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where training runs, in Lightning's terms: devices per node, nodes, strategy and accelerator."""
+    """Where training runs, in Lightning's terms: devices per node, nodes, strategy, accelerator; and who is told."""
 
     devices: int = 1
     nodes: int = 1
     strategy: str = "auto"
     accelerator: str = "auto"
+    logger: str = "csv"
 
 
 ONE_DEVICE = Hardware()
@@ -72,6 +74,7 @@ def run_training(
 
     Raises:
         TrainingError: Lightning refuses the hardware.
+        InputError: The logger's package is not installed.
         OutputError: `work` cannot be written.
         KeyboardInterrupt: Training was interrupted. SIGTERM ends the process with status 143.
     """
@@ -100,7 +103,8 @@ def run_training(
                 callbacks=callbacks,
                 plugins=[WholeFiles()],
                 default_root_dir=work,
-                logger=False,
+                logger=open_logger(hardware.logger, work) if is_first_process() else False,
+                log_every_n_steps=1,  # metrics are those of an epoch; some have fewer steps than the default
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,

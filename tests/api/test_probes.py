@@ -12,13 +12,14 @@ import sentio_mobile
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import find_split_audio
 from sentio_mobile.evaluation.evaluated_model import open_model
-from sentio_mobile.inference import teacher_model
+from sentio_mobile.inference import model_of, teacher_model
 from sentio_mobile.models.checkpoint import SHEET as CHECKPOINT_SHEET
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.config import MobileViTSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.probe.probe import SHEET as PROBE_SHEET
+from sentio_mobile.training.callbacks import SPEC
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def test_names_of_sheets_are_those_of_their_rooms() -> None:
+    assert model_of.TRAINING_SPEC == SPEC
     assert (teacher_model.PROBE_SHEET, teacher_model.CHECKPOINT_SHEET) == (PROBE_SHEET, CHECKPOINT_SHEET)
 
 

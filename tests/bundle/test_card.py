@@ -126,7 +126,7 @@ def test_figures_have_their_interval_and_songs(manifest: dict[str, Any], evaluat
     assert ["mean", words] == [cell for row in rows(card) if row[0] == "mean" for cell in row[:2]][:2]
     assert "bootstrap over `songs`, seed 0" in card
     assert (
-        f"Teacher: `vit` with 85,800,000 parameters; its mean CCC is {words} on 20 test songs. Retained from teacher: "
+        f"Teacher: `vit` with 85.80 M parameters; its mean CCC is {words} on 20 test songs. Retained from teacher: "
         "0.95 [0.90, 1.02] of its mean CCC" in card
     )
     assert "generated" not in card

@@ -41,7 +41,7 @@ def test_help_imports_no_command() -> None:
         "print(sorted(m for m in sys.modules if m.startswith('sentio_mobile.cli.')))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "['sentio_mobile.cli.options']"
+    assert result.stdout.strip() == "['sentio_mobile.cli.options', 'sentio_mobile.cli.output']"
 
 
 def test_help_of_a_command_imports_nothing_heavy() -> None:

@@ -9,7 +9,7 @@ from sentio_mobile.benchmarks.formatting import megabytes
 from sentio_mobile.benchmarks.gates import Gate
 from sentio_mobile.benchmarks.summary import Agreement, ArtifactLine, Summary
 from sentio_mobile.cli import results, tables
-from sentio_mobile.cli.options import PlainConsole
+from sentio_mobile.cli.output import PlainConsole
 from sentio_mobile.cli.results import exit_status, show_summary
 from sentio_mobile.cli.tables import short_labels, show_table
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from support import Refused, Sentio
 
 import sentio_mobile
-from sentio_mobile.cli.options import PlainConsole
+from sentio_mobile.cli.output import PlainConsole
 from sentio_mobile.cli.progress_bars import ProgressBars
 
 EVIL = "x\x1b[31m\nError: forged\x07\x9b2J\u202e[bold]:fire:.mp3"

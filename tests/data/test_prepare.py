@@ -44,6 +44,9 @@ class Steps:
     def advance(self, n: int = 1, note: str = "") -> None:
         self.steps += n
 
+    def say(self, line: str) -> None:
+        pass
+
     def finish(self) -> None:
         pass
 

@@ -34,6 +34,9 @@ class Words:
     def advance(self, n: int = 1, note: str = "") -> None:
         pass
 
+    def say(self, line: str) -> None:
+        pass
+
     def finish(self) -> None:
         pass
 

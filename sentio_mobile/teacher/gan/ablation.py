@@ -28,6 +28,7 @@ from sentio_mobile.spec import DataOrigin
 from sentio_mobile.teacher.config import GanSampleSettings, TeacherRecipe
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.config import AugmentSettings
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
 
 NO_AUGMENTATION = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
 DEFAULT_MIXUP = 0.2
@@ -112,6 +113,7 @@ def ablate(
     work: Path,
     progress: Progress | None = None,
     start: Checkpoint | None = None,
+    hardware: Hardware = ONE_DEVICE,
 ) -> AblationRecord:
     """Train every arm with every seed, and compare the arms on the test songs.
 
@@ -125,6 +127,7 @@ def ablate(
         work: Folder of the runs' checkpoints, `<arm>-<seed>-<hash of everything that decides the result>`.
         progress: Progress, run by run.
         start: A teacher to start from.
+        hardware: Where training runs.
 
     Raises:
         SentioError: As for `train_teacher`.
@@ -140,6 +143,7 @@ def ablate(
                 work=work,
                 progress=progress or NoProgress(),
                 start=start,
+                hardware=hardware,
             )
             for seed in seeds
         ]
@@ -188,6 +192,7 @@ def _run(
     work: Path,
     progress: Progress,
     start: Checkpoint | None,
+    hardware: Hardware,
 ) -> Checkpoint:
     samples = gan_samples if arm.has_gan_samples else None
     run_recipe = arm_recipe(recipe, arm, seed)
@@ -200,7 +205,9 @@ def _run(
     if out.exists():
         return Checkpoint.load(out)
     run_progress = _RunProgress(progress, f"{arm.name}, seed {seed}")
-    return train_teacher(data, run_recipe, out=out, progress=run_progress, start=start, gan_samples=samples)
+    return train_teacher(
+        data, run_recipe, out=out, progress=run_progress, start=start, gan_samples=samples, hardware=hardware
+    )
 
 
 @dataclass(frozen=True)
@@ -215,6 +222,9 @@ class _RunProgress:
 
     def advance(self, n: int = 1, note: str = "") -> None:
         self.progress.advance(n, note)
+
+    def say(self, line: str) -> None:
+        self.progress.say(line)
 
     def finish(self) -> None:
         self.progress.finish()

@@ -20,9 +20,9 @@ from sentio_mobile.teacher.gan.checkpoint import GanCheckpoint, build_gan
 from sentio_mobile.teacher.gan.config import GanRecipe
 from sentio_mobile.teacher.gan.losses import mean_distance
 from sentio_mobile.teacher.gan.task import GanTask
-from sentio_mobile.training.callbacks import EpochHistory, ShowProgress
+from sentio_mobile.training.callbacks import METRICS, EpochHistory, MetricsFile, ShowProgress
 from sentio_mobile.training.states import EpochStates
-from sentio_mobile.training.trainer import Hardware, run_training, training_folder
+from sentio_mobile.training.trainer import ONE_DEVICE, Hardware, run_training, training_folder
 
 _DISTANCE_CLIPS = 64
 """Real clips between which distances are measured."""
@@ -35,7 +35,7 @@ def train_gan(
     out: Path,
     progress: Progress | None = None,
     overwrite: bool = False,
-    accelerator: str = "auto",
+    hardware: Hardware = ONE_DEVICE,
 ) -> GanCheckpoint:
     """Train to the end of the schedule, and save the generator with the running average of its weights.
 
@@ -48,7 +48,7 @@ def train_gan(
         out: Checkpoint folder to write.
         progress: Progress, step by step.
         overwrite: Whether an existing `out` is overwritten.
-        accelerator: Hardware to train on, in Lightning's terms.
+        hardware: Where training runs.
 
     Raises:
         TrainingError: There are fewer clips than a batch, training has collapsed, or a loss is not finite. The last
@@ -81,8 +81,8 @@ def train_gan(
                 key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
                 epochs=settings.epochs,
                 precision=settings.precision,
-                callbacks=[history, states, shown],
-                hardware=Hardware(accelerator=accelerator),
+                callbacks=[history, MetricsFile(history, work / METRICS), states, shown],
+                hardware=hardware,
             )
         except LossError as error:
             if states.kept is None:
