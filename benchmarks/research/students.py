@@ -5,12 +5,12 @@
     python benchmarks/research/students.py OUT --measured --accuracy accuracy.json
 
 A student is the name of a recipe in distill/recipes, `timm:NAME` or `timm:NAME@HEIGHTxWIDTH` for a network of timm, or
-`musicnn:N` for the encoder itself: N patches of 3 s, the mean of their embeddings, and a linear head. All have random
-weights, whose norms were set by generated music: neither size nor speed depends on training. Each is converted in a
-process of its own, by the code that makes a bundle's artifacts. All artifacts are then timed in turns at one thread;
-the front end, which every student needs and musicnn needs at another rate, is not in these times. OUT/students.json
-has parameters, multiply-accumulates, megabytes, times, and the ratio of each median to that of the default student in
-the same format and precision, with a bootstrap interval over rounds. What could not be converted is there with why.
+`musicnn:N` for the recipe `musicnn` with N parts of 3 s. All have random weights, whose norms were set by generated
+music: neither size nor speed depends on training. Each is converted in a process of its own, by the code that makes a
+bundle's artifacts. All artifacts are then timed in turns at one thread; the front end, which is the same for every
+student, is not in these times. OUT/students.json has parameters, multiply-accumulates, megabytes, times, and the ratio
+of each median to that of the default student in the same format and precision, with a bootstrap interval over rounds.
+What could not be converted is there with why.
 
 accuracy.json is {"mobilevit": {"auc_v": X, "auc_a": X, "ccc": X}, ...}, by the names given above, where X is a number
 or {"value": 0.8, "low": 0.7, "high": 0.9}. For each measure OUT/students-MEASURE.png and .svg are drawn: latency ratio
@@ -50,7 +50,6 @@ from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import package_versions
 from sentio_mobile.models.config import TimmSettings
-from sentio_mobile.models.encoders.musicnn import FRAMES, MELS, SIZE, Musicnn
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.quantization.layer_choice import head_weights, quantizable_layers
@@ -60,7 +59,7 @@ from sentio_mobile.spec import AudioSpec, ModelSpec, Precision
 
 DEFAULT = "mobilevit"
 STUDENTS = (
-    *(DEFAULT, "mobilevit_xs", "musicnn:2", "musicnn:3"),
+    *(DEFAULT, "mobilevit_xs", "musicnn", "musicnn:2", "musicnn:8"),
     *(f"timm:{name}" for name in ("mobilenetv4_conv_small", "mobileone_s0", "repvit_m0_9", "fastvit_t8")),
     *(f"timm:{name}@128x224" for name in ("mobilenetv4_conv_small", "mobileone_s0", "repvit_m0_9", "fastvit_t8")),
 )
@@ -69,25 +68,6 @@ MEASURES = {"auc_v": "AUC of valence", "auc_a": "AUC of arousal", "ccc": "mean C
 SONGS, WARM_UP = 8, 10
 MIN_AREA, AREA_OF_MB = 12.0, 22.0
 """Area of a dot in square points: for an empty file, and added for each megabyte."""
-
-
-class EncoderStudent(nn.Module):
-    """musicnn with a linear head on the mean embedding of a clip's patches, fed like an image.
-
-    Args:
-        patches: Number of patches of 3 s, one under the other in the image [batch, 3, patches x 187, 96].
-    """
-
-    head_layers = ("head",)
-
-    def __init__(self, patches: int) -> None:
-        super().__init__()
-        self.patches, self.encoder, self.head = patches, Musicnn(), nn.Linear(SIZE, 2)
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, patches x 187, 96] -> [batch, 2]."""
-        embeddings, _ = self.encoder(image[:, 0].reshape(-1, FRAMES, MELS))
-        return torch.tanh(self.head(embeddings.reshape(-1, self.patches, SIZE).mean(dim=1)))
 
 
 @dataclass(frozen=True)
@@ -101,21 +81,19 @@ class Artifacts:
 def spec_for(student: str) -> ModelSpec:
     """The spec of a student by the name that the command takes."""
     kind, _, rest = student.partition(":")
-    if kind == "musicnn":
-        return ModelSpec(architecture="musicnn", audio=AudioSpec(image_size=(int(rest or 3) * FRAMES, MELS)))
     if kind == "timm":
         name, _, size = rest.partition("@")
         height, width = (int(side) for side in size.split("x")) if size else AudioSpec().image_size
         return spec_of(TimmSettings(name=name), AudioSpec(image_size=(height, width)))
-    recipe = load_recipe(DistillRecipe, student, "distill")
-    return spec_of(recipe.model, replace(AudioSpec(), image_size=recipe.image_size or AudioSpec().image_size))
+    recipe = load_recipe(DistillRecipe, kind, "distill")
+    model = replace(recipe.model, patches=int(rest)) if rest else recipe.model
+    return spec_of(model, replace(AudioSpec(), image_size=recipe.image_size or AudioSpec().image_size))
 
 
 def network_for(spec: ModelSpec, images: torch.Tensor) -> nn.Module:
     """A network with random weights whose norms have the statistics of the images, so that numbers stay moderate."""
     torch.manual_seed(0)
-    is_encoder = spec.architecture == "musicnn"
-    model = EncoderStudent(spec.audio.image_size[0] // FRAMES) if is_encoder else build(spec)
+    model = build(spec)
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
