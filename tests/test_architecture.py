@@ -16,7 +16,7 @@ LAYERS = (
     ("cli",),
     ("api",),
     ("engines",),
-    ("pipeline", "packaging", "evaluation", "inference"),
+    ("pipeline", "packaging", "evaluation", "inference", "monitoring"),
     ("benchmarks", "recipes"),
     ("export",),
     ("bundle",),
