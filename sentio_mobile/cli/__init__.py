@@ -30,6 +30,7 @@ COMMANDS = {
     "bundle": ("bundle", "Sign a bundle, check a signed one, and compare two."),
     "package": ("package", "Write an app project with a bundle's model inside: Android, iOS or web."),
     "runs": ("runs", "List runs, show one, compare two, and mark what is in production."),
+    "release": ("release", "Check whether a bundle may take the place of another."),
     "serve": ("serve", "Try a bundle's model in the browser, on this machine only."),
     "recipe": ("recipe", "List the recipes, show one, or describe what can be in it."),
     "arm64": ("machine", "Run artifacts on an emulated ARM64 processor, as phones have it."),
@@ -41,7 +42,7 @@ GROUPS = {
     "Start": ("quickstart", "predict", "doctor"),
     "Train": ("train", "run", "data", "teacher", "encoder", "pretrain", "distill", "evaluate", "recipe"),
     "Ship": ("export", "verify", "benchmark", "bundle", "package", "arm64"),
-    "Operate": ("runs", "serve"),
+    "Operate": ("runs", "release", "serve"),
 }
 """The commands by what they are for, as the help shows them."""
 

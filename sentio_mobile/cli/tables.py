@@ -13,7 +13,7 @@ WIDE = 110
 """Columns of a terminal from which a table need not be divided."""
 
 _COLOURS = {"pass": "green", "fail": "red", "refused": "red", "failed": "red"}
-_OPEN = ("not run", "not measured", "inconclusive")
+_OPEN = ("open", "not run", "not measured", "inconclusive")
 
 
 def short_labels(labels: Sequence[tuple[str, str, str]]) -> tuple[list[str], str]:
