@@ -40,7 +40,7 @@ arm64: $(INSTALLED)
 	$(BIN)/sentio-mobile arm64 setup
 
 # What the apps' own tests need beside Node.js, npm and a JDK; without it they are skipped, and say so. The rest is Debian's:
-# apt-get install junit4 aapt android-framework-res chromium ffmpeg
+# apt-get install junit4 aapt android-framework-res chromium ffmpeg maven
 mobile-tools:
 	cd tests/mobile-tools && npm ci --no-fund --no-audit
 	cd web && npm ci --no-fund --no-audit

@@ -86,7 +86,7 @@ class Platform:
         settings: The file that names the app.
         configure: Maps the settings file's text, an app and the packaged artifacts to the file's new text.
         notes: Maps the packaged artifacts to what whoever publishes the app should know of them, one line each.
-        unused: Maps the packaged formats to the folders of the project that only other formats need.
+        unused: Maps the packaged formats to the folders of the project that an app with these does not need.
         next_steps: Maps the project's folder, quoted for a shell, to the commands to type next.
         add_build: Writes a build into the project, given the template, the project's folder and the app, where its user
             lacks the tools to make one and there is one at hand; whether it did.
@@ -187,8 +187,9 @@ ANDROID = Platform(
     runtime="the model runtime, Compose and Kotlin's standard library come from Maven when Gradle builds",
     settings=_ANDROID_SETTINGS,
     configure=_configure_android,
-    unused=lambda formats: tuple(
-        f"sentio-{name}" for name in _ANDROID_BACKENDS.values() if name not in _android_backends(formats)
+    unused=lambda formats: (
+        "verify",  # the library's own test, on a desktop
+        *(f"sentio-{name}" for name in _ANDROID_BACKENDS.values() if name not in _android_backends(formats)),
     ),
     next_steps=lambda folder: (f"cd {folder} && ./gradlew :demo:installDebug    # or press Run in Android Studio",),
     executable=("gradlew",),

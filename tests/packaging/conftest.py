@@ -30,6 +30,7 @@ PROJECTS = {
     "android/sentio-core/src/test/kotlin/CoreTest.kt": "class CoreTest\n",
     "android/sentio-litert/src/main/kotlin/LiteRt.kt": "class LiteRt\n",
     "android/sentio-onnx/src/main/kotlin/Onnx.kt": "class Onnx\n",
+    "android/verify/pom.xml": "<project/>\n",
     "android/demo/src/main/AndroidManifest.xml": "<manifest/>\n",
     "android/demo/src/main/assets/sentio/manifest.json": "{}\n",
     "android/demo/src/main/assets/sentio/old.tflite": "the demo's own model",

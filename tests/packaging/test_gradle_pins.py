@@ -1,13 +1,20 @@
 """The versions an Android build starts from: what the vendors' tables allow, and a wrapper that is Gradle's own."""
 
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.resources import ROOT
+
+sys.path.insert(0, str(Path(__file__).parent / "android"))
+from pages import PAGE, alignments, downloaded, has_readelf
 
 ANDROID = ROOT / "android"
 WRAPPER = ANDROID / "gradle" / "wrapper"
@@ -84,3 +91,40 @@ def test_the_runtimes_are_of_the_16_kb_page_kind(versions: dict[str, str]) -> No
     # Before these, some of their libraries are laid out for pages of 4 KB, which Google Play refuses.
     assert numbers(versions["litert"]) >= (1, 4, 2)
     assert numbers(versions["onnxruntime"]) >= (1, 27)
+
+
+RUNTIMES = ("litert-runtime", "litert-gpu-runtime", "onnxruntime")
+"""Libraries of the catalogue that bring native code."""
+
+reads_libraries = pytest.mark.skipif(not has_readelf(), reason="no readelf: `apt-get install binutils`")
+
+
+@reads_libraries
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_native_libraries_are_laid_out_for_pages_of_16_kb(name: str, versions: dict[str, str], tmp_path: Path) -> None:
+    entry = tomllib.loads((ANDROID / "gradle" / "libs.versions.toml").read_text())["libraries"][name]
+    group, module = entry["module"].split(":")
+    version = versions[entry["version"]["ref"]]
+    archives = downloaded(group, module, version)
+    if not archives:
+        pytest.skip(f"{group}:{module}:{version} is not in Gradle's cache; `./gradlew :demo:assemble` fetches it")
+    for archive in archives:
+        found = alignments(archive, tmp_path)
+        assert found, archive
+        assert {library: size for library, size in found.items() if size < PAGE} == {}
+
+
+@reads_libraries
+@pytest.mark.parametrize(("page", "fits"), [(4096, False), (PAGE, True), (65536, True)])
+def test_a_library_that_is_laid_out_for_smaller_pages_is_found(page: int, fits: bool, tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler to make libraries with")
+    library = tmp_path / "libmade.so"
+    (tmp_path / "made.c").write_text("int made(void) { return 1; }\n")
+    command = ["cc", "-shared", "-nostdlib", f"-Wl,-z,max-page-size={page}", "-o", library, tmp_path / "made.c"]
+    subprocess.run(command, check=True)
+    with zipfile.ZipFile(tmp_path / "made.aar", "w") as archive:
+        archive.write(library, "jni/x86_64/libmade.so")
+        archive.writestr("jni/armeabi-v7a/libmade.so", b"32 bits: not read")
+    found = alignments(tmp_path / "made.aar", tmp_path / "read")
+    assert {name: size >= PAGE for name, size in found.items()} == {"jni/x86_64/libmade.so": fits}

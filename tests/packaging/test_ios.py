@@ -27,6 +27,7 @@ import ios_parity  # noqa: E402
 import ios_project  # noqa: E402
 import ios_source  # noqa: E402
 import ios_toolchain  # noqa: E402
+import ios_typings  # noqa: E402
 
 PROJECTS = Path(__file__).resolve().parents[2]
 IOS = PROJECTS / "ios"
@@ -87,6 +88,54 @@ def test_every_swift_file_parses_and_keeps_to_its_frameworks_and_systems() -> No
 def test_faults_in_swift_files_are_found(copy: Path, name: str, old: str, new: str, said: str) -> None:
     replace(copy / name, old, new)
     assert any(said in fault and fault.startswith(name) for fault in ios_source.faults(copy))
+
+
+@pytest.fixture
+def headers() -> Path:
+    """Apple's headers as TypeScript knows them."""
+    folder = PROJECTS / "tests/mobile-tools/node_modules/@nativescript/types-ios"
+    if not folder.is_dir():
+        pytest.skip("no @nativescript/types-ios: `make mobile-tools` installs it from npm")
+    return folder
+
+
+def test_the_declarations_say_what_apples_headers_say(headers: Path) -> None:
+    for framework in ios_typings.FRAMEWORKS:
+        types = ios_typings.swift_types((HELPERS / "stubs" / f"{framework}.swift").read_text(encoding="utf-8"))
+        assert len(types) > 10
+        assert sum(len(one.members) for one in types.values()) > 20
+    assert ios_typings.faults(HELPERS / "stubs", headers) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("compileModel(at modelURL: URL) throws", "makeModel(at modelURL: URL) throws", "MLModel.makeModel: is in no"),
+        ("class MLModelDescription", "class MLModelWords", "MLModelWords: is in no header"),
+        (
+            "@available(iOS 17.4, macOS 14.4, *)\npublic final class",
+            "@available(iOS 16.0, *)\npublic final class",
+            "MLComputePlan: came with iOS 17.4, not 16.0",
+        ),
+    ],
+)
+def test_faults_in_declarations_are_found(headers: Path, old: str, new: str, said: str, tmp_path: Path) -> None:
+    stubs = Path(shutil.copytree(HELPERS / "stubs", tmp_path / "stubs"))
+    replace(stubs / "CoreML.swift", old, new)
+    assert any(said in fault for fault in ios_typings.faults(stubs, headers))
+
+
+def test_names_are_as_new_as_apples_headers_say(headers: Path) -> None:
+    known = {
+        name: one.since
+        for names in ios_typings.FRAMEWORKS.values()
+        for framework in names
+        for name, one in ios_typings.typings(headers, framework).items()
+    }
+    checked = {name: since for name, since in ios_source.SINCE.items() if name in known}
+    assert "MLComputePlan" in checked
+    assert "AVAudioApplication" in checked
+    assert checked == {name: known[name] for name in checked}
 
 
 def test_the_project_is_whole() -> None:

@@ -25,6 +25,8 @@ LONGS = frozenset(
         *("AssetFileDescriptor.getStartOffset", "AssetFileDescriptor.getDeclaredLength"),
     }
 )
+NEVER_NULL = frozenset({"MediaCodec.getOutputFormat"})
+"""What Android marks as @NonNull and the stubs as None-able."""
 PRIMITIVES = {
     **{f"java.j{name}": name for name in ("int", "long", "short", "byte", "char", "float", "double", "boolean")},
     **{f"java.chaquopy.JavaArrayJ{name.title()}": f"{name}[]" for name in ("int", "long", "byte", "short", "float")},
@@ -124,7 +126,8 @@ class Platform:
         back = self._type(member.returns, package, seen) if member.returns else "void"
         if f"{owner}.{member.name}" in LONGS:
             back = "long"
-        if member.returns is not None and " | None" in ast.unparse(member.returns):
+        may_be_null = member.returns is not None and " | None" in ast.unparse(member.returns)
+        if may_be_null and f"{owner}.{member.name}" not in NEVER_NULL:
             back = f"@org.jetbrains.annotations.Nullable {back}"
         how = "static native " if static else "" if kind == "interface" else "native "
         return f"public {how}{back} {member.name}({inside});"

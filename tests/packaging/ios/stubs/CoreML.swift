@@ -62,8 +62,11 @@ open class MLDictionaryFeatureProvider: NSObject, MLFeatureProvider {
 
 // Devices, and the plan of a model.
 
+@available(iOS 17.0, macOS 14.0, *)
 public final class MLCPUComputeDevice: NSObject {}
+@available(iOS 17.0, macOS 14.0, *)
 public final class MLGPUComputeDevice: NSObject {}
+@available(iOS 17.0, macOS 14.0, *)
 public final class MLNeuralEngineComputeDevice: NSObject {}
 
 @available(iOS 17.0, macOS 14.0, *)

@@ -42,7 +42,7 @@ public class MediaSong private constructor(
             feed()
             val index = codec.dequeueOutputBuffer(info, WAIT_US)
             if (index == MediaCodec.INFO_OUTPUT_FORMAT_CHANGED) {
-                format = codec.outputFormat ?: format
+                format = codec.outputFormat
             } else if (index >= 0) {
                 idle = 0
                 ended = info.flags and MediaCodec.BUFFER_FLAG_END_OF_STREAM != 0
