@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 from support import TINY_STUDENT
 
+from sentio_mobile.cli import main
 from sentio_mobile.data.prepared import PreparedData
 
 COMMANDS = [
@@ -92,10 +94,19 @@ forms = ["waveform"]
 )
 
 
-def sentio(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def of_its_own(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, as a user does, which takes seconds to import torch."""
     command = [sys.executable, "-m", "sentio_mobile", *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "200", "TERM": "dumb"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def sentio(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process."""
+    line = [str(argument) for argument in arguments]
+    result = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"}).invoke(main, line)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return subprocess.CompletedProcess(line, result.exit_code, result.stdout, result.stderr)
 
 
 def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -120,7 +131,7 @@ def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> Non
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     (folder / "small.toml").write_text(RECIPE)
-    result = sentio("run", folder / "small.toml", "--out", folder / "out")
+    result = of_its_own("run", folder / "small.toml", "--out", folder / "out")
     assert "Traceback" not in result.stderr, result.stderr
     assert result.returncode == 0, result.stdout + result.stderr
     assert "report.html" in result.stdout
@@ -151,7 +162,7 @@ def test_no_file_of_a_run_tells_where_it_was_made_but_logs_and_the_stores_journa
 def test_a_second_run_does_nothing_again_and_a_changed_recipe_only_what_follows(whole_run: Path) -> None:
     out = whole_run / "out"
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
-    result = sentio("run", whole_run / "small.toml", "--out", out)
+    result = of_its_own("run", whole_run / "small.toml", "--out", out)
     assert result.returncode == 0
     assert result.stderr.count("done before") == 6
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == before
@@ -159,7 +170,7 @@ def test_a_second_run_does_nothing_again_and_a_changed_recipe_only_what_follows(
     (whole_run / "changed.toml").write_text(changed + 'formats = ["onnx"]\n')
     copy = whole_run / "copy"
     shutil.copytree(out, copy)
-    result = sentio("run", whole_run / "changed.toml", "--out", copy)
+    result = of_its_own("run", whole_run / "changed.toml", "--out", copy)
     assert "Traceback" not in result.stderr, result.stderr
     assert result.stderr.count("done before") == 3
     manifest = json.loads((copy / "bundle" / "manifest.json").read_text())
@@ -168,14 +179,14 @@ def test_a_second_run_does_nothing_again_and_a_changed_recipe_only_what_follows(
 
 @pytest.mark.slow
 def test_verify_passes_and_notices_a_changed_file(whole_run: Path, tmp_path: Path) -> None:
-    assert sentio("verify", whole_run / "out" / "bundle").returncode == 0
+    assert of_its_own("verify", whole_run / "out" / "bundle").returncode == 0
     bundle = tmp_path / "bundle"
     shutil.copytree(whole_run / "out" / "bundle", bundle)
     weights = next(bundle.rglob("weight.bin"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
-    refused(sentio("verify", bundle), "weight.bin", "SHA-256 differs")
+    refused(of_its_own("verify", bundle), "weight.bin", "SHA-256 differs")
     shutil.rmtree(bundle)
-    refused(sentio("verify", bundle), str(bundle), "is no bundle")
+    refused(of_its_own("verify", bundle), str(bundle), "is no bundle")
 
 
 @pytest.mark.slow
@@ -183,20 +194,20 @@ def test_predict_answers_for_a_song_in_every_format_that_has_a_runtime(whole_run
     song = next((whole_run / "out" / "music").rglob("*.wav"))
     answers = []
     for name in ("torchscript", "onnx", "tflite", "coreml"):
-        result = sentio("predict", whole_run / "out" / "bundle", song, "--format", name, "--json")
+        result = of_its_own("predict", whole_run / "out" / "bundle", song, "--format", name, "--json")
         assert result.returncode == 0, result.stderr
         answers.append(json.loads(result.stdout)[0])
     assert answers[0]["scale"] == [-1, 1]
     for answer in answers[1:]:
         assert abs(answer["valence"] - answers[0]["valence"]) < 1e-4
         assert abs(answer["arousal"] - answers[0]["arousal"]) < 1e-4
-    refused(sentio("predict", whole_run / "out" / "bundle", "no.mp3"), "no.mp3", "no such audio file")
-    refused(sentio("predict", whole_run / "out" / "bundle", song, "--format", "gguf"), "'gguf'", "tflite")
+    refused(of_its_own("predict", whole_run / "out" / "bundle", "no.mp3"), "no.mp3", "no such audio file")
+    refused(of_its_own("predict", whole_run / "out" / "bundle", song, "--format", "gguf"), "'gguf'", "tflite")
 
 
 @pytest.mark.slow
 def test_benchmark_leaves_a_report_and_figures(whole_run: Path, tmp_path: Path) -> None:
-    result = sentio("benchmark", whole_run / "out" / "bundle", "--out", tmp_path / "out", "--runs", "50")
+    result = of_its_own("benchmark", whole_run / "out" / "bundle", "--out", tmp_path / "out", "--runs", "50")
     assert "Traceback" not in result.stderr, result.stderr
     figures = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert figures["runs"] == 50
@@ -297,7 +308,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
         RECIPE.replace("epochs = 30", "epochs = 1").replace("epochs = 40", "epochs = 1") + 'formats = ["torchscript"]\n'
     )
     (tmp_path / "small.toml").write_text(recipe)
-    result = sentio("run", tmp_path / "small.toml", "--out", tmp_path / "out")
+    result = of_its_own("run", tmp_path / "small.toml", "--out", tmp_path / "out")
     assert "Traceback" not in result.stderr, result.stderr
     assert "stage 1 of 6, music: done before" in result.stderr
     assert "stage 2 of 6, data\n" in result.stderr
