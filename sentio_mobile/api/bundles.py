@@ -45,7 +45,8 @@ def load(
             of a probe or of a checkpoint works too, and so does that of a run, or of a training that is not over; then
             `format`, `form` and `precision` stay as they are.
         format: Which of its formats to run, such as "torchscript", "onnx", "tflite" or "coreml".
-        form: The model's input, "spectrogram" or "waveform". By default the first that the bundle has.
+        form: The model's input, "spectrogram" or "waveform". By default the faster for clips: "waveform", where the
+            bundle has it in that precision. For windows that overlap (`trajectory`) "spectrogram" is faster.
         precision: The precision, such as "fp32" or "int8". By default the highest that the bundle has.
         threads: Threads that the model may use, 1 or more.
         require_signature: A public key, as PEM: only a bundle that its owner signed is opened.

@@ -16,7 +16,7 @@ from msgspec import Meta
 from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile._internal.records import Count, Record, Sha256, from_plain, read_plain, write_record
-from sentio_mobile.bundle.bundle import Bundle, open_bundle, open_with_manifest
+from sentio_mobile.bundle.bundle import Bundle, Choice, open_bundle, open_with_manifest
 from sentio_mobile.bundle.keys import fingerprint, read_private_key, read_public_key
 from sentio_mobile.bundle.manifest import MANIFEST, read_manifest_bytes
 from sentio_mobile.errors import BundleError, CheckFailedError
@@ -91,22 +91,23 @@ def check(folder: Path, key: Path) -> SignatureCheck:
     return SignatureCheck(public_key_sha256=digest, files=len(bundle.manifest.files))
 
 
-def open_trusted(folder: Path, key: Path | None) -> Bundle:
+def open_trusted(folder: Path, key: Path | None, only: Choice | None = None) -> Bundle:
     """Open a bundle; with a key, only one that the owner of the key signed.
 
     Args:
         folder: The bundle.
         key: The Ed25519 public key of the signer whom you trust, as PEM; None to ask for no signature.
+        only: Chooses the one artifact that is wanted, as for `open_bundle`; by default every file is hashed.
 
     Raises:
         InputError: The key cannot be used.
         BundleError: There is no signature or it is damaged, or a file is missing or was changed.
         CheckFailedError: The signature does not hold, or the folder has files that the manifest does not list.
     """
-    return open_bundle(folder) if key is None else _open_checked(folder, key)[0]
+    return open_bundle(folder, only) if key is None else _open_checked(folder, key, only)[0]
 
 
-def _open_checked(folder: Path, key: Path) -> tuple[Bundle, str]:
+def _open_checked(folder: Path, key: Path, only: Choice | None = None) -> tuple[Bundle, str]:
     """A signed bundle, and the fingerprint of its signer's key."""
     from cryptography.exceptions import InvalidSignature
 
@@ -125,7 +126,7 @@ def _open_checked(folder: Path, key: Path) -> tuple[Bundle, str]:
             f"{folder / MANIFEST}: the signature does not hold: the manifest was changed, or another one was signed; "
             "do not use the bundle"
         ) from error
-    return _open_signed(folder, content), digest
+    return _open_signed(folder, content, only), digest
 
 
 def unlisted(bundle: Bundle) -> list[str]:
@@ -142,9 +143,9 @@ def _refuse_unreadable(error: OSError) -> None:
     raise BundleError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
-def _open_signed(folder: Path, content: bytes) -> Bundle:
+def _open_signed(folder: Path, content: bytes, only: Choice | None = None) -> Bundle:
     """Open the bundle whose manifest has this content, and make sure that it has no other files."""
-    bundle = open_with_manifest(folder, content)
+    bundle = open_with_manifest(folder, content, only)
     if extra := unlisted(bundle):
         named = ", ".join(map(repr, extra[:5])) + (f" and {len(extra) - 5} more" if len(extra) > 5 else "")
         raise CheckFailedError(f"{folder}: has files that its manifest does not list: {named}; remove them")

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 @click.option(
     "--form",
     type=click.Choice(FORMS),
-    help="The model's input: a log-mel image, or PCM. By default the first that the bundle has.",
+    help="The model's input: a log-mel image, or PCM. By default the faster of those that the bundle has.",
 )
 @click.option(
     "--precision",
@@ -159,7 +159,13 @@ def predict(
     if plot and every is not None and len(found.songs) > 1:
         raise InputError(f"--plot with --every draws one song, not {len(found.songs)}; give one, or leave --every out")
     model = ModelChoice(
-        folder=bundle, format_name=format_name, form=form, precision=precision, threads=threads, key=signature_key
+        folder=bundle,
+        format_name=format_name,
+        form=form,
+        precision=precision,
+        threads=threads,
+        key=signature_key,
+        every=every,
     )
     predictor = model.open()
     if every is not None:

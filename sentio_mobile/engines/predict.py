@@ -44,7 +44,7 @@ class PredictWork:
         model: Folder of a bundle or a teacher, the same on all machines.
         model_sha256: Hash of the folder.
         format_name: The format of a bundle's artifact.
-        form: Its form; None for the first that the bundle has.
+        form: Its form; None for the faster of those that the bundle has.
         threads: Threads of the model.
         every: Seconds from one window of a song to the next; None for the first clip alone.
     """
@@ -89,7 +89,9 @@ class PredictWork:
         if is_teacher(self.model):
             _predictor = open_teacher(self.model, self.threads)
         else:
-            _predictor = Predictor.open(self.model, format_name=self.format_name, threads=self.threads, form=self.form)
+            _predictor = Predictor.open(
+                self.model, format_name=self.format_name, threads=self.threads, form=self.form, every=self.every
+            )
 
     def rows(self, song: LibrarySong) -> Sequence[Row]:
         """Predictions of a song, as `predict` writes them."""
@@ -123,7 +125,7 @@ def predict_library(
         out: Folder of the shards. A run that was stopped goes on there.
         model: Folder of a bundle or a teacher, the same on all machines.
         format_name: One of a bundle's formats.
-        form: The form of the artifact; None for the first that the bundle has.
+        form: The form of the artifact; None for the faster of those that the bundle has.
         threads: Threads of the model in each worker.
         every: Seconds from one window of a song to the next; None for the first clip alone.
         engine: The cluster.

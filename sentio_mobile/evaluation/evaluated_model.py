@@ -13,23 +13,20 @@ from numpy.typing import NDArray
 from sentio_mobile._internal.files import is_file
 from sentio_mobile._internal.without_folders import without_folders
 from sentio_mobile.audio.image import clip_to_mel, mel_to_input
-from sentio_mobile.bundle.bundle import Bundle
-from sentio_mobile.bundle.manifest import MANIFEST
+from sentio_mobile.bundle.bundle import Choice, find_artifact
+from sentio_mobile.bundle.manifest import MANIFEST, ArtifactEntry, Manifest
 from sentio_mobile.bundle.sign import open_trusted
-from sentio_mobile.errors import BundleError, InputError
+from sentio_mobile.errors import InputError
 from sentio_mobile.formats.process import open_artifact
-from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
+from sentio_mobile.formats.registry import DEFAULT_FORMAT
 from sentio_mobile.metrics.evaluation import History
 from sentio_mobile.models.checkpoint import SHEET, Checkpoint
-from sentio_mobile.spec import OUTPUTS, Artifact, AudioSpec, DataOrigin, Uncertainty
+from sentio_mobile.spec import OUTPUTS, AudioSpec, DataOrigin, Form, Uncertainty
 from sentio_mobile.teacher.probe.probe import SHEET as PROBE_SHEET
 from sentio_mobile.teacher.probe.probe import Probe
 
 Predictions = NDArray[np.float32]
 """Valence and arousal, [songs, 2] or [clips, 2], in [-1, 1]."""
-
-BATCH = 16
-"""Clips that a model predicts at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,17 +84,10 @@ def open_model(
     if is_file(path / PROBE_SHEET):
         return _from_probe(path, name)
     if is_file(path / MANIFEST):
-        bundle = open_trusted(path, key)
-        return _from_artifact(bundle, _default_artifact(bundle, format_name), name)
+        return _from_artifact(path, lambda manifest: _default_artifact(manifest, path, format_name), key=key, name=name)
     if is_file(path.parent / MANIFEST):
-        bundle = open_trusted(path.parent, key)
-        for artifact in bundle.artifacts:
-            if artifact.path == path:
-                return _from_artifact(bundle, artifact, name)
-    raise InputError(
-        f"{path} is neither a checkpoint (it has no {SHEET}) nor a bundle (it has no {MANIFEST}) nor a probe (it has "
-        f"no {PROBE_SHEET}); give a folder that `teacher train`, `teacher probe`, `distill` or `export` wrote"
-    )
+        return _from_artifact(path.parent, lambda manifest: _artifact_at(manifest, path), key=key, name=name)
+    raise _no_model(path)
 
 
 def check_predictions(predictions: Predictions, name: str) -> Predictions:
@@ -162,25 +152,39 @@ def _from_probe(path: Path, name: str) -> EvaluatedModel:
     )
 
 
-def _default_artifact(bundle: Bundle, format_name: str | None) -> Artifact:
+def _no_model(path: Path) -> InputError:
+    return InputError(
+        f"{path} is neither a checkpoint (it has no {SHEET}) nor a bundle (it has no {MANIFEST}) nor a probe (it has "
+        f"no {PROBE_SHEET}); give a folder that `teacher train`, `teacher probe`, `distill` or `export` wrote"
+    )
+
+
+def _artifact_at(manifest: Manifest, path: Path) -> ArtifactEntry:
+    for entry in manifest.artifacts:
+        if path.parent / entry.path == path:
+            return entry
+    raise _no_model(path)
+
+
+def _default_artifact(manifest: Manifest, folder: Path, format_name: str | None) -> ArtifactEntry:
     """The fp32 artifact of a format, in the spectrogram form where there is one: its input is in the store."""
-    if not bundle.artifacts:
-        raise BundleError(f"{bundle.folder} holds no artifact; export it again")
-    formats = [artifact.format for artifact in bundle.artifacts]
+    formats = [artifact.format for artifact in manifest.artifacts]
     chosen = format_name or (DEFAULT_FORMAT if DEFAULT_FORMAT in formats else formats[0])
-    forms = {artifact.form for artifact in bundle.artifacts if artifact.format == chosen}
-    return bundle.artifact(chosen, "waveform" if forms == {"waveform"} else "spectrogram")
+    forms = {artifact.form for artifact in manifest.artifacts if artifact.format == chosen}
+    form: Form = "waveform" if forms == {"waveform"} else "spectrogram"
+    return find_artifact(manifest, folder, format_name=chosen, form=form)
 
 
-def _from_artifact(bundle: Bundle, artifact: Artifact, name: str) -> EvaluatedModel:
-    form, format_ = artifact.form, get_format(artifact.format)
+def _from_artifact(folder: Path, choose: Choice, *, key: Path | None, name: str) -> EvaluatedModel:
+    bundle = open_trusted(folder, key, choose)
+    artifact = bundle.artifact_of(choose(bundle.manifest))
+    form = artifact.form
     spec = bundle.spec.in_form(form)
     run = open_artifact(artifact, spec)
-    # int8-dynamic measures activation ranges at run time: in a batch they would be those of several clips.
-    batch = BATCH if form in format_.batched and artifact.precision != "int8-dynamic" else 1
 
     def predict_inputs(inputs: NDArray[np.float32]) -> Predictions:
-        return np.concatenate([run(inputs[i : i + batch]) for i in range(0, len(inputs), batch)])
+        # One by one: no runtime is faster with several, and int8-dynamic would measure the ranges of all of them.
+        return np.concatenate([run(inputs[i : i + 1]) for i in range(len(inputs))])
 
     def predict_log_mels(log_mels: NDArray[np.float32]) -> Predictions:
         return predict_inputs(np.concatenate([mel_to_input(log_mel, spec) for log_mel in log_mels]))

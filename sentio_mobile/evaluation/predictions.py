@@ -13,7 +13,10 @@ from sentio_mobile._internal.workers import in_threads
 from sentio_mobile.audio.perturb import ChangePcm, Pcm
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import SongAudio, read_clips
-from sentio_mobile.evaluation.evaluated_model import BATCH, EvaluatedModel, Predictions, check_predictions
+from sentio_mobile.evaluation.evaluated_model import EvaluatedModel, Predictions, check_predictions
+
+BATCH = 16
+"""Clips that a model is given at once."""
 
 
 @dataclass(frozen=True, kw_only=True)

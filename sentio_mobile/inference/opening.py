@@ -22,10 +22,12 @@ class ModelChoice:
     Attributes:
         folder: A bundle, or the folder of a probe or of a checkpoint; None for the model that comes with this package.
         format_name: Which of a bundle's formats.
-        form: Which form of it; by default the first that the bundle has.
+        form: Which form of it; by default the faster of those that the bundle has.
         precision: Which precision of it; by default the highest that the bundle has.
         threads: Threads that the model may use, at least 1.
         key: A public key whose owner must have signed the bundle; None to ask for no signature.
+        every: Seconds from one window of a song to the next; None for the first clip alone. It decides which form is
+            faster.
     """
 
     folder: Path | None = None
@@ -34,6 +36,7 @@ class ModelChoice:
     precision: Precision | None = None
     threads: int = 1
     key: Path | None = None
+    every: float | None = None
 
     def open(self) -> Predictor:
         """Load the model.
@@ -63,6 +66,7 @@ class ModelChoice:
             form=self.form,
             precision=self.precision,
             key=self.key,
+            every=self.every,
         )
 
     @property

@@ -29,7 +29,7 @@ class PartSettings(Record, frozen=True, kw_only=True):
     version: Annotated[int, Meta(ge=1, le=1)] = 1  # version of this record
     model: Sha256  # hash of the model's sheet
     format: Name  # format of the bundle that was run
-    form: Name | None  # its form; None for the first that the bundle has
+    form: Name | None  # its form; None for the faster of those that the bundle has
     precision: Name | None = None  # its precision; None for the highest that the bundle has
     every: NonNegative | None  # seconds from one window to the next; None for one prediction a song
 

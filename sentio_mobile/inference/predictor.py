@@ -19,7 +19,8 @@ from sentio_mobile.audio.decode import estimate_seconds, fit_length, is_silent, 
 from sentio_mobile.audio.image import clip_to_input, mel_to_input
 from sentio_mobile.audio.pcm import check_pcm
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
-from sentio_mobile.bundle.bundle import Bundle
+from sentio_mobile.bundle.bundle import Bundle, find_artifact
+from sentio_mobile.bundle.manifest import ArtifactEntry, Manifest
 from sentio_mobile.bundle.parity import Parity, compare_outputs
 from sentio_mobile.bundle.sign import open_trusted
 from sentio_mobile.bundle.targets import load_targets
@@ -29,10 +30,7 @@ from sentio_mobile.formats.process import RuntimeProcess
 from sentio_mobile.formats.registry import DEFAULT_FORMAT, get_format
 from sentio_mobile.inference.emotion import Emotion
 from sentio_mobile.inference.live import check_live, live_windows, mono_float
-from sentio_mobile.spec import Artifact, Form, ModelSpec, Precision
-
-BATCH = 4
-"""Clips that a model takes at once where its batch size is free; more of them are no faster, and need more memory."""
+from sentio_mobile.spec import PRECISIONS, Artifact, Form, ModelSpec, Precision
 
 LIVE = "live"
 """The default name of live sound in predictions."""
@@ -45,7 +43,7 @@ class Predictor:
     Attributes:
         spec: The input and output of the model.
         run: The loaded model.
-        batch: The number of clips that it takes at once.
+        batch: The number of clips that it takes at once. More than one is no faster in a bundle's artifacts.
         bundle: The bundle that the artifact is from; None where there is none to check it against.
         artifact: The artifact's entry in the bundle.
     """
@@ -66,16 +64,19 @@ class Predictor:
         form: Form | None = None,
         precision: Precision | None = None,
         key: Path | None = None,
+        every: float | None = None,
     ) -> Predictor:
         """Load one artifact of a bundle.
 
         Args:
-            bundle: A folder that `export` wrote; its hashes are checked.
+            bundle: A folder that `export` wrote; what is read of it is hashed first.
             format_name: One of the bundle's formats.
             threads: The number of threads that the model may use, at least 1.
-            form: The form of the artifact; by default `spectrogram` where the bundle has it.
+            form: The form of the artifact; by default the faster of those that the bundle has.
             precision: The precision of the artifact; by default the highest that the bundle has.
             key: A public key whose owner must have signed the bundle; None to ask for no signature.
+            every: Seconds from one window to the next, where it will predict window after window. It decides which
+                form is faster.
 
         Raises:
             InputError: No format has this name.
@@ -86,15 +87,18 @@ class Predictor:
         """
         format_ = get_format(format_name)
         require_packages(format_, format_.runtimes)
+
+        def choose(manifest: Manifest) -> ArtifactEntry:
+            chosen = form or _faster_form(manifest, format_name, precision=precision, every=every)
+            return find_artifact(manifest, bundle, format_name=format_name, form=chosen, precision=precision)
+
         # The process starts while this one hashes.
-        process, opened = RuntimeProcess(bundle), open_trusted(bundle, key)
-        forms = [artifact.form for artifact in opened.artifacts if artifact.format == format_name]
-        chosen: Form = form or ("waveform" if forms == ["waveform"] else "spectrogram")
-        spec, artifact = opened.spec.in_form(chosen), opened.artifact(format_name, chosen, precision)
+        process, opened = RuntimeProcess(bundle), open_trusted(bundle, key, choose)
+        artifact = opened.artifact_of(choose(opened.manifest))
+        spec = opened.spec.in_form(artifact.form)
         return cls(
             spec=spec,
             run=process.open(artifact, spec, threads),
-            batch=BATCH if chosen in format_.batched else 1,
             bundle=opened,
             artifact=artifact,
         )
@@ -300,6 +304,19 @@ class _TimedIterator(Iterator[Window]):
             return next(self.inner)
         finally:
             self.seconds += perf_counter() - start
+
+
+def _faster_form(manifest: Manifest, format_name: str, *, precision: Precision | None, every: float | None) -> Form:
+    """The form that predicts sooner, of those that a bundle has in its highest precision, or in the given one.
+
+    The front end in the graph is faster than numpy's, which windows that mostly overlap share.
+    """
+    entries = [entry for entry in manifest.artifacts if entry.format == format_name]
+    order = [entry.precision for entry in entries] if precision is None else [precision]
+    best = min(order, key=PRECISIONS.index, default=None)
+    forms = {entry.form for entry in entries if entry.precision == best}
+    preferred: Form = "spectrogram" if every is not None and every < manifest.spec.audio.seconds / 2 else "waveform"
+    return preferred if preferred in forms or not forms else forms.pop()
 
 
 def _mean(emotions: Iterator[Emotion]) -> Emotion:

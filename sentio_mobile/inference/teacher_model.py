@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import is_file
 from sentio_mobile.formats.base import Runner
-from sentio_mobile.inference.predictor import BATCH, Predictor
+from sentio_mobile.inference.predictor import Predictor
 from sentio_mobile.spec import ModelSpec
 
 PROBE_SHEET, CHECKPOINT_SHEET = "probe.json", "checkpoint.json"
 """Files by which the folders of both are known."""
+
+BATCH = 4
+"""Windows that a network takes at once in PyTorch; more of them are no faster, and need more memory."""
 
 
 def is_teacher(place: Path) -> bool:

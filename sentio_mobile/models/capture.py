@@ -5,6 +5,9 @@ does, and computes attention weights only for the blocks that they are requested
 `Capturable`; its forward is
 
     self.readout(self.blocks(self.patch_dropout(self.tokens(image))))
+
+or the same function at less cost: `readout` reads the tokens before the patches, and the last block need not compute
+others.
 """
 
 from __future__ import annotations
@@ -56,7 +59,10 @@ class Capturable(Protocol):
         ...
 
     def readout(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Tokens of the last block [batch, tokens, width] -> valence and arousal [batch, 2]."""
+        """Tokens of the last block [batch, tokens, width] -> valence and arousal [batch, 2].
+
+        It reads `patch_dropout.first` of them; the others may be missing.
+        """
         ...
 
 

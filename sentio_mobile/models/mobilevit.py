@@ -59,15 +59,29 @@ class Attention(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """[batch, tokens, width] -> the same shape, and attention weights [batch, heads, tokens, tokens]."""
-        batch, tokens, _ = x.shape
         q, k, v = self.qkv(x).split(self.inner, dim=-1)
+        return self._mix(q, k, v, x.shape[1])
+
+    def for_class_token(self, x: torch.Tensor) -> torch.Tensor:
+        """[batch, tokens, width] -> what `forward` gives for the first token alone [batch, 1, width].
+
+        One layer makes queries, keys and values, so that the queries of the other tokens are made and left out: 1% of
+        the network's work, for which weights, quantizers and people find one layer wherever it stands.
+        """
+        q, k, v = self.qkv(x).split(self.inner, dim=-1)
+        return self._mix(q[:, 0:1], k, v, 1)[0]
+
+    def _mix(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, queries: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        batch, tokens, _ = k.shape
         shape = (batch, tokens, self.heads, self.head_width)
-        q = q.reshape(shape).transpose(1, 2) * self.head_width**-0.5
+        q = q.reshape(batch, queries, self.heads, self.head_width).transpose(1, 2) * self.head_width**-0.5
         k = k.reshape(shape).permute(0, 2, 3, 1)
         v = v.reshape(shape).transpose(1, 2)
         weights = torch.softmax(torch.matmul(q, k), dim=-1)
         mixed = torch.matmul(weights, v)
-        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, self.inner)), weights
+        return self.out(mixed.transpose(1, 2).reshape(batch, queries, self.inner)), weights
 
 
 class Block(nn.Module):
@@ -88,8 +102,14 @@ class Block(nn.Module):
     def attend(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Run the block; return its output tokens and attention weights [batch, heads, tokens, tokens]."""
         mixed, weights = self.attention(self.before_attention(x))
-        x = x + mixed
-        return x + self.down(self.activation(self.up(self.before_mlp(x)))), weights
+        return self._perceive(x + mixed), weights
+
+    def for_class_token(self, x: torch.Tensor) -> torch.Tensor:
+        """[batch, tokens, width] -> the block's output for the first token alone [batch, 1, width]."""
+        return self._perceive(x[:, 0:1] + self.attention.for_class_token(self.before_attention(x)))
+
+    def _perceive(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.down(self.activation(self.up(self.before_mlp(x))))
 
 
 def _linear(settings: MobileViTSettings, inputs: int, outputs: int, scale: float = 1.0) -> nn.Module:
@@ -112,8 +132,9 @@ def _norm(settings: MobileViTSettings) -> nn.Module:
 class MobileViT(nn.Module):
     """A ViT with a convolutional stem and batch normalization, after LeViT (Graham et al. 2021).
 
-    It does not use the unfold/fold blocks of the MobileViT of Mehta & Rastegari (2022). The head reads the class token.
-    The network is `Capturable` (see `sentio_mobile.models.capture`).
+    It does not use the unfold/fold blocks of the MobileViT of Mehta & Rastegari (2022). The head reads the class token,
+    so that in evaluation the last block computes nothing else; in training its batch norms see all tokens. The network
+    is `Capturable` (see `sentio_mobile.models.capture`).
 
     Args:
         settings: Widths and depth.
@@ -152,9 +173,20 @@ class MobileViT(nn.Module):
 
     def readout(self, tokens: torch.Tensor) -> torch.Tensor:
         """Tokens of the last block [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        class_token = tokens[:, 0:1].reshape(tokens.shape[0], self.settings.width)
-        return torch.tanh(self.output(torch.relu(self.hidden(self.norm(class_token)))))
+        return self._read(tokens[:, 0:1])
+
+    def _read(self, class_token: torch.Tensor) -> torch.Tensor:
+        # Not sliced a second time: a slice of all there is becomes an operation that converters do not know.
+        values = class_token.reshape(class_token.shape[0], self.settings.width)
+        return torch.tanh(self.output(torch.relu(self.hidden(self.norm(values)))))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        return self.readout(self.blocks(self.patch_dropout(self.tokens(image))))
+        tokens = self.patch_dropout(self.tokens(image))
+        if self.training:
+            return self.readout(self.blocks(tokens))
+        *before, last = self.blocks
+        for block in before:
+            tokens = block(tokens)
+        assert isinstance(last, Block)
+        return self._read(last.for_class_token(tokens))

@@ -78,9 +78,24 @@ class EncoderNetwork(nn.Module, ABC):
 
     def readout(self, tokens: torch.Tensor) -> torch.Tensor:
         """Tokens of the last block [batch, tokens, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        normed, first = self.encoder.ln(tokens), self.patch_dropout.first
-        return self.head(normed[:, 0] if first == 1 else normed[:, :first].mean(dim=1))
+        return self._read(tokens[:, : self.patch_dropout.first])
+
+    def _read(self, first: torch.Tensor) -> torch.Tensor:
+        normed = self.encoder.ln(first)
+        return self.head(normed[:, 0] if self.patch_dropout.first == 1 else normed.mean(dim=1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
-        return self.readout(self.blocks(self.patch_dropout(self.tokens(image))))
+        tokens = self.patch_dropout(self.tokens(image))
+        *before, last = self.blocks
+        for block in before:
+            tokens = block(tokens)
+        return self._read(self._for_first_tokens(last, tokens))
+
+    def _for_first_tokens(self, block: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+        """The output of the last block for the tokens that the head reads [batch, first, width]."""
+        assert isinstance(block, EncoderBlock)
+        normed, first = block.ln_1(tokens), self.patch_dropout.first
+        mixed, _ = block.self_attention(normed[:, :first], normed, normed, need_weights=False)
+        mixed = block.dropout(mixed) + tokens[:, :first]
+        return mixed + block.mlp(block.ln_2(mixed))

@@ -34,7 +34,7 @@ _ROUNDED = ("placeholder", "FakeQuantWeight", "ReLU", "relu", "mul", "matmul", "
 """Operations whose outputs have 8 bits with a measured range."""
 _FIXED_RANGES = {"softmax": Range(0.0, 255 / 256), "tanh": Range(-1.0, 127 / 128)}
 """Operations whose output range the integer kernels prescribe."""
-_SUM = "add"
+_SUM, _PART = "add", "getitem"
 
 
 def fake_quantize_weight(weight: torch.Tensor) -> torch.Tensor:
@@ -135,9 +135,9 @@ def fake_quantize(model: nn.Module) -> tuple[fx.GraphModule, nn.Module]:
         elif operation in _ROUNDED:
             part = FakeQuant(min_limit=MAX_LOGIT if "tanh" in consumers else 0.0)
             _insert(network, part, after=node, users=list(node.users))
-        elif operation == _SUM:
+        elif _is_sum(network, node):
             # A sum has 16 bits, whose rounding is negligible. What consumes it, other than the next sum, gets 8.
-            users = [user for user in node.users if _operation(network, user) != _SUM]
+            users = [user for user in node.users if not _is_sum(network, user)]
             _insert(network, FakeQuant(), after=node, users=users)
     network.graph.lint()
     network.recompile()
@@ -195,6 +195,12 @@ def _operation(network: fx.GraphModule, node: fx.Node) -> str:
     if node.op in ("call_function", "call_method"):
         return node.target if isinstance(node.target, str) else str(getattr(node.target, "__name__", node.target))
     return node.op
+
+
+def _is_sum(network: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node is a sum, or a sum's first token: the last block takes it from the residual path."""
+    operation = _operation(network, node)
+    return operation == _SUM or (operation == _PART and _operation(network, node.all_input_nodes[0]) == _SUM)
 
 
 def _insert(network: fx.GraphModule, part: FakeQuant, *, after: fx.Node, users: list[fx.Node]) -> None:

@@ -44,6 +44,17 @@ def test_log_mel_equals_librosa_within_a_thousandth_of_a_decibel(pcm: np.ndarray
     assert np.abs(levels - wanted).max() < 1e-3
 
 
+@pytest.mark.filterwarnings("ignore:Empty filters detected")
+@pytest.mark.parametrize(("n_mels", "n_fft"), [(100, 2048), (9, 512), (256, 512)], ids=["100", "9", "empty bands"])
+def test_log_mel_of_other_front_ends_equals_librosa(n_mels: int, n_fft: int) -> None:
+    spec, pcm = AudioSpec(n_mels=n_mels, n_fft=n_fft), music()
+    mel = librosa.feature.melspectrogram(
+        y=pcm, sr=22050, n_fft=n_fft, hop_length=512, n_mels=n_mels, fmin=20, fmax=8000, pad_mode="reflect"
+    )
+    wanted = librosa.power_to_db(mel, ref=np.max, top_db=80)
+    assert np.abs(log_mel(pcm, spec) - wanted).max() < 1e-3
+
+
 def test_log_mel_of_silence_is_the_floor_everywhere() -> None:
     levels = log_mel(np.zeros(SPEC.n_samples, dtype=np.float32), SPEC)
     assert (levels == SPEC.floor_db).all()

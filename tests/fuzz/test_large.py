@@ -58,7 +58,8 @@ def test_bundle_of_too_much_is_refused_in_seconds(artifacts: int, files: int, wo
 def test_bundle_at_its_limits_is_used_in_seconds() -> None:
     content = manifest(MAX_ARTIFACTS, MAX_FILES)
     with within(5):
-        bundle = Bundle(Path("bundle"), parse_manifest(content, Path("bundle")))
+        parsed = parse_manifest(content, Path("bundle"))
+        bundle = Bundle(Path("bundle"), parsed, frozenset(parsed.files))
         assert sum(map(bundle.size, bundle.artifacts)) == MAX_ARTIFACTS
 
 

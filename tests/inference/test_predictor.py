@@ -1,6 +1,8 @@
 """Predictions for a song, for sound in memory, for window after window of a song, and for live sound."""
 
 import itertools
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +16,16 @@ import sentio_mobile
 from sentio_mobile._internal.records import replace
 from sentio_mobile.errors import AudioError, BundleError, CheckFailedError, InputError
 from sentio_mobile.inference.emotion import Emotion
+from sentio_mobile.inference.opening import ModelChoice
 from sentio_mobile.inference.predictor import Predictor
-from sentio_mobile.spec import Form
+from sentio_mobile.spec import Form, Precision
 
 RATE = 22050
 
 
 @pytest.fixture(scope="module")
 def model(bundle: Path) -> Predictor:
-    return sentio_mobile.load(bundle)
+    return sentio_mobile.load(bundle, form="spectrogram")
 
 
 def values(answers: list[Emotion]) -> NDArray[np.float64]:
@@ -53,6 +56,36 @@ def test_both_forms_agree(bundle: Path, model: Predictor, medley: Path) -> None:
     for one, other in [(waveform.predict(medley), model.predict(medley)), *pairs]:
         assert (one.start, one.end) == (other.start, other.end)
         np.testing.assert_allclose(values([one]), values([other]), atol=1e-3)
+
+
+def test_only_the_artifact_that_is_loaded_is_hashed(bundle: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    other = sentio_mobile.load(copy, form="waveform").artifact
+    assert other is not None
+    other.path.write_bytes(other.path.read_bytes()[:-1])
+    assert sentio_mobile.load(copy, form="spectrogram").check_device().verdict == "pass"
+    with pytest.raises(BundleError, match="SHA-256 differs"):
+        sentio_mobile.load(copy, form="waveform")
+    with pytest.raises(BundleError, match="SHA-256 differs"):
+        sentio_mobile.verify(copy)
+
+
+def test_the_faster_form_is_the_default_and_never_a_lower_precision(bundle: Path, tmp_path: Path) -> None:
+    def forms(folder: Path, precision: Precision | None = None) -> list[str]:
+        """For the first clip of a song, for windows that hardly overlap, and for windows that mostly do."""
+        choices = [ModelChoice(folder=folder, precision=precision, every=every) for every in (None, 20.0, 1.0)]
+        return [choice.open().spec.form for choice in choices]
+
+    assert sentio_mobile.load(bundle).spec.form == "waveform"
+    assert forms(bundle) == ["waveform", "waveform", "spectrogram"]
+    copy = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for entry in manifest["artifacts"]:
+        if entry["form"] == "waveform":
+            entry["precision"] = entry["parity"]["precision"] = "int8"
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert forms(copy) == ["spectrogram"] * 3
+    assert forms(copy, "int8") == ["waveform"] * 3
 
 
 def test_sound_in_memory_is_answered_as_the_file(
@@ -109,18 +142,17 @@ def test_the_size_of_batches_changes_no_answer(model: Predictor, medley: Path) -
         np.testing.assert_allclose(values(found), values(wanted), atol=1e-5)
 
 
-def test_a_model_without_free_batch_is_asked_one_by_one(bundle: Path, model: Predictor, medley: Path) -> None:
-    assert model.batch > 1
-    waveform = sentio_mobile.load(bundle, form="waveform")
-    assert waveform.batch == 1
+def test_artifacts_are_asked_one_by_one(bundle: Path, medley: Path) -> None:
     shapes: list[tuple[int, ...]] = []
 
     def run(given: NDArray[np.float32]) -> NDArray[np.float32]:
         shapes.append(given.shape)
         return np.zeros((len(given), 2), dtype=np.float32)
 
-    assert len(list(replace(waveform, run=run).trajectory(medley, 20.0))) == 3
-    assert shapes == [(1, 661_500)] * 3
+    for form, shape in (("waveform", (1, 661_500)), ("spectrogram", (1, 3, 224, 224))):
+        model = replace(sentio_mobile.load(bundle, form=form), run=run)
+        assert len(list(model.trajectory(medley, 20.0))) == 3
+        assert shapes[-3:] == [shape] * 3
 
 
 def blocks_of(pcm: NDArray[np.float32], lengths: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:

@@ -1,6 +1,7 @@
 """What is rounded to 8 bits, how, and that gradients pass."""
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -64,6 +65,23 @@ def test_fake_quantize_all_activations_have_8_bits(student: nn.Module) -> None:
         assert len(values.unique()) <= 256, name
         assert float(((values / step).round() - values / step).abs().max()) < 1e-3, name
     assert 1e-4 < float((rounded - unrounded).abs().max()) < 0.3
+
+
+def test_fake_quantize_residual_path_is_not_rounded(student: nn.Module) -> None:
+    network, _ = fake_quantize(student)
+
+    def sources(name: str) -> set[str]:
+        """What a value is made from, up to the next sum, layer or rounding."""
+        (node,) = (one for one in network.graph.nodes if one.name == name)
+        found = set()
+        for before in node.all_input_nodes:
+            found |= {before.name} if not before.name.startswith("getitem") else sources(before.name)
+        return found
+
+    sums = [node.name for node in network.graph.nodes if node.name.startswith("add") and "fake" not in node.name]
+    assert len(sums) == 1 + 2 * student.settings.layers
+    for before, after in pairwise(sums):
+        assert before in sources(after), f"{after} takes a rounded {before}"
 
 
 def test_fake_quant_weight_one_scale_per_channel() -> None:
