@@ -51,6 +51,8 @@ def quantize(network: bytes, precision: Precision, *, options: QuantizationOptio
     recipes = _recipes(precision)
     for scope in _scopes_of(network, options.head):
         recipes.add_dynamic_config(scope, TFLOperationName.FULLY_CONNECTED, num_bits=8)
+        # One scale for all of a convolution's activations is coarse, also where it is that of the moment.
+        recipes.add_quantization_config(scope, TFLOperationName.CONV_2D, algorithm_key=AlgorithmName.NO_QUANTIZE)
     for scope in _scopes_of(network, options.keep_float):
         recipes.add_quantization_config(scope, TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
     quantizer = Quantizer(bytearray(network), recipes.get_quantization_recipe())
