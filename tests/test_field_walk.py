@@ -32,7 +32,10 @@ from sentio_mobile.teacher.gan.config import GanRecipe
 
 PACKAGE = Path(sentio_mobile.__file__).parent
 
-OPEN = {("CheckpointSheet", "recipe"), ("Provenance", "recipe"), ("Change", "before"), ("Change", "after")}
+OPEN = {
+    *(("CheckpointSheet", "recipe"), ("Provenance", "recipe"), ("Change", "before"), ("Change", "after")),
+    *(("Run", "settings"), ("RunComparison", "settings"), ("_Made", "settings")),
+}
 """Fields without limits of their own: settings that no stage reads. The size of the file limits them."""
 
 WRONG: dict[str, Any] = {
