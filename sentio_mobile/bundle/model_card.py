@@ -15,6 +15,7 @@ from typing import Any
 from sentio_mobile._internal.quantities import millions
 from sentio_mobile.bundle.about import About
 from sentio_mobile.bundle.manifest import UNKNOWN, ArtifactEntry, Manifest, flatten
+from sentio_mobile.formats.registry import format_names, get_format
 from sentio_mobile.metrics.agreement import weak_teacher
 from sentio_mobile.metrics.ceiling import ceiling_in_words
 from sentio_mobile.metrics.evaluation import Evaluation, SplitEvaluation
@@ -30,12 +31,6 @@ _PRECISIONS = {
     "int8": "8-bit weights; activations are rounded by ranges measured on songs, where the runtime is faster for it",
     "int8-full": "integers only: 8 bits, input and output included, with their scale in the file, and 16-bit sums",
 }
-
-_SYSTEMS = {
-    "coreml": "Core ML on iOS 15, macOS 12 and newer; `int8` on iOS 16, macOS 13 and newer",
-    "mlmodel": "Core ML on iOS 13 and 14, for which Xcode 27 no longer builds apps, and newer",
-}
-"""The systems that formats run on, where not all do."""
 
 _LABELLED = {
     "rated": "labelled by people",
@@ -103,7 +98,9 @@ def _view(manifest: Manifest, evaluation: Evaluation) -> dict[str, Any]:
             name: words for name, words in _PRECISIONS.items() if name in {artifact.precision for artifact in artifacts}
         },
         "systems": {
-            name: words for name, words in _SYSTEMS.items() if name in {artifact.format for artifact in artifacts}
+            name: words
+            for name in dict.fromkeys(artifact.format for artifact in artifacts)
+            if name in format_names() and (words := get_format(name).systems)
         },
         "refused": [label for label in manifest.refused if label not in labels],
         "included_although_refused": [label for label in manifest.refused if label in labels],

@@ -78,6 +78,8 @@ class Format(ABC):
     """The forms whose artifacts take any number of clips at once; the others take one."""
     timed_here: bool = True
     """Whether `open` gives the format's own runtime on this machine, so that its speed can be measured."""
+    systems: str | None = None
+    """The systems that its artifacts run on, as a model card says them; None where they are not limited."""
     varies: str | None = None
     """Why two conversions of one model may differ in their bytes; None where they do not."""
     allowed: frozenset[str] = frozenset()

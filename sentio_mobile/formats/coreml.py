@@ -38,6 +38,7 @@ class CoreML(CoreMLFormat):
     """
 
     name: str = "coreml"
+    systems: str | None = "Core ML on iOS 15, macOS 12 and newer; `int8` on iOS 16, macOS 13 and newer"
     suffix: str = ".mlpackage"
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 

@@ -27,6 +27,7 @@ class MlModel(CoreMLFormat):
     """One `.mlmodel` file of specification 4. In `fp16` the network's weights are stored in 16 bits."""
 
     name: str = "mlmodel"
+    systems: str | None = "Core ML on iOS 13 and 14, for which Xcode 27 no longer builds apps, and newer"
     suffix: str = ".mlmodel"
     precisions: tuple[Precision, ...] = ("fp32", "fp16")
 
