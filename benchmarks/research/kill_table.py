@@ -36,8 +36,18 @@ from sentio_mobile._internal.workers import usable_cores
 from sentio_mobile.benchmarks.machine import describe_machine
 
 NOT_COMPARED = (
-    *("run.json", "times.json", "benchmark.json", "report.html", "verification.json", ".log", ".png", ".svg"),
-    "journal.jsonl",
+    *(
+        "run.json",
+        "times.json",
+        "benchmark.json",
+        "report.html",
+        "report.md",
+        "verification.json",
+        ".log",
+        ".png",
+        ".svg",
+    ),
+    *("summary.json", "junit.xml", "journal.jsonl"),
 )
 """Ends of the names of files that hold times, or are drawn from them; and of the store's journal, which is no result:
 it knows by their places which files were read, and gets a line when one is read again."""

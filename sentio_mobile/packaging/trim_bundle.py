@@ -18,9 +18,7 @@ from sentio_mobile.bundle.manifest import MANIFEST, Manifest, TrimmedFrom, hash_
 from sentio_mobile.spec import Artifact
 
 MUSIC_VECTORS = 3
-"""Golden vectors of music in an app, those with the most different outputs. With them goes the last, a short clip.
-
-Their images are left out: an app computes them from the sound."""
+"""Golden vectors of music in an app, those with the most different outputs. With them goes the last, a short clip."""
 
 
 def trim_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> Manifest:
@@ -58,4 +56,4 @@ def trim_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> 
 
 def _few_vectors(golden: Golden) -> Golden:
     last = len(golden.output) - 1
-    return replace(golden.take(sorted({*range(min(MUSIC_VECTORS, last)), last})), image=None)
+    return golden.take(sorted({*range(min(MUSIC_VECTORS, last)), last}))
