@@ -51,7 +51,7 @@ class Golden:
             divided by 32768, with silence after it up to the spec's length.
         length: Samples of each clip, int32 [vectors].
         image: Normalized log-mels of the clips from the reference front end, resized but not standardized, float32
-            [vectors, height, width]; None where they are left out, and computed anew when asked for.
+            [vectors, height, width]; None in the bundle of an app.
         output: PyTorch's valence and arousal, float32 [vectors, 2].
     """
 

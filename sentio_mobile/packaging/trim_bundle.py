@@ -1,7 +1,8 @@
 """Trim a bundle to what an app needs: the artifacts that its platform runs, and few golden vectors.
 
 The result is a bundle like any other: `verify` proves it, `bundle sign` signs it, and the SDKs read its manifest. The
-other artifacts, the evaluation and most golden vectors are left out.
+other artifacts, the evaluation and most golden vectors are left out, and the images of those that stay: apps make their
+own from the sound.
 """
 
 from __future__ import annotations
@@ -56,4 +57,4 @@ def trim_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> 
 
 def _few_vectors(golden: Golden) -> Golden:
     last = len(golden.output) - 1
-    return golden.take(sorted({*range(min(MUSIC_VECTORS, last)), last}))
+    return replace(golden.take(sorted({*range(min(MUSIC_VECTORS, last)), last})), image=None)

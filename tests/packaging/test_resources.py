@@ -149,5 +149,4 @@ def test_the_model_that_a_project_has_can_be_made_again(platform: Platform, stud
     np.testing.assert_array_equal(golden.length, before.length)
     # Answers and the last bits of a front end's constants differ between processors.
     np.testing.assert_allclose(golden.output, before.output, atol=1e-4)
-    images = (golden.images(again.spec.audio), before.images(before.spec.audio))
-    np.testing.assert_allclose(*images, atol=1e-4)
+    assert (golden.image, before.image) == (None, None)

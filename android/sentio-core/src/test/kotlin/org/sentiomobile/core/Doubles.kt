@@ -81,17 +81,15 @@ internal fun folderOf(
     (files + ("manifest.json" to Json.write(manifest(files)).toByteArray())).toMutableMap(),
 )
 
-/** One vector: [1, 2, 3] repeated to 7 samples, a picture of zeros, and the answer. */
+/** One vector: [1, 2, 3] repeated to 7 samples, and the answer. */
 internal fun goldenOf(valence: Float = 0.5f, arousal: Float = -0.25f): ByteArray {
     val header = """{"excerpt": {"dtype": "I16", "shape": [1, 3], "data_offsets": [0, 6]},
         "length": {"dtype": "I32", "shape": [1], "data_offsets": [6, 10]},
-        "picture": {"dtype": "F32", "shape": [1, 4, 6], "data_offsets": [10, 106]},
-        "output": {"dtype": "F32", "shape": [1, 2], "data_offsets": [106, 114]}}""".toByteArray()
-    val buffer = ByteBuffer.allocate(8 + header.size + 114).order(ByteOrder.LITTLE_ENDIAN)
+        "output": {"dtype": "F32", "shape": [1, 2], "data_offsets": [10, 18]}}""".toByteArray()
+    val buffer = ByteBuffer.allocate(8 + header.size + 18).order(ByteOrder.LITTLE_ENDIAN)
     buffer.putLong(header.size.toLong()).put(header)
     for (sample in 1..3) buffer.putShort(sample.toShort())
-    buffer.putInt(7).position(8 + header.size + 106)
-    return buffer.putFloat(valence).putFloat(arousal).array()
+    return buffer.putInt(7).putFloat(valence).putFloat(arousal).array()
 }
 
 /** Runs arithmetic, and watches that nobody else does meanwhile. */

@@ -14,7 +14,6 @@ public class Golden private constructor(
     private val spec: ModelSpec,
     private val excerpts: ShortArray,
     private val lengths: IntArray,
-    private val pictures: FloatArray,
     private val outputs: FloatArray,
 ) {
     public val count: Int = lengths.size
@@ -30,16 +29,10 @@ public class Golden private constructor(
         return clip
     }
 
-    /** The picture, height by width, that the reference front end makes of vector [index]; not yet standardized. */
-    public fun picture(index: Int): FloatArray {
-        val size = spec.audio.height * spec.audio.width
-        return pictures.copyOfRange(index * size, (index + 1) * size)
-    }
-
     /** What a model of this form is fed for vector [index]. */
     public fun input(index: Int, form: Form): FloatArray = when (form) {
         Form.WAVEFORM -> clip(index)
-        Form.SPECTROGRAM -> FrontEnd.standardize(picture(index), spec)
+        Form.SPECTROGRAM -> FrontEnd(spec).input(clip(index))
     }
 
     internal companion object {
@@ -53,12 +46,10 @@ public class Golden private constructor(
                 spec,
                 tensors.shorts("excerpt"),
                 tensors.integers("length"),
-                tensors.floats("picture"),
                 tensors.floats("output"),
             )
             golden.apply {
                 val fits = count > 0 && outputs.size == 2 * count && excerpts.isNotEmpty() && excerpts.size % count == 0 &&
-                    pictures.size == count * spec.audio.height * spec.audio.width &&
                     lengths.all { it in 1..spec.audio.samples }
                 if (!fits) throw JsonFault("its vectors do not fit the model")
             }
