@@ -14,6 +14,7 @@ android {
         targetSdk = libs.versions.targetSdk.get().toInt()
         versionCode = 1
         versionName = "1.0"
+        testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
         ndk {
             abiFilters += providers.gradleProperty("sentio.abis").get().split(",").map(String::trim)
         }
@@ -60,4 +61,6 @@ dependencies {
     implementation(libs.activity.compose)
     implementation(libs.lifecycle.viewmodel)
     implementation(libs.lifecycle.runtime.compose)
+    androidTestImplementation(libs.test.runner)
+    androidTestImplementation(libs.junit)
 }

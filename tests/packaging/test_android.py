@@ -29,6 +29,7 @@ GOLDEN = ROOT / "export" / "golden"
 STUBS = Path(__file__).parent / "android" / "stubs"
 CORE = ANDROID / "sentio-core"
 DEMO = ANDROID / "demo"
+ON_A_PHONE = DEMO / "src" / "androidTest" / "kotlin"
 RESOURCES = DEMO / "src" / "main" / "res"
 BACKENDS = ("sentio-litert", "sentio-onnx")
 LIBRARIES = ("sentio-core", "sentio-android", *BACKENDS)
@@ -75,9 +76,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("no chaquopy-stubs-android: `pip install chaquopy-stubs-android`")
     root = next(Path(str(file.locate())) for file in files if file.match("android-stubs/__init__.pyi")).parents[1]
-    ours = kotlin_files(main_of("sentio-android"), main_of("demo"))
+    ours = kotlin_files(main_of("sentio-android"), main_of("demo"), ON_A_PHONE)
     folder = tmp_path_factory.mktemp("platform")
-    imported = imports_of([*ours, *kotlin_files(STUBS / "androidx")])
+    imported = imports_of([*ours, *kotlin_files(STUBS / "androidx", STUBS / "instrumentation")])
     for name, text in Platform(root).java(imported, words_of(ours)).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,6 +170,22 @@ def test_the_demo_calls_what_the_layer_has(layer: Compiled, platform: Path, link
     assert "error:" not in compiled.said, compiled.said
     assert "warning:" not in compiled.said, compiled.said
     assert "requires the Compose Runtime to be on the class path" in compiled.said
+
+
+@compiles
+def test_the_tests_on_a_phone_call_what_the_layer_has(layer: Compiled, platform: Path, tmp_path: Path) -> None:
+    jars = [layer.folder, library(COROUTINES), library("annotations-13.0"), *junit()]
+    stubs = [platform, STUBS / "instrumentation"]
+    compiled = compile_kotlin("on a phone", [*stubs, ON_A_PHONE], jars)
+    assert compiled.code == 0, compiled.said
+    # Before Android 11, methods have no blanks in their names.
+    assert re.findall(r"fun `[^`]*`", "".join(path.read_text() for path in kotlin_files(ON_A_PHONE))) == []
+    # A call that is not there is found.
+    wrong = tmp_path / "wrong"
+    shutil.copytree(ON_A_PHONE, wrong)
+    for path in kotlin_files(wrong):
+        path.write_text(path.read_text().replace("sentio.checkDevice()", "sentio.checkPhone()"))
+    assert "unresolved reference 'checkPhone'" in compile_kotlin("wrong on a phone", [*stubs, wrong], jars).said
 
 
 def test_manifest_and_resources_link(linked: Path) -> None:

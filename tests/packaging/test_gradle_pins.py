@@ -14,7 +14,7 @@ from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.resources import ROOT
 
 sys.path.insert(0, str(Path(__file__).parent / "android"))
-from pages import PAGE, alignments, downloaded, has_readelf
+from pages import PAGE, alignments, downloaded, faults, has_readelf, main, offsets
 
 ANDROID = ROOT / "android"
 WRAPPER = ANDROID / "gradle" / "wrapper"
@@ -114,17 +114,62 @@ def test_native_libraries_are_laid_out_for_pages_of_16_kb(name: str, versions: d
         assert {library: size for library, size in found.items() if size < PAGE} == {}
 
 
+def library(folder: Path, page: int) -> Path:
+    """A library that is laid out for pages of so many bytes."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler to make libraries with")
+    made = folder / "libmade.so"
+    (folder / "made.c").write_text("int made(void) { return 1; }\n")
+    command = ["cc", "-shared", "-nostdlib", f"-Wl,-z,max-page-size={page}", "-o", made, folder / "made.c"]
+    subprocess.run(command, check=True)
+    return made
+
+
 @reads_libraries
 @pytest.mark.parametrize(("page", "fits"), [(4096, False), (PAGE, True), (65536, True)])
 def test_a_library_that_is_laid_out_for_smaller_pages_is_found(page: int, fits: bool, tmp_path: Path) -> None:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler to make libraries with")
-    library = tmp_path / "libmade.so"
-    (tmp_path / "made.c").write_text("int made(void) { return 1; }\n")
-    command = ["cc", "-shared", "-nostdlib", f"-Wl,-z,max-page-size={page}", "-o", library, tmp_path / "made.c"]
-    subprocess.run(command, check=True)
     with zipfile.ZipFile(tmp_path / "made.aar", "w") as archive:
-        archive.write(library, "jni/x86_64/libmade.so")
+        archive.write(library(tmp_path, page), "jni/x86_64/libmade.so")
         archive.writestr("jni/armeabi-v7a/libmade.so", b"32 bits: not read")
     found = alignments(tmp_path / "made.aar", tmp_path / "read")
     assert {name: size >= PAGE for name, size in found.items()} == {"jni/x86_64/libmade.so": fits}
+
+
+NAME = "lib/x86_64/libmade.so"
+
+
+def apk(folder: Path, page: int, before: int, kind: int = zipfile.ZIP_STORED) -> Path:
+    """An APK of one library, which begins after so many bytes of something else."""
+    path = folder / "made.apk"
+    # An entry has 30 bytes and its name before its content.
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x", bytes(before - 31 - 30 - len(NAME)))
+        archive.write(library(folder, page), NAME, kind)
+    return path
+
+
+@reads_libraries
+@pytest.mark.parametrize(
+    ("page", "before", "kind", "said"),
+    [
+        (PAGE, PAGE, zipfile.ZIP_STORED, ""),
+        (PAGE, PAGE + 4096, zipfile.ZIP_STORED, f"made.apk: {NAME} begins within a page, at byte 20480"),
+        # It is unpacked when it is installed.
+        (PAGE, PAGE + 4096, zipfile.ZIP_DEFLATED, ""),
+        (4096, PAGE, zipfile.ZIP_STORED, f"made.apk: {NAME} is laid out for pages of 4096 bytes"),
+    ],
+)
+def test_an_apk_that_such_phones_cannot_load_from_is_found(
+    page: int, before: int, kind: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = apk(tmp_path, page, before, kind)
+    assert offsets(made) == ({NAME: before} if kind == zipfile.ZIP_STORED else {})
+    assert faults(made, tmp_path / "read") == ([said] if said else [])
+    assert main([str(made)]) == (1 if said else 0)
+    assert (said or "every library is laid out for pages of 16 KB") in capsys.readouterr().out
+
+
+def test_an_apk_without_libraries_proves_nothing(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "empty.apk", "w") as archive:
+        archive.writestr("classes.dex", b"")
+    assert faults(tmp_path / "empty.apk", tmp_path) == ["empty.apk: has no library for 64 bits"]
