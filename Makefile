@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test test-all fuzz lint lock sbom docs wheel arm64 mobile-tools swift clean
+.PHONY: quickstart test test-all fuzz lint lock sbom swift-package docs wheel arm64 mobile-tools swift clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sentio-mobile quickstart --out runs/quickstart
@@ -57,6 +57,10 @@ lock: $(INSTALLED)
 # What is in a release: a bill of materials in CycloneDX's form, of the packages, the web page and the Android libraries.
 sbom: $(INSTALLED)
 	$(BIN)/python -m sentio_mobile.packaging.sbom sbom.cdx.json
+
+# The Swift SDK as a repository of its own, in dist/swift: make swift-package URL=https://...
+swift-package: $(INSTALLED)
+	$(BIN)/python -m sentio_mobile.packaging.swift_package dist/swift --url "$(URL)"
 
 # Nothing is installed whose hash is not in requirements.lock; this package's own build uses what was installed.
 $(INSTALLED): pyproject.toml requirements.lock

@@ -235,6 +235,7 @@ IOS = Platform(
     settings=_IOS_SETTINGS,
     configure=_configure_ios,
     notes=_ios_notes,
+    unused=lambda formats: ("package",),  # what the package has as a repository of its own
     next_steps=lambda folder: (
         f"open {folder}/Demo.xcodeproj    # choose your team under Signing & Capabilities, then press Run",
     ),

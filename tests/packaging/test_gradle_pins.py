@@ -1,5 +1,6 @@
 """The versions an Android build starts from: what the vendors' tables allow, and a wrapper that is Gradle's own."""
 
+import random
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.resources import ROOT
 
 sys.path.insert(0, str(Path(__file__).parent / "android"))
+import apk_parts
 from pages import PAGE, alignments, downloaded, faults, has_readelf, main, offsets
 
 ANDROID = ROOT / "android"
@@ -173,3 +175,48 @@ def test_an_apk_without_libraries_proves_nothing(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "empty.apk", "w") as archive:
         archive.writestr("classes.dex", b"")
     assert faults(tmp_path / "empty.apk", tmp_path) == ["empty.apk: has no library for 64 bits"]
+
+
+def test_the_parts_of_an_apk_add_up_to_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "made.apk"
+    noise = random.Random(0).randbytes
+    entries = {
+        "lib/arm64-v8a/libone.so": (noise(5000), zipfile.ZIP_STORED),
+        "lib/arm64-v8a/libtwo.so": (bytes(3000), zipfile.ZIP_STORED),
+        "lib/x86_64/libone.so": (noise(4000), zipfile.ZIP_STORED),
+        "assets/sentio/emotion-fp32.tflite": (noise(2500), zipfile.ZIP_STORED),
+        "assets/sentio/golden.safetensors": (noise(1500), zipfile.ZIP_STORED),
+        "assets/sentio/manifest.json": (bytes(900), zipfile.ZIP_DEFLATED),
+        "assets/sentio/MODEL_CARD.md": (bytes(100), zipfile.ZIP_DEFLATED),
+        "classes.dex": (bytes(6000), zipfile.ZIP_DEFLATED),
+        "res/ic.xml": (noise(300), zipfile.ZIP_STORED),
+        "resources.arsc": (noise(200), zipfile.ZIP_STORED),
+        "META-INF/services/org.sentiomobile.core.model.BackendFactory": (noise(10), zipfile.ZIP_STORED),
+    }
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, (content, kind) in entries.items():
+            archive.writestr(name, content, kind)
+    found = apk_parts.parts(made)
+    assert sum(stored for stored, _ in found.values()) == made.stat().st_size
+    assert sum(unpacked for _, unpacked in found.values()) == sum(len(content) for content, _ in entries.values())
+    assert found["native code, arm64-v8a"] == (8000, 8000)
+    assert found["native code, x86_64"] == (4000, 4000)
+    assert found["model"] == (2500, 2500)
+    assert found["golden vectors"] == (1500, 1500)
+    assert found["resources"] == (500, 500)
+    assert found["other files"] == (10, 10)
+    stored, unpacked = found["code of the app and its libraries"]
+    assert stored < unpacked == 6000
+    assert found["manifest and card"][1] == 1000
+    apk_parts.main([str(made)])
+    assert f"| all | {made.stat().st_size:,} | |" in capsys.readouterr().out
+
+
+def test_the_readme_says_what_the_demos_model_weighs() -> None:
+    text = (ANDROID / "README.md").read_text()
+    folder = ANDROID / "demo" / "src" / "main" / "assets" / "sentio"
+    (model,) = folder.glob("*.tflite")
+    for part, path in (("model", model), ("golden vectors", folder / "golden.safetensors")):
+        found = re.search(rf"^\| {part} \| (\d\.\d) MB", text, re.MULTILINE)
+        assert found is not None
+        assert float(found[1]) == round(path.stat().st_size / 1e6, 1)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from sentio_mobile.bundle.bundle import open_bundle
+from sentio_mobile.packaging.swift_package import lay_out
 
 pytest.importorskip("tree_sitter_swift", reason="tree-sitter-swift is not installed; pip install '.[dev]'")
 pytest.importorskip("pbxproj", reason="pbxproj is not installed; pip install '.[dev]'")
@@ -31,7 +32,6 @@ import ios_typings  # noqa: E402
 
 PROJECTS = Path(__file__).resolve().parents[2]
 IOS = PROJECTS / "ios"
-GOLDEN = PROJECTS / "export/golden/golden.safetensors"
 
 sys.path.insert(0, str(IOS / "Scripts"))
 import make_icon  # noqa: E402
@@ -234,11 +234,7 @@ def test_the_core_passes_its_tests_in_swift(tmp_path: Path) -> None:
     with ios_toolchain.swift(tmp_path) as place:
         if place is None:
             pytest.skip(ios_toolchain.ABSENT)
-        shutil.copytree(IOS, place.folder / "ios", ignore=shutil.ignore_patterns(".build"))
-        golden = place.folder / "export/golden" / GOLDEN.name
-        golden.parent.mkdir(parents=True)
-        for name in (GOLDEN.name, "words.json", "signatures.json"):
-            shutil.copyfile(GOLDEN.with_name(name), golden.with_name(name))
+        lay_out(place.folder / "ios", url="https://example.org/sentio-swift")
         flags = "-c release -Xswiftc -enable-testing -Xswiftc -warnings-as-errors"
         run = place.run(f"cd ios && swift test {flags} --filter SentioCoreTests", seconds=800)
         assert run.returncode == 0, run.stdout[-4000:]

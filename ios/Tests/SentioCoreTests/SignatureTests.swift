@@ -23,11 +23,7 @@ final class SignatureTests: XCTestCase {
     }
 
     private func golden() throws -> Golden {
-        let url = Support.package.deletingLastPathComponent().appendingPathComponent("export/golden/signatures.json")
-        guard let data = try? Data(contentsOf: url) else {
-            throw XCTSkip("needs the repository's ../export/golden/signatures.json, which is not here")
-        }
-        return try JSONDecoder().decode(Golden.self, from: data)
+        return try JSONDecoder().decode(Golden.self, from: Support.shared("signatures.json"))
     }
 
     private func folder(_ one: Golden.Case, of golden: Golden) throws -> URL {

@@ -11,13 +11,19 @@ enum Support {
     /// The model that the demo carries.
     static let model = package.appendingPathComponent("Demo/sentio")
 
-    /// The golden vectors of the repository; a packaged project stands alone and skips their tests.
-    static func sharedGolden() throws -> Safetensors {
-        let url = package.deletingLastPathComponent().appendingPathComponent("export/golden/golden.safetensors")
-        guard let data = try? Data(contentsOf: url) else {
-            throw XCTSkip("needs the repository's ../export/golden/golden.safetensors, which is not here")
+    /// A file that the tests of every language read. It lies in the package's own repository, or in the one that the package
+    /// is a folder of; a packaged project has none, and skips these tests.
+    static func shared(_ name: String) throws -> Data {
+        for root in [package, package.deletingLastPathComponent()] {
+            let url = root.appendingPathComponent("export/golden").appendingPathComponent(name)
+            if let data = try? Data(contentsOf: url) { return data }
         }
-        return try Safetensors(data, name: "golden.safetensors")
+        throw XCTSkip("needs export/golden/\(name), which is not here")
+    }
+
+    /// The golden vectors of the repository.
+    static func sharedGolden() throws -> Safetensors {
+        try Safetensors(shared("golden.safetensors"), name: "golden.safetensors")
     }
 
     /// The demo's manifest as JSON that a test may change.

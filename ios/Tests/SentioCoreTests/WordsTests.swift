@@ -19,11 +19,7 @@ final class WordsTests: XCTestCase {
     }
 
     func testWordsAreThoseThatEveryLanguageMustSay() throws {
-        let url = Support.package.deletingLastPathComponent().appendingPathComponent("export/golden/words.json")
-        guard let data = try? Data(contentsOf: url) else {
-            throw XCTSkip("needs the repository's ../export/golden/words.json, which is not here")
-        }
-        let golden = try JSONDecoder().decode(Golden.self, from: data)
+        let golden = try JSONDecoder().decode(Golden.self, from: Support.shared("words.json"))
         XCTAssertEqual(golden.neutral_below, Side.neutralBelow)
         XCTAssertGreaterThanOrEqual(golden.cases.count, 20)
         for one in golden.cases {
