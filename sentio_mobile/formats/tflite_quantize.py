@@ -1,9 +1,9 @@
 """A TensorFlow Lite network in fewer bits, by Google's AI Edge Quantizer.
 
 Measurements decided what is quantized (`export/README.md`). In `int8` these are linear layers and convolutions, nearly
-all of the work; the output layers have 8-bit weights, and activations are quantized by the range that they have at that
-moment. Sums stay in floating point: one range for all tokens of a residual path would drown what the class token
-adds up over the blocks. `int8-full` has no floating point at all; its sums have 16 bits.
+all of the work. Large layers of the head have 8-bit weights, and activations that are quantized by the range that they
+have at that moment; small ones stay in floating point. So do sums: one range for all tokens of a residual path would
+drown what the class token adds up over the blocks. `int8-full` has no floating point at all; its sums have 16 bits.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ SIGNATURE = "serving_default"
 _EVERYTHING = ".*"
 _QUANTIZED = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
 """Operations that `int8` quantizes."""
+
+MIN_HEAD_WEIGHTS = 4096
+"""Smallest layer of the head that is worth 8 bits. One scale for its activations, even that of the moment, drowns
+embeddings with small numbers and large weights, and the file would be no smaller by anything that counts."""
 
 _FLOAT32, _FLOAT16 = 0, 1
 """Tensor types of the schema."""
@@ -52,8 +56,10 @@ def quantize(network: bytes, precision: Precision, *, options: QuantizationOptio
     for scope in _scopes_of(network, options.head):
         recipes.add_dynamic_config(scope, TFLOperationName.FULLY_CONNECTED, num_bits=8)
         # One scale for all of a convolution's activations is coarse, also where it is that of the moment.
-        recipes.add_quantization_config(scope, TFLOperationName.CONV_2D, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    for scope in _scopes_of(network, options.keep_float):
+        for convolution in (TFLOperationName.CONV_2D, TFLOperationName.DEPTHWISE_CONV_2D):
+            recipes.add_quantization_config(scope, convolution, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    small = {name: weight for name, weight in options.head.items() if weight.size < MIN_HEAD_WEIGHTS}
+    for scope in _scopes_of(network, {**small, **options.keep_float}):
         recipes.add_quantization_config(scope, TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
     quantizer = Quantizer(bytearray(network), recipes.get_quantization_recipe())
     ranges = None if options.calibration is None else _ranges(network, recipes, options.calibration, spec)

@@ -40,8 +40,9 @@ class TorchScript(Format):
         """Trace the network and make its weights constants of the program."""
         import torch
 
+        # Its own check runs the network again on silence, to 1e-5. The golden vectors judge every artifact.
         with torch.no_grad():
-            program = torch.jit.trace(model.eval(), torch.zeros(spec.input_shape))  # type: ignore[no-untyped-call]
+            program = torch.jit.trace(model.eval(), torch.zeros(spec.input_shape), check_trace=False)  # type: ignore[no-untyped-call]
         return _Converted(self, _without_call_stacks(torch.jit.freeze(program)), spec)
 
     def open(self, path: Path, spec: ModelSpec, threads: int = 1) -> Runner:

@@ -90,10 +90,11 @@ class MusicnnStudent(nn.Module):
     """
 
     head_layers: ClassVar[tuple[str, ...]] = (
+        *(f"front.{number}.conv" for number in range(len(TIMBRAL_BANDS) + len(LENGTHS))),
         *("middle.0.conv", "middle.1.conv", "middle.2.conv", "past.0", "past.1", "output"),
     )
-    """The layers behind the filters, but for the dense one. They take less than a tenth of the work, and in 8 bits
-    nearly all of the error comes from them: an impulse, or silence, leaves the ranges that music has there."""
+    """All layers but the dense one, which has most of the weights. Filters of one input channel are slower in 8 bits,
+    and behind them an impulse, or silence, leaves the ranges that music has."""
 
     to_bands: torch.Tensor
     to_frames: torch.Tensor

@@ -14,6 +14,7 @@ from sentio_mobile.errors import ConversionError
 from sentio_mobile.formats.coreml import MIN_INT8_WEIGHTS
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.formats.tflite_file import read
+from sentio_mobile.formats.tflite_quantize import MIN_HEAD_WEIGHTS
 from sentio_mobile.models.mobilevit import MobileViT
 from sentio_mobile.quantization.layer_choice import layer_weights, quantizable_layers
 from sentio_mobile.quantization.options import match_weights
@@ -75,6 +76,8 @@ def test_these_layers_stay_in_floating_point_and_no_others(
     # ONNX Runtime has no convolutions with dynamic ranges, and in Core ML small layers are not worth quantizing.
     if name == "coreml":
         expected |= {layer for layer, weight in weights.items() if weight.size <= MIN_INT8_WEIGHTS}
+    if (name, precision) == ("tflite", "int8"):
+        expected |= {layer for layer in MobileViT.head_layers if weights[layer].size < MIN_HEAD_WEIGHTS}
     if (name, precision) == ("onnx", "int8"):
         expected |= set(MobileViT.head_layers)
     if (name, precision) == ("onnx", "int8-dynamic"):

@@ -4,10 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from conversions import ConvertibleStudent, predictions
+from onnx import numpy_helper
 
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.audio.image import to_input
+from sentio_mobile.bundle.bundle import open_bundle
 from sentio_mobile.formats.registry import get_format
+from sentio_mobile.spec import Precision
 
 
 def test_int8_rounds_a_convolution_once(convertible: ConvertibleStudent, tmp_path: Path) -> None:
@@ -27,13 +32,36 @@ def test_int8_rounds_a_convolution_once(convertible: ConvertibleStudent, tmp_pat
     assert "DequantizeLinear" not in relus
 
 
-def test_int8_predicts_within_a_hundredth(convertible: ConvertibleStudent, tmp_path: Path) -> None:
+def test_int8_predicts_within_three_hundredths(convertible: ConvertibleStudent, tmp_path: Path) -> None:
     loaded, images = convertible.loaded, convertible.golden.image
     run = get_format("onnx").open(convertible.write("onnx", "int8", tmp_path).path, loaded.spec, 1)
     found = np.concatenate([run(to_input(image, loaded.spec)) for image in images])
     wanted = predictions(loaded.model, images, loaded.spec)
     error = np.sqrt(np.mean(np.square(found - wanted)))
-    assert 1e-4 < error < 0.01
+    assert 1e-4 < error < 0.03
+
+
+@pytest.mark.parametrize("precision", ["int8", "int8-dynamic"])
+def test_no_processor_cuts_off_a_sum(convertible: ConvertibleStudent, precision: Precision, tmp_path: Path) -> None:
+    path = convertible.write("onnx", precision, tmp_path).path
+    assert _largest_sum(path) <= np.iinfo(np.int16).max
+
+
+def test_no_processor_cuts_off_a_sum_of_the_default_model() -> None:
+    bundle = open_bundle(ROOT / "models" / "default")
+    assert [_largest_sum(artifact.path) for artifact in bundle.artifacts] == [0]
+
+
+def _largest_sum(path: Path) -> int:
+    """The largest sum of two products with signed weights, which x86 without VNNI makes in 16 bits.
+
+    Unsigned weights are multiplied in 16 bits there, and added in 32.
+    """
+    constants = [numpy_helper.to_array(constant) for constant in onnx.load(path).graph.initializer]
+    layers = [one.astype(int) for one in constants if one.dtype in (np.int8, np.uint8) and one.ndim > 1]
+    assert sum(layer.size for layer in layers) > 10_000
+    signed = [one for one in constants if one.dtype == np.int8 and one.ndim in (2, 4)]
+    return max((2 * 255 * int(np.abs(layer.astype(int)).max()) for layer in signed), default=0)
 
 
 def _users(graph: onnx.GraphProto, name: str) -> list[onnx.NodeProto]:
