@@ -25,21 +25,23 @@ import org.sentiomobile.core.model.AudioSpec
  * @param sound blocks of one rate.
  * @param every seconds of sound from one answer to the next.
  * @param minimum seconds before the first.
+ * @param grid clips begin at multiples of so many samples; the newest ones that fill no clip are left for the next.
  * @param dispatcher where listening and answering are done.
- * @param answer for the newest PCM, and how many samples were heard until its end.
+ * @param answer for the newest PCM, how many samples were heard until its end, and what stands for this sound alone.
  */
 internal fun liveStream(
     sound: Flow<PcmBlock>,
     audio: AudioSpec,
     every: Double,
     minimum: Double,
+    grid: Int,
     dispatcher: CoroutineDispatcher,
-    answer: suspend (FloatArray, Long) -> Emotion,
+    answer: suspend (FloatArray, Long, Any) -> Emotion,
 ): Flow<Emotion> {
     require(every > 0 && every.isFinite()) { "an answer every $every s" }
     require(minimum >= 0 && minimum.isFinite()) { "answers from $minimum s on" }
     return channelFlow {
-        val ring = RingBuffer(audio.samples)
+        val ring = RingBuffer(audio.samples + grid - 1)
         val due = Channel<Unit>(Channel.CONFLATED)
         launch {
             due.close(faultOf { listen(sound, audio, ring, every, minimum) { due.trySend(Unit) } })
@@ -47,12 +49,20 @@ internal fun liveStream(
         // What was due is received before the fault that closed the channel.
         val fault = faultOf {
             for (note in due) {
-                val newest = ring.newest()
-                send(Result.success(answer(newest.pcm, newest.end)))
+                val newest = ring.newest().clip(audio.samples, grid)
+                send(Result.success(answer(newest.pcm, newest.end, ring)))
             }
         }
         if (fault != null) send(Result.failure(fault))
     }.buffer(Channel.RENDEZVOUS).flowOn(dispatcher).map { it.getOrThrow() }
+}
+
+/** The newest clip that begins at a multiple of [grid]. */
+private fun RingBuffer.Newest.clip(samples: Int, grid: Int): RingBuffer.Newest {
+    val start = maxOf(0, end - samples) / grid * grid
+    val from = (start - (end - pcm.size)).toInt()
+    val part = pcm.copyOfRange(from, minOf(pcm.size, from + samples))
+    return RingBuffer.Newest(part, start + part.size)
 }
 
 /** What went wrong, but for having been cancelled. */

@@ -24,6 +24,7 @@ import org.sentiomobile.core.audio.isSilent
 import org.sentiomobile.core.audio.mono
 import org.sentiomobile.core.audio.windows
 import org.sentiomobile.core.frontend.FrontEnd
+import org.sentiomobile.core.frontend.Place
 import org.sentiomobile.core.model.BackendFactory
 import org.sentiomobile.core.model.Form
 import org.sentiomobile.core.model.Golden
@@ -114,11 +115,13 @@ public class Sentio private constructor(private val loaded: Loaded, private val 
      * @param minimum seconds to be heard before the first answer; up to a clip's length, what is missing is filled up.
      * @throws SentioException while collecting.
      */
-    public fun stream(sound: Flow<PcmBlock>, every: Double = 1.0, minimum: Double = 5.0): Flow<Emotion> =
-        liveStream(sound, spec.audio, every, minimum, dispatcher) { heard, end ->
-            val start = end - heard.size
-            answer(Window(start, heard.size, fit(heard, spec.audio)), LIVE)
+    public fun stream(sound: Flow<PcmBlock>, every: Double = 1.0, minimum: Double = 5.0): Flow<Emotion> {
+        // Where the picture is made here, clips begin where frames do, so that neighbours share their frames.
+        val grid = if (runsOn.artifact.form == Form.WAVEFORM) 1 else spec.audio.hop
+        return liveStream(sound, spec.audio, every, minimum, grid, dispatcher) { heard, end, ring ->
+            answer(Window(end - heard.size, heard.size, fit(heard, spec.audio)), LIVE, ring)
         }
+    }
 
     /** The golden vectors that came with the model. */
     public suspend fun golden(): Golden = working { loaded.folder.golden() }
@@ -153,17 +156,20 @@ public class Sentio private constructor(private val loaded: Loaded, private val 
 
     private fun answers(source: PcmSource, every: Double): Flow<Emotion> = flow {
         val context = currentCoroutineContext()
+        val sound = Any()
         var none = true
         for (window in windows(source.mono(spec.audio.sampleRate) { context.ensureActive() }, spec.audio, every)) {
             none = false
-            emit(answer(window, source.name))
+            emit(answer(window, source.name, sound))
         }
         if (none) throw empty(source)
     }
 
-    private suspend fun answer(window: Window, song: String): Emotion = alone {
+    /** Of windows of one [sound], frames that they share are computed once. */
+    private suspend fun answer(window: Window, song: String, sound: Any? = null): Emotion = alone {
         val before = System.nanoTime()
-        val input = if (runsOn.artifact.form == Form.WAVEFORM) window.pcm else frontEnd.input(window.pcm)
+        val place = sound?.let { Place(it, window.start, window.heard) }
+        val input = if (runsOn.artifact.form == Form.WAVEFORM) window.pcm else frontEnd.input(window.pcm, place)
         val (valence, arousal) = backend.answer(input, spec, song)
         val took = (System.nanoTime() - before) / 1e6
         val rate = spec.audio.sampleRate.toDouble()

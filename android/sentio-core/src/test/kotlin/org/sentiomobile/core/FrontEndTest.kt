@@ -3,10 +3,13 @@ package org.sentiomobile.core
 import kotlin.math.abs
 import kotlin.system.measureNanoTime
 import kotlin.test.Test
+import kotlin.test.assertContentEquals
 import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
 import kotlin.test.assertTrue
 import org.sentiomobile.core.frontend.FrontEnd
 import org.sentiomobile.core.frontend.LogMel
+import org.sentiomobile.core.frontend.Place
 import org.sentiomobile.core.model.AudioSpec
 import org.sentiomobile.core.model.FileModelFolder
 import org.sentiomobile.core.model.Form
@@ -50,6 +53,55 @@ class FrontEndTest {
         println("measured: worst level $worstDb dB, worst cell of a picture $worstCell")
         assertTrue(worstDb < 0.01f, "off by $worstDb dB")
         assertTrue(worstCell < 1e-4f, "off by $worstCell")
+    }
+
+    @Test
+    fun `frames that were kept are those that every language must give`() {
+        val golden = GoldenFile.read()
+        val frames = golden.tensors.integers("frames")
+        val levels = golden.tensors.floats("levels")
+        val audio = spec.audio
+        val logMel = LogMel(audio)
+        var worst = 0f
+        for (sound in 0 until golden.count) {
+            val clip = golden.clip(sound)
+            // The clip stands a hundred frames into a sound, and is looked at after the window before it.
+            val whole = FloatArray(100 * audio.hop) + clip
+            val token = Any()
+            logMel.levels(whole.copyOf(audio.samples), Place(token, 0, audio.samples))
+            val before = logMel.computed
+            val found = logMel.levels(clip, Place(token, 100L * audio.hop, audio.samples))
+            assertEquals(104, logMel.computed - before, "those that are new, and two at each end")
+            assertContentEquals(LogMel(audio).levels(clip), found)
+            for (band in 0 until audio.mels) {
+                for ((column, frame) in frames.withIndex()) {
+                    val wanted = levels[(sound * audio.mels + band) * frames.size + column]
+                    if (wanted > -79) worst = maxOf(worst, abs(found[band * audio.frames + frame] - wanted))
+                }
+            }
+        }
+        println("measured: worst level of kept frames $worst dB")
+        assertTrue(worst < 1e-3f, "off by $worst dB")
+    }
+
+    @Test
+    fun `kept frames are forgotten with their sound, after a leap, and where more was heard`() {
+        val audio = AudioSpec(seconds = 3.0)
+        val logMel = LogMel(audio)
+        val song = FloatArray(4 * audio.samples) { tone(200.0 + it / 1000, it, audio.sampleRate) }
+        fun hold(token: Any, start: Int, heard: Int = audio.samples) {
+            val clip = song.copyOfRange(start, start + heard).copyOf(audio.samples)
+            val place = Place(token, start.toLong(), heard)
+            assertContentEquals(LogMel(audio).levels(clip), logMel.levels(clip, place), "from $start on, $heard heard")
+        }
+        val first = Any()
+        for (hops in listOf(0, 43, 43, 86, 300, 301, 12, 250)) hold(first, hops * audio.hop)
+        song.reverse()
+        hold(Any(), 250 * audio.hop)
+        val growing = Any()
+        for (heard in listOf(5000, 20_000, 20_001, audio.samples)) hold(growing, 0, heard)
+        hold(growing, 7 * audio.hop)
+        assertFailsWith<IllegalArgumentException> { logMel.levels(FloatArray(audio.samples), Place(growing, 7, audio.samples)) }
     }
 
     @Test

@@ -51,6 +51,33 @@ class StreamTest {
     }
 
     @Test
+    fun `pictures of live sound and of a song are those of its clips alone, and begin where frames do`() = testing {
+        fun open() = openFake(
+            FakeFactory { _, input -> floatArrayOf(input.average().toFloat(), input.max()) },
+            { manifestOf(it, form = "spectrogram") },
+        )
+        fun samples(start: Double, end: Double): FloatArray {
+            val first = (start * RATE).roundToInt()
+            return FloatArray((end * RATE).roundToInt() - first) { (first + it) / 1000f }
+        }
+        val collected = Channel<Unit>(Channel.UNLIMITED)
+        val sentio = open()
+        val live = sentio.stream(sound(16) { if (it >= 2 && it % 1.0 == 0.0) collected.receive() }, every = 1.0, minimum = 2.0)
+            .onEach { collected.send(Unit) }.toList()
+        val song = sentio.trajectory(FakeSong(8.0) { frame, _ -> frame / 1000f }, every = 0.5).toList()
+        assertEquals(7, live.size)
+        assertEquals(11, song.size)
+        for (answer in live + song) {
+            assertEquals(0, (answer.start * RATE).roundToInt() % HOP, "$answer")
+            val alone = open().predict(samples(answer.start, answer.end), RATE)
+            assertEquals(alone.valence, answer.valence, "$answer")
+            assertEquals(alone.arousal, answer.arousal, "$answer")
+        }
+        // What does not fill a clip that begins so is left for the next answer.
+        for ((index, answer) in live.withIndex()) assertTrue(answer.end in index + 2 - HOP / 1000.0..index + 2.0, "$answer")
+    }
+
+    @Test
     fun `who is slow gets the newest, not a queue`() = testing {
         val begun = CountDownLatch(1)
         val release = CountDownLatch(1)

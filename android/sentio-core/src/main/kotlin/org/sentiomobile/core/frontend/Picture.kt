@@ -16,11 +16,11 @@ internal class FrontEnd(private val spec: ModelSpec) {
     private val rows = Axis(spec.audio.mels, spec.audio.height)
     private val columns = Axis(spec.audio.frames, spec.audio.width)
 
-    /** A clip's picture, height by width, normalized and resized, not yet standardized. */
-    fun picture(clip: FloatArray): FloatArray = resize(normalize(logMel.levels(clip), spec.audio))
+    /** A clip's picture, height by width, normalized and resized, not yet standardized; [place] as in [LogMel.levels]. */
+    fun picture(clip: FloatArray, place: Place? = null): FloatArray = resize(normalize(logMel.levels(clip, place), spec.audio))
 
     /** A clip as the model's input [1, 3, height, width]: three equal channels, each standardized. */
-    fun input(clip: FloatArray): FloatArray = standardize(picture(clip), spec)
+    fun input(clip: FloatArray, place: Place? = null): FloatArray = standardize(picture(clip, place), spec)
 
     private fun resize(levels: FloatArray): FloatArray {
         val frames = spec.audio.frames
