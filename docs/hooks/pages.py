@@ -49,6 +49,8 @@ RECORDS = {
     "verification.json": "sentio_mobile.bundle.verify:Verification",
     "benchmark.json": "sentio_mobile.benchmarks.results:Benchmark",
     "summary.json": "sentio_mobile.benchmarks.summary:Summary",
+    "release.json": "sentio_mobile.monitoring.release:ReleaseCheck",
+    "monitor.json": "sentio_mobile.monitoring.monitor_records:Monitoring",
     "predictions.json": "sentio_mobile.inference.emotion:Prediction",
 }
 """Files that steps write, and the record in each; of predictions.json, one row."""

@@ -60,9 +60,14 @@ def read_table(path: Path, error: type[InputError] = InputError) -> Iterator[lis
     try:
         text = io.StringIO(content.decode(), newline="")
         for row in csv.reader(text, strict=True):
-            yield [_original(cell) for cell in row]
+            yield [without_guard(cell) for cell in row]
     except (UnicodeDecodeError, csv.Error) as fault:
         raise error(f"{path}: is damaged ({fault}); write it again") from None
+
+
+def without_guard(cell: str) -> str:
+    """The text of a cell, without the apostrophe that `write_table` put before what a spreadsheet would compute."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 class _Lines:
@@ -86,7 +91,3 @@ def _cell(value: object, path: Path) -> object:
     if len(text) >= MAX_CELL:
         raise InputError(f"{path}: a text of {len(text):,} characters is too long for a table; shorten it")
     return f"'{text}" if _FORMULA.match(text) and not _HARMLESS.fullmatch(text) else text
-
-
-def _original(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

@@ -31,6 +31,7 @@ COMMANDS = {
     "package": ("package", "Write an app project with a bundle's model inside: Android, iOS or web."),
     "runs": ("runs", "List runs, show one, compare two, and mark what is in production."),
     "release": ("release", "Check whether a bundle may take the place of another."),
+    "monitor": ("monitor", "Hold PREDICTIONS of production against a reference, and say whether to retrain."),
     "serve": ("serve", "Try a bundle's model in the browser, on this machine only."),
     "recipe": ("recipe", "List the recipes, show one, or describe what can be in it."),
     "arm64": ("machine", "Run artifacts on an emulated ARM64 processor, as phones have it."),
@@ -42,7 +43,7 @@ GROUPS = {
     "Start": ("quickstart", "predict", "doctor"),
     "Train": ("train", "run", "data", "teacher", "encoder", "pretrain", "distill", "evaluate", "recipe"),
     "Ship": ("export", "verify", "benchmark", "bundle", "package", "arm64"),
-    "Operate": ("runs", "release", "serve"),
+    "Operate": ("runs", "release", "monitor", "serve"),
 }
 """The commands by what they are for, as the help shows them."""
 
