@@ -157,7 +157,7 @@ def example(kind: Any, name: str = "") -> Any:
         pattern = next((meta.pattern for meta in limits if meta.pattern), "")
         length = max((meta.min_length for meta in limits if meta.min_length), default=1)
         plain = "1" * max(1, length)
-        examples = (plain, "f" * 64, "f" * 32, "1-9") if pattern else (plain,)
+        examples = (plain, "f" * 64, "f" * 32, "1-9", "2026-11-29", "2026-W48") if pattern else (plain,)
         return next((text for text in examples if re.search(pattern, text)), plain)
     if origin in (int, float):
         return number(limits, whole=origin is int)
