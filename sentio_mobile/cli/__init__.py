@@ -32,6 +32,8 @@ COMMANDS = {
     "runs": ("runs", "List runs, show one, compare two, and mark what is in production."),
     "release": ("release", "Check whether a bundle may take the place of another."),
     "monitor": ("monitor", "Hold PREDICTIONS of production against a reference, and say whether to retrain."),
+    "retrain": ("retrain", "Train the model of the run PRODUCTION further on SOURCES, and deploy it if it is better."),
+    "gallery": ("gallery", "Show the songs of PREDICTIONS on the valence-arousal plane, in one page for a browser."),
     "serve": ("serve", "Try a bundle's model in the browser, on this machine only."),
     "recipe": ("recipe", "List the recipes, show one, or describe what can be in it."),
     "arm64": ("machine", "Run artifacts on an emulated ARM64 processor, as phones have it."),
@@ -43,7 +45,7 @@ GROUPS = {
     "Start": ("quickstart", "predict", "doctor"),
     "Train": ("train", "run", "data", "teacher", "encoder", "pretrain", "distill", "evaluate", "recipe"),
     "Ship": ("export", "verify", "benchmark", "bundle", "package", "arm64"),
-    "Operate": ("runs", "release", "monitor", "serve"),
+    "Operate": ("runs", "release", "monitor", "retrain", "gallery", "serve"),
 }
 """The commands by what they are for, as the help shows them."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,30 +22,14 @@ from sentio_mobile.metrics.by_source import MIN_SONGS_OF_SOURCE
 from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.metrics.significance import wilson_interval
 from sentio_mobile.monitoring.drift import RESAMPLES, DriftLimits, Reference, Sample
-from sentio_mobile.monitoring.log import PredictionLog, read_labels, read_log
+from sentio_mobile.monitoring.log import read_labels, read_log
 from sentio_mobile.monitoring.monitor_records import Judged, Monitoring, MonitorSettings, Outside, Trigger, Week
+from sentio_mobile.monitoring.songs import Songs, each_once
 from sentio_mobile.spec import OUTPUTS, Uncertainty
 
 MAX_GROUPS = 50
 
 Labels = Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Songs:
-    """Songs of a stretch of time, each once.
-
-    Attributes:
-        values: Valence, arousal and inputs, each in the mean over the song's rows [songs, 2 + inputs].
-        bounds: Ends of the intervals, likewise [songs, 4].
-        names: The songs; empty where they are not known.
-        groups: Their groups; empty where they are not known.
-    """
-
-    values: NDArray[np.float64]
-    bounds: NDArray[np.float64]
-    names: tuple[str, ...]
-    groups: tuple[str, ...]
 
 
 def monitor(
@@ -102,7 +85,7 @@ def monitor(
     weeks = []
     for number in np.unique(week_of):
         chosen = week_of == number
-        one = _once(log, chosen)
+        one = each_once(log, chosen)
         silent = int(((log.left_out - 1) // 7 == number).sum())
         weeks.append(
             Week(
@@ -114,8 +97,8 @@ def monitor(
             )
         )
     newest = week_of > week_of.max() - settings.ccc_weeks
-    recent = judge.of(f"newest {settings.ccc_weeks} weeks", _once(log, newest)) if truth else None
-    whole = _once(log, np.ones(len(log), dtype=bool)) if truth else None
+    recent = judge.of(f"newest {settings.ccc_weeks} weeks", each_once(log, newest)) if truth else None
+    whole = each_once(log) if truth else None
     by_group = judge.groups(whole) if whole else ()
     days = datetime.date.fromordinal(int(log.days.min())), datetime.date.fromordinal(int(log.days.max()))
     first = deployed or days[0]
@@ -148,7 +131,7 @@ def _reference(bundle: Bundle, files: Sequence[Path]) -> tuple[str, dict[str, Sa
     if files:
         log = read_log(files, dated=False)
         name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
-        return name, _samples(_once(log, np.ones(len(log), dtype=bool)), log.inputs)
+        return name, _samples(each_once(log), log.inputs)
     evaluation = _evaluation(bundle)
     judged = evaluation.held_out or evaluation.val
     if judged is None or not judged.songs:
@@ -165,26 +148,7 @@ def _evaluation(bundle: Bundle) -> Evaluation:
     return bundle.evaluation() if EVALUATION in bundle.manifest.files else Evaluation()
 
 
-def _once(log: PredictionLog, chosen: NDArray[np.bool_]) -> _Songs:
-    """The songs of the chosen rows, each once: what was asked several times is no further evidence."""
-    rows = np.flatnonzero(chosen)
-    if not log.songs:
-        groups = tuple(log.groups[row] for row in rows) if log.groups else ()
-        return _Songs(values=log.values[rows], bounds=log.bounds[rows], names=(), groups=groups)
-    first: dict[str, int] = {}
-    song_of = np.array([first.setdefault(log.songs[row], len(first)) for row in rows], dtype=np.int64)
-    at = rows[np.unique(song_of, return_index=True)[1]]
-    counts = np.bincount(song_of)
-    # A missing value makes the mean of its song missing.
-    values, bounds = (
-        np.stack([np.bincount(song_of, column[rows]) for column in table.T], axis=1) / counts[:, None]
-        for table in (log.values, log.bounds)
-    )
-    groups = tuple(log.groups[row] for row in at) if log.groups else ()
-    return _Songs(values=values, bounds=bounds, names=tuple(first), groups=groups)
-
-
-def _samples(songs: _Songs, inputs: Sequence[str]) -> dict[str, Sample]:
+def _samples(songs: Songs, inputs: Sequence[str]) -> dict[str, Sample]:
     found = {}
     numbers = np.unique(songs.groups, return_inverse=True)[1] if songs.groups else None
     for at, name in enumerate((*OUTPUTS, *inputs)):
@@ -207,12 +171,12 @@ class _Judge:
     def __init__(self, truth: Labels, groups: Mapping[str, str], uncertainty: Uncertainty | None, seed: int) -> None:
         self._truth, self._groups, self._uncertainty, self._seed = truth, groups, uncertainty, seed
 
-    def of(self, name: str, songs: _Songs) -> Judged | None:
+    def of(self, name: str, songs: Songs) -> Judged | None:
         """The labelled ones among some songs; None where there is none."""
         at = [i for i, song in enumerate(songs.names) if song in self._truth]
         return self._judged(name, songs, at) if at else None
 
-    def groups(self, songs: _Songs) -> tuple[Judged, ...]:
+    def groups(self, songs: Songs) -> tuple[Judged, ...]:
         """The labelled songs of each group: the worst first of those that can be ranked, then the others by size."""
         members: dict[str, list[int]] = {}
         for i, song in enumerate(songs.names):
@@ -225,7 +189,7 @@ class _Judge:
         rest = [self._judged(name, songs, members[name]) for name in largest[MAX_GROUPS:]]
         return (*found, *rest)
 
-    def _judged(self, name: str, songs: _Songs, at: Sequence[int]) -> Judged:
+    def _judged(self, name: str, songs: Songs, at: Sequence[int]) -> Judged:
         truth = np.array([self._truth[songs.names[i]] for i in at])
         predicted = songs.values[at, :2]
         ccc: Intervals = dict.fromkeys((*OUTPUTS, "mean"), UNDEFINED)

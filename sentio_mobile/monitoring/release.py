@@ -99,17 +99,22 @@ def check_release(
     lines = (
         over_floor(new.evaluation(), limits),
         no_loss(old.evaluation(), new.evaluation(), limits),
-        _latency(measured[1]),
+        latency(measured[1]),
         memory(measured[0].measured, measured[1].measured, limits),
-        _verified(new, verification),
+        all_verified(new, verification),
         *_papers(old, new, changelog),
         _signed(new, key),
     )
+    return checklist(old, new, limits=limits, lines=lines, load=measured[1].load)
+
+
+def checklist(
+    old: Bundle, new: Bundle, *, limits: ReleaseLimits, lines: tuple[ReleaseLine, ...], load: float | None
+) -> ReleaseCheck:
+    """The record of these lines, with the verdict that follows from them."""
     verdicts = {line.verdict for line in lines}
     verdict: Verdict = "fail" if "fail" in verdicts else "open" if "open" in verdicts else "pass"
-    return ReleaseCheck(
-        old=_title(old), new=_title(new), limits=limits, lines=lines, verdict=verdict, load=measured[1].load
-    )
+    return ReleaseCheck(old=_title(old), new=_title(new), limits=limits, lines=lines, verdict=verdict, load=load)
 
 
 def write_release(folder: Path, check: ReleaseCheck) -> None:
@@ -174,7 +179,8 @@ def memory(
     )
 
 
-def _latency(measured: Benchmark) -> ReleaseLine:
+def latency(measured: Benchmark) -> ReleaseLine:
+    """Whether each file keeps to its budget of time."""
     gates = [gate for gate in measured.gates if gate.name == "latency"]
     failed = [gate.target for gate in gates if gate.verdict == "fail"]
     unsure = [gate.target for gate in gates if gate.verdict not in ("pass", "fail")]
@@ -186,7 +192,8 @@ def _latency(measured: Benchmark) -> ReleaseLine:
     return ReleaseLine(name="latency", verdict="pass", reason=f"{len(gates)} files within their budget")
 
 
-def _verified(new: Bundle, found: Verification) -> ReleaseLine:
+def all_verified(new: Bundle, found: Verification) -> ReleaseLine:
+    """Whether each file was made, and predicts what PyTorch does."""
     wrong = [result.label for result in found.results if result.verdict == "fail"]
     left = [result.label for result in found.results if result.verdict == "not run"]
     missing = [*new.manifest.failed, *new.manifest.refused]

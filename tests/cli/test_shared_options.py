@@ -27,6 +27,7 @@ TRAINING = [
     ("teacher", "train"),
     ("teacher", "ablate"),
     ("teacher", "gan", "train"),
+    ("retrain",),
 ]
 """Commands that train a network from a recipe."""
 
@@ -39,6 +40,7 @@ WRONG: dict[tuple[str, ...], tuple[str, ...]] = {
     ("teacher", "train"): ("--data", "d", "--out", "o"),
     ("teacher", "ablate"): ("--data", "d", "--gan-samples", "s", "--out", "o"),
     ("teacher", "gan", "train"): ("--data", "d", "--out", "o"),
+    ("retrain",): ("run", "songs.csv", "--release", "2", "--recipe", "mobilevit", "--out", "o"),
 }
 """Arguments with which each reads its recipe, before it looks for any of these files."""
 
