@@ -34,6 +34,7 @@ COMMANDS = {
     "monitor": ("monitor", "Hold PREDICTIONS of production against a reference, and say whether to retrain."),
     "retrain": ("retrain", "Train the model of the run PRODUCTION further on SOURCES, and deploy it if it is better."),
     "gallery": ("gallery", "Show the songs of PREDICTIONS on the valence-arousal plane, in one page for a browser."),
+    "rate": ("rate", "Rate the songs of FOLDER: valence and arousal by two sliders or keys, in the browser."),
     "serve": ("serve", "Try a bundle's model in the browser, on this machine only."),
     "recipe": ("recipe", "List the recipes, show one, or describe what can be in it."),
     "arm64": ("machine", "Run artifacts on an emulated ARM64 processor, as phones have it."),
@@ -45,7 +46,7 @@ GROUPS = {
     "Start": ("quickstart", "predict", "doctor"),
     "Train": ("train", "run", "data", "teacher", "encoder", "pretrain", "distill", "evaluate", "recipe"),
     "Ship": ("export", "verify", "benchmark", "bundle", "package", "arm64"),
-    "Operate": ("runs", "release", "monitor", "retrain", "gallery", "serve"),
+    "Operate": ("runs", "release", "monitor", "retrain", "gallery", "rate", "serve"),
 }
 """The commands by what they are for, as the help shows them."""
 
