@@ -235,7 +235,7 @@ def test_record_fields_refuse_wrong_values(kind: type[Record]) -> None:
     for name, of in field_types(kind).items():
         key = key_of(kind, name)
         for what, value in WRONG.items():
-            start = time.perf_counter()
+            start = time.process_time()
             for fault in (read_fault(kind, {**plain, key: value}), replace_fault(record, name, value)):
                 if fault is None:
                     continue
@@ -246,7 +246,7 @@ def test_record_fields_refuse_wrong_values(kind: type[Record]) -> None:
                 continue
             if value != value or value in (math.inf, -math.inf, 10**400) or (what == "null" and not may_be_none(of)):
                 assert fault is not None, (key, what)
-            assert time.perf_counter() - start < 1, (key, what)
+            assert time.process_time() - start < 1, (key, what)
         if name in kind.__struct_fields__ and key in plain:
             fault = read_fault(kind, {other: value for other, value in plain.items() if other != key})
             assert fault is None or repr(key) in fault
@@ -348,9 +348,9 @@ def test_recipe_of_a_run_refuses_wrong_values_on_the_command_line(tmp_path: Path
     for path, what in recipe_cases():
         recipe = changed(table, path, Raw(TOML[what]))
         place.write_text("\n".join(f"{key} = {render(value)}" for key, value in recipe.items() if value is not None))
-        start = time.perf_counter()
+        start = time.process_time()
         result = runner.invoke(main, ["run", str(place), "--out", str(tmp_path / "out")])
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         case = (".".join(path), what, result.output[:300])
         assert isinstance(result.exception, SystemExit), (case, result.exception)
         assert result.exit_code == 2, case
@@ -379,11 +379,11 @@ def test_recipe_of_a_stage_refuses_wrong_values(kind: type[Record], name: str, s
         for what, text in TOML.items():
             recipe = changed(table, path, Raw(text))
             place.write_text("\n".join(f"{key} = {render(one)}" for key, one in recipe.items() if one is not None))
-            start = time.perf_counter()
+            start = time.process_time()
             fault = recipe_fault(kind, place, stage)
             assert fault is None or "\n" not in fault
             assert fault is None or path[-1] in fault or "too many digits" in fault, (path, what, fault)
-            assert time.perf_counter() - start < 1, (path, what)
+            assert time.process_time() - start < 1, (path, what)
 
 
 def recipe_fault(kind: type[Record], place: Path, stage: str) -> str | None:
