@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,6 +70,66 @@ def ort_model(*operators: str) -> bytes:
     builder.PrependUOffsetTRelativeSlot(1, model, 0)
     builder.Finish(builder.EndObject(), b"ORTM")
     return bytes(builder.Output())
+
+
+def pte_model(
+    *operators: str,
+    nodes: Sequence[int] = (1,),
+    backend: str = "XnnpackBackend",
+    method: str = "forward",
+    instructions: Sequence[int] = (1, 2),
+    outside: bool = False,
+) -> bytes:
+    """A `.pte` file with one method: these operators, instructions, and a graph of XNNPACK of these nodes.
+
+    Args:
+        operators: Names of operators, without their overload, which is `out`.
+        nodes: Numbers of XNNPACK's nodes.
+        backend: The library that is to run the graph.
+        method: The method's name.
+        instructions: Kinds of instructions.
+        outside: Whether there is a tensor whose content is in another file.
+    """
+    graph = _xnnpack_graph(nodes)
+    builder = flatbuffers.Builder(0)
+    words = [builder.CreateString(word) for word in ("out", method, backend, *operators)]
+    out, name, library, *names = words
+    listed = _tables(builder, [_table(builder, [(0, one), (1, out)]) for one in names])
+    steps = _tables(builder, [_table(builder, [], [(0, kind, "Uint8")]) for kind in instructions])
+    chains = _tables(builder, [_table(builder, [(2, steps)])])
+    delegate = _table(builder, [(0, library), (1, _table(builder, [], [(0, 1, "Int8")]))])
+    tensor = _table(builder, [(9, _table(builder, [], [(2, int(outside), "Int8")]))])
+    values = _tables(builder, [_table(builder, [(1, tensor)], [(0, 5, "Uint8")])])
+    delegates = _tables(builder, [delegate])
+    plan = _table(builder, [(0, name), (2, values), (5, chains), (6, listed), (7, delegates)])
+    plans = _tables(builder, [plan])
+    segments = _tables(builder, [_table(builder, [], [(1, len(graph), "Uint64")])])
+    builder.Finish(_table(builder, [(1, plans), (4, segments)]), b"ET12")
+    program = bytes(builder.Output())
+    start = len(program) + 32
+    header = b"eh00" + struct.pack("<IQQQ", 32, start, start, len(graph))
+    root = struct.pack("<I", struct.unpack_from("<I", program)[0] + 32)
+    return root + program[4:8] + header + program[8:] + graph
+
+
+def _xnnpack_graph(nodes: Sequence[int]) -> bytes:
+    builder = flatbuffers.Builder(0)
+    made = _tables(builder, [_table(builder, [], [(0, node, "Uint8")]) for node in nodes])
+    builder.Finish(_table(builder, [(1, made)]), b"XN01")
+    graph = bytes(builder.Output())
+    return bytes(4) + b"XH00" + struct.pack("<HIIIQ", 30, 30, len(graph), 30 + len(graph), 0) + graph
+
+
+def _table(
+    builder: flatbuffers.Builder, references: Sequence[tuple[int, int]], numbers: Sequence[tuple[int, int, str]] = ()
+) -> int:
+    """A table: fields that refer to what was written before, and fields that are numbers of a type."""
+    builder.StartObject(10)
+    for field, offset in references:
+        builder.PrependUOffsetTRelativeSlot(field, offset, 0)
+    for field, value, kind in numbers:
+        getattr(builder, f"Prepend{kind}Slot")(field, value, 0)
+    return builder.EndObject()
 
 
 def mil_operation(name: str, *fields: Field) -> bytes:

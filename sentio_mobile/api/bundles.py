@@ -108,8 +108,8 @@ def export(
     Args:
         checkpoint: A checkpoint folder.
         out: The bundle folder to write. Conversion logs go to `<out>-logs` beside it.
-        formats: Formats to write: "torchscript", "ptl", "onnx", "ort", "tflite", "coreml", "mlmodel", or those that
-            other packages add. The default is one for each runtime.
+        formats: Formats to write: "torchscript", "ptl", "executorch", "onnx", "ort", "tflite", "coreml", "mlmodel", or
+            those that other packages add. The default is one for each runtime.
         forms: Inputs of the models: "spectrogram" (log-mel image), "waveform" (PCM), or both.
         precisions: Precisions to write: "fp32", "fp16", "int8-dynamic", "int8", "int8-full". One that a format does not
             have in a form is left out.

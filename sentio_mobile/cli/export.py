@@ -11,7 +11,7 @@ import sentio_mobile
 from sentio_mobile.cli.options import PATH, Command, FiniteRange, claim_output, known_format, out_option
 from sentio_mobile.cli.output import console, json_option, print_json, stderr
 from sentio_mobile.errors import InputError
-from sentio_mobile.formats.registry import MAIN_FORMATS, format_names, other_formats
+from sentio_mobile.formats.registry import MAIN_FORMATS, format_names, names_of_all, other_formats
 from sentio_mobile.spec import FORMS, OUTPUTS, PRECISIONS
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ SENSITIVITY, SENSITIVITY_CHART = "sensitivity.json", "sensitivity.png"
     callback=known_format,
     default=MAIN_FORMATS,
     show_default=True,
-    help=f"One of {', '.join(format_names())}, or all; may be given more than once. For older systems: "
-    f"{other_formats()}.",
+    help=f"One of {', '.join(format_names())}, or all; may be given more than once. Made on request: "
+    f"{other_formats()}. executorch needs its own extra, and all leaves it out without.",
 )
 @click.option(
     "--precision",
@@ -136,7 +136,7 @@ def export(
         bundle = sentio_mobile.export(
             checkpoint,
             out=out,
-            formats=format_names() if "all" in formats else formats,
+            formats=names_of_all() if "all" in formats else formats,
             forms=[form for form in FORMS if "all" in forms or form in forms],
             precisions=[p for p in PRECISIONS if "all" in precisions or p in precisions],
             data=data_folder,

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,8 @@ def write_list(operators: Mapping[str, Iterable[str]], path: Path = LIST) -> Non
 
 
 def _key(word: str) -> tuple[int, str]:
-    return (int(word) if word.isdecimal() else 0, word)
+    number = word.split()[-1]
+    return (int(number) if number.isdecimal() else 0, word)
 
 
 def _comment(format_name: str, word: str) -> str:
@@ -124,6 +126,10 @@ def _comment(format_name: str, word: str) -> str:
 
         names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
         return f"  # {names[int(word)]}"
+    if format_name == "executorch" and word.startswith("xnnpack ") and not missing_packages(("executorch",)):
+        schema = resources.files("executorch.backends.xnnpack.serialization") / "schema.fbs"
+        nodes = schema.read_text().partition("union XNodeUnion {")[2].partition("}")[0].split(",")
+        return f"  # {nodes[int(word.split()[1]) - 1].strip().partition(':')[0].removeprefix('XNN')}"
     if format_name == "mlmodel" and word.isdecimal():
         from coremltools.proto import NeuralNetwork_pb2
 

@@ -34,12 +34,15 @@ class BuiltIn(NamedTuple):
     purpose: str
     """What runs it, for help texts."""
     main: bool = False
-    """Whether `export` makes it by default: one format for each runtime; the others serve older systems."""
+    """Whether `export` makes it by default: one format for each runtime; the others are made on request."""
+    package: str | None = None
+    """The package without which `all` leaves it out; None where the extra `all` installs what it needs."""
 
 
 _BUILT_IN: Mapping[str, BuiltIn] = {
     "torchscript": BuiltIn("sentio_mobile.formats.torchscript", "libtorch", main=True),
     "ptl": BuiltIn("sentio_mobile.formats.ptl", "PyTorch Mobile"),
+    "executorch": BuiltIn("sentio_mobile.formats.executorch", "ExecuTorch", package="executorch"),
     "onnx": BuiltIn("sentio_mobile.formats.onnx", "ONNX Runtime", main=True),
     "ort": BuiltIn("sentio_mobile.formats.ort", "ONNX Runtime's mobile builds"),
     "tflite": BuiltIn("sentio_mobile.formats.tflite", "LiteRT (TensorFlow Lite)", main=True),
@@ -58,6 +61,14 @@ DEFAULT_FORMAT = "onnx"
 def format_names() -> tuple[str, ...]:
     """Names of all formats: ours first, in the order of tables, then those of other packages."""
     return (*_BUILT_IN, *sorted({point.name for point in _entry_points()} - _BUILT_IN.keys()))
+
+
+def names_of_all() -> tuple[str, ...]:
+    """Names of the formats that `all` stands for: those that the extra `all` installs, and the others that are here."""
+    from importlib.util import find_spec
+
+    packages = {name: entry.package for name, entry in _BUILT_IN.items() if entry.package}
+    return tuple(name for name in format_names() if name not in packages or find_spec(packages[name]))
 
 
 def builtin_names() -> tuple[str, ...]:

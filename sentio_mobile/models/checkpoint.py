@@ -37,6 +37,7 @@ MAKERS = (
     "onnxruntime",
     "litert-torch",
     "ai-edge-litert",
+    "executorch",
     "coremltools",
 )
 """Packages whose versions are written to checkpoints and bundles, besides torch."""

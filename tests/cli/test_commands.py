@@ -226,7 +226,7 @@ def test_a_record_of_a_run_has_its_figures_and_none_of_its_songs(whole_run: Path
 def test_doctor_says_what_can_be_made_here() -> None:
     result = sentio("doctor", "--json")
     found = json.loads(result.stdout)
-    assert set(found["formats"]) == {"torchscript", "ptl", "onnx", "ort", "tflite", "coreml", "mlmodel"}
+    assert set(found["formats"]) == {"torchscript", "ptl", "executorch", "onnx", "ort", "tflite", "coreml", "mlmodel"}
     assert found["versions"]["torch"]
 
 
@@ -258,7 +258,11 @@ def test_wrong_input_is_one_line_and_leaves_nothing(tmp_path: Path, data: Prepar
     refused(sentio(*train, "--recipe", recipe), "training.epochs must be a whole number from 0 to 100,000, not 'many'")
     export = ("export", "--checkpoint", tmp_path / "none", "--out", tmp_path / "bundle")
     refused(sentio(*export), "is no checkpoint")
-    refused(sentio(*export, "--format", "gguf"), "'gguf'", "torchscript, ptl, onnx, ort, tflite, coreml, mlmodel")
+    refused(
+        sentio(*export, "--format", "gguf"),
+        "'gguf'",
+        "torchscript, ptl, executorch, onnx, ort, tflite, coreml, mlmodel",
+    )
     distill = ("distill", "--teacher", tmp_path / "none", "--data", data.folder, "--out", tmp_path / "student")
     refused(sentio(*distill), "is no checkpoint")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.toml", "songs.csv"]

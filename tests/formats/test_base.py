@@ -95,6 +95,7 @@ def test_stored_numbers_are_of_the_precisions_type(
             # ONNX Runtime has no convolutions with dynamic ranges.
             ("onnx", "int8-dynamic"): {n for n, layer in layers.items() if not isinstance(layer, nn.Linear)},
             ("onnx", "int8"): set(convertible.options.head),
+            ("executorch", "int8"): set(convertible.options.head),
         }.get((name, precision), set())
         weights = sum(layer.weight.numel() for n, layer in layers.items() if n not in float_layers)
         assert counts[STORED_AS[precision]] >= weights, (precision, counts)
@@ -120,7 +121,7 @@ def test_files_are_smaller_by_the_weights_that_have_fewer_bits(
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "precision"),
-    [("onnx", "int8"), ("tflite", "int8"), ("coreml", "int8"), ("mlmodel", "fp16")],
+    [("onnx", "int8"), ("executorch", "int8"), ("tflite", "int8"), ("coreml", "int8"), ("mlmodel", "fp16")],
 )
 def test_another_process_writes_the_same_bytes(
     name: str, precision: Precision, exported: Bundle, calibration: Calibration, tmp_path: Path
@@ -142,7 +143,7 @@ def _content(path: Path) -> list[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["torchscript", "ptl", "onnx", "ort", "tflite", "mlmodel"])
+@pytest.mark.parametrize("name", ["torchscript", "ptl", "executorch", "onnx", "ort", "tflite", "mlmodel"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "garbage", "head", "half", "tail"])
 def test_open_damaged_file_is_one_line(name: str, damage: str, exported: Bundle, tmp_path: Path) -> None:
     skip_unless_here(name)

@@ -32,6 +32,11 @@ def float_constants(path: Path) -> Iterator[NDArray[Any]]:
         import onnx
 
         yield from map(onnx.numpy_helper.to_array, onnx.load(path).graph.initializer)
+    elif path.suffix == ".pte":
+        from executorch.exir._serialize._program import deserialize_pte_binary
+
+        data = deserialize_pte_binary(path.read_bytes()).named_data
+        yield from (np.frombuffer(one, np.float32) for one in data.buffers if len(one) % 4 == 0)
     elif path.suffix == ".tflite":
         model = read(path)
         for tensor in model.subgraphs[0].tensors:
@@ -62,7 +67,14 @@ def float_layers(path: Path, weights: Weights) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "precision"),
-    [("tflite", "int8-dynamic"), ("tflite", "int8"), ("onnx", "int8-dynamic"), ("onnx", "int8"), ("coreml", "int8")],
+    [
+        ("tflite", "int8-dynamic"),
+        ("tflite", "int8"),
+        ("onnx", "int8-dynamic"),
+        ("onnx", "int8"),
+        ("coreml", "int8"),
+        ("executorch", "int8"),
+    ],
 )
 def test_these_layers_stay_in_floating_point_and_no_others(
     name: str, precision: Precision, convertible: ConvertibleStudent, tmp_path: Path
@@ -78,7 +90,7 @@ def test_these_layers_stay_in_floating_point_and_no_others(
         expected |= {layer for layer, weight in weights.items() if weight.size <= MIN_INT8_WEIGHTS}
     if (name, precision) == ("tflite", "int8"):
         expected |= {layer for layer in MobileViT.head_layers if weights[layer].size < MIN_HEAD_WEIGHTS}
-    if (name, precision) == ("onnx", "int8"):
+    if (name, precision) in (("onnx", "int8"), ("executorch", "int8")):
         expected |= set(MobileViT.head_layers)
     if (name, precision) == ("onnx", "int8-dynamic"):
         expected |= {layer for layer in weights if layer.startswith("stem")}

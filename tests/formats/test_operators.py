@@ -17,6 +17,7 @@ from artifacts import (
     onnx_model,
     onnx_node,
     ort_model,
+    pte_model,
     tflite_model,
     write_package,
 )
@@ -53,6 +54,12 @@ def write(folder: Path, format_name: str, content: bytes) -> Path:
         ("onnx", onnx_model(graph=[(15, b"")], model=[(20, b"")]), ["[sparse tensor]", "[training]"]),
         ("onnx", onnx_model(message((4, b"Scan"), (4, b"Add"))), ["Scan"]),
         ("ort", ort_model("Add", "Loop"), ["Loop"]),
+        ("executorch", pte_model("aten::from_file"), ["aten::from_file.out"]),
+        ("executorch", pte_model(backend="QnnBackend"), ["[backend QnnBackend]"]),
+        ("executorch", pte_model(instructions=(1, 3, 4)), ["[instruction 3]", "[instruction 4]"]),
+        ("executorch", pte_model(method="load"), ["[method load]"]),
+        ("executorch", pte_model(outside=True), ["[external data]"]),
+        ("executorch", pte_model(nodes=(1, 200)), ["xnnpack 200"]),
         ("tflite", tflite_model(0, custom="FlexReadFile"), ["32", "[custom operator FlexReadFile]"]),
         ("tflite", tflite_model(119), ["119"]),
         ("coreml", mil_model(mil_operation("while_loop", (4, b""))), ["while_loop", "[block in an operation]"]),
@@ -76,6 +83,7 @@ def test_file_that_asks_for_more_than_exports_do_is_refused(
     [
         ("onnx", onnx_model(onnx_node("Conv"), onnx_node("Add", "ai.onnx"))),
         ("ort", ort_model("Conv", "com.microsoft:FusedConv")),
+        ("executorch", pte_model("aten::amax", nodes=(1, 2, 7))),
         ("tflite", tflite_model(0, 3, 126)),
         ("coreml", mil_model(mil_operation("conv"))),
         ("mlmodel", layers_model(message((1, b"x"), (100, b"")))),

@@ -31,7 +31,7 @@ NAMED_ELSEWHERE = {
 
 
 def test_format_names_are_ours_in_order_with_one_main_format_for_each_runtime() -> None:
-    assert format_names() == ("torchscript", "ptl", "onnx", "ort", "tflite", "coreml", "mlmodel")
+    assert format_names() == ("torchscript", "ptl", "executorch", "onnx", "ort", "tflite", "coreml", "mlmodel")
     assert MAIN_FORMATS == ("torchscript", "onnx", "tflite", "coreml")
     assert DEFAULT_FORMAT in MAIN_FORMATS
     assert [get_format(name).name for name in format_names()] == list(format_names())
@@ -39,7 +39,7 @@ def test_format_names_are_ours_in_order_with_one_main_format_for_each_runtime() 
 
 
 def test_get_format_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"unknown format 'gguf'; known: torchscript, ptl, onnx, .*, or all"):
+    with pytest.raises(InputError, match=r"unknown format 'gguf'; known: torchscript, ptl, executorch, .*, or all"):
         get_format("gguf")
 
 

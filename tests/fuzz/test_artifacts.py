@@ -32,6 +32,7 @@ from artifacts import (
     mil_operation,
     onnx_model,
     onnx_node,
+    pte_model,
     tflite_model,
     write_package,
 )
@@ -58,6 +59,7 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         onnx_model(graph=[(5, message((8, b"w"), (14, 1), (13, message((1, b"location"), (2, b"/etc/passwd")))))]),
         onnx_model(model=[(25, message((1, b"f"), (7, onnx_node("If"))))]),
     ),
+    "executorch": (pte_model("aten::amax"), pte_model("aten::from_file", instructions=(4,))),
     "tflite": (tflite_model(0, 3, 126), tflite_model(0, custom="FlexReadFile"), tflite_model(119)),
     "coreml": (mil_model(mil_operation("conv")), mil_model(mil_operation("while_loop", (4, b"")))),
     "mlmodel": (layers_model(message((1, b"x"), (100, b""))), layers_model(message((1, b"x"), (500, b"")))),

@@ -52,7 +52,9 @@ def test_lock_has_every_constraint_with_a_hash() -> None:
         r'^ *(?:\w+ = \[)?"([A-Za-z0-9][A-Za-z0-9_-]*)[\[><=]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
     )
     assert len(needed) > 40
-    assert [name for name in needed if name not in locked and name != "sentio-mobile"] == [], "run `make lock`"
+    # Nothing else needs the extra executorch, which `make` does not install.
+    unlocked = {"sentio-mobile", "executorch"}
+    assert [name for name in needed if name not in locked and name not in unlocked] == [], "run `make lock`"
 
 
 def test_lock_names_no_place_that_packages_come_from() -> None:

@@ -49,6 +49,11 @@ class Table:
         for at in self._items(field):
             yield Table(self._table.Bytes, self._table.Indirect(at))
 
+    def integers(self, field: int) -> list[int]:
+        """The numbers of a list, of 32 bits each and without a sign."""
+        get = number_types.Uint32Flags
+        return [int(self._table.Get(get, at)) for at in self._items(field)]
+
     def count(self, field: int) -> int:
         """The length of a list.
 
