@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,14 @@ def opened_page(url: str, size: tuple[int, int] = DESK, scheme: str = "light") -
         yield page
         browser.close()
         assert faults == []
+
+
+def wait_until(page: Any, condition: str, seconds: float = 20) -> None:
+    """Wait for a JavaScript condition. Playwright's own way evaluates inside of the page, which our pages forbid."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(50)
 
 
 def check_page(page: Any, name: str = "") -> None:

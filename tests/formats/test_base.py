@@ -16,6 +16,7 @@ from sentio_mobile.errors import BundleError, ConversionError, MissingExtraError
 from sentio_mobile.export.conversion import ConversionJob, convert
 from sentio_mobile.formats.base import SPEC_KEY, Format, require_packages, write_artifact
 from sentio_mobile.formats.registry import format_names, get_format
+from sentio_mobile.formats.tflite_quantize import MIN_HEAD_WEIGHTS
 from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.quantization.layer_choice import quantizable_layers
 from sentio_mobile.spec import ModelSpec, Precision
@@ -95,6 +96,7 @@ def test_stored_numbers_are_of_the_precisions_type(
             # ONNX Runtime has no convolutions with dynamic ranges.
             ("onnx", "int8-dynamic"): {n for n, layer in layers.items() if not isinstance(layer, nn.Linear)},
             ("onnx", "int8"): set(convertible.options.head),
+            ("tflite", "int8"): {n for n, w in convertible.options.head.items() if w.size < MIN_HEAD_WEIGHTS},
             ("executorch", "int8"): set(convertible.options.head),
         }.get((name, precision), set())
         weights = sum(layer.weight.numel() for n, layer in layers.items() if n not in float_layers)

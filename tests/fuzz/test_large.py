@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -29,12 +30,25 @@ ROWS = [5_000, pytest.param(300_000, marks=pytest.mark.exhaustive)]
 """Rows of a table: few in `make test`."""
 
 
+PACE_S = 0.07
+"""Processor time that `pace` took where these limits were set."""
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Fail if the block takes more processor time."""
-    start = time.process_time()
+    """Fail if the block takes more processor time; more is allowed where the processor is slower, or shared."""
+    before, start = pace(), time.process_time()
     yield
-    assert time.process_time() - start < seconds
+    taken = time.process_time() - start
+    assert taken < seconds * max(1, before / PACE_S, pace() / PACE_S)
+
+
+def pace() -> float:
+    """Processor time of plain work like that of the readers: 30,000 rows of a table."""
+    lines = ["a,b,c,d,e", *(f"m/{i}.mp3,1.5,2.5,s{i},g{i}" for i in range(30_000))]
+    start = time.process_time()
+    assert len(list(csv.DictReader(lines))) == 30_000
+    return time.process_time() - start
 
 
 def manifest(artifacts: int, files: int) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsers import DESK, PHONE, check_page, needs_browser, opened_page
+from browsers import DESK, PHONE, check_page, needs_browser, opened_page, wait_until
 from click.testing import CliRunner
 from scipy.io import wavfile
 
@@ -94,7 +94,7 @@ def test_gallery_of_ten_thousand_songs_in_a_browser(page: Path) -> None:
         assert "it's #1.wav" in first.inner_text()
         assert "</script><b>" in first.inner_text()
         first.click()
-        opened.wait_for_function("document.getElementById('sound').currentTime > 0")
+        wait_until(opened, "document.getElementById('sound').currentTime > 0")
         assert opened.locator("#now strong").inner_text() == "it's #1.wav"
         check_page(opened, "gallery-1440-light")
         opened.get_by_role("button", name="Show more").click()
@@ -109,7 +109,7 @@ def test_gallery_of_ten_thousand_songs_in_a_browser(page: Path) -> None:
         box = opened.locator("#plane").bounding_box()
         side = box["width"] - 52
         opened.mouse.click(box["x"] + 26 + 0.9 * side, box["y"] + 26 + 0.1 * side)
-        opened.wait_for_function("!document.getElementById('sound').paused")
+        wait_until(opened, "!document.getElementById('sound').paused")
         opened.get_by_label("Name contains").fill("")
         opened.get_by_label("Sort by").select_option("width")
         assert "0.30" in opened.locator("#songs button .far").first.inner_text()
