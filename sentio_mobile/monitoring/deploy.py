@@ -8,7 +8,6 @@ from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile.benchmarks.run import benchmark
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.verify import verify
-from sentio_mobile.metrics.agreement import paired_difference
 from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.monitoring.release import (
     ReleaseCheck,
@@ -16,11 +15,12 @@ from sentio_mobile.monitoring.release import (
     ReleaseLine,
     all_verified,
     checklist,
+    difference_on_same_songs,
     latency,
     memory,
     over_floor,
 )
-from sentio_mobile.monitoring.runs import mark, read_decision, why_not_comparable
+from sentio_mobile.monitoring.runs import mark, read_decision
 
 MARGIN = 0.02
 """Smallest gain of mean CCC for which a model in production is replaced."""
@@ -76,16 +76,13 @@ def better_by(before: Evaluation, after: Evaluation, margin: float, seed: int = 
         seed: Random seed of the bootstrap.
     """
     name = "better by the margin"
-    judged = before.held_out, after.held_out
-    if reason := why_not_comparable(judged):
-        return ReleaseLine(name=name, verdict="open", reason=reason)
-    first, second = judged
-    assert first is not None
-    assert second is not None
-    gain = paired_difference(first.labels, first.predictions, second.predictions, seed)["mean"]
-    if gain.value is None or gain.low is None:
-        return ReleaseLine(name=name, verdict="open", reason="the difference in CCC is undefined")
-    reason = f"{gain.words(3)} in mean CCC on the same {first.n} songs; a gain of {margin:g} is asked for"
+    found = difference_on_same_songs(name, before, after, seed)
+    if isinstance(found, ReleaseLine):
+        return found
+    gain, songs = found
+    assert gain.value is not None
+    assert gain.low is not None
+    reason = f"{gain.words(3)} in mean CCC on the same {songs} songs; a gain of {margin:g} is asked for"
     if gain.value < margin:
         return ReleaseLine(name=name, verdict="fail", reason=reason)
     return ReleaseLine(name=name, verdict="pass" if gain.low > 0 else "open", reason=reason)

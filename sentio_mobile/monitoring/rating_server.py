@@ -11,7 +11,7 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import jinja2
@@ -19,11 +19,11 @@ import msgspec
 from markupsafe import Markup
 
 from sentio_mobile._internal import pages
+from sentio_mobile._internal.local_server import LocalServer
 from sentio_mobile._internal.records import Record, Size, json_bytes
 from sentio_mobile.errors import OutputError, RecordError
 from sentio_mobile.monitoring.rating import Item, RatingTable, Value
 
-HOST = "127.0.0.1"
 MAX_BODY = 1000
 _TYPES = {".mp3": "audio/mpeg", ".wav": "audio/wav", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".flac": "audio/flac"}
 _TYPES |= {".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm"}
@@ -37,7 +37,7 @@ class Given(Record, frozen=True, kw_only=True):
     arousal: Value  # from -1 to 1
 
 
-class RatingServer(ThreadingHTTPServer):
+class RatingServer(LocalServer):
     """A server that runs until all songs are rated, or it is shut down; open `url` in a browser.
 
     Args:
@@ -50,27 +50,13 @@ class RatingServer(ThreadingHTTPServer):
         OutputError: The port is taken or not permitted.
     """
 
-    daemon_threads = True
-
     def __init__(self, items: Sequence[Item], table: RatingTable, *, rater: str, port: int) -> None:
         self.table, self.rater, self.total = table, rater, len(items)
         self.left = [(number, item) for number, item in enumerate(items) if not table.is_rated(item, rater)]
         self.lock = threading.Lock()
         self.fault: OutputError | None = None
         self.page, self.policy = _page()
-        try:
-            super().__init__((HOST, port), _Handler)
-        except (OSError, OverflowError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            raise OutputError(
-                f"cannot listen on {HOST}:{port}: {why}; give another port, or --port 0 for any that is free"
-            ) from error
-        self.hosts = frozenset(f"{name}:{self.server_port}" for name in (HOST, "localhost"))
-
-    @property
-    def url(self) -> str:
-        """The address of the page."""
-        return f"http://{HOST}:{self.server_port}/"
+        super().__init__(_Handler, port)
 
     @property
     def state(self) -> dict[str, int | None]:
@@ -89,9 +75,6 @@ class RatingServer(ThreadingHTTPServer):
                 item = self.left[0][1]
                 self.table.add(item, rater=self.rater, valence=given.valence, arousal=given.arousal)
                 self.left.pop(0)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore browsers that close a connection in the middle of a response."""
 
 
 def _page() -> tuple[bytes, str]:

@@ -19,6 +19,7 @@ from sentio_mobile.bundle.sign import check as check_signature
 from sentio_mobile.bundle.verify import Verification, verify
 from sentio_mobile.errors import SentioError
 from sentio_mobile.metrics.agreement import paired_difference
+from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.monitoring.runs import why_not_comparable
 
@@ -137,6 +138,28 @@ def over_floor(evaluation: Evaluation, limits: ReleaseLimits) -> ReleaseLine:
     return ReleaseLine(name=name, verdict=verdict, reason=f"{mean} on {judged.n} songs, floor {limits.floor:.2f}")
 
 
+def difference_on_same_songs(
+    name: str, old: Evaluation, new: Evaluation, seed: int
+) -> tuple[Interval, int] | ReleaseLine:
+    """How much higher the new model's mean CCC is, and on how many songs; an open line where that is not known.
+
+    Args:
+        name: What the line is called.
+        old: The old model.
+        new: The new one.
+        seed: Random seed of the bootstrap.
+    """
+    first, second = old.held_out, new.held_out
+    if reason := why_not_comparable((first, second)):
+        return ReleaseLine(name=name, verdict="open", reason=reason)
+    assert first is not None
+    assert second is not None
+    mean = paired_difference(first.labels, first.predictions, second.predictions, seed)["mean"]
+    if mean.value is None or mean.low is None or mean.high is None:
+        return ReleaseLine(name=name, verdict="open", reason="the difference in CCC is undefined")
+    return mean, first.n
+
+
 def no_loss(old: Evaluation, new: Evaluation, limits: ReleaseLimits, seed: int = 0) -> ReleaseLine:
     """Whether the new model is no worse than the old one on the same songs.
 
@@ -144,20 +167,17 @@ def no_loss(old: Evaluation, new: Evaluation, limits: ReleaseLimits, seed: int =
     open: more songs would decide it.
     """
     name = "no loss against the old one"
-    judged = old.held_out, new.held_out
-    if reason := why_not_comparable(judged):
-        return ReleaseLine(name=name, verdict="open", reason=reason)
-    first, second = judged
-    assert first is not None
-    assert second is not None
-    mean = paired_difference(first.labels, first.predictions, second.predictions, seed)["mean"]
-    if mean.low is None or mean.high is None:
-        return ReleaseLine(name=name, verdict="open", reason="the difference in CCC is undefined")
+    found = difference_on_same_songs(name, old, new, seed)
+    if isinstance(found, ReleaseLine):
+        return found
+    mean, songs = found
+    assert mean.low is not None
+    assert mean.high is not None
     verdict: Verdict = "fail" if mean.high < 0 else "pass" if mean.low >= -limits.max_loss else "open"
     return ReleaseLine(
         name=name,
         verdict=verdict,
-        reason=f"{mean.words(3)} in mean CCC on the same {first.n} songs; a loss up to {limits.max_loss:g} is allowed",
+        reason=f"{mean.words(3)} in mean CCC on the same {songs} songs; a loss up to {limits.max_loss:g} is allowed",
     )
 
 

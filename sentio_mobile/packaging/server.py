@@ -13,15 +13,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from sentio_mobile._internal.files import sha256
-from sentio_mobile.errors import OutputError
+from sentio_mobile._internal.local_server import LocalServer
 
-HOST = "127.0.0.1"
 MODEL = "sentio"
 """The folder in which the page looks for the model."""
 
@@ -56,10 +54,8 @@ class _File:
     caching: str
 
 
-class Server(ThreadingHTTPServer):
+class Server(LocalServer):
     """A server that runs until it is shut down; open `url` in a browser."""
-
-    daemon_threads = True
 
     def __init__(self, page: Path, model: Path, headers: Mapping[str, str], port: int = 8000) -> None:
         """Open the port.
@@ -76,22 +72,7 @@ class Server(ThreadingHTTPServer):
         page_files = {url: file for url, file in _list_files(page, "/").items() if not url.startswith(f"/{MODEL}/")}
         self.files = {"/": page_files["/index.html"], **page_files, **_list_files(model, f"/{MODEL}/")}
         self.headers = {**headers, **_OWN_HEADERS}
-        try:
-            super().__init__((HOST, port), _Handler)
-        except (OSError, OverflowError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            raise OutputError(
-                f"cannot listen on {HOST}:{port}: {why}; give another port, or --port 0 for any that is free"
-            ) from error
-        self.hosts = frozenset(f"{name}:{self.server_port}".removesuffix(":80") for name in (HOST, "localhost"))
-
-    @property
-    def url(self) -> str:
-        """The address of the page."""
-        return f"http://{HOST}:{self.server_port}/"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore browsers that close a connection in the middle of a response."""
+        super().__init__(_Handler, port)
 
 
 def read_headers(project: Path) -> dict[str, str]:

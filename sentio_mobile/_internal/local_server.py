@@ -1,0 +1,45 @@
+"""A web server that only this machine can reach."""
+
+from __future__ import annotations
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from sentio_mobile.errors import OutputError
+
+HOST = "127.0.0.1"
+
+
+class LocalServer(ThreadingHTTPServer):
+    """A server that runs until it is shut down; open `url` in a browser.
+
+    Attributes:
+        hosts: The values of a request's `Host` that are this server's. Handlers refuse others: otherwise a foreign page
+            could resolve its own name to this machine and read what is served (DNS rebinding).
+
+    Args:
+        handler: Answers requests.
+        port: The port, 0 to 65535; 0 for any free one.
+
+    Raises:
+        OutputError: The port is taken or not permitted.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler], port: int) -> None:
+        try:
+            super().__init__((HOST, port), handler)
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise OutputError(
+                f"cannot listen on {HOST}:{port}: {why}; give another port, or --port 0 for any that is free"
+            ) from error
+        self.hosts = frozenset(f"{name}:{self.server_port}".removesuffix(":80") for name in (HOST, "localhost"))
+
+    @property
+    def url(self) -> str:
+        """The address of the page."""
+        return f"http://{HOST}:{self.server_port}/"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore browsers that close a connection in the middle of a response."""
