@@ -2,7 +2,7 @@
 
     python benchmarks/research/students.py OUT
     python benchmarks/research/students.py OUT --students mobilevit_xs,timm:repvit_m0_9@128x224,musicnn:3 --runs 200
-    python benchmarks/research/students.py OUT --measured --accuracy accuracy.json
+    python benchmarks/research/students.py OUT --measured --accuracy mobilevit record.json --accuracy musicnn other.json
 
 A student is the name of a recipe in distill/recipes, `timm:NAME` or `timm:NAME@HEIGHTxWIDTH` for a network of timm, or
 `musicnn:N` for the recipe `musicnn` with N parts of 3 s. All have random weights, whose norms were set by generated
@@ -12,9 +12,9 @@ student, is not in these times. OUT/students.json has parameters, multiply-accum
 of each median to that of the default student in the same format and precision, with a bootstrap interval over rounds.
 What could not be converted is there with why.
 
-accuracy.json is {"mobilevit": {"auc_v": X, "auc_a": X, "ccc": X}, ...}, by the names given above, where X is a number
-or {"value": 0.8, "low": 0.7, "high": 0.9}. For each measure OUT/students-MEASURE.png and .svg are drawn: latency ratio
-and accuracy, an area for the size of the file, and a line through the students that no other beats in both.
+--accuracy gives the accuracy of a student by the names above: a record of `pretrained_students.py`. For each measure
+OUT/students-MEASURE.png and .svg are drawn: latency ratio and accuracy with its interval over groups, an area for the
+size of the file, and a line through the students that no other beats in both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -34,12 +34,13 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+from pretrained_students_figures import STUDENT, CrossValidation, Figure, Figures
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sentio_mobile._internal.charts import LIGHT, write_chart
 from sentio_mobile._internal.files import write_json
-from sentio_mobile._internal.records import replace, to_plain
+from sentio_mobile._internal.records import read_record, replace, to_plain
 from sentio_mobile.audio.image import clip_to_image
 from sentio_mobile.benchmarks.latency import ratio_of, time_in_turns
 from sentio_mobile.benchmarks.machine import describe_machine
@@ -64,7 +65,12 @@ STUDENTS = (
     *(f"timm:{name}@128x224" for name in ("mobilenetv4_conv_small", "mobileone_s0", "repvit_m0_9", "fastvit_t8")),
 )
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
-MEASURES = {"auc_v": "AUC of valence", "auc_a": "AUC of arousal", "ccc": "mean CCC"}
+MEASURES: dict[Figure, str] = {
+    "auc valence": "AUC of valence",
+    "auc valence, calm": "AUC of valence within calm music",
+    "auc arousal": "AUC of arousal",
+    "ccc": "mean CCC",
+}
 SONGS, WARM_UP = 8, 10
 MIN_AREA, AREA_OF_MB = 12.0, 22.0
 """Area of a dot in square points: for an empty file, and added for each megabyte."""
@@ -188,13 +194,6 @@ def measure_all(students: Sequence[str], formats: Sequence[str], runs: int) -> d
     }
 
 
-def bounds(value: float | dict[str, float]) -> tuple[float, float, float]:
-    """A measure of accuracy.json as its value and the ends of its interval, which are the value where it has none."""
-    if isinstance(value, dict):
-        return value["value"], value.get("low", value["value"]), value.get("high", value["value"])
-    return value, value, value
-
-
 def front_of(points: dict[str, tuple[float, float]]) -> list[str]:
     """Those that no other beats in both latency and accuracy, from the fastest to the slowest."""
     front: list[str] = []
@@ -204,25 +203,29 @@ def front_of(points: dict[str, tuple[float, float]]) -> list[str]:
     return front
 
 
-def draw(record: dict[str, Any], accuracy: dict[str, Any], *, measure: str, kind: str, out: Path) -> list[str]:
+def draw(
+    record: dict[str, Any], accuracy: Mapping[str, Figures], *, measure: Figure, kind: str, out: Path
+) -> list[str]:
     """Draw one measure against the latency of one kind of artifact; gives the names on the front."""
     rows = {name: facts["artifacts"].get(kind) for name, facts in record["students"].items()}
     shown = {
-        name: (row, bounds(accuracy[name][measure]))
+        name: (row, accuracy[name][measure])
         for name, row in rows.items()
-        if row is not None and "ratio" in row and measure in accuracy.get(name, {})
+        if row is not None and "ratio" in row and name in accuracy
     }
-    front = front_of({name: (row["ratio"]["value"], value) for name, (row, (value, _, _)) in shown.items()})
+    front = front_of({name: (row["ratio"]["value"], found.value) for name, (row, found) in shown.items()})
 
     def plot(axes: Axes) -> None:
-        line = [(shown[name][0]["ratio"]["value"], shown[name][1][0]) for name in front]
+        line = [(shown[name][0]["ratio"]["value"], shown[name][1].value) for name in front]
         axes.plot(*zip(*line, strict=True), color=LIGHT.second, linewidth=1, zorder=1)
-        for name, (row, (value, low, high)) in shown.items():
+        for name, (row, found) in shown.items():
             x, colour = row["ratio"]["value"], LIGHT.second if name in front else LIGHT.first
-            axes.plot([x, x], [low, high], color=LIGHT.faint, linewidth=0.6, zorder=2)
-            axes.scatter([x], [value], s=MIN_AREA + AREA_OF_MB * row["megabytes"], color=colour, alpha=0.8, zorder=3)
+            axes.plot([x, x], [found.low, found.high], color=LIGHT.faint, linewidth=0.6, zorder=2)
+            axes.scatter(
+                [x], [found.value], s=MIN_AREA + AREA_OF_MB * row["megabytes"], color=colour, alpha=0.8, zorder=3
+            )
             label = f"{name.removeprefix('timm:')}, {row['megabytes']:.1f} MB"
-            axes.annotate(label, (x, value), xytext=(6, 5), textcoords="offset points", fontsize=7)
+            axes.annotate(label, (x, found.value), xytext=(6, 5), textcoords="offset points", fontsize=7)
         axes.set_xscale("log")
         axes.set_xlabel(f"latency of {kind} / that of {record['ratios_to']}, one thread")
         axes.set_ylabel(f"{MEASURES[measure]}, 95% interval")
@@ -230,7 +233,7 @@ def draw(record: dict[str, Any], accuracy: dict[str, Any], *, measure: str, kind
 
     if shown:
         for suffix in (".png", ".svg"):
-            write_chart(out / f"students-{measure}{suffix}", (7.5, 4.8), plot)
+            write_chart(out / f"students-{measure.replace(', ', '-').replace(' ', '-')}{suffix}", (7.5, 4.8), plot)
     return front
 
 
@@ -242,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--formats", default="onnx,tflite", help="Formats (default: onnx,tflite).")
     parser.add_argument("--runs", type=int, default=100, help="Timed rounds, at least 50 (default: 100).")
     parser.add_argument("--measured", action="store_true", help="Read OUT/students.json instead of measuring.")
-    parser.add_argument("--accuracy", type=Path, help="Accuracy by student, as JSON.")
+    parser.add_argument("--accuracy", nargs=2, action="append", default=[], metavar=("NAME", "RECORD"))
     parser.add_argument("--kind", default="onnx int8", help="Artifact whose latency is drawn (default: onnx int8).")
     options = parser.parse_args(arguments)
     place = options.out / "students.json"
@@ -255,11 +258,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, facts in record["students"].items():
             row = facts["artifacts"].get(options.kind, {})
             print(f"{name}: {options.kind} {row or facts['failed'] or 'not made'}")
-    if options.accuracy is not None:
-        accuracy = json.loads(options.accuracy.read_text())
-        for measure_name in MEASURES:
-            front = draw(record, accuracy, measure=measure_name, kind=options.kind, out=options.out)
-            print(f"{MEASURES[measure_name]}: front {', '.join(front) or 'none: no student has it'}")
+    accuracy = {
+        name: read_record(CrossValidation, Path(path)).models[STUDENT].figures for name, path in options.accuracy
+    }
+    for measure in MEASURES if accuracy else ():
+        front = draw(record, accuracy, measure=measure, kind=options.kind, out=options.out)
+        print(f"{MEASURES[measure]}: front {', '.join(front) or 'none: no student has it'}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """GAN samples that a probe judged: which candidate is kept, what counts as near to the songs, and one fold in small."""
 
-import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +10,7 @@ import pytest
 
 import sentio_mobile
 from sentio_mobile._internal.records import read_record
-from sentio_mobile.data.clip_table import SONGS, read_clip_rows
 from sentio_mobile.data.gan_samples import open_gan_samples
-from sentio_mobile.data.prepared import PreparedData
 
 FOLDER = Path(__file__).parents[3] / "benchmarks" / "research"
 NAMES = ("gan_filtered", "pretrained_students", "pretrained_students_figures", "pretrained_students_sounds")
@@ -64,17 +61,10 @@ def test_gains_are_paired_with_the_same_songs(script: ModuleType) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.usefixtures("loudness_encoder")
 def test_one_fold_from_songs_to_record(
-    script: ModuleType, data: PreparedData, deam: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script: ModuleType, songs_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(script, "CONTROL_SONGS", 2)
-    with (tmp_path / "songs.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(("path", "song_id", "group", "valence_mean", "arousal_mean", "v_high", "a_high"))
-        for i, row in enumerate(read_clip_rows(data.folder / SONGS)[:20]):
-            label = (row.valence or 0, row.arousal or 0)
-            highs = [int(value > 0) for value in label]
-            table.writerow((deam / row.path, row.song_id, f"g{i // 2}", *(5 + 4 * value for value in label), *highs))
-    prepared = sentio_mobile.prepare(tmp_path / "songs.csv", out=tmp_path / "data", fractions=(0.6, 0.2, 0.2))
+    prepared = sentio_mobile.prepare(songs_csv, out=tmp_path / "data", fractions=(0.6, 0.2, 0.2))
     sentio_mobile.embed([(prepared, tmp_path)], out=tmp_path / "e.safetensors", encoder="loudness", workers=1)
     (tmp_path / "gan.toml").write_text(
         "[model]\nnoise = 8\ncondition_widths = [8]\nseed_width = 2\nwidths = [8, 8, 8, 8]\n"

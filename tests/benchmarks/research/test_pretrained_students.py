@@ -1,6 +1,5 @@
 """The cross-validation of students: what is compared, how perturbed songs sound, and one run in small."""
 
-import csv
 import json
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ import pytest
 from probes import toy_info
 
 from sentio_mobile._internal.records import read_record, write_record
-from sentio_mobile.data.clip_table import SONGS, read_clip_rows
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
 from sentio_mobile.data.prepared import PreparedData, open_data
@@ -107,19 +105,9 @@ def test_other_sounds_need_name_and_folder(scripts: dict[str, ModuleType]) -> No
 
 
 @pytest.mark.exhaustive
-def test_one_fold_from_table_to_record(
-    scripts: dict[str, ModuleType], data: PreparedData, deam: Path, tmp_path: Path
-) -> None:
-    first = read_clip_rows(data.folder / SONGS)[:20]
-    with (tmp_path / "songs.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(("path", "song_id", "group", "valence_mean", "arousal_mean", "v_high", "a_high"))
-        for i, row in enumerate(first):
-            label = (row.valence or 0, row.arousal or 0)
-            highs = [int(value > 0) for value in label]
-            table.writerow((deam / row.path, row.song_id, f"g{i // 2}", *(5 + 4 * value for value in label), *highs))
+def test_one_fold_from_table_to_record(scripts: dict[str, ModuleType], songs_csv: Path, tmp_path: Path) -> None:
     recipe = DataRecipe(fractions=(0.6, 0.2, 0.2))
-    prepare(tmp_path / "songs.csv", tmp_path / "data", recipe=recipe, audio=AudioSpec())
+    prepare(songs_csv, tmp_path / "data", recipe=recipe, audio=AudioSpec())
     clips = open_data(tmp_path / "data").store.checksums
     values = np.random.default_rng(0).normal(size=(len(clips), 4, 6))
     write_clip_embeddings(tmp_path / "embeddings.safetensors", info=toy_info(), checksums=clips, embeddings=values)

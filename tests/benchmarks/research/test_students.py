@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,12 +14,13 @@ FOLDER = Path(__file__).parents[3] / "benchmarks" / "research"
 
 
 @pytest.fixture
-def students(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def students(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.syspath_prepend(str(FOLDER))
     import students
 
-    sys.modules.pop("students")
-    return students
+    yield students
+    for name in ("students", "pretrained_students_figures"):
+        sys.modules.pop(name)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +46,16 @@ def test_picture_is_drawn_for_measures_that_are_known(
 
     names = {"mobilevit": facts(1.0), "timm:repvit_m0_9": facts(0.7), "broken": {"artifacts": {}, "failed": {}}}
     (tmp_path / "students.json").write_text(json.dumps({"ratios_to": "mobilevit", "students": names}))
-    accuracy = {"mobilevit": {"auc_v": {"value": 0.8, "low": 0.75, "high": 0.85}}, "timm:repvit_m0_9": {"auc_v": 0.7}}
-    (tmp_path / "accuracy.json").write_text(json.dumps({**accuracy, "broken": {"auc_v": 0.9}, "other": {"ccc": 0.5}}))
-    students.main([str(tmp_path), "--measured", "--accuracy", str(tmp_path / "accuracy.json")])
-    assert "AUC of valence: front timm:repvit_m0_9, mobilevit\n" in capsys.readouterr().out
-    assert sorted(path.name for path in tmp_path.glob("students-*")) == ["students-auc_v.png", "students-auc_v.svg"]
+    baselines = FOLDER.parent / "baselines" / "pretrained"
+    records = {"mobilevit": "4q-mobilevit", "timm:repvit_m0_9": "4q-80-labels", "broken": "4q-musicnn"}
+    accuracy = [
+        text for name, file in records.items() for text in ("--accuracy", name, str(baselines / f"{file}.json"))
+    ]
+    students.main([str(tmp_path), "--measured", *accuracy])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "AUC of valence: front timm:repvit_m0_9, mobilevit"
+    assert len(printed) == len(list(tmp_path.glob("students-*.png"))) == len(list(tmp_path.glob("students-*.svg"))) == 4
+    assert (tmp_path / "students-auc-valence-calm.png").is_file()
 
 
 def test_network_with_random_weights_has_moderate_outputs(students: ModuleType) -> None:
