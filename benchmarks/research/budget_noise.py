@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         },
     }
     options.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    for name, condition in record["conditions"].items():  # type: ignore[attr-defined]
+    for name, condition in record["conditions"].items():
         print(f"{name}: spread of p90 {condition['spread_of_p90']:.1%}")
         for rule, counts in condition["verdicts"].items():
             alarms, misses = counts["as it is"]["fail"], counts["slowed"]["pass"]

@@ -37,7 +37,8 @@ def weight_difference(before: Path, after: Path) -> float:
 
 def compare_artifacts(before: Path, bundle: Bundle) -> list[dict[str, object]]:
     """One row an artifact: whether it has the same bytes as before, and the largest difference of its outputs."""
-    golden, rows = bundle.golden(), []
+    golden = bundle.golden()
+    rows: list[dict[str, object]] = []
     for artifact in bundle.artifacts:
         old = before / artifact.path.relative_to(bundle.folder)
         if not old.exists():
@@ -63,14 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in ("teacher", "student")
     }
     golden = [run / "bundle" / "golden.safetensors" for run in (options.before, options.after)]
+    rows = compare_artifacts(options.before / "bundle", open_bundle(options.after / "bundle"))
     record = {
         "command": "python benchmarks/research/compare_runs.py BEFORE AFTER OUT.json",
         "max_weight_difference": weights,
         "golden_vectors_are_equal": sha256(golden[0]) == sha256(golden[1]),
-        "artifacts": compare_artifacts(options.before / "bundle", open_bundle(options.after / "bundle")),
+        "artifacts": rows,
     }
     write_json(options.out, record)
-    for row in record["artifacts"]:
+    for row in rows:
         print(row)
     print(weights, record["golden_vectors_are_equal"])
 

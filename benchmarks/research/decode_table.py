@@ -92,7 +92,7 @@ def make_sound() -> np.ndarray:
     spectrum = np.fft.rfft(noise, axis=0)
     spectrum[int(8000 * SECONDS) :] = 0  # every codec keeps what is below 8 kHz
     noise = np.fft.irfft(spectrum, len(time), axis=0)
-    tones = sum(np.sin(2 * np.pi * f * time) for f in (220, 330, 1760))
+    tones = np.sum([np.sin(2 * np.pi * f * time) for f in (220, 330, 1760)], axis=0)
     return (0.05 * tones[:, None] + 0.1 * noise * (1 + np.sin(2 * np.pi * time))[:, None]).astype(np.float32)
 
 

@@ -36,7 +36,7 @@ COPIED = 30
 NEAREST = 5000
 """Pairs of different songs whose similarity is computed: those whose fingerprints are nearest."""
 
-Pcm = NDArray[np.float32]
+Pcm = NDArray[np.floating]
 
 
 def encoded(kilobits: int) -> Callable[[Pcm], Pcm]:

@@ -104,7 +104,7 @@ def torchvision_vit(folder: Path) -> Iterator[Case]:
 
 def timm_vit(folder: Path) -> Iterator[Case]:
     """`vit_base_patch16_224`."""
-    vit = timm.create_model("vit_base_patch16_224", pretrained=False)
+    vit: Any = timm.create_model("vit_base_patch16_224", pretrained=False)
     shake(vit)
     save_file(vit.state_dict(), folder / "timm.safetensors")
     yield Case(folder / "timm.safetensors", "timm", vit.forward_features)
@@ -132,7 +132,7 @@ def deit(folder: Path) -> Iterator[Case]:
     shake(network)
     network.save_pretrained(folder / "hub")
     yield Case(folder / "hub", "transformers", lambda images: network(images).last_hidden_state)
-    distilled = timm.create_model("deit_base_distilled_patch16_224", pretrained=False)
+    distilled: Any = timm.create_model("deit_base_distilled_patch16_224", pretrained=False)
     shake(distilled)
     save_file(distilled.state_dict(), folder / "timm.safetensors")
     yield Case(folder / "timm.safetensors", "timm", distilled.forward_features)

@@ -118,14 +118,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     def fresh(songs: int) -> Reference:
         return Reference(draw(rng, songs), resamples=1)
 
+    def alarm(before: int, after: int, *, artists: bool = False, told: bool = True) -> Callable[[int], bool]:
+        return lambda _: fires(fresh(before), draw(rng, after, artists=artists, told=told))
+
+    def found(after: int, kind: str, size: float) -> Callable[[int], bool]:
+        return lambda _: fires(fresh(300), plant(rng, draw(rng, after), kind, size))
+
     quiet: dict[str, float] = {}
     for before, after in ((100, 100), (300, 100), (300, 500), (2000, 500), (2000, 5000)):
-        quiet[f"{before} songs before, {after} a week"] = share(
-            weeks, lambda _, before=before, after=after: fires(fresh(before), draw(rng, after))
-        )
+        quiet[f"{before} songs before, {after} a week"] = share(weeks, alarm(before, after))
     for told in (True, False):
         row = f"2000 songs before, 500 a week by 100 artists, {'told' if told else 'not told'}"
-        quiet[row] = share(weeks, lambda _, told=told: fires(fresh(2000), draw(rng, 500, artists=True, told=told)))
+        quiet[row] = share(weeks, alarm(2000, 500, artists=True, told=told))
     hundreds = []
     for _ in range(options.references):
         reference = fresh(300)
@@ -135,13 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         planted[kind] = {}
         for size in sizes:
             planted[kind][f"{size:g}"] = {
-                f"{after} a week": share(
-                    weeks // 5,
-                    lambda _, after=after, kind=kind, size=size: fires(
-                        fresh(300), plant(rng, draw(rng, after), kind, size)
-                    ),
-                )
-                for after in (100, 500)
+                f"{after} a week": share(weeks // 5, found(after, kind, size)) for after in (100, 500)
             }
     record = {
         "simulated": True,
@@ -169,8 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"most {max(hundreds)}, more than five in {sum(alarms > 5 for alarms in hundreds)}"
     )
     for kind, rows in planted.items():
-        for size, by_songs in rows.items():
-            print(f"{kind} {size}: " + ", ".join(f"{name} {value:.0%}" for name, value in by_songs.items()))
+        for label, by_songs in rows.items():
+            print(f"{kind} {label}: " + ", ".join(f"{name} {value:.0%}" for name, value in by_songs.items()))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,12 @@ from sentio_mobile._internal.files import write_bytes
 from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.workers import in_threads
 from sentio_mobile.audio.image import clip_to_mel
+from sentio_mobile.audio.perturb import ChangePcm
 from sentio_mobile.data.clip_table import SONGS, read_clip_rows
 from sentio_mobile.data.perturbed import CHANGES
 from sentio_mobile.data.prepared import PreparedData
-from sentio_mobile.data.song_audio import find_split_audio, read_clips
+from sentio_mobile.data.song_audio import SongAudio, find_split_audio, read_clips
+from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.probe.config import ProbeRecipe
 from sentio_mobile.teacher.probe.cv import TrainingClips, choose, fit_ensemble, predict_ensembles
 from sentio_mobile.teacher.probe.features import window_features
@@ -76,17 +79,16 @@ def perturbed_sounds(fold: PreparedData, music: Path, out: Path) -> Iterator[tup
     for name in TESTED_CHANGES:
         place = out / f"{name.replace(' ', '-').replace('/', '-')}-{key}.npy"
         if not place.is_file():
-            mels = in_threads(
-                lambda song, name=name: clip_to_mel(
-                    read_clips(song, fold.audio, change=CHANGES[name])[0], fold.audio
-                ).astype(np.float16),
-                songs,
-            )
+            mels = in_threads(partial(_changed_mel, audio=fold.audio, change=CHANGES[name]), songs)
             content = io.BytesIO()
             np.save(content, np.stack(list(mels)), allow_pickle=False)
             out.mkdir(parents=True, exist_ok=True)
             write_bytes(place, content.getvalue())
         yield name, np.load(place, mmap_mode="r", allow_pickle=False)
+
+
+def _changed_mel(song: SongAudio, *, audio: AudioSpec, change: ChangePcm) -> NDArray[np.float16]:
+    return clip_to_mel(read_clips(song, audio, change=change)[0], audio).astype(np.float16)
 
 
 def song_features(data: PreparedData, ids: Sequence[str], music: Path) -> Array:

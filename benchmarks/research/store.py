@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
-        measure_one(*map(int, options.one[:2]), *map(Path, options.one[2:]))
+        kill_at, seed, manifest, out = options.one
+        measure_one(int(kill_at), int(seed), Path(manifest), Path(out))
         return
     with tempfile.TemporaryDirectory(dir=options.work or options.out.absolute().parent) as folder:
         work = Path(folder)
@@ -194,10 +196,10 @@ def parts(folder: Path) -> dict[str, float]:
     times: dict[str, list[float]] = {}
     for path in sorted(folder.iterdir()):
         pcm = decode(path, audio.sample_rate, 0.0, audio.seconds)
-        works = {
-            "hash": lambda path=path: sha256(path),
-            "decode_mix_resample": lambda path=path: decode(path, audio.sample_rate, 0.0, audio.seconds),
-            "log_mel": lambda pcm=pcm: clip_to_mel(pcm, audio),
+        works: dict[str, Callable[[], object]] = {
+            "hash": partial(sha256, path),
+            "decode_mix_resample": partial(decode, path, audio.sample_rate, 0.0, audio.seconds),
+            "log_mel": partial(clip_to_mel, pcm, audio),
         }
         for name, work in works.items():
             start = time.perf_counter()

@@ -209,23 +209,22 @@ def draw(
     """Draw one measure against the latency of one kind of artifact; gives the names on the front."""
     rows = {name: facts["artifacts"].get(kind) for name, facts in record["students"].items()}
     shown = {
-        name: (row, accuracy[name][measure])
+        name: (row, found.value, found.low, found.high)
         for name, row in rows.items()
         if row is not None and "ratio" in row and name in accuracy
+        if (found := accuracy[name][measure]).value is not None
     }
-    front = front_of({name: (row["ratio"]["value"], found.value) for name, (row, found) in shown.items()})
+    front = front_of({name: (row["ratio"]["value"], value) for name, (row, value, _, _) in shown.items()})
 
     def plot(axes: Axes) -> None:
-        line = [(shown[name][0]["ratio"]["value"], shown[name][1].value) for name in front]
-        axes.plot(*zip(*line, strict=True), color=LIGHT.second, linewidth=1, zorder=1)
-        for name, (row, found) in shown.items():
+        line = [(shown[name][0]["ratio"]["value"], shown[name][1]) for name in front]
+        axes.plot([x for x, _ in line], [y for _, y in line], color=LIGHT.second, linewidth=1, zorder=1)
+        for name, (row, value, low, high) in shown.items():
             x, colour = row["ratio"]["value"], LIGHT.second if name in front else LIGHT.first
-            axes.plot([x, x], [found.low, found.high], color=LIGHT.faint, linewidth=0.6, zorder=2)
-            axes.scatter(
-                [x], [found.value], s=MIN_AREA + AREA_OF_MB * row["megabytes"], color=colour, alpha=0.8, zorder=3
-            )
+            axes.plot([x, x], [low or value, high or value], color=LIGHT.faint, linewidth=0.6, zorder=2)
+            axes.scatter([x], [value], s=MIN_AREA + AREA_OF_MB * row["megabytes"], color=colour, alpha=0.8, zorder=3)
             label = f"{name.removeprefix('timm:')}, {row['megabytes']:.1f} MB"
-            axes.annotate(label, (x, found.value), xytext=(6, 5), textcoords="offset points", fontsize=7)
+            axes.annotate(label, (x, value), xytext=(6, 5), textcoords="offset points", fontsize=7)
         axes.set_xscale("log")
         axes.set_xlabel(f"latency of {kind} / that of {record['ratios_to']}, one thread")
         axes.set_ylabel(f"{MEASURES[measure]}, 95% interval")

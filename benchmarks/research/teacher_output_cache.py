@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     spec = spec_of(recipe.model, data.audio)
     student, teacher_spec = build(spec), spec_of(ViTSettings(), data.audio)
     teacher = Checkpoint(model=build(teacher_spec).eval(), spec=teacher_spec)
+    width = teacher.model.width
+    assert isinstance(width, int), "a ViT"
     mapping = map_layers(teacher.model, student, features=recipe.features, attention=recipe.attention)
     with tempfile.TemporaryDirectory(dir=options.out.absolute().parent) as folder, ProgressBars() as bars:
         sources = TrainingSources(views=1)
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, (outputs, _) in ways.items():
             torch.manual_seed(1)
             objectives[name] = Distillation(
-                mapping, student=student, token_width=teacher.model.width, recipe=recipe, outputs=outputs, identity=""
+                mapping, student=student, token_width=width, recipe=recipe, outputs=outputs, identity=""
             )
         first_batches = {name: next(iter(loader(clips))) for name, (_, clips) in ways.items()}
         terms = compare_terms(first_batches, objectives, student=student, spec=spec)

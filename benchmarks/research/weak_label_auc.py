@@ -57,7 +57,7 @@ def of_clips(path: Path, data: Path) -> dict[str, tuple[float, float]]:
     found: dict[str, list[tuple[float, float]]] = {}
     for clip in read_clip_rows(prepared.folder / SONGS):
         found.setdefault(clip.song_id, []).append(labels.by_clip[int(prepared.store.checksums[clip.row])])
-    return {song: tuple(np.mean(values, axis=0).tolist()) for song, values in found.items()}  # type: ignore[misc]
+    return {song: tuple(np.mean(values, axis=0).tolist()) for song, values in found.items()}
 
 
 def measure(predicted: Mapping[str, tuple[float, float]], weak_labels: Path, *, music: str, seed: int) -> WeakLabelAuc:

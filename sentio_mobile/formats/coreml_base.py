@@ -87,7 +87,7 @@ def trace(model: nn.Module, spec: ModelSpec) -> Any:
     exported = torch.export.export(model.eval(), (example,)).run_decompositions({})
     with torch.no_grad():
         # Its own check would run the network again on silence; the golden vectors judge every artifact.
-        return torch.jit.trace(exported.module(check_guards=False), example, check_trace=False)  # type: ignore[no-untyped-call]
+        return torch.jit.trace(exported.module(check_guards=False), example, check_trace=False)
 
 
 def describe(model: Any, spec: ModelSpec) -> None:

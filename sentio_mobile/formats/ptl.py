@@ -30,7 +30,7 @@ class Ptl(TorchScript):
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
-            return _load_for_lite_interpreter(str(path))  # type: ignore[no-untyped-call]
+            return _load_for_lite_interpreter(str(path))
 
     def save(self, program: ScriptModule, path: Path, extra_files: dict[str, str]) -> None:
         """Write a program as bytecode."""

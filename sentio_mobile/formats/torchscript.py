@@ -42,7 +42,7 @@ class TorchScript(Format):
 
         # Its own check runs the network again on silence, to 1e-5. The golden vectors judge every artifact.
         with torch.no_grad():
-            program = torch.jit.trace(model.eval(), torch.zeros(spec.input_shape), check_trace=False)  # type: ignore[no-untyped-call]
+            program = torch.jit.trace(model.eval(), torch.zeros(spec.input_shape), check_trace=False)
         return _Converted(self, _without_call_stacks(torch.jit.freeze(program)), spec)
 
     def open(self, path: Path, spec: ModelSpec, threads: int = 1) -> Runner:
@@ -79,7 +79,7 @@ class TorchScript(Format):
         with warnings.catch_warnings():
             # The documentation says that TorchScript is deprecated; whoever loads a file cannot change it.
             warnings.filterwarnings("ignore", message="`torch.jit.load` is deprecated")
-            return torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+            return torch.jit.load(str(path), map_location="cpu").eval()
 
     def save(self, program: ScriptModule, path: Path, extra_files: dict[str, str]) -> None:
         """Write a program.
@@ -139,7 +139,7 @@ def _without_call_stacks(program: ScriptModule) -> ScriptModule:
             if not item.filename.endswith(".debug_pkl"):
                 target.writestr(item.filename, source.read(item))
     stripped.seek(0)
-    return torch.jit.load(stripped)  # type: ignore[no-untyped-call]
+    return torch.jit.load(stripped)
 
 
 FORMAT = TorchScript()

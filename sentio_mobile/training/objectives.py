@@ -46,7 +46,7 @@ def gather_batch(share: torch.Tensor) -> torch.Tensor:
     """
     if not (distributed.is_available() and distributed.is_initialized()):
         return share
-    return torch.cat(list(all_gather(share)))  # type: ignore[no-untyped-call]
+    return torch.cat(list(all_gather(share)))
 
 
 def regression_loss(

@@ -52,7 +52,7 @@ class GanTask(lightning.LightningModule):
         settings = recipe.training
         self.generator, self.discriminator = generator, discriminator
         self.settings, self.noise = settings, recipe.model.noise
-        average = get_ema_multi_avg_fn(settings.ema)  # type: ignore[no-untyped-call]
+        average = get_ema_multi_avg_fn(settings.ema)
         self.average = AveragedModel(generator, multi_avg_fn=average)
         self.average.requires_grad_(False)
         self.loss, self.real_distance = adversarial_loss(settings), real_distance
