@@ -118,12 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             network = open_model(deployed(student, fold, options.precision, work))
             predicted = predictions_of(network, Probe.load(work / "probe"), fold, embeddings)
             for name, (sound, _) in sounds.items():
-                predicted[f"{STUDENT}{SOUND}{name}"] = _predict(
+                predicted[f"{STUDENT}{SOUND}{name}"] = predict_clips(
                     network, sound.mels, _rows_of(sound, fold.split("test").song_ids)
                 )
             if options.robustness:
                 for name, mels in perturbed_sounds(fold, music, options.out / "perturbed"):
-                    predicted[f"{STUDENT}{SOUND}{name}"] = _predict(network, mels, np.arange(len(mels)))
+                    predicted[f"{STUDENT}{SOUND}{name}"] = predict_clips(network, mels, np.arange(len(mels)))
             if options.regressions:
                 order = np.array([songs.ids.index(song) for song in fold.split("test").song_ids])
                 predicted |= train_regressions(
@@ -232,7 +232,7 @@ def predictions_of(
     """Predictions of the probe and the student for the test songs, in the order of the prepared folder."""
     test = fold.split("test")
     rows = embeddings.rows_of(fold.store.checksums[test.rows], fold.folder)
-    return {PROBE: probe.predict(embeddings.embeddings[rows]), STUDENT: _predict(network, fold.mels, test.rows)}
+    return {PROBE: probe.predict(embeddings.embeddings[rows]), STUDENT: predict_clips(network, fold.mels, test.rows)}
 
 
 def _rows_of(sound: PreparedData, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -244,7 +244,8 @@ def _rows_of(sound: PreparedData, ids: Sequence[str]) -> NDArray[np.int64]:
     return np.array([row_of[song] for song in ids])
 
 
-def _predict(network: EvaluatedModel, mels: NDArray[np.float16], rows: NDArray[np.int64]) -> Array:
+def predict_clips(network: EvaluatedModel, mels: NDArray[np.float16], rows: NDArray[np.int64]) -> Array:
+    """Predictions [songs, 2] for some rows of stored log-mels [clips, n_mels, n_frames]."""
     predict = network.predict_log_mels
     assert predict is not None, "a spectrogram artifact and a checkpoint take log-mels"
     parts = [predict(np.asarray(mels[rows[start : start + 16]], dtype=np.float32)) for start in range(0, len(rows), 16)]

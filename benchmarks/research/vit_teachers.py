@@ -23,7 +23,7 @@ from typing import Annotated, Literal, get_args
 import numpy as np
 import torch
 from msgspec import Meta
-from pretrained_students import prepared_fold
+from pretrained_students import predict_clips, prepared_fold
 from pretrained_students_figures import Array, Figures, intervals, mean_ccc, samples_of
 from pretrained_students_sounds import read_songs
 from sklearn.model_selection import GroupKFold
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             folder = options.out / f"fold-{number}" / arm
             teacher = train_arm(arm, fold, embeddings, unlabelled, recipe=recipe, out=folder)
             histories.setdefault(arm, teacher.history)
-            predicted = _predict(folder, fold)[order]
+            predicted = predict_clips(open_model(folder), fold.mels, fold.split("test").rows)[order]
             found[arm].append(predicted)
             print(number, arm, f"{mean_ccc(songs.labels[test], predicted):.3f}", flush=True)
     groups = [songs.groups[i] for i in tested]
@@ -141,14 +141,6 @@ def train_arm(
         return train_teacher(
             fold, recipe, out=out, progress=progress, unlabelled=[clips for clips, _ in music], embeddings=heard
         )
-
-
-def _predict(folder: Path, fold: PreparedData) -> Array:
-    predict = open_model(folder).predict_log_mels
-    assert predict is not None, "a checkpoint takes log-mels"
-    rows = fold.split("test").rows
-    parts = [predict(np.asarray(fold.mels[rows[i : i + 16]], dtype=np.float32)) for i in range(0, len(rows), 16)]
-    return np.concatenate(parts)
 
 
 def _parser() -> argparse.ArgumentParser:

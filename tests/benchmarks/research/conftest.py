@@ -1,12 +1,27 @@
-"""The table of songs that research scripts cross-validate over."""
+"""Research scripts as modules, and the table of songs that they cross-validate over."""
 
 import csv
+import importlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from sentio_mobile.data.clip_table import SONGS, read_clip_rows
 from sentio_mobile.data.prepared import PreparedData
+
+FOLDER = Path(__file__).parents[3] / "benchmarks" / "research"
+
+
+@pytest.fixture
+def load_script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Import a script and those of its folder that it imports, until the test is over: their names are common."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield importlib.import_module
+    for script in FOLDER.glob("*.py"):
+        sys.modules.pop(script.stem, None)
 
 
 @pytest.fixture

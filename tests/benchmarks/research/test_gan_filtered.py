@@ -1,7 +1,6 @@
 """GAN samples that a probe judged: which candidate is kept, what counts as near to the songs, and one fold in small."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,18 +11,10 @@ import sentio_mobile
 from sentio_mobile._internal.records import read_record
 from sentio_mobile.data.gan_samples import open_gan_samples
 
-FOLDER = Path(__file__).parents[3] / "benchmarks" / "research"
-NAMES = ("gan_filtered", "pretrained_students", "pretrained_students_figures", "pretrained_students_sounds")
-
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import gan_filtered
-
-    yield gan_filtered
-    for name in NAMES:
-        sys.modules.pop(name, None)
+def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("gan_filtered")
 
 
 def test_the_candidate_nearest_to_its_label_is_kept_unless_it_is_far_from_music(script: ModuleType) -> None:

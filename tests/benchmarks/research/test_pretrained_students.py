@@ -1,8 +1,7 @@
 """The cross-validation of students: what is compared, how perturbed songs sound, and one run in small."""
 
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -17,17 +16,13 @@ from sentio_mobile.data.prepared import PreparedData, open_data
 from sentio_mobile.models.encoders.clip_embeddings import write_clip_embeddings
 from sentio_mobile.spec import AudioSpec
 
-FOLDER = Path(__file__).parents[3] / "benchmarks" / "research"
 NAMES = ("pretrained_students", "pretrained_students_figures", "pretrained_students_sounds")
 
 
 @pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
+def scripts(load_script: Callable[[str], ModuleType]) -> dict[str, ModuleType]:
     """The three scripts, by the last word of their name."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield {name.rpartition("_")[2]: __import__(name) for name in NAMES}
-    for name in NAMES:
-        sys.modules.pop(name, None)
+    return {name.rpartition("_")[2]: load_script(name) for name in NAMES}
 
 
 def test_compare_pairs_songs_and_keeps_to_one_sound(scripts: dict[str, ModuleType]) -> None:

@@ -1,8 +1,7 @@
 """The students' comparison: names become networks, and the picture joins latency with accuracy."""
 
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -10,17 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-FOLDER = Path(__file__).parents[3] / "benchmarks" / "research"
-
 
 @pytest.fixture
-def students(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import students
-
-    yield students
-    for name in ("students", "pretrained_students_figures"):
-        sys.modules.pop(name)
+def students(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("students")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +38,7 @@ def test_picture_is_drawn_for_measures_that_are_known(
 
     names = {"mobilevit": facts(1.0), "timm:repvit_m0_9": facts(0.7), "broken": {"artifacts": {}, "failed": {}}}
     (tmp_path / "students.json").write_text(json.dumps({"ratios_to": "mobilevit", "students": names}))
-    baselines = FOLDER.parent / "baselines" / "pretrained"
+    baselines = Path(__file__).parents[3] / "benchmarks" / "baselines" / "pretrained"
     records = {"mobilevit": "4q-mobilevit", "timm:repvit_m0_9": "4q-80-labels", "broken": "4q-musicnn"}
     accuracy = [
         text for name, file in records.items() for text in ("--accuracy", name, str(baselines / f"{file}.json"))

@@ -1,7 +1,6 @@
 """Teachers that learn embeddings beside labels: one fold in small, and what was given without music for it."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -10,18 +9,10 @@ import pytest
 import sentio_mobile
 from sentio_mobile._internal.records import read_record
 
-FOLDER = Path(__file__).parents[3] / "benchmarks" / "research"
-NAMES = ("vit_teachers", "pretrained_students", "pretrained_students_figures", "pretrained_students_sounds")
-
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import vit_teachers
-
-    yield vit_teachers
-    for name in NAMES:
-        sys.modules.pop(name, None)
+def script(load_script: Callable[[str], ModuleType]) -> ModuleType:
+    return load_script("vit_teachers")
 
 
 @pytest.fixture
