@@ -104,6 +104,10 @@ def test_another_seed_changes_split_and_training_and_nothing_else() -> None:
         ),
         ('source = "generated"\nteacher = "vit_small"\ndistill = "mobilevit"\n[data]\nscale = "9-1"', "data.scale"),
         ('source = "generated"\nteacher = 3\ndistill = "mobilevit"', "teacher must be a table"),
+        (
+            'source = "generated"\ndistill = "mobilevit"\n[teacher.model]\nhead_widths = [16]\n[teacher.training]',
+            "teacher.model.head_dropout must have one value more than head_widths: 2, not 3",
+        ),
     ],
 )
 def test_a_wrong_recipe_is_refused_in_one_line(tmp_path: Path, text: str, fault: str) -> None:

@@ -79,4 +79,4 @@ class ProgressBars:
         """How far the work has come: an epoch, or a count."""
         if epoch := re.match(r"epoch \d+", self._note):
             return epoch[0]
-        return f"{self._done:,} of {self._total:,}, {self._what}" if self._what else ""
+        return f"{self._done:,} of {self._total:,} ({self._what})" if self._what else ""

@@ -58,17 +58,26 @@ def _hint(path: Path, root: Path) -> str:
             )
     wanted = {name, tidy_id(name), *(f"{tidy_id(part)}{suffix}" for part in (name, stem) for suffix in AUDIO_SUFFIXES)}
     base = root if root.is_dir() else root.parent
+    absolute = _absolute(text)
     for folder in folders_below(base):
         if at := next((other for other in _names(folder) if other in wanted or other.lower() == name.lower()), None):
+            there = f"{shown(_relative(folder / at, base))} exists"
+            if absolute:
+                return f"it is {absolute}; {there}: write paths from {base}"
             return (
-                f"{shown(_relative(folder / at, base))} exists: paths start from {base}; write the folder too "
-                "(--columns path='FOLDER/{NAME}.mp3' makes paths of a column)"
+                f"{there}: paths start from {base}; write the folder too (--columns path='FOLDER/{{NAME}}.mp3' makes "
+                "paths of a column)"
             )
+    return f"it is {absolute}; write paths from {base}" if absolute else f"paths start from {base}; check them"
+
+
+def _absolute(text: str) -> str:
+    """What a path is that does not start from the table's folder, in words; empty for one that does."""
     if address := _ADDRESS.match(text):
-        return f"it is an address ({address[1]}:), not a path; write paths from {base}"
+        return f"an address ({address[1]}:), not a path"
     if _DRIVE.match(text):
-        return f"it is a path of a Windows computer; write paths from {base}"
-    return f"paths start from {base}; check them"
+        return "a path of a Windows computer"
+    return "an absolute path" if Path(text).is_absolute() else ""
 
 
 def _relative(path: Path, root: Path) -> str:

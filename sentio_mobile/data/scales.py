@@ -92,13 +92,14 @@ def scale_of(name: str) -> Scale:
     return Scale(float(match[1]), float(match[2]))
 
 
-def possible_scales(labels: NDArray[np.float64]) -> list[Scale]:
+def possible_scales(labels: NDArray[np.float64], *, one_side: bool = False) -> list[Scale]:
     """The usual scales that labels can be on: all lie on them, and from ten songs on some lie in either half.
 
     0 to 10 is left out where all labels lie from 1 to 9: the two have the same neutral, and 1 to 9 is far more usual.
 
     Args:
         labels: Valence and arousal as written [songs, 2].
+        one_side: Whether all of them may lie in one half.
     """
     found = []
     for scale in USUAL:
@@ -108,7 +109,7 @@ def possible_scales(labels: NDArray[np.float64]) -> list[Scale]:
             continue
         middle = (scale.low + scale.high) / 2
         halves = ((labels < middle).mean(axis=0), (labels > middle).mean(axis=0))
-        if len(labels) < MIN_SONGS or min(float(half.min()) for half in halves) >= _SHARE:
+        if one_side or len(labels) < MIN_SONGS or min(float(half.min()) for half in halves) >= _SHARE:
             found.append(scale)
     if Scale(1, 9) in found and Scale(0, 10) in found:
         found.remove(Scale(0, 10))
@@ -130,7 +131,9 @@ def guess_scale(labels: NDArray[np.float64], where: str, option: str = "--scale"
     span = span_of(labels)
     if len(found) == 1 and np.ptp(labels) >= _SPAN * (found[0].high - found[0].low):
         return found[0]
-    if len(found) < 2:
+    # Labels on one side of neutral are on no scale for certain, and on some that the user may mean.
+    found = found or possible_scales(labels, one_side=True)
+    if not found:
         raise LabelError(f"{where}: {span} fit no usual scale; give theirs: {option} LOW HIGH")
     names = " or ".join(scale.words for scale in found)
     first = found[0]

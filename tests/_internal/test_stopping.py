@@ -87,7 +87,7 @@ def test_stopped_command_says_where_and_ends_within_two_seconds(number: int, sta
 
 def test_stopped_command_that_cannot_go_on_says_so() -> None:
     found = stopped(signal.SIGTERM, "sleep", "starts again", "")
-    assert found[:2] == (143, "stopped by SIGTERM at 1 of 9, training; the same command starts again")
+    assert found[:2] == (143, "stopped by SIGTERM at 1 of 9 (training); the same command starts again")
 
 
 def test_signal_that_the_process_was_told_to_ignore_stays_ignored() -> None:

@@ -38,6 +38,8 @@ def test_guess_scale_of_labels_that_can_mean_one_thing(low: float, high: float, 
         (spread(0.1, 0.9, 3), "may be on the scale -1 to 1 or 0 to 1; say which"),
         (spread(-3, 3), "labels from -3 to 3 fit no usual scale; give theirs: --scale LOW HIGH"),
         (spread(5, 11, 2), "labels from 5 to 11 fit no usual scale"),
+        # All on one side: the scales that they lie on are named.
+        (spread(5.5, 7.5), "labels from 5.5 to 7.5 may be on the scale 1 to 9; say which, for example --scale 1 9"),
     ],
 )
 def test_guess_scale_refuses_labels_that_can_mean_several_things(labels: np.ndarray, fault: str) -> None:

@@ -76,6 +76,12 @@ def test_import_hugging_face_classifier_in_both_sets_of_names(
         agree(encoded(found.checkpoint.model, image), hidden(classifier.vit, image))
         assert found.source.layout == layout
         assert found.source.left_out == ("classifier.bias", "classifier.weight")
+    # A DeiT without a distillation token is the same network under another name.
+    state = load_file(tmp_path / "model.safetensors")
+    torch.save({name.replace("vit.", "deit."): one for name, one in state.items()}, tmp_path / "deit.pth")
+    found = import_teacher(tmp_path / "deit.pth")
+    agree(encoded(found.checkpoint.model, image), hidden(classifier.vit, image))
+    assert (found.checkpoint.spec.architecture, found.source.place) == ("vit", "deit")
 
 
 @pytest.mark.parametrize("older", [False, True])
