@@ -24,7 +24,7 @@ from sentio_mobile.errors import BundleError, CheckFailedError
 SIGNATURE = "manifest.sig.json"
 SIGNATURE_SCHEMA = 1
 
-_MAX_BYTES = 512
+MAX_SIGNATURE_BYTES = 512
 """A signature file has half of that; one that is much longer is not read."""
 
 
@@ -107,8 +107,21 @@ def open_trusted(folder: Path, key: Path | None, only: Choice | None = None) -> 
     return open_bundle(folder, only) if key is None else _open_checked(folder, key, only)[0]
 
 
-def _open_checked(folder: Path, key: Path, only: Choice | None = None) -> tuple[Bundle, str]:
-    """A signed bundle, and the fingerprint of its signer's key."""
+def signed_manifest(folder: Path, key: Path) -> tuple[bytes, str]:
+    """Read a bundle's manifest, and make sure that the owner of a key signed it. No other file is looked at.
+
+    Args:
+        folder: The bundle.
+        key: The Ed25519 public key of the signer whom you trust, as PEM.
+
+    Returns:
+        The exact content of the manifest, and the key's fingerprint.
+
+    Raises:
+        InputError: The key cannot be used.
+        BundleError: There is no manifest, or there is no signature or it is damaged.
+        CheckFailedError: The signature does not hold.
+    """
     from cryptography.exceptions import InvalidSignature
 
     public = read_public_key(key)
@@ -126,6 +139,12 @@ def _open_checked(folder: Path, key: Path, only: Choice | None = None) -> tuple[
             f"{folder / MANIFEST}: the signature does not hold: the manifest was changed, or another one was signed; "
             "do not use the bundle"
         ) from error
+    return content, digest
+
+
+def _open_checked(folder: Path, key: Path, only: Choice | None = None) -> tuple[Bundle, str]:
+    """A signed bundle, and the fingerprint of its signer's key."""
+    content, digest = signed_manifest(folder, key)
     return _open_signed(folder, content, only), digest
 
 
@@ -156,7 +175,7 @@ def _read_signature(path: Path) -> tuple[bytes, str]:
     """The signature, and the fingerprint of the key that it claims to be made with."""
     if not is_file(path):
         raise BundleError(f"{path.parent}: is not signed (no {SIGNATURE}); sign it with `sentio-mobile bundle sign`")
-    if path.stat().st_size > _MAX_BYTES:
+    if path.stat().st_size > MAX_SIGNATURE_BYTES:
         raise BundleError(f"{path}: is too long for a signature; sign the bundle again")
     plain = read_plain(path, BundleError)
     if isinstance(plain, dict) and plain.get("schema") not in (None, SIGNATURE_SCHEMA):

@@ -27,7 +27,7 @@ COMMANDS = {
     "verify": ("verify", "Check a bundle's hashes, and compare every artifact with PyTorch."),
     "benchmark": ("verify", "Measure latency, cold start, memory and size of every artifact, and check the budgets."),
     "predict": ("predict", "Predict valence and arousal, from -1 to 1, of songs and of folders of songs."),
-    "bundle": ("bundle", "Sign a bundle, check a signed one, and compare two."),
+    "bundle": ("bundle", "Sign a bundle, check it, compare two; send them to the Hugging Face hub or get them."),
     "package": ("package", "Write an app project with a bundle's model inside: Android, iOS or web."),
     "runs": ("runs", "List runs, show one, compare two, and mark what is in production."),
     "release": ("release", "Check whether a bundle may take the place of another."),

@@ -1,4 +1,4 @@
-"""`sentio-mobile bundle`: sign a release, check it, and compare it with another."""
+"""`sentio-mobile bundle`: sign a release, check it, compare it with another. bundle_hub.py has the rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from sentio_mobile.cli.options import PATH, Group
+from sentio_mobile.cli.options import PATH, Group, claim_output
 from sentio_mobile.cli.output import console, json_option, print_json
 
 if TYPE_CHECKING:
@@ -18,9 +18,15 @@ _MAX_SHOWN = 70
 """Characters of a value that a table shows; JSON has all of them."""
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    lazy={
+        "push": ("sentio_mobile.cli.bundle_hub", "Send a bundle to the Hugging Face hub."),
+        "pull": ("sentio_mobile.cli.bundle_hub", "Get a bundle from the Hugging Face hub."),
+    },
+)
 def bundle() -> None:
-    """Sign a bundle, check a signed one, and compare two."""
+    """Sign a bundle, check it, compare two; send them to the Hugging Face hub or get them."""
 
 
 @bundle.command(epilog="Example: sentio-mobile bundle key release.pem")
@@ -76,16 +82,25 @@ def check(folder: Path, key_file: Path) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-@bundle.command(epilog="Example: sentio-mobile bundle diff released bundle")
+@bundle.command(epilog="Example: sentio-mobile bundle diff released bundle --notes NOTES.md")
 @click.argument("before", metavar="A", type=PATH)
 @click.argument("after", metavar="B", type=PATH)
+@click.option("--notes", type=PATH, help="Write the release notes, as Markdown, to this file.")
+@click.option("--force", is_flag=True, help="Overwrite what exists at --notes.")
 @json_option
-def diff(before: Path, after: Path) -> None:
+def diff(before: Path, after: Path, notes: Path | None, force: bool) -> None:
     """Show how bundle B differs from bundle A, released before it. The exit status is 0 either way."""
+    from sentio_mobile._internal.files import write_text
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.bundle.diff import compare
+    from sentio_mobile.bundle.release_notes import release_notes
 
-    found = compare(open_bundle(before), open_bundle(after))
+    if notes is not None:
+        claim_output(notes, force, file=True)
+    old, new = open_bundle(before), open_bundle(after)
+    found = compare(old, new)
+    if notes is not None:
+        write_text(notes, release_notes(found, before=old.manifest.release, after=new.manifest.release))
     _show(found, before, after)
     print_json(found)
 
