@@ -35,7 +35,7 @@ COMMANDS = {
     "retrain": ("retrain", "Train the model of the run PRODUCTION further on SOURCES, and deploy it if it is better."),
     "gallery": ("gallery", "Show the songs of PREDICTIONS on the valence-arousal plane, in one page for a browser."),
     "rate": ("rate", "Rate the songs of FOLDER: valence and arousal by two sliders or keys, in the browser."),
-    "serve": ("serve", "Try a bundle's model in the browser, on this machine only."),
+    "serve": ("serve", "Try a bundle's model in the browser, or let a teacher answer programs, on this machine only."),
     "recipe": ("recipe", "List the recipes, show one, or describe what can be in it."),
     "arm64": ("machine", "Run artifacts on an emulated ARM64 processor, as phones have it."),
     "doctor": ("machine", "Show which formats and tools there are here, and which versions are installed."),
