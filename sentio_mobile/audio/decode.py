@@ -21,6 +21,9 @@ SILENT_PEAK = 1e-4
 
 Channels that cancel each other leave the rounding errors of 16 bits, at -90 dB."""
 
+LOWEST_DB = -100.0
+"""Level that silence is told as."""
+
 _RESAMPLER_MARGIN_SECONDS = 0.1
 """Seconds before and after a part that the resampler reads too: more than the length of its filter at any rate."""
 
@@ -179,6 +182,12 @@ def estimate_seconds(path: Path) -> float | None:
 def is_silent(pcm: NDArray[np.float32]) -> bool:
     """Whether nothing can be heard in PCM [samples]: its peak is 80 dB below full scale."""
     return bool(len(pcm) == 0 or np.abs(pcm).max() < SILENT_PEAK)
+
+
+def level_db(pcm: NDArray[np.float32]) -> float:
+    """Level of PCM [samples]: its root mean square in dB, where 0 is full scale and -100 the lowest that is told."""
+    power = float(np.mean(np.square(pcm, dtype=np.float64))) if len(pcm) else 0.0
+    return max(LOWEST_DB, 10 * math.log10(power)) if power > 0 else LOWEST_DB
 
 
 def _read(

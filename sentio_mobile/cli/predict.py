@@ -12,7 +12,7 @@ from click import get_current_context
 
 import sentio_mobile
 from sentio_mobile.cli.engine_options import PLACE, engine_options, require_paths, show_outcome
-from sentio_mobile.cli.options import PATH, Command, known_format, signature_option, threads_option
+from sentio_mobile.cli.options import PATH, Command, claim_output, known_format, signature_option, threads_option
 from sentio_mobile.cli.output import console, json_option, print_json, show_faults, show_notes, stderr, wants_json
 from sentio_mobile.errors import AudioError, InputError
 from sentio_mobile.formats.registry import DEFAULT_FORMAT
@@ -21,9 +21,9 @@ from sentio_mobile.spec import FORMS, PRECISIONS, Form, Precision
 if TYPE_CHECKING:
     from sentio_mobile.engines.run import Engine
     from sentio_mobile.inference.emotion import Emotion
+    from sentio_mobile.inference.log import SongNames
     from sentio_mobile.inference.predictor import Predictor
     from sentio_mobile.inference.songs import SongPredictions
-    from sentio_mobile.spec import Uncertainty
 
 
 @click.command(
@@ -46,6 +46,17 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the predictions to a .csv or .json file; times are in seconds. With --engine ray: a folder or a URL, "
     "for Parquet files of the same columns.",
+)
+@click.option(
+    "--log",
+    type=PATH,
+    metavar="FILE",
+    help="Add to a log for `monitor`, a .jsonl file: when, which song, values with intervals, level, and the model.",
+)
+@click.option(
+    "--log-songs",
+    type=click.Choice(("path", "name", "hash")),
+    help="How the log names songs: by path (default), by the file's name, or by the hash of the file alone.",
 )
 @click.option(
     "--plot",
@@ -85,6 +96,8 @@ def predict(
     places: tuple[Path | str, ...],
     every: float | None,
     out: Path | str | None,
+    log: Path | None,
+    log_songs: SongNames | None,
     plot: Path | None,
     format_name: str,
     form: Form | None,
@@ -123,6 +136,8 @@ def predict(
             raise click.UsageError(
                 "--engine ray writes to --out alone; give a folder or a URL, without --plot and --json"
             )
+        if log is not None:
+            raise click.UsageError("--engine ray writes no log; `monitor` reads the Parquet files of --out, too")
         if precision is not None:
             raise click.UsageError("--engine ray runs the highest precision of a bundle; leave --precision out")
         from sentio_mobile.engines.run import Engine
@@ -143,7 +158,9 @@ def predict(
     from sentio_mobile._internal.stopping import WORK
     from sentio_mobile.audio.sliding import check_every
     from sentio_mobile.cli.progress_bars import ProgressBars
+    from sentio_mobile.cli.song_table import SongTable
     from sentio_mobile.inference.default_model import bundle_and_songs
+    from sentio_mobile.inference.log import LogFile, check_log
     from sentio_mobile.inference.opening import ModelChoice
     from sentio_mobile.inference.part_file import PartFile, PartSettings
     from sentio_mobile.inference.songs import find_songs, predict_songs
@@ -154,6 +171,11 @@ def predict(
         check_output_file(out, TABLE_SUFFIXES)
     if plot:
         check_output_file(plot, CHART_SUFFIXES)
+    if log_songs and not log:
+        raise click.UsageError("--log-songs is for a --log")
+    if log:
+        check_log(log)
+        claim_output(log, force=True, file=True)
     bundle, songs = bundle_and_songs([_finished(Path(places[0])), *map(Path, places[1:])])
     found = find_songs(songs)
     if plot and every is not None and len(found.songs) > 1:
@@ -172,7 +194,7 @@ def predict(
         check_every(every, predictor.spec.audio)
     if bundle is None and not wants_json():
         _name_default_model(predictor)
-    table = None if wants_json() or out or plot else _Table(predictor.spec.uncertainty)
+    table = None if wants_json() or out or plot else SongTable(predictor.spec.uncertainty)
     WORK.goes_on = out is not None
     with ExitStack() as stack:
         part = None
@@ -181,6 +203,18 @@ def predict(
             part = stack.enter_context(PartFile(out, settings))
             if part.songs:
                 stderr.print(f"going on with {part.path}", markup=False, soft_wrap=True)
+        lines = None
+        if log:
+            named, digest = _model_name(predictor, bundle), model.sha256
+            lines = stack.enter_context(LogFile(log, model=named, model_sha256=digest, songs=log_songs or "path"))
+
+        def on_song(song: SongPredictions) -> None:
+            if table:
+                table.add(song)
+            # What a stopped run predicted is in the log since then.
+            if lines and not song.known:
+                lines.add(song)
+
         # Rows on the terminal are progress enough, and a bar would be drawn over them.
         progress = None if table and console.is_terminal else stack.enter_context(ProgressBars())
         predictions = predict_songs(
@@ -191,7 +225,7 @@ def predict(
             model=model,
             workers=workers,
             part=part,
-            on_song=table.add if table else None,
+            on_song=on_song,
         )
     faults = found.faults + predictions.faults
     if not predictions.emotions:
@@ -208,6 +242,8 @@ def predict(
     print_json([emotion.to_prediction() for emotion in predictions.emotions])
     for file in filter(None, (out, plot)):
         console.print(f"{file}: {_plural(len(predictions.emotions), 'prediction')}", markup=False, soft_wrap=True)
+    if log:
+        console.print(f"{log}: added to", markup=False, soft_wrap=True)
     show_notes([*found.notes, *predictions.notes])
     if faults:
         show_faults(faults)
@@ -272,6 +308,14 @@ def _predict_on_ray(
     show_outcome(found.songs, found.known, len(found.shards), out, list(found.faults))
 
 
+def _model_name(predictor: Predictor, folder: Path | None) -> str:
+    """Name and release of a bundle, or the name of a teacher's folder."""
+    if predictor.bundle:
+        return f"{predictor.bundle.manifest.name} {predictor.bundle.manifest.release}"
+    assert folder is not None
+    return folder.resolve().name[:200] or "teacher"
+
+
 def _name_default_model(predictor: Predictor) -> None:
     from sentio_mobile.bundle.bundle import CARD
 
@@ -285,46 +329,6 @@ def _plot(place: Path, predictions: list[Emotion], every: float | None) -> None:
     from sentio_mobile.inference.chart import plot_plane, plot_trajectory
 
     (plot_plane if every is None else plot_trajectory)(place, predictions)
-
-
-_WORDS = len("leaning unpleasant, leaning energetic")
-"""Columns of the terminal that the longest words take."""
-
-
-class _Table:
-    """A table that is printed row by row. The song comes last, because names are of any length."""
-
-    def __init__(self, known: Uncertainty | None) -> None:
-        self._known, self._begun = known, False
-
-    def add(self, song: SongPredictions) -> None:
-        """Print the rows of a song."""
-        from sentio_mobile.inference.songs import clock
-
-        if song.emotions and not self._begun:
-            self._begin()
-        for one in song.emotions:
-            console.print(
-                f"{clock(one.start):>5} {clock(one.end):>7}  {one.valence:+7.2f} {one.arousal:+7.2f}"
-                f"  {one.words:{_WORDS}}  {one.song}",
-                markup=False,
-                soft_wrap=True,
-            )
-
-    def _begin(self) -> None:
-        self._begun = True
-        console.print("[dim]valence: unpleasant -1 to 1 pleasant; arousal: calm -1 to 1 energetic[/]", soft_wrap=True)
-        if known := self._known:
-            console.print(
-                f"true values lie within {known.half_width[0]:.2f} of the valence and {known.half_width[1]:.2f} of the "
-                f"arousal with {known.coverage:.0%} probability (measured on {known.songs} songs)",
-                style="dim",
-                soft_wrap=True,
-                markup=False,
-            )
-        console.print(
-            f" from      to  valence arousal  {'feeling':{_WORDS}}  song", style="bold", soft_wrap=True, markup=False
-        )
 
 
 def _exit_without_prediction(faults: list[str]) -> NoReturn:

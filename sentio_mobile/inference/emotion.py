@@ -67,6 +67,8 @@ class Emotion:
         inference_ms: Milliseconds from PCM at the model's rate to this prediction: front end and model, without
             decoding.
         silent: Whether nothing could be heard in the stretch after mixing down. The values say nothing then.
+        level_db: Level of the stretch, root mean square in dB of full scale; None where it was not measured, as of a
+            prediction that a stopped run left.
         notes: What was wrong with the file, in words that follow its name. Of several predictions for a song, the last
             has them.
         scale: The smallest and the largest value of both.
@@ -80,6 +82,7 @@ class Emotion:
     uncertainty: Uncertainty | None = None
     inference_ms: float = 0.0
     silent: bool = False
+    level_db: float | None = None
     notes: tuple[str, ...] = ()
     scale: ClassVar[tuple[int, int]] = (-1, 1)
 

@@ -15,7 +15,7 @@ import soxr
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.records import replace
-from sentio_mobile.audio.decode import estimate_seconds, fit_length, is_silent, read_sound, stream
+from sentio_mobile.audio.decode import estimate_seconds, fit_length, is_silent, level_db, read_sound, stream
 from sentio_mobile.audio.image import clip_to_input, mel_to_input
 from sentio_mobile.audio.pcm import check_pcm
 from sentio_mobile.audio.sliding import Window, check_every, count_windows, windows, with_mels
@@ -278,6 +278,7 @@ class Predictor:
                 uncertainty=self.spec.uncertainty,
                 inference_ms=1000 * (one.front_end_seconds + model_seconds),
                 silent=is_silent(one.window.pcm),
+                level_db=level_db(one.window.pcm[: one.window.valid_samples]),
             )
             for (valence, arousal), one in zip(outputs, batch, strict=True)
         ]
@@ -326,6 +327,7 @@ def _mean(emotions: Iterator[Emotion]) -> Emotion:
         float(np.mean([getattr(emotion, name) for emotion in every])) for name in ("valence", "arousal")
     )
     inference_ms = sum(emotion.inference_ms for emotion in every)
+    levels = [emotion.level_db for emotion in every if emotion.level_db is not None]
     return replace(
         every[0],
         valence=valence,
@@ -333,6 +335,7 @@ def _mean(emotions: Iterator[Emotion]) -> Emotion:
         end=every[-1].end,
         inference_ms=inference_ms,
         silent=all(emotion.silent for emotion in every),
+        level_db=10 * math.log10(np.mean([10 ** (level / 10) for level in levels])),
         notes=every[-1].notes,
     )
 

@@ -28,11 +28,13 @@ class SongPredictions:
         song: The file.
         emotions: In order of time; empty if it could not be predicted.
         fault: Why it could not be predicted; empty if it could.
+        known: Whether a run before, which was stopped, has predicted it.
     """
 
     song: Path
     emotions: tuple[Emotion, ...] = ()
     fault: str = ""
+    known: bool = False
 
     @property
     def notes(self) -> list[str]:
@@ -137,7 +139,7 @@ def predict_songs(
         for song in songs:
             if song in known:
                 emotions = emotions_of(known[song], name_of(song), predictor.spec.uncertainty)
-                found = SongPredictions(song, emotions)
+                found = SongPredictions(song, emotions, known=True)
             else:
                 found = next(new)
                 key = keys.get(song)
