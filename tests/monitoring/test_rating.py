@@ -13,11 +13,13 @@ from browsers import DESK, PHONE, check_page, needs_browser, opened_page
 from click.testing import CliRunner
 from scipy.io import wavfile
 
+from sentio_mobile._internal.resources import ROOT
 from sentio_mobile._internal.tables import write_table
 from sentio_mobile.cli import main
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.sources import read_source
 from sentio_mobile.errors import InputError, OutputError
+from sentio_mobile.monitoring.least_sure import least_sure, widths_of
 from sentio_mobile.monitoring.rating import APART, COLUMNS, Item, RatingTable, draw_order
 from sentio_mobile.monitoring.rating_server import RatingServer
 
@@ -161,6 +163,73 @@ def test_command_with_all_rated_prints_the_agreement(songs: list[Path], tmp_path
         wrong = CliRunner().invoke(main, words)
         assert (wrong.exit_code, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
         assert said in wrong.stderr
+
+
+def test_widths_are_of_all_intervals_of_a_song_together() -> None:
+    bounds = np.array([[-0.1, 0.3, 0.0, 0.2], [-0.3, 0.1, 0.0, 0.2], [0.0, 0.4, 0.1, 0.3], [np.nan] * 4, [np.nan] * 4])
+    values = np.array([[0.1, 0.1], [-0.1, 0.1], [0.2, 0.2], [0.5, 0.0], [-0.5, 0.2]])
+    found = widths_of(["a", "a", "b", "c", "c"], values, bounds)
+    assert found == pytest.approx({"a": (0.6 + 0.2) / 2, "b": (0.4 + 0.2) / 2, "c": (1.0 + 0.2) / 2})
+
+
+def test_the_widest_songs_are_rated_and_the_order_does_not_tell_how_wide(songs: list[Path], tmp_path: Path) -> None:
+    many = [tmp_path / "music" / f"{i:02}.wav" for i in range(20)]
+    widths = {str(song): 0.1 + (i * 7 % 20) / 20 for i, song in enumerate(many)}
+    chosen = least_sure([*many, tmp_path / "music" / "unheard.wav"], widths, 8)
+    assert (chosen.unknown, chosen.alike) == (1, False)
+    assert {widths[str(song)] for song in chosen.songs} == set(sorted(widths.values())[-8:])
+    order = [item.song for item in draw_order(chosen.songs, rater="anna", repeats=0)]
+    assert order != sorted(order, key=lambda song: -widths[str(song)])
+    assert set(order) == set(chosen.songs)
+    # The same songs again, so that a stopped session goes on.
+    assert least_sure(many, widths, 8).songs == chosen.songs
+    assert set(least_sure(many, widths, 12).songs) > set(chosen.songs)
+    assert least_sure(many, dict.fromkeys(widths, 0.5), 8).alike
+    with pytest.raises(InputError, match="none of them is in the predictions"):
+        least_sure(songs, widths, 8)
+
+
+@pytest.mark.parametrize("by", ["file", "model"])
+def test_command_asks_for_the_songs_that_a_model_is_least_sure_of(
+    by: str, songs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One song changes in its middle: the predictions for its windows lie apart, and so do those of no other."""
+    rate, changing = 22_050, tmp_path / "music" / "changing.wav"
+    noise = np.random.default_rng(0).normal(0, 6000, 60 * rate)
+    noise[: 30 * rate] = 3000 * np.sin(np.arange(30 * rate) * 0.02)
+    wavfile.write(changing, rate, noise.clip(-32_000, 32_000).astype(np.int16))
+    for song in songs:
+        wavfile.write(song, rate, np.tile(wavfile.read(song)[1], 100)[: 60 * rate])
+    table, asked = tmp_path / "ratings.csv", list[list[Item]]()
+    monkeypatch.setattr(
+        "sentio_mobile.monitoring.rating_server.RatingServer.__init__",
+        lambda self, items, table, *, rater, port: asked.append(list(items)) or _stop(),
+    )
+    given = ["rate", str(tmp_path / "music"), "--out", str(table), "--widest", "1"]
+    bundle = str(ROOT / "models" / "default")
+    if by == "file":
+        rows = CliRunner().invoke(
+            main, ["predict", bundle, str(tmp_path / "music"), "--every", "30", "--out", str(tmp_path / "p.csv")]
+        )
+        assert rows.exit_code == 0, rows.output
+        given += ["--predictions", str(tmp_path / "p.csv")]
+    else:
+        given += ["--model", bundle]
+    CliRunner().invoke(main, given)
+    assert [[item.song for item in items] for items in asked] == [[changing]]
+
+
+def _stop() -> None:
+    raise OutputError("enough")
+
+
+def test_choices_that_do_not_go_together_are_named(songs: list[Path], tmp_path: Path) -> None:
+    given = ["rate", str(tmp_path / "music"), "--out", str(tmp_path / "r.csv")]
+    for more in (["--widest", "3"], ["--model", "a", "--predictions", "b"]):
+        assert CliRunner().invoke(main, [*given, *more]).exit_code == 2
+    (tmp_path / "p.csv").write_text("valence,arousal\n0,0\n")
+    done = CliRunner().invoke(main, [*given, "--predictions", str(tmp_path / "p.csv")])
+    assert "has no column 'song'" in done.stderr
 
 
 @needs_browser

@@ -7,6 +7,7 @@ import { byId } from "./dom.ts";
 import { Examples } from "./examples.ts";
 import { acceptFiles } from "./files.ts";
 import { Library } from "./library.ts";
+import { Log } from "./log.ts";
 import { Moments } from "./moments.ts";
 import { keepOffline } from "./offline.ts";
 import { SAMPLE, sampleSong, wantsSample } from "./sample.ts";
@@ -18,6 +19,7 @@ const FIRST = 5;
 
 const moments = new Moments();
 const examples = new Examples();
+const log = new Log();
 const listenButton = byId<HTMLButtonElement>("listen");
 let current = new AbortController();
 
@@ -41,7 +43,7 @@ byId("example").addEventListener("click", () =>
   work("Example", null, async (model, say, signal) => {
     const file = await examples.next(model);
     moments.begin(file.name, file);
-    await analyzeSong(model, file, moments, say, signal);
+    await analyzeSong(model, file, moments, say, signal, null);
   }),
 );
 byId("cancel").addEventListener("click", () => current.abort());
@@ -53,7 +55,7 @@ void work(SAMPLE, null, async (model, say, signal) => {
   const file = await sampleSong(signal);
   if (!file) return;
   moments.begin(SAMPLE, file, false);
-  await analyzeSong(model, file, moments, say, signal);
+  await analyzeSong(model, file, moments, say, signal, null);
 });
 
 /** Do one thing, after ending what went on before it. */
@@ -83,7 +85,7 @@ async function work(
 }
 
 function hear(file: File): void {
-  void work(file.name, file, (model, say, signal) => analyzeSong(model, file, moments, say, signal));
+  void work(file.name, file, (model, say, signal) => analyzeSong(model, file, moments, say, signal, log));
 }
 
 function listen(): void {

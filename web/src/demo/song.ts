@@ -1,6 +1,7 @@
 /** A file from being chosen to its last answer. */
 
 import { AudioError, windowStarts, type SentioModel } from "../sdk/index.ts";
+import type { Log } from "./log.ts";
 import type { Moments } from "./moments.ts";
 import { clock } from "./words.ts";
 
@@ -16,6 +17,8 @@ export type Tell = (words: string, share?: number) => void;
 /**
  * Answer for a file, then for each moment of it.
  *
+ * @param log where the answer for the song is kept, if it is; `null` for a song that nobody chose.
+ *
  * @throws AudioError, Damaged, BrowserError as the SDK does.
  */
 export async function analyzeSong(
@@ -24,6 +27,7 @@ export async function analyzeSong(
   moments: Moments,
   tell: Tell,
   signal: AbortSignal,
+  log: Log | null,
 ): Promise<void> {
   tell(`Hearing ${file.name}`);
   const answer = await model.predict(file, { signal });
@@ -34,10 +38,12 @@ export async function analyzeSong(
   try {
     sound = await model.decode(file);
   } catch (error) {
+    await log?.add(model, answer, file, null);
     // What is too long as a whole has its first answer all the same.
     if (!(error instanceof AudioError) || model.spec.pooling) throw error;
     throw new AudioError(`${error.message}. The answer shown is for its beginning`);
   }
+  await log?.add(model, answer, file, sound);
   signal.throwIfAborted();
   const { audio } = model.spec;
   const seconds = sound.pcm.length / audio.sampleRate;
