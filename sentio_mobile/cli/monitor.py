@@ -8,10 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from sentio_mobile.cli.options import PATH, Command, FiniteRange
-from sentio_mobile.cli.output import console, json_option, print_json
-
-EXIT_STATUS = {"quiet": 0, "fired": 1, "open": 3}
-"""2 is a wrong input's."""
+from sentio_mobile.cli.output import console, json_option
 
 
 @click.command(
@@ -102,6 +99,7 @@ def monitor(
     """
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.cli.tables import show_table
+    from sentio_mobile.cli.verdict import end_with
     from sentio_mobile.monitoring.monitor import monitor as hold
     from sentio_mobile.monitoring.monitor_page import PAGE, write_monitoring
     from sentio_mobile.monitoring.monitor_records import MonitorSettings
@@ -133,9 +131,4 @@ def monitor(
         markup=False,
         soft_wrap=True,
     )
-    console.print(found.headline, style="bold", markup=False, soft_wrap=True)
-    if out is not None:
-        console.print(f"Page: {out / PAGE} (open it in a browser)", markup=False, soft_wrap=True)
-    print_json(found)
-    if status := EXIT_STATUS[found.state]:
-        raise SystemExit(status)
+    end_with(found, verdict=found.state, headline=found.headline, page=None if out is None else out / PAGE)

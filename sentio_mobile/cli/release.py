@@ -7,10 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from sentio_mobile.cli.options import PATH, FiniteRange, Group
-from sentio_mobile.cli.output import console, json_option, print_json
-
-EXIT_STATUS = {"pass": 0, "fail": 1, "open": 3}
-"""2 is a wrong input's."""
+from sentio_mobile.cli.output import json_option
 
 
 @click.group(cls=Group)
@@ -61,6 +58,7 @@ def check(
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.tables import show_table
+    from sentio_mobile.cli.verdict import end_with
     from sentio_mobile.monitoring.release import PAGE, ReleaseLimits, check_release, write_release
 
     bundles = open_bundle(old), open_bundle(new)
@@ -76,9 +74,4 @@ def check(
     if out is not None:
         write_release(out, found)
     show_table(("check", "verdict", "why"), [(one.name, one.verdict, one.reason) for one in found.lines], right=False)
-    console.print(found.headline, style="bold", markup=False, soft_wrap=True)
-    if out is not None:
-        console.print(f"Page: {out / PAGE} (open it in a browser)", markup=False, soft_wrap=True)
-    print_json(found)
-    if status := EXIT_STATUS[found.verdict]:
-        raise SystemExit(status)
+    end_with(found, verdict=found.verdict, headline=found.headline, page=None if out is None else out / PAGE)

@@ -7,8 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from sentio_mobile.cli.options import PATH, Command, FiniteRange, out_option
-from sentio_mobile.cli.output import console, json_option, print_json, show_skipped, stderr
-from sentio_mobile.cli.release import EXIT_STATUS
+from sentio_mobile.cli.output import json_option, show_skipped, stderr
 from sentio_mobile.cli.table_options import columns_option, scale_option, table_settings
 from sentio_mobile.cli.training_options import TrainingOptions, training_options
 
@@ -69,6 +68,7 @@ def retrain(
     from sentio_mobile.bundle.bundle import open_bundle
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.tables import show_table
+    from sentio_mobile.cli.verdict import end_with
     from sentio_mobile.data.config import DataRecipe
     from sentio_mobile.distill.config import DistillRecipe
     from sentio_mobile.export.config import FilePart
@@ -115,8 +115,4 @@ def retrain(
     deployed = deploy(production, out, found)
     show_table(("check", "verdict", "why"), [(one.name, one.verdict, one.reason) for one in found.lines], right=False)
     words = f"Deployed: {out} is in production." if deployed else f"Not deployed: {production} stays in production."
-    console.print(words, style="bold", markup=False, soft_wrap=True)
-    console.print(f"Page: {out / PAGE} (open it in a browser)", markup=False, soft_wrap=True)
-    print_json(found)
-    if status := EXIT_STATUS[found.verdict]:
-        raise SystemExit(status)
+    end_with(found, verdict=found.verdict, headline=words, page=out / PAGE)

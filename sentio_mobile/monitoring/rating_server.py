@@ -19,14 +19,12 @@ import msgspec
 from markupsafe import Markup
 
 from sentio_mobile._internal import pages
-from sentio_mobile._internal.local_server import LocalServer
+from sentio_mobile._internal.local_server import LocalServer, content_type
 from sentio_mobile._internal.records import Record, Size, json_bytes
 from sentio_mobile.errors import OutputError, RecordError
 from sentio_mobile.monitoring.rating import Item, RatingTable, Value
 
 MAX_BODY = 1000
-_TYPES = {".mp3": "audio/mpeg", ".wav": "audio/wav", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".flac": "audio/flac"}
-_TYPES |= {".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm"}
 
 
 class Given(Record, frozen=True, kw_only=True):
@@ -111,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             except OSError:
                 self._answer(HTTPStatus.NOT_FOUND)
                 return
-            self._answer(HTTPStatus.OK, content, _TYPES.get(song.suffix.lower(), "application/octet-stream"))
+            self._answer(HTTPStatus.OK, content, content_type(song))
         else:
             self._answer(HTTPStatus.NOT_FOUND)
 

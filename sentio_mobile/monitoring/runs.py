@@ -88,10 +88,12 @@ def read_run(folder: Path) -> Run:
     Raises:
         InputError: It is no run, or one of its records is damaged.
     """
-    if not is_file(folder / STATE):
-        raise InputError(f"{folder}: is no run (no {STATE}); give the --out of a `train`, `run` or `quickstart`")
+    return _run(folder, _made(folder))
+
+
+def _run(folder: Path, made: _Made) -> Run:
+    """What is known of a run, from what it has made."""
     decision = read_decision(folder)
-    made = _made(folder)
     evaluation = made.evaluation
     judged = evaluation.held_out
     return Run(
@@ -154,8 +156,9 @@ def compare_runs(first: Path, second: Path, seed: int = 0) -> RunComparison:
     Raises:
         InputError: One of them is no run.
     """
-    runs = read_run(first), read_run(second)
-    judged = [_made(folder).evaluation.held_out for folder in (first, second)]
+    made = _made(first), _made(second)
+    runs = _run(first, made[0]), _run(second, made[1])
+    judged = [one.evaluation.held_out for one in made]
     difference, reason = None, why_not_comparable(judged)
     if not reason and judged[0] is not None and judged[1] is not None:
         difference = paired_difference(judged[0].labels, judged[0].predictions, judged[1].predictions, seed)
@@ -196,6 +199,13 @@ class _Made(Record, frozen=True, kw_only=True):
 
 
 def _made(folder: Path) -> _Made:
+    """What a run has made.
+
+    Raises:
+        InputError: It is no run, or one of its records is damaged.
+    """
+    if not is_file(folder / STATE):
+        raise InputError(f"{folder}: is no run (no {STATE}); give the --out of a `train`, `run` or `quickstart`")
     bundle = folder / "bundle"
     if is_file(bundle / MANIFEST):
         manifest = parse_manifest(read_manifest_bytes(bundle), bundle)

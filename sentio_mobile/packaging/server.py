@@ -18,26 +18,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from sentio_mobile._internal.files import sha256
-from sentio_mobile._internal.local_server import LocalServer
+from sentio_mobile._internal.local_server import LocalServer, content_type
 
 MODEL = "sentio"
 """The folder in which the page looks for the model."""
-
-_CONTENT_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".json": "application/json",
-    ".webmanifest": "application/manifest+json",
-    ".wasm": "application/wasm",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".ico": "image/x-icon",
-    ".txt": "text/plain; charset=utf-8",
-    ".md": "text/markdown; charset=utf-8",
-}
-_DEFAULT_TYPE = "application/octet-stream"
 
 _HASHED_FOLDER = "assets"
 """Vite's folder of files with a hash of their content in their names, which browsers may cache for ever."""
@@ -88,7 +72,7 @@ def _list_files(folder: Path, prefix: str) -> dict[str, _File]:
 
 def _file(path: Path, name: Path) -> _File:
     caching = "public, max-age=31536000, immutable" if name.parts[0] == _HASHED_FOLDER else "no-cache"
-    return _File(path, _CONTENT_TYPES.get(path.suffix, _DEFAULT_TYPE), f'"{sha256(path)}"', caching)
+    return _File(path, content_type(path), f'"{sha256(path)}"', caching)
 
 
 class _Handler(BaseHTTPRequestHandler):
