@@ -185,7 +185,7 @@ def _show_artifacts(bundle: Bundle) -> None:
     there = {row[0] for row in rows}
     rows += [(label, "-", "-", "refused") for label in manifest.refused if label not in there]
     rows += [(label, "-", "-", "failed") for label in manifest.failed]
-    show_table(("artifact", "size", "loss of mean CCC", "verdict"), rows)
+    show_table(("artifact", "size", "loss of mean CCC", "verdict"), rows, droppable=("loss of mean CCC",))
     counts = [f"{sum(row[3] == word for row in rows)} {word}" for word in ("refused", "failed")]
     good = sum(row[3] == "pass" for row in rows)
     console.print(

@@ -147,11 +147,11 @@ def show_models(run: EvaluationRun) -> None:
         for model in run.models
     ]
     if console.width >= WIDE:
-        show_table(columns, rows)
+        show_table(columns, rows, droppable=("one clip",))
     else:
         show_table(columns[:4], [row[:4] for row in rows])
         console.print()
-        show_table(("model", *columns[4:]), [(row[0], *row[4:]) for row in rows])
+        show_table(("model", *columns[4:]), [(row[0], *row[4:]) for row in rows], droppable=("one clip",))
     for note in run.notes:
         console.print(f"- {note}.", markup=False, soft_wrap=True)
     for pair in run.comparisons:
