@@ -121,7 +121,7 @@ LOGGERS: Mapping[str, tuple[str, ...]] = {
     "csv": (),
     "tensorboard": ("tensorboard", "tensorboardX"),
     "wandb": ("wandb",),
-    "mlflow": ("mlflow", "mlflow_skinny"),
+    "mlflow": ("mlflow",),
 }
 """Who can be told of a training's metrics, and the packages of which one is needed. `csv` is always written."""
 

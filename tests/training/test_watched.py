@@ -73,3 +73,23 @@ def test_logger_is_told_of_every_epoch(
 def test_unknown_logger_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no logger 'paper'; known: csv, tensorboard, wandb, mlflow"):
         loggers.open_logger("paper", tmp_path / "ckpt.training")
+
+
+def test_a_logger_that_cannot_be_opened_is_one_line_before_the_training(
+    data: PreparedData, tiny_teacher: TeacherRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Writer:
+        def __init__(self, log_dir: str, **_: object) -> None:
+            raise RuntimeError("no key\nand a long explanation")
+
+    module = types.ModuleType("tensorboardX")
+    module.SummaryWriter = Writer  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tensorboardX", module)
+    monkeypatch.setattr("sentio_mobile.training.config.find_spec", lambda name: name == "tensorboardX")
+    for name in ("_TENSORBOARD_AVAILABLE", "_TENSORBOARDX_AVAILABLE"):
+        monkeypatch.setattr(f"lightning.fabric.loggers.tensorboard.{name}", name == "_TENSORBOARDX_AVAILABLE")
+    with pytest.raises(InputError, match=r"the logger tensorboard cannot be opened \(no key\); choose an --out"):
+        train_teacher(
+            data, tiny_teacher, out=tmp_path / "ckpt", hardware=Hardware(accelerator="cpu", logger="tensorboard")
+        )
+    assert not (tmp_path / "ckpt").exists()
