@@ -76,9 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="the record to write")
     parser.add_argument("--profile", choices=("test", "all", "fuzz"), default="fuzz")
-    parser.add_argument("--only", nargs="*", default=[], help="files of tests; all by default")
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="files of tests, to add their doors to OUT; all by default"
+    )
     options = parser.parse_args(arguments)
-    before = json.loads(options.out.read_text())["doors"] if options.out.exists() else {}
+    old = json.loads(options.out.read_text()) if options.out.exists() else {}
+    before = old.get("doors", {})
     start = time.monotonic()
     doors: dict[str, dict[str, Any]] = {}
     failed: list[str] = []
@@ -89,13 +92,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for door, tally in tallies.items():
             doors[door] = joined(doors[door], tally) if door in doors else tally
             doors[door]["mended"] = before.get(door, {}).get("mended", 0)
+        # Doors that were not tried this time keep their rows.
+        rows = {**before, **doors} if options.only else doors
         record = {
             "command": COMMAND.format(options.profile),
             "profile": options.profile,
-            "cases": sum(row["cases"] for row in doors.values()),
-            "seconds": round(time.monotonic() - start),
+            "cases": sum(row["cases"] for row in rows.values()),
+            "seconds": round(time.monotonic() - start) + (old.get("seconds", 0) if options.only else 0),
             "machine": to_plain(describe_machine()),
-            "doors": dict(sorted(doors.items())),
+            "doors": dict(sorted(rows.items())),
             "failed": failed,
         }
         write_json(options.out, record)

@@ -112,12 +112,12 @@ def sha256(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, atomically.
+    """Write a text file in UTF-8, atomically. What no UTF-8 can hold, such as a byte of a file's name, is escaped.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from sentio_mobile._internal.files import read_file, write_bytes
-from sentio_mobile._internal.record_messages import explain, field_types
+from sentio_mobile._internal.record_messages import explain, field_types, shown
 from sentio_mobile.errors import InputError, RecordError
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
@@ -185,8 +185,18 @@ def write_record(path: Path, record: object) -> None:
 
 
 def json_bytes(record: object) -> bytes:
-    """A record as indented JSON, the same bytes each time."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    """A record as indented JSON, the same bytes each time.
+
+    Raises:
+        RecordError: It has a text with half a character in it, as arguments and file names that are no UTF-8 have.
+    """
+    try:
+        return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+    except UnicodeEncodeError as fault:
+        near = shown(fault.object[max(0, fault.start - 20) : fault.start + 20])
+        raise RecordError(
+            f"a text is no UTF-8, which JSON needs, near {near}; write it with other characters"
+        ) from None
 
 
 def json_schema(kind: Any) -> dict[str, object]:

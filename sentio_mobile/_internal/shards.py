@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
@@ -155,17 +155,12 @@ def read_shard(file: Any, where: str, schema: Schema) -> Table:
             raise DataError(f"{where}: has other columns than {', '.join(schema.names)}; give another folder")
         if hasattr(file, "seek"):
             file.seek(0)
-        shard = pa.parquet.ParquetFile(file, read_dictionary=[one.name for one in schema if _is_text(one.type)])
-        groups = [shard.metadata.row_group(i) for i in range(shard.metadata.num_row_groups)]
-        values = sum(group.column(i).num_values for group in groups for i in range(group.num_columns))
-        unpacked = sum(group.column(i).total_uncompressed_size for group in groups for i in range(group.num_columns))
-        _require_small(max(2 * values, unpacked), where)
+        shard = open_parquet(file, where)
         table = shard.read()
         for i, one in enumerate(schema):
             found = table.column(i)
-            if _is_text(one.type) and pa.types.is_dictionary(found.type):
-                # Each text once: how long they are is known before they are repeated.
-                _require_small(sum(_longest(chunk.dictionary) * len(chunk) for chunk in found.chunks), where)
+            if pa.types.is_dictionary(found.type):
+                require_short(found.chunks, where)
                 found = found.cast(found.type.value_type)
             if found.null_count and not one.nullable:
                 raise DataError(f"{where}: a row has no {one.name}; make it again")
@@ -173,6 +168,40 @@ def read_shard(file: Any, where: str, schema: Schema) -> Table:
         return table
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _damaged(where, error) from error
+
+
+def open_parquet(file: Any, where: str) -> Any:
+    """Open a Parquet file of which no page is read yet. Texts come as dictionaries, each of them once.
+
+    Args:
+        file: An open file, or a path.
+        where: What messages call it.
+
+    Returns:
+        A `pyarrow.parquet.ParquetFile`. Who reads its texts calls `require_short` before repeating them.
+
+    Raises:
+        DataError: It would take more memory than `MAX_BYTES`.
+        OSError, ValueError, ArrowException: It cannot be read.
+    """
+    pa = arrow("reading Parquet")
+    names = [one.name for one in pa.parquet.read_schema(file) if _is_text(one.type)]
+    if hasattr(file, "seek"):
+        file.seek(0)
+    opened = pa.parquet.ParquetFile(file, read_dictionary=names)
+    groups = [opened.metadata.row_group(i) for i in range(opened.metadata.num_row_groups)]
+    columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+    _require_small(max(2 * sum(c.num_values for c in columns), sum(c.total_uncompressed_size for c in columns)), where)
+    return opened
+
+
+def require_short(texts: Sequence[Any], where: str) -> None:
+    """Refuse arrays of texts that would take more memory than `MAX_BYTES` once each is repeated.
+
+    Raises:
+        DataError: They would.
+    """
+    _require_small(sum(_longest(one.dictionary) * len(one) for one in texts), where)
 
 
 def _is_text(kind: Any) -> bool:

@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import threading
 import traceback
 import warnings
@@ -28,6 +29,9 @@ LOCAL = "local"
 
 _DEATHS = 3
 """Workers that may die over a shard before it is set aside, to be made in parts."""
+
+_ANSWER_S = 10.0
+"""Seconds that a cluster has to take a connection."""
 
 _OBJECTS = 128 * 1024 * 1024
 """Bytes of Ray's object store on this machine alone: only lists of songs pass through it."""
@@ -62,6 +66,7 @@ def session(address: str | None) -> Iterator[int]:
         WorkerError: Ray does not start on this machine.
     """
     place = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    _require_answer(place)
     ray = _import_ray()
     own = {"num_cpus": usable_cores(), "object_store_memory": _OBJECTS, "include_dashboard": False}
     with warnings.catch_warnings():
@@ -77,10 +82,7 @@ def session(address: str | None) -> Iterator[int]:
         except (ConnectionError, ValueError, RuntimeError) as error:
             if place == LOCAL:
                 raise _cannot_start(error) from error
-            raise InputError(
-                f"no Ray cluster answers at {place} ({_first_line(error)}); start one with `ray start --head`, or "
-                "leave --address out"
-            ) from error
+            raise _no_answer(place, error) from error
         except Exception as error:
             # Ray has no class of its own for a node that does not come up in time.
             raise _cannot_start(error) from error
@@ -177,6 +179,28 @@ class _Worker:
             self._open = True
         with threadpool_limits(1):
             return make_shard(self._work, items, self._out)
+
+
+def _require_answer(place: str) -> None:
+    """Refuse a HOST:PORT at which nothing answers: Ray would try again for more than five minutes.
+
+    Raises:
+        InputError: Nothing answers.
+    """
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _no_answer(place, error) from error
+
+
+def _no_answer(place: str, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or _first_line(error)
+    return InputError(
+        f"no Ray cluster answers at {place} ({reason}); start one with `ray start --head`, or leave --address out"
+    )
 
 
 def _cannot_start(error: Exception) -> WorkerError:

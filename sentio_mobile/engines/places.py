@@ -129,7 +129,7 @@ class Place:
         try:
             facts = self._system.info(self._root)
         except Exception as error:
-            raise AudioError(f"{self.url}: cannot be read ({_reason(error)}); check the path") from error
+            raise AudioError(f"{self.url}: cannot be read ({_reason(error, self.url)}); check the path") from error
         mark = next((str(facts[name]) for name in _STATE if facts.get(name) is not None), "")
         return f"{facts.get('size')} {mark}"
 
@@ -148,7 +148,7 @@ class Place:
             try:
                 self._system.get_file(self._root, str(copy))
             except Exception as error:
-                raise AudioError(f"{self.url}: cannot be read ({_reason(error)}); check the path") from error
+                raise AudioError(f"{self.url}: cannot be read ({_reason(error, self.url)}); check the path") from error
             try:
                 yield copy
             except AudioError as error:
@@ -175,7 +175,7 @@ class Place:
             # Object stores show an object when all of it has come.
             self._system.pipe_file(self._root, content)
         except Exception as error:
-            raise OutputError(f"cannot write {self.url}: {_reason(error)}; choose another place") from error
+            raise OutputError(f"cannot write {self.url}: {_reason(error, self.url)}; choose another place") from error
 
     def remove(self) -> None:
         """Remove the file.
@@ -195,9 +195,11 @@ class Place:
             system, root = url_to_fs(self.url)
         except ImportError as error:
             scheme = self.url.split("://")[0]
-            raise InputError(f"{self.url}: {scheme}:// needs another package: {_reason(error)}") from error
+            raise InputError(f"{self.url}: {scheme}:// needs another package: {_reason(error, self.url)}") from error
         except (ValueError, OSError) as error:
-            raise InputError(f"{self.url}: {_reason(error)}; give a path, or a URL such as s3://bucket/x") from error
+            raise InputError(
+                f"{self.url}: {_reason(error, self.url)}; give a path, or a URL such as s3://bucket/x"
+            ) from error
         return system, root
 
     @property
@@ -213,7 +215,7 @@ class Place:
             return getattr(self._system, what)(self._root, **options)
         except Exception as error:
             raise InputError(
-                f"{self.url}: cannot be read ({_reason(error)}); check the path and your rights"
+                f"{self.url}: cannot be read ({_reason(error, self.url)}); check the path and your rights"
             ) from error
 
     def __getstate__(self) -> dict[str, str]:
@@ -224,6 +226,7 @@ class Place:
         object.__setattr__(self, "url", state["url"])
 
 
-def _reason(error: Exception) -> str:
-    strerror = getattr(error, "strerror", None)
-    return strerror or (str(error).splitlines() or [type(error).__name__])[0]
+def _reason(error: Exception, url: str) -> str:
+    reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+    # Stores name the file again, and nothing else, where it is not there.
+    return "there is no such file" if url.endswith(reason) else reason

@@ -15,6 +15,7 @@ A log has the columns that `predict` writes; more columns do no harm.
 from __future__ import annotations
 
 import datetime
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,16 +26,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import is_file, read_file
-from sentio_mobile._internal.shards import arrow
+from sentio_mobile._internal.record_messages import shown
+from sentio_mobile._internal.shards import arrow, open_parquet, require_short
 from sentio_mobile._internal.tables import MAX_TABLE_BYTES, without_guard
-from sentio_mobile.data.songs import csv_lines
+from sentio_mobile.data.songs import MAX_TEXT, csv_lines
 from sentio_mobile.errors import InputError, printable, shortened
 from sentio_mobile.spec import OUTPUTS
 
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 BOUNDS = tuple(f"{name}_{end}" for name in OUTPUTS for end in ("low", "high"))
 INPUT = "input_"
-MAX_ROWS, MAX_INPUTS = 5_000_000, 20
+MAX_ROWS, MAX_INPUTS, MAX_NAME = 5_000_000, 20, 255
 
 _TRUE = ("true", "1", "1.0", "yes")
 _LARGEST = 1e9
@@ -121,12 +123,12 @@ def read_labels(path: Path) -> tuple[dict[str, tuple[float, float]], dict[str, s
             **{name: row[f"{name}_mean"] for name in OUTPUTS if name not in row and f"{name}_mean" in row},
         }
         _require(path, renamed, ("song", *OUTPUTS))
-        song = _text(renamed["song"])
+        song = _name(path, number, renamed, "song")
         pair = [_number(path, number, renamed, name, 1.0) for name in OUTPUTS]
         if np.isnan(pair).any():
             continue
         sums[song] = sums.get(song, np.zeros(3)) + np.array([*pair, 1.0])
-        if group := _text(renamed.get("group")):
+        if group := _name(path, number, renamed, "group"):
             groups[song] = group
     if not sums:
         raise InputError(f"{path}: has no labels; write a row with song, valence and arousal for each labelled song")
@@ -145,7 +147,7 @@ def _read_one(path: Path, dated: bool) -> PredictionLog:
     for number, row in _rows(path):
         if inputs is None:
             _require(path, row, OUTPUTS)
-            inputs = tuple(name for name in row if name.startswith(INPUT))
+            inputs = _inputs(path, row)
             of_file = _day_of_name(path) if dated and "date" not in row else None
         if (seen := seen + 1) > MAX_ROWS:
             raise InputError(f"{path}: has more than {MAX_ROWS:,} rows; give fewer weeks")
@@ -155,8 +157,8 @@ def _read_one(path: Path, dated: bool) -> PredictionLog:
             left_out.append(day)
             continue
         days.append(day)
-        songs.append(_text(row.get("song")))
-        groups.append(_text(row.get("group")))
+        songs.append(_name(path, number, row, "song"))
+        groups.append(_name(path, number, row, "group"))
         values.append([*numbers, *(_number(path, number, row, name, _LARGEST) for name in inputs)])
         bounds.append([_number(path, number, row, name, 1.0) for name in BOUNDS])
     if not values:
@@ -170,6 +172,13 @@ def _read_one(path: Path, dated: bool) -> PredictionLog:
         bounds=np.array(bounds, dtype=np.float64),
         left_out=np.array(left_out, dtype=np.int64),
     )
+
+
+def _inputs(path: Path, row: Row) -> tuple[str, ...]:
+    inputs = tuple(name for name in row if name.startswith(INPUT))
+    if long := next((name for name in inputs if len(name) > MAX_NAME), None):
+        raise InputError(f"{path}: the column {_shown(long)} has a name of more than {MAX_NAME} characters; shorten it")
+    return inputs
 
 
 def _in_columns(part: PredictionLog, inputs: Sequence[str]) -> NDArray[np.float64]:
@@ -200,7 +209,8 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
         yield from _parquet_rows(path)
     else:
         content = read_file(path, MAX_TABLE_BYTES)
-        lines_of = [content] if suffix == ".json" else content.splitlines()
+        # Line by line: a list of a gigabyte of empty lines would take eight.
+        lines_of = [content] if suffix == ".json" else io.BytesIO(content)
         for number, line in enumerate(lines_of, start=1):
             if line.strip():
                 yield from _json_rows(path, number, line, suffix)
@@ -220,19 +230,23 @@ def _json_rows(path: Path, number: int, text: bytes, suffix: str) -> Iterator[tu
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
     pa = arrow("reading a Parquet table")
     try:
-        file = pa.parquet.ParquetFile(path)
-        known = ("date", "song", "group", "silent", *OUTPUTS, *(f"{name}_mean" for name in OUTPUTS), *BOUNDS)
-        names = [name for name in file.schema_arrow.names if name in known or name.startswith(INPUT)]
+        file = open_parquet(path, str(path))
         if file.metadata.num_rows > MAX_ROWS:
             raise InputError(f"{path}: has more than {MAX_ROWS:,} rows; give fewer weeks")
+        known = ("date", "song", "group", "silent", *OUTPUTS, *(f"{name}_mean" for name in OUTPUTS), *BOUNDS)
+        chosen = [one for one in file.schema_arrow if one.name in known or one.name.startswith(INPUT)]
+        if nested := [one.name for one in chosen if pa.types.is_nested(one.type)]:
+            raise InputError(f"{path}: the column {shown(nested[0])} has lists or records; write one value a row")
         number = 0
-        for batch in file.iter_batches(batch_size=10_000, columns=names):
+        for batch in file.iter_batches(batch_size=10_000, columns=[one.name for one in chosen]):
+            require_short([one for one in batch.columns if pa.types.is_dictionary(one.type)], str(path))
             for row in batch.to_pylist():
                 number += 1
                 yield number, row
-    except (OSError, ValueError, pa.ArrowException) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    # Times that Python cannot hold, and zones of time that nobody knows, are errors of values and of keys.
+    except (OSError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: cannot be read as Parquet ({reason}); write it again") from error
 
@@ -244,6 +258,17 @@ def _require(path: Path, row: Row, names: Sequence[str]) -> None:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
+
+
+def _name(path: Path, number: int, row: Row, column: str) -> str:
+    """A song or a group, of a length that every record takes."""
+    text = _text(row.get(column))
+    if len(text) > MAX_TEXT:
+        raise InputError(
+            f"{path}, row {number}: {_shown(text)} in the column {column!r} has {len(text):,} characters; give "
+            f"{MAX_TEXT:,} at most"
+        )
+    return text
 
 
 def _number(path: Path, number: int, row: Row, name: str, largest: float) -> float:

@@ -23,7 +23,15 @@ from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.metrics.significance import wilson_interval
 from sentio_mobile.monitoring.drift import RESAMPLES, DriftLimits, Reference, Sample
 from sentio_mobile.monitoring.log import read_labels, read_log
-from sentio_mobile.monitoring.monitor_records import Judged, Monitoring, MonitorSettings, Outside, Trigger, Week
+from sentio_mobile.monitoring.monitor_records import (
+    MAX_WEEKS,
+    Judged,
+    Monitoring,
+    MonitorSettings,
+    Outside,
+    Trigger,
+    Week,
+)
 from sentio_mobile.monitoring.songs import Songs, each_once
 from sentio_mobile.spec import OUTPUTS, Uncertainty
 
@@ -82,8 +90,13 @@ def monitor(
         )
     judge = _Judge(truth, groups_of, bundle.spec.uncertainty, seed)
     week_of = (log.days - 1) // 7
+    numbers = np.unique(week_of)
+    if len(numbers) > MAX_WEEKS:
+        raise InputError(
+            f"{predictions[0]}: has predictions of {len(numbers):,} weeks, more than {MAX_WEEKS:,}; mend the dates"
+        )
     weeks = []
-    for number in np.unique(week_of):
+    for number in numbers:
         chosen = week_of == number
         one = each_once(log, chosen)
         silent = int(((log.left_out - 1) // 7 == number).sum())

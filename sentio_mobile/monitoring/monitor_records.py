@@ -19,6 +19,10 @@ WeekName = Annotated[str, Meta(pattern=r"^\d{4}-W\d{2}$")]
 """A week of ISO 8601, from Monday to Sunday in UTC, such as 2026-W48."""
 
 
+MAX_WEEKS = 5200
+"""Weeks with predictions of the longest log: those of a hundred years."""
+
+
 class MonitorSettings(Record, frozen=True, kw_only=True):
     """When a model is to be retrained."""
 
@@ -91,7 +95,9 @@ class Monitoring(Record, frozen=True, kw_only=True):
     deployed: Day  # since when the model is in production
     last: Day  # the last day of the predictions
     by_group: bool  # whether songs of one group are taken for alike
-    weeks: Annotated[tuple[Week, ...], Meta(min_length=1, max_length=5200)]  # weeks with predictions, the oldest first
+    weeks: Annotated[
+        tuple[Week, ...], Meta(min_length=1, max_length=MAX_WEEKS)
+    ]  # weeks with predictions, the oldest first
     judged: Judged | None  # all labelled songs; None without labels
     recent: Judged | None  # those of the newest weeks, which the CCC's trigger is of
     groups: Annotated[tuple[Judged, ...], Meta(max_length=50)]  # labelled songs by group, the worst first

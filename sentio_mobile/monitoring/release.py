@@ -103,8 +103,8 @@ def check_release(
         latency(measured[1]),
         memory(measured[0].measured, measured[1].measured, limits),
         all_verified(new, verification),
-        *_papers(old, new, changelog),
-        _signed(new, key),
+        *papers(old, new, changelog),
+        signed(new, key),
     )
     return checklist(old, new, limits=limits, lines=lines, load=measured[1].load)
 
@@ -226,7 +226,12 @@ def all_verified(new: Bundle, found: Verification) -> ReleaseLine:
     return ReleaseLine(name=name, verdict="pass", reason=f"{len(found.results)} files predict what PyTorch does")
 
 
-def _papers(old: Bundle, new: Bundle, changelog: Path) -> Iterator[ReleaseLine]:
+def papers(old: Bundle, new: Bundle, changelog: Path) -> Iterator[ReleaseLine]:
+    """Whether the new bundle has a model card, and a changelog a heading for its release.
+
+    Raises:
+        InputError: The changelog is too large or cannot be read.
+    """
     card = CARD in new.manifest.files
     reason = f"{CARD} is in the bundle" if card else f"{CARD} is not in the bundle"
     yield ReleaseLine(name="model card", verdict="pass" if card else "fail", reason=reason)
@@ -245,7 +250,8 @@ def _papers(old: Bundle, new: Bundle, changelog: Path) -> Iterator[ReleaseLine]:
     yield ReleaseLine(name=name, verdict="pass" if named else "fail", reason=reason)
 
 
-def _signed(new: Bundle, key: Path | None) -> ReleaseLine:
+def signed(new: Bundle, key: Path | None) -> ReleaseLine:
+    """Whether the new bundle is signed with the private part of a key."""
     if key is None:
         return ReleaseLine(name="signed", verdict="fail", reason="give the public key of the signer as --key")
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sentio_mobile._internal.files import is_file, new_folder, open_to_append, read_file, sha256
+from sentio_mobile._internal.files import is_file, new_folder, open_to_append, read_file, sha256, write_text
 from sentio_mobile.errors import DataError, OutputError
 
 
@@ -104,3 +104,8 @@ def test_link_is_read_and_never_appended_to(tmp_path: Path) -> None:
     with open_to_append(tmp_path / "file") as file:
         file.write(b" and grown")
     assert (tmp_path / "file").read_text() == "kept and grown"
+
+
+def test_text_that_is_no_utf8_is_written_escaped(tmp_path: Path) -> None:
+    write_text(tmp_path / "page.html", "a\udcffb\ud800")
+    assert (tmp_path / "page.html").read_text() == r"a\udcffb\ud800"

@@ -187,6 +187,15 @@ def test_read_toml_hostile_files_are_one_line(tmp_path: Path, content: bytes, fa
     assert "\n" not in str(caught.value)
 
 
+def test_write_record_with_half_a_character_is_one_line(tmp_path: Path) -> None:
+    for text in ("\ud800", "a note with a byte \udcff of a name"):
+        with pytest.raises(RecordError, match="a text is no UTF-8, which JSON needs, near '") as caught:
+            write_record(tmp_path / "x.json", {"note": text})
+        assert "\n" not in str(caught.value)
+        str(caught.value).encode()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_shown_values_are_short_and_on_one_line() -> None:
     assert shown("a\nb\x1b[31m") == r"'a\nb\x1b[31m'"
     assert len(shown("x" * 10_000)) < 80

@@ -107,6 +107,29 @@ def test_ray_that_cannot_start_is_one_line(tmp_path: Path, monkeypatch: pytest.M
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "Connection refused"),
+        ("[::1]:1", ""),
+        ("host.invalid:6379", ""),
+        ("127.0.0.1:99999", ""),
+        ("elsewhere", "Invalid address format: elsewhere"),
+    ],
+)
+def test_cluster_that_does_not_answer_is_one_line(
+    address: str, reason: str, library: Path, sentio: Sentio, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    result = sentio("predict", library, "--engine", "ray", "--address", address, "--out", out)
+    assert result.exit_code == 2
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith(f"Error: no Ray cluster answers at {address} ({reason}")
+    assert line.endswith("start one with `ray start --head`, or leave --address out")
+    assert "Traceback" not in result.output
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("size", [0, 100_001])
 def test_engine_refuses_sizes_of_shards(size: int) -> None:
     with pytest.raises(InputError, match=r"1 to 100,000 songs"):
