@@ -2,8 +2,8 @@
 
     python benchmarks/research/learning_curve.py OUT.png RECORD.json... [--figure "ccc"]
 
-Each record is one number of labels (`--labels`); one without a number had all songs of four folds of five. Drawn are the
-probe and the student that follows it, with 95% intervals over groups of songs.
+Each record is one number of labels (`--labels`); one without a number had all songs of four folds of five. Drawn are
+the probe and the student that follows it, with 95% intervals over groups of songs.
 """
 
 from __future__ import annotations
