@@ -20,12 +20,13 @@ def without_folders(text: str, *folders: Path) -> str:
 
     Args:
         text: The text.
-        folders: Folders of which it may name files. The user's own one is always among them: in a path with a space
-            only a folder that is known can be told from the words around it.
+        folders: Folders of which it may name files.
     """
-    known = {str(folder.absolute()) for folder in (*folders, Path.home())}
-    for folder in sorted(known - {"/"}, key=len, reverse=True):
+    for folder in sorted({str(folder.absolute()) for folder in folders} - {"/"}, key=len, reverse=True):
         text = text.replace(f"{folder}/", "")
+    # The user's own folder may have a space, and only where it is known a path can be told from the words around it.
+    if (home := str(Path.home())) != "/":
+        text = text.replace(f"{home}/", "/home/")
     return _PATH.sub(lambda found: found[1] or "", text)
 
 

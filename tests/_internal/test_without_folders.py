@@ -25,6 +25,7 @@ def test_without_folders_leaves_names_and_other_text(text: str, shown: str) -> N
 def test_without_folders_knows_folders_with_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/Jane Doe")
     assert without_folders("/home/Jane Doe/a.wav: is silent") == "a.wav: is silent"
+    assert without_folders("/home/Jane Doe/customer/project/a.wav: is silent") == "a.wav: is silent"
     assert without_folders("/disk 2/My Music/x/a.wav: is silent", Path("/disk 2/My Music")) == "x/a.wav: is silent"
 
 
