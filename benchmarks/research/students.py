@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 from pretrained_students_figures import STUDENT, CrossValidation, Figure, Figures
 from torch import nn
@@ -226,6 +227,9 @@ def draw(
             label = f"{name.removeprefix('timm:')}, {row['megabytes']:.1f} MB"
             axes.annotate(label, (x, value), xytext=(6, 5), textcoords="offset points", fontsize=7)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(f"latency of {kind} / that of {record['ratios_to']}, one thread")
         axes.set_ylabel(f"{MEASURES[measure]}, 95% interval")
         axes.margins(x=0.15, y=0.1)
