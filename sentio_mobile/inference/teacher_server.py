@@ -14,6 +14,7 @@ import email.policy
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -135,8 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer_or_refuse(self._predict)
 
-    def _answer_or_refuse(self, answer: object) -> None:
-        assert callable(answer)
+    def _answer_or_refuse(self, answer: Callable[[], None]) -> None:
         try:
             host, origin = self.headers.get("Host"), self.headers.get("Origin")
             if host not in self.server.hosts:
