@@ -10,6 +10,7 @@ A log has the columns that `predict` writes; more columns do no harm.
     group              Optional: songs that are alike, such as an artist's.
     silent             Optional: rows in which nothing could be heard are left out.
     input_...          Optional: numbers that say something of the sound, such as its loudness.
+    model_sha256       Optional: the model that predicted, as `predict --log` writes it. Rows of another are refused.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import datetime
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from sentio_mobile.spec import OUTPUTS
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 BOUNDS = tuple(f"{name}_{end}" for name in OUTPUTS for end in ("low", "high"))
 INPUT = "input_"
+MODEL = "model_sha256"
 MAX_ROWS, MAX_INPUTS, MAX_NAME = 5_000_000, 20, 255
 
 _TRUE = ("true", "1", "1.0", "yes")
@@ -72,18 +74,20 @@ class PredictionLog:
         return len(self.values)
 
 
-def read_log(paths: Sequence[Path], *, dated: bool = True) -> PredictionLog:
+def read_log(paths: Sequence[Path], *, dated: bool = True, models: Collection[str] = ()) -> PredictionLog:
     """Read a log of one file or several.
 
     Args:
         paths: The files.
         dated: Whether every row must have a date.
+        models: Hashes of the models that may have predicted the rows that name one; empty takes any.
 
     Raises:
-        InputError: A file is missing or of another type, a column is missing, or a value is out of its range.
+        InputError: A file is missing or of another type, a column is missing, a value is out of its range, or a row
+            is of another model: two models differ as music that changes does.
         MissingExtraError: One is a Parquet file, and pyarrow is not installed.
     """
-    parts = [_read_one(path, dated) for path in paths]
+    parts = [_read_one(path, dated, models) for path in paths]
     inputs = tuple(dict.fromkeys(name for part in parts for name in part.inputs))[:MAX_INPUTS]
     # What one file lacks cannot be told of all of them.
     has_songs, has_groups = all(part.songs for part in parts), all(part.groups for part in parts)
@@ -135,7 +139,7 @@ def read_labels(path: Path) -> tuple[dict[str, tuple[float, float]], dict[str, s
     return {song: (float(s[0] / s[2]), float(s[1] / s[2])) for song, s in sums.items()}, groups
 
 
-def _read_one(path: Path, dated: bool) -> PredictionLog:
+def _read_one(path: Path, dated: bool, models: Collection[str]) -> PredictionLog:
     days: list[int] = []
     left_out: list[int] = []
     songs: list[str] = []
@@ -151,6 +155,12 @@ def _read_one(path: Path, dated: bool) -> PredictionLog:
             of_file = _day_of_name(path) if dated and "date" not in row else None
         if (seen := seen + 1) > MAX_ROWS:
             raise InputError(f"{path}: has more than {MAX_ROWS:,} rows; give fewer weeks")
+        if models and (other := _text(row.get(MODEL))) and other not in models:
+            named = _text(row.get("model")) or other
+            raise InputError(
+                f"{path}, row {number}: is of another model than the bundle ({_shown(named)}); keep the rows of one "
+                f"{MODEL} in a log of their own"
+            )
         day = 0 if not dated else of_file if of_file is not None else _day(path, number, row.get("date"))
         numbers = [_number(path, number, row, name, 1.0) for name in OUTPUTS]
         if np.isnan(numbers).any() or _text(row.get("silent")).lower() in _TRUE:
@@ -233,7 +243,17 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
         file = open_parquet(path, str(path))
         if file.metadata.num_rows > MAX_ROWS:
             raise InputError(f"{path}: has more than {MAX_ROWS:,} rows; give fewer weeks")
-        known = ("date", "song", "group", "silent", *OUTPUTS, *(f"{name}_mean" for name in OUTPUTS), *BOUNDS)
+        known = (
+            "date",
+            "song",
+            "group",
+            "silent",
+            "model",
+            MODEL,
+            *OUTPUTS,
+            *(f"{name}_mean" for name in OUTPUTS),
+            *BOUNDS,
+        )
         chosen = [one for one in file.schema_arrow if one.name in known or one.name.startswith(INPUT)]
         if nested := [one.name for one in chosen if pa.types.is_nested(one.type)]:
             raise InputError(f"{path}: the column {shown(nested[0])} has lists or records; write one value a row")

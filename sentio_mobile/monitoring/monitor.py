@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import sha256
 from sentio_mobile.bundle.bundle import EVALUATION, Bundle
+from sentio_mobile.bundle.manifest import MANIFEST
 from sentio_mobile.errors import InputError
 from sentio_mobile.metrics.bootstrap import UNDEFINED, Intervals, by_dimension, measure, resample
 from sentio_mobile.metrics.by_source import MIN_SONGS_OF_SOURCE
@@ -65,12 +67,13 @@ def monitor(
         seed: Random seed of the bootstrap.
 
     Raises:
-        InputError: A file is no such table, the reference has too few songs, or labels name no song of the log.
+        InputError: A file is no such table, a row is of another model, the reference has too few songs, or labels name
+            no song of the log.
         BundleError: The bundle's evaluation is damaged.
         MissingExtraError: A file is Parquet, and pyarrow is not installed.
     """
     settings = settings or MonitorSettings()
-    log = read_log(predictions)
+    log = read_log(predictions, models=_hashes(bundle))
     truth, groups_of = read_labels(labels) if labels else ({}, {})
     if labels and not log.songs:
         raise InputError(
@@ -142,7 +145,7 @@ def monitor(
 
 def _reference(bundle: Bundle, files: Sequence[Path]) -> tuple[str, dict[str, Sample]]:
     if files:
-        log = read_log(files, dated=False)
+        log = read_log(files, dated=False, models=_hashes(bundle))
         name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
         return name, _samples(each_once(log), log.inputs)
     evaluation = _evaluation(bundle)
@@ -154,6 +157,12 @@ def _reference(bundle: Bundle, files: Sequence[Path]) -> tuple[str, dict[str, Sa
         )
     samples = {name: Sample(judged.predictions[:, at]) for at, name in enumerate(OUTPUTS)}
     return "the songs that the bundle was judged on", samples
+
+
+def _hashes(bundle: Bundle) -> set[str]:
+    """What a log may call the bundle: by its own manifest, or by that of the bundle that it was trimmed from."""
+    trimmed_from = bundle.manifest.trimmed_from
+    return {sha256(bundle.folder / MANIFEST), *(() if trimmed_from is None else (trimmed_from.manifest_sha256,))}
 
 
 def _evaluation(bundle: Bundle) -> Evaluation:

@@ -289,6 +289,7 @@ def test_a_run_leaves_alone_what_it_did_not_make(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(RECIPE)
     command = [

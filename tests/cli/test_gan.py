@@ -51,6 +51,7 @@ def refused(run: subprocess.CompletedProcess[str], fault: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_from_songs_to_samples_and_whether_they_help(data: PreparedData, tmp_path: Path) -> None:
     recipe, teacher = tmp_path / "gan.toml", tmp_path / "teacher.toml"
     recipe.write_text(RECIPE)

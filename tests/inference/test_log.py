@@ -90,7 +90,7 @@ def test_no_path_is_written_where_none_is_wanted(sentio: Sentio, music: Path, tm
 def test_monitor_sees_in_the_log_that_the_sound_became_quieter(sentio: Sentio, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name, level in (("before", -14.0), ("now", -34.0)):
-        with LogFile(tmp_path / f"{name}.jsonl", model="m", model_sha256="0" * 64) as file:
+        with LogFile(tmp_path / f"{name}.jsonl", model="m", model_sha256=sha256(BUNDLE / "manifest.json")) as file:
             for i in range(120):
                 valence, arousal = rng.uniform(-0.8, 0.8, 2).tolist()
                 emotion = Emotion(

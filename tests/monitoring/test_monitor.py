@@ -17,7 +17,7 @@ from sentio_mobile._internal.records import replace, to_plain, write_record
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile._internal.tables import write_table
 from sentio_mobile.bundle.bundle import EVALUATION, Bundle, open_bundle
-from sentio_mobile.bundle.manifest import FileEntry
+from sentio_mobile.bundle.manifest import MANIFEST, FileEntry
 from sentio_mobile.cli import main
 from sentio_mobile.errors import InputError
 from sentio_mobile.inference.emotion import Emotion, Prediction
@@ -66,9 +66,9 @@ def bundle(tmp_path: Path) -> Bundle:
     manifest = open_bundle(DEFAULT).manifest
     entry = FileEntry(sha256=sha256(folder / EVALUATION), bytes=(folder / EVALUATION).stat().st_size)
     spec = replace(manifest.spec, uncertainty=Uncertainty(0.9, (0.3, 0.3), 300))
-    return Bundle(
-        folder, replace(manifest, files={**manifest.files, EVALUATION: entry}, spec=spec), frozenset({EVALUATION})
-    )
+    manifest = replace(manifest, files={**manifest.files, EVALUATION: entry}, spec=spec)
+    write_record(folder / MANIFEST, manifest)
+    return Bundle(folder, manifest, frozenset({EVALUATION}))
 
 
 def test_a_hundred_quiet_weeks_and_a_planted_drift(bundle: Bundle, tmp_path: Path) -> None:
@@ -261,6 +261,10 @@ def test_all_kinds_of_files_are_read_alike(bundle: Bundle, tmp_path: Path) -> No
         ("date,valence,arousal\n2026-01-01,0\n", "row 2: has 2 values for 3 columns"),
         ("date,valence,arousal\n", "has no predictions"),
         ("date,valence,arousal,input_x\n2026-01-01,0,0,nan\n", "'nan' in the column 'input_x' is not a number"),
+        (
+            f"date,valence,arousal,model,model_sha256\n2026-01-01,0,0,,\n2026-01-01,0,0,moods 2,{64 * '0'}\n",
+            "row 3: is of another model than the bundle ('moods 2'); keep the rows of one model_sha256",
+        ),
     ],
 )
 def test_wrong_logs_are_one_line(bundle: Bundle, tmp_path: Path, text: str, said: str) -> None:

@@ -66,6 +66,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.exhaustive
 def test_two_real_bundles(bundles: Path, tmp_path: Path) -> None:
     given = ("--key", bundles / "key.pub.pem", "--changelog", bundles / "CHANGELOG.md", "--runs", 50, "--json")
     good = call("release", "check", bundles / "bundle1", bundles / "bundle2", *given, "--out", tmp_path / "checked")

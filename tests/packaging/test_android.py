@@ -154,11 +154,13 @@ def check_answers(folder: Path) -> None:
 
 
 @compiles
+@pytest.mark.exhaustive
 def test_the_layer_calls_what_android_has(layer: Compiled) -> None:
     assert layer.code == 0, layer.said
 
 
 @compiles
+@pytest.mark.exhaustive
 def test_the_demo_calls_what_the_layer_has(layer: Compiled, platform: Path, linked: Path) -> None:
     """With the checks of Compose's compiler plugin, which come first; then it asks for the real Compose, and has none.
 
@@ -173,6 +175,7 @@ def test_the_demo_calls_what_the_layer_has(layer: Compiled, platform: Path, link
 
 
 @compiles
+@pytest.mark.exhaustive
 def test_the_tests_on_a_phone_call_what_the_layer_has(layer: Compiled, platform: Path, tmp_path: Path) -> None:
     jars = [layer.folder, library(COROUTINES), library("annotations-13.0"), *junit()]
     stubs = [platform, STUBS / "instrumentation"]

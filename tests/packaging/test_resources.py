@@ -136,6 +136,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @each_platform
+@pytest.mark.exhaustive
 def test_the_model_that_a_project_has_can_be_made_again(platform: Platform, student: Path, tmp_path: Path) -> None:
     committed = open_bundle(platform.template / platform.model)
     formats = [artifact.format for artifact in committed.artifacts]

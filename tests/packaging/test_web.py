@@ -99,6 +99,7 @@ def test_no_source_names_the_models_files() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.exhaustive
 def test_the_page_passes_its_own_tests_in_a_browser() -> None:
     browser = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     for what, there in (

@@ -140,6 +140,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_student: DistillRecipe)
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_new_labels_make_a_better_model_that_is_deployed(place: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     settings = "\n".join(f"{name} = {value}" for name, value in (("epochs", 30), ("batch_size", 8)))

@@ -66,6 +66,7 @@ def test_resume_after_kill_in_mid_epoch(data: PreparedData, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_processes_equal_one(data: PreparedData, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(dropout=0.0, keep=0, epochs=3))
@@ -93,6 +94,7 @@ def test_two_processes_equal_one(data: PreparedData, tmp_path: Path) -> None:
     assert predictions.std(dim=0).min() > 1e-3
 
 
+@pytest.mark.exhaustive
 def test_two_processes_odd_batch(data: PreparedData, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(dropout=0.0, keep=0, epochs=1).replace("batch_size = 8", "batch_size = 7"))
