@@ -213,7 +213,8 @@ def draw(
         name: (row, found.value, found.low, found.high)
         for name, row in rows.items()
         if row is not None and "ratio" in row and name in accuracy
-        if (found := accuracy[name][measure]).value is not None
+        # A figure is stated with its interval, or not at all.
+        if (found := accuracy[name][measure]).value is not None and found.low is not None and found.high is not None
     }
     front = front_of({name: (row["ratio"]["value"], value) for name, (row, value, _, _) in shown.items()})
 
@@ -222,7 +223,7 @@ def draw(
         axes.plot([x for x, _ in line], [y for _, y in line], color=LIGHT.second, linewidth=1, zorder=1)
         for name, (row, value, low, high) in shown.items():
             x, colour = row["ratio"]["value"], LIGHT.second if name in front else LIGHT.first
-            axes.plot([x, x], [low or value, high or value], color=LIGHT.faint, linewidth=0.6, zorder=2)
+            axes.plot([x, x], [low, high], color=LIGHT.faint, linewidth=0.6, zorder=2)
             axes.scatter([x], [value], s=MIN_AREA + AREA_OF_MB * row["megabytes"], color=colour, alpha=0.8, zorder=3)
             label = f"{name.removeprefix('timm:')}, {row['megabytes']:.1f} MB"
             axes.annotate(label, (x, value), xytext=(6, 5), textcoords="offset points", fontsize=7)

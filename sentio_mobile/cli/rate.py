@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -107,9 +107,12 @@ def _least_sure(
     """The songs that a model is least sure of; all where there is no model."""
     from sentio_mobile.monitoring.least_sure import least_sure, read_widths
 
-    if model is None and predictions is None:
+    if predictions is not None:
+        widths = read_widths(predictions, folder)
+    elif model is not None:
+        widths = _widths(songs, model)
+    else:
         return songs
-    widths = read_widths(predictions, folder) if predictions else _widths(songs, cast(Path, model))
     chosen = least_sure(songs, widths, widest or _WIDEST)
     if chosen.unknown:
         stderr.print(f"note: {chosen.unknown:,} songs without a prediction are left out", markup=False)

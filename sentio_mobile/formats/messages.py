@@ -8,18 +8,17 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 from typing import Annotated, TypeVar
 
-import msgspec
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from sentio_mobile._internal.records import Name, NonNegative, Record, Text, from_plain, json_bytes
+from sentio_mobile._internal import connected_process
+from sentio_mobile._internal.records import Name, NonNegative, Record, Text, json_bytes
 from sentio_mobile.errors import BundleError
 from sentio_mobile.spec import ModelSpec
 
 MAX_BYTES = 1 << 30
 """The largest array that is sent."""
-MAX_RECORD_BYTES = 1 << 20
 
 Number = Annotated[int, Meta(ge=0, le=10**9)]
 Shape = Annotated[tuple[Annotated[int, Meta(ge=0, le=2**31)], ...], Meta(max_length=8)]
@@ -74,13 +73,9 @@ def receive(connection: Connection, kind: type[T]) -> T:
 
     Raises:
         BundleError: It is not one of this kind.
-        OSError: It is too long, or the other side is gone.
+        EOFError, OSError: It is too long, or the other side is gone.
     """
-    try:
-        plain = msgspec.json.decode(connection.recv_bytes(MAX_RECORD_BYTES))
-    except msgspec.DecodeError as error:
-        raise BundleError("a runtime process sent what is no reply") from error
-    return from_plain(kind, plain, "a runtime process", BundleError)
+    return connected_process.receive(connection, kind, "a runtime process", BundleError)
 
 
 def receive_array(connection: Connection, shape: tuple[int, ...]) -> NDArray[np.float32]:

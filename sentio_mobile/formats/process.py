@@ -8,8 +8,6 @@ a crash, a hang or an exploited runtime harms that process alone.
 from __future__ import annotations
 
 import signal
-import socket
-import subprocess
 import threading
 import weakref
 from multiprocessing.connection import Connection
@@ -18,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.connected_process import end_connected, start_connected
 from sentio_mobile._internal.sandbox import sandbox_environment, sandboxed, tell_of_missing_limits
-from sentio_mobile._internal.subprocesses import environment, exit_cause, kill_group
+from sentio_mobile._internal.subprocesses import environment, exit_cause
 from sentio_mobile.errors import BundleError
 from sentio_mobile.formats.base import Format, require_packages
 from sentio_mobile.formats.messages import Drop, Load, Reply, Run, receive, receive_array, send
@@ -116,23 +115,12 @@ class RuntimeProcess:
 
     def _start(self) -> None:
         tell_of_missing_limits()
-        ours, its = socket.socketpair()
-        command = sandboxed("sentio_mobile.formats.worker", str(its.fileno()), readable=[self._folder])
-        self._process = subprocess.Popen(
-            command,
-            cwd="/",
+        self._process, self._connection = start_connected(
+            lambda descriptor: sandboxed("sentio_mobile.formats.worker", descriptor, readable=[self._folder]),
             env=sandbox_environment(environment()),
-            # Its end tells the process that this one is gone.
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[its.fileno()],
-            # An interrupt at the terminal is this process's to answer.
-            start_new_session=True,
+            cwd="/",
         )
-        its.close()
-        self._connection = Connection(ours.detach())
-        self._end = weakref.finalize(self, _end, self._process, self._connection)
+        self._end = weakref.finalize(self, end_connected, self._process, self._connection)
 
     def _ask(
         self,
@@ -217,8 +205,3 @@ def check_artifact(artifact: Artifact) -> Format:
     format_ = get_format(artifact.format)
     check_operators(format_, artifact.path)
     return format_
-
-
-def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
-    connection.close()
-    kill_group(process)

@@ -6,7 +6,7 @@ import datetime
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -23,7 +23,6 @@ from sentio_mobile.inference.songs import SongPredictions
 LOG_SUFFIX = ".jsonl"
 
 SongNames = Literal["path", "name", "hash"]
-SONG_NAMES: tuple[SongNames, ...] = get_args(SongNames)
 """How a log names songs: by the path as it was given, by the file's name, or by the hash of the file alone."""
 
 UNREAD = "unread"

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import weakref
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Record, Text, from_plain, json_bytes
+from sentio_mobile._internal.connected_process import end_connected, receive, start_connected
+from sentio_mobile._internal.records import Record, Text, json_bytes
 from sentio_mobile._internal.sandbox import tell_of_missing_limits
-from sentio_mobile._internal.subprocesses import environment, kill_group
-from sentio_mobile.errors import InputError, WorkerError
+from sentio_mobile._internal.subprocesses import environment
+from sentio_mobile.errors import InputError, SentioError, WorkerError
 from sentio_mobile.inference.emotion import Prediction
 
 SONG_LIMIT_S = 60
@@ -26,9 +23,9 @@ SONG_LIMIT_S = 60
 WALL_FACTOR = 4
 """How much longer than that it may take where other work shares the cores."""
 LOAD_WALL_S = 600.0
-MAX_RECORD_BYTES = 1 << 20
 
-T = TypeVar("T", bound=Record)
+WORKER = "sentio_mobile.inference.teacher_worker"
+_WHERE = "the teacher's process"
 
 
 class Ask(Record, frozen=True, kw_only=True):
@@ -105,33 +102,22 @@ class TeacherProcess:
                 if not self._connection.poll(WALL_FACTOR * self._limit_s):
                     self._end()
                     return Answer(fault=f"{song}: took too much time")
-                return receive(self._connection, Answer)
-            except (OSError, EOFError):
+                return receive(self._connection, Answer, _WHERE)
+            except (OSError, EOFError, SentioError):
                 self._end()
                 return Answer(fault=f"{song}: ended the process that heard it: it is damaged, or took too much time")
 
     def _start(self) -> None:
-        ours, its = socket.socketpair()
-        arguments = (str(self._folder.resolve()), str(self.scratch), str(self._threads), str(its.fileno()))
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sentio_mobile.inference.teacher_worker", *arguments],
-            env=environment(),
-            # Its end tells the process that this one is gone.
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[its.fileno()],
-            # An interrupt at the terminal is this process's to answer.
-            start_new_session=True,
+        arguments = (str(self._folder.resolve()), str(self.scratch), str(self._threads))
+        self._process, self._connection = start_connected(
+            lambda descriptor: [sys.executable, "-P", "-m", WORKER, *arguments, descriptor], env=environment()
         )
-        its.close()
-        self._connection = Connection(ours.detach())
-        self._end = weakref.finalize(self, _end, self._process, self._connection)
+        self._end = weakref.finalize(self, end_connected, self._process, self._connection)
         try:
             if not self._connection.poll(LOAD_WALL_S):
                 raise EOFError
-            opened = receive(self._connection, Answer)
-        except (OSError, EOFError) as error:
+            opened = receive(self._connection, Answer, _WHERE)
+        except (OSError, EOFError, InputError) as error:
             self._end()
             raise WorkerError(
                 f"{self._folder}: the process that opens it ended, probably because memory was short; try again"
@@ -142,21 +128,3 @@ class TeacherProcess:
         if opened.fault:
             self._end()
             raise InputError(opened.fault)
-
-
-def receive(connection: Connection, kind: type[T]) -> T:
-    """Receive a record.
-
-    Raises:
-        OSError: It is too long, is none of this kind, or the other side is gone.
-    """
-    try:
-        plain = msgspec.json.decode(connection.recv_bytes(MAX_RECORD_BYTES))
-        return from_plain(kind, plain, "the teacher's process")
-    except (msgspec.DecodeError, InputError) as error:
-        raise OSError(str(error)) from error
-
-
-def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
-    connection.close()
-    kill_group(process)

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from sentio_mobile._internal.connected_process import receive
 from sentio_mobile._internal.records import json_bytes, replace
 from sentio_mobile._internal.sandbox import address_space, limit_cpu, limit_memory, restrict
 from sentio_mobile._internal.subprocesses import end_with_parent
 from sentio_mobile.errors import AudioError, SentioError
 from sentio_mobile.inference.opening import ModelChoice
 from sentio_mobile.inference.predictor import Predictor
-from sentio_mobile.inference.teacher_process import Answer, Ask, receive
+from sentio_mobile.inference.teacher_process import Answer, Ask
 
 MEMORY = 2 << 30
 """Bytes that a song may take, beside the teacher."""
@@ -48,7 +49,7 @@ def main(folder: Path, scratch: Path, threads: int, descriptor: int) -> None:
     connection.send_bytes(json_bytes(Answer()))
     while True:
         try:
-            ask = receive(connection, Ask)
+            ask = receive(connection, Ask, "the server")
         except EOFError:
             return
         limit_cpu(ask.limit_s)

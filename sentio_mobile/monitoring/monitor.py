@@ -9,7 +9,7 @@ how many were tested. CCC fires only where its whole interval is under the floor
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +73,8 @@ def monitor(
         MissingExtraError: A file is Parquet, and pyarrow is not installed.
     """
     settings = settings or MonitorSettings()
-    log = read_log(predictions, models=_hashes(bundle))
+    models = _hashes(bundle)
+    log = read_log(predictions, models=models)
     truth, groups_of = read_labels(labels) if labels else ({}, {})
     if labels and not log.songs:
         raise InputError(
@@ -81,7 +82,7 @@ def monitor(
         )
     if labels and not truth.keys() & set(log.songs):
         raise InputError(f"{labels}: none of its songs is in the predictions; name songs alike in both")
-    name, samples = _reference(bundle, reference)
+    name, samples = _reference(bundle, reference, models)
     songs = len(next(iter(samples.values())).values)
     limits = DriftLimits(settings.false_alarms, settings.min_ks, settings.min_psi, settings.min_songs)
     held_against = Reference(samples, resamples=resamples, seed=seed)
@@ -143,9 +144,9 @@ def monitor(
     )
 
 
-def _reference(bundle: Bundle, files: Sequence[Path]) -> tuple[str, dict[str, Sample]]:
+def _reference(bundle: Bundle, files: Sequence[Path], models: Collection[str]) -> tuple[str, dict[str, Sample]]:
     if files:
-        log = read_log(files, dated=False, models=_hashes(bundle))
+        log = read_log(files, dated=False, models=models)
         name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
         return name, _samples(each_once(log), log.inputs)
     evaluation = _evaluation(bundle)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import TOKEN, Hub, Repository, running_hub
+from hub_server import TOKEN, Hub, Repository
 from huggingface_hub import ModelCard, constants
+from serving import serving
 from support import MakeBundle, Refused, Sentio, tree
 
 from sentio_mobile._internal.resources import ROOT
@@ -31,7 +32,7 @@ CHECKPOINT = ROOT / "export" / "golden" / "student"
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A hub in which nothing is yet, and a token for it."""
-    with running_hub() as server:
+    with serving(Hub()) as server:
         # The client reads its variables when it is imported.
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
         monkeypatch.setattr(

@@ -6,9 +6,6 @@ It checks no signature. What it refuses is what a test plants: `denied` keys ans
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -32,19 +29,6 @@ class Store(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
-
-
-@contextmanager
-def serving() -> Iterator[Store]:
-    """A store for as long as the block lasts."""
-    with Store() as store:
-        thread = threading.Thread(target=store.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield store
-        finally:
-            store.shutdown()
-            thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

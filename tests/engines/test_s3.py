@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from serving import serving
 
 from sentio_mobile._internal.shards import digest_of
 from sentio_mobile.engines.places import Place
@@ -14,7 +15,7 @@ from sentio_mobile.engines.work import Item, folder_sha256, make_shard
 from sentio_mobile.errors import AudioError, InputError, OutputError
 from sentio_mobile.inference.default_model import default_bundle
 
-from .s3_stand_in import Store, serving
+from .s3_stand_in import Store
 
 pytest.importorskip("s3fs", reason="songs in S3 need the package s3fs")
 
@@ -22,7 +23,7 @@ pytest.importorskip("s3fs", reason="songs in S3 need the package s3fs")
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store that s3fs finds by its environment, as a user's settings are found."""
-    with serving() as store:
+    with serving(Store()) as store:
         for name, value in (
             ("AWS_ENDPOINT_URL", store.url),
             ("AWS_ACCESS_KEY_ID", "nobody"),

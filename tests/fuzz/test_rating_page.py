@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from fuzz.cases import any_bytes, changed_json, texts
 from fuzz.harness import attempt
 from hypothesis import example, given
 from hypothesis import strategies as st
+from serving import exchange, serving
 
 from sentio_mobile._internal.records import json_bytes
 from sentio_mobile.monitoring.rating import COLUMNS, Item, RatingTable, draw_order
@@ -92,29 +90,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RatingServer]:
     for song in SONGS:
         (folder / song).write_bytes(b"sound of " + song.name.encode())
     items = [Item(folder / song, False) for song in SONGS]
-    with RatingServer(items, RatingTable(folder / "ratings.csv"), rater="eve", port=0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with serving(RatingServer(items, RatingTable(folder / "ratings.csv"), rater="eve", port=0)) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def ask(server: RatingServer, content: bytes, place: Path) -> bytes:
     """Send bytes, say that no more will come, and read until the server closes."""
-
-    def send() -> bytes:
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as connection:
-            connection.sendall(content)
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_WR)
-            answer = b""
-            while block := connection.recv(65_536):
-                answer += block
-            return answer
-
     try:
-        answer = attempt("rate", send, place, allowed=("socket.connect", "socket.getaddrinfo"))
+        answer = attempt(
+            "rate",
+            lambda: exchange(server.server_port, content),
+            place,
+            allowed=("socket.connect", "socket.getaddrinfo"),
+        )
     except ConnectionError:
         return b""
     assert answer is not None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ from fuzz.cases import any_bytes, texts
 from fuzz.harness import attempt
 from hypothesis import example, given
 from hypothesis import strategies as st
+from serving import exchange, serving
 
 from sentio_mobile.packaging.server import Server
 
@@ -35,30 +33,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             (folder / name / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / name / file).write_text(text)
     (folder / "page" / "link").symlink_to(folder)
-    with Server(folder / "page", folder / "model", {"X-Page": "1"}, port=0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with serving(Server(folder / "page", folder / "model", {"X-Page": "1"}, port=0)) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def ask(server: Server, content: bytes, place: Path) -> bytes:
     """Send bytes, say that no more will come, and read until the server closes."""
-
-    def send() -> bytes:
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as connection:
-            connection.sendall(content)
-            # The server may have closed already: what it answered can still be read.
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_WR)
-            answer = b""
-            while block := connection.recv(65_536):
-                answer += block
-            return answer
-
     try:
-        answer = attempt("serve", send, place, allowed=("socket.connect", "socket.getaddrinfo"))
+        answer = attempt(
+            "serve",
+            lambda: exchange(server.server_port, content),
+            place,
+            allowed=("socket.connect", "socket.getaddrinfo"),
+        )
     except ConnectionError:
         return b""
     assert answer is not None

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 from scipy.io import wavfile
+from serving import serving
 from support import Refused
 
 import sentio_mobile
@@ -38,21 +38,9 @@ def process() -> Iterator[TeacherProcess]:
         yield opened
 
 
-@contextmanager
-def served(process: TeacherProcess) -> Iterator[TeacherServer]:
-    with TeacherServer(process, ServedModel(model="student", sha256="0" * 64), port=0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture
 def server(process: TeacherProcess) -> Iterator[TeacherServer]:
-    with served(process) as server:
+    with serving(TeacherServer(process, ServedModel(model="student", sha256="0" * 64), port=0)) as server:
         yield server
 
 

@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ import pytest
 from browsers import DESK, PHONE, check_page, needs_browser, opened_page
 from click.testing import CliRunner
 from scipy.io import wavfile
+from serving import serving
 
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile._internal.tables import write_table
@@ -80,16 +79,8 @@ def test_other_tables_are_refused(tmp_path: Path) -> None:
         RatingTable(tmp_path / "r.csv")
 
 
-@contextmanager
-def served(items: list[Item], table: RatingTable, rater: str = "anna") -> Iterator[RatingServer]:
-    with RatingServer(items, table, rater=rater, port=0) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+def served(items: list[Item], table: RatingTable, rater: str = "anna") -> AbstractContextManager[RatingServer]:
+    return serving(RatingServer(items, table, rater=rater, port=0))
 
 
 def ask(server: RatingServer, method: str, path: str, body: object = None, **headers: str) -> tuple[int, bytes]:

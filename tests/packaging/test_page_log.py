@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from browsers import DESK, PHONE, check_page, needs_browser, opened_page, wait_until
 from scipy.io import wavfile
+from serving import serving
 
 import sentio_mobile
 from sentio_mobile._internal.files import sha256
@@ -37,12 +37,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [str(VITE), "build", "--outDir", str(page), "--emptyOutDir"]
     built = subprocess.run(command, cwd=WEB, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
-    with Server(page, WEB / "public" / "sentio", read_headers(WEB), port=0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with serving(Server(page, WEB / "public" / "sentio", read_headers(WEB), port=0)) as server:
         yield server.url
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from serving import serving
 
 from sentio_mobile._internal.files import write_text
 from sentio_mobile.errors import InputError
@@ -48,12 +48,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
             write_text(tmp_path / folder / name, text)
     (tmp_path / "page" / "link.txt").symlink_to(tmp_path / "nowhere")
     headers = {"Cross-Origin-Opener-Policy": "same-origin", "Content-Security-Policy": "default-src 'none'"}
-    with Server(tmp_path / "page", tmp_path / "model", headers, port=0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    with serving(Server(tmp_path / "page", tmp_path / "model", headers, port=0)) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
