@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "summary.json"
 
+_NAMED = 3
+"""Failed gates that the headline names; the table of gates has all of them."""
+
 
 class Agreement(Record, frozen=True, kw_only=True):
     """CCC of one dimension with its interval, formatted."""
@@ -139,7 +142,9 @@ def _problems(
     differing = sum(result.verdict == "fail" for result in verification.results)
     problems = []
     if benchmark.failed:
-        named = ", ".join(f"{gate.name} of {gate.target}" for gate in benchmark.failed)
+        named = ", ".join(f"{gate.name} of {gate.target}" for gate in benchmark.failed[:_NAMED])
+        if (more := len(benchmark.failed) - _NAMED) > 0:
+            named += f" and {more} more"
         problems.append(f"{len(benchmark.failed)} of {count(len(benchmark.gates), 'gate')} failed: {named}")
     if differing:
         named = ", ".join(r.label for r in verification.results if r.verdict == "fail")
