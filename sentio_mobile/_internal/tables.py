@@ -60,7 +60,7 @@ def read_table(path: Path, error: type[InputError] = InputError) -> Iterator[lis
     try:
         text = io.StringIO(content.decode(), newline="")
         for row in csv.reader(text, strict=True):
-            yield [without_guard(cell) for cell in row]
+            yield [without_guard(cell) if cell.startswith("'") else cell for cell in row]
     except (UnicodeDecodeError, csv.Error) as fault:
         raise error(f"{path}: is damaged ({fault}); write it again") from None
 

@@ -101,10 +101,10 @@ def _read_row(table: Table, number: int, row: Mapping[str, str]) -> _Row:
     if not text.rstrip("/."):
         raise LabelError(f"{where}: has no path; name its audio file")
     require_printable(text, where, "path")
-    named: tuple[Role, ...] = ("song_id", "group", "rater")
-    song_id, group, rater = (table.cell(row, role) for role in named)
-    for role, name in zip(named, (song_id, group, rater), strict=True):
-        require_printable(name, where, role)
+    song_id, group, rater = table.cell(row, "song_id"), table.cell(row, "group"), table.cell(row, "rater")
+    require_printable(song_id, where, "song_id")
+    require_printable(group, where, "group")
+    require_printable(rater, where, "rater")
     if table.has("rater") and not rater:
         raise LabelError(f"{where}, {table.columns['rater']}: is empty; name the rater")
     start = _seconds(table.cell(row, "start"), f"{where}, start")
@@ -128,9 +128,8 @@ def _read_row(table: Table, number: int, row: Mapping[str, str]) -> _Row:
 
 
 def _pair(table: Table, row: Mapping[str, str], where: str, roles: tuple[Role, Role], what: str) -> tuple[float, float]:
-    names = [table.columns[role] for role in roles]
-    valence, arousal = (read_number(row[name], f"{where}, {name}", what) for name in names)
-    return valence, arousal
+    one, other = table.columns[roles[0]], table.columns[roles[1]]
+    return read_number(row[one], f"{where}, {one}", what), read_number(row[other], f"{where}, {other}", what)
 
 
 def _spread(table: Table, row: Mapping[str, str], where: str) -> tuple[float, float] | None:

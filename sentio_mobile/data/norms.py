@@ -87,5 +87,7 @@ def split_tags(text: str) -> list[str]:
     Args:
         text: Tags with semicolons, bars or commas between them.
     """
+    if not text:
+        return []
     tags = (_CATEGORY.sub("", tag.strip()).strip().lower() for tag in _SEPARATORS.split(text))
     return [tag for tag in tags if tag]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz.harness import attempt
 from support import artifact_entry, manifest_facts
 
 from sentio_mobile.bundle.bundle import Bundle
@@ -30,7 +29,7 @@ ROWS = [5_000, pytest.param(300_000, marks=pytest.mark.exhaustive)]
 """Rows of a table: few in `make test`."""
 
 
-PACE_S = 0.07
+PACE_S = 0.2
 """Processor time that `pace` took where these limits were set."""
 
 
@@ -44,10 +43,14 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def pace() -> float:
-    """Processor time of plain work like that of the readers: 30,000 rows of a table."""
-    lines = ["a,b,c,d,e", *(f"m/{i}.mp3,1.5,2.5,s{i},g{i}" for i in range(30_000))]
+    """Processor time of plain work like that of the readers: 150,000 rows of a table.
+
+    The rows are kept, as those of the readers are: Python's collector of garbage looks at them, and at all else that
+    this process holds, again and again.
+    """
+    lines = ["a,b,c,d,e", *(f"m/{i}.mp3,1.5,2.5,s{i},g{i}" for i in range(150_000))]
     start = time.process_time()
-    assert len(list(csv.DictReader(lines))) == 30_000
+    assert len(list(csv.DictReader(lines))) == 150_000
     return time.process_time() - start
 
 
@@ -109,4 +112,4 @@ def test_songs_csv_of_many_rows_is_read_in_seconds(rows: int, read: Read, tmp_pa
         write_clip_rows(
             path, ((f"s{i}", 0, "0", i, names[i % 3], f"g{i}", "0.1", "-0.2", "x.wav", *FACTS) for i in range(rows))
         )
-        assert attempt("CSV", lambda: read(path), tmp_path) is not None
+        assert read(path)
