@@ -1,43 +1,31 @@
-"""Recipes: TOML files that say how a stage, or a whole run, is done. An unknown key names the known ones.
+"""Recipes: TOML files that say how a stage is done. An unknown key names the known ones.
 
 A recipe for one stage stands in that stage's folder (teacher/recipes, distill/recipes) and goes by its file name. A
-recipe for a whole run names them, or has their tables inline. The settings themselves are in each stage's `config.py`.
+recipe for a whole run names them, or has their tables inline (`pipeline/recipes.py`). The settings themselves are in
+each stage's `config.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-
-from msgspec import Meta
+from typing import Any, TypeVar
 
 from sentio_mobile._internal.assignments import assign
 from sentio_mobile._internal.record_messages import shown
-from sentio_mobile._internal.records import Count, Name, Record, from_plain, read_toml, replace
+from sentio_mobile._internal.records import Record, from_plain, read_toml, replace
 from sentio_mobile._internal.resources import ROOT
-from sentio_mobile.data.config import DataRecipe, GeneratedRecipe, TableSettings
 from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe
-from sentio_mobile.errors import RecipeError, RecordError
-from sentio_mobile.export.config import ExportRecipe
-from sentio_mobile.spec import AudioSpec
+from sentio_mobile.errors import RecipeError
 from sentio_mobile.teacher.config import TeacherRecipe
-from sentio_mobile.teacher.probe.config import ProbeRecipe
 
 R = TypeVar("R", bound=Record)
-
-Source = Annotated[str, Meta(min_length=1, max_length=4096)]
-
-Sources = Annotated[tuple[Source, ...], Meta(max_length=63)]
 
 GENERATED = "generated"
 """The source of a run that generates its own music."""
 
 STARTS = ("default", "random")
 """First weights of a student that are not those of a checkpoint."""
-
-NO_ENCODER = "none"
-"""The encoder of a training that uses none."""
 
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "distill": {"small": "mobilevit_xs", "default": "mobilevit", "best": "musicnn"},
@@ -61,86 +49,8 @@ PATHS = ("source", "more_sources", "unlabelled", "weak_labels", "student_start",
 LENGTHS: Mapping[str, str] = {"epochs": "steps", "steps": "epochs"}
 """Two ways to say how long training takes, of which one leaves the other out."""
 
-SCHEDULE_OF_TRAIN = tuple(f"distill.{key}" for key in ("training.epochs", "training.steps", "pretrained_steps"))
-"""What `steps` and `fold_steps` of a `TrainRecipe` decide."""
-
 RENAMED: Mapping[str, str] = {"training.sides": "training.weak_labels", "synthetic": "gan_samples"}
 """Keys of older recipes, and what they are called now."""
-
-
-class RunRecipe(Record, frozen=True, kw_only=True):
-    """A whole run, from audio and labels to a bundle and a report."""
-
-    # "generated", a data set's folder or a manifest CSV; a relative path is relative to the recipe's file
-    source: Source
-    more_sources: Sources = ()  # further labelled sources, prepared together with `source`, each on its scale
-    # the teacher, or the name of a recipe in teacher/recipes; not needed if the student follows no teacher
-    teacher: TeacherRecipe | None = None
-    distill: DistillRecipe  # the student, or the name of a recipe in distill/recipes
-    generated: GeneratedRecipe = GeneratedRecipe()  # the music of a run whose source is "generated"
-    audio: AudioSpec = AudioSpec()  # the front end
-    data: DataRecipe = DataRecipe()  # how songs are prepared
-    export: ExportRecipe = ExportRecipe()  # which artifacts are made
-    # the student's first weights: "default" for shipped ones where they fit, "random", or a student's checkpoint; a
-    # relative path is relative to the recipe's file
-    student_start: Source = "default"
-
-    def check(self) -> None:
-        """A student that follows a teacher must have one."""
-        if self.teacher is None and self.distill.follows_a_teacher:
-            raise RecordError("'teacher' must be given, because the student of 'distill' learns from one")
-
-
-class TrainRecipe(Record, frozen=True, kw_only=True):
-    """One command from labelled songs to a judged bundle: a probe teaches a student, and decisions are taken."""
-
-    teacher: Literal["probe"]  # says that this is such a recipe, and not one with a network as the teacher
-    source: Source  # the labelled songs, as in `RunRecipe`
-    more_sources: Sources = ()  # further labelled songs, as in `RunRecipe`
-    distill: DistillRecipe  # the student, or the name of a recipe in distill/recipes; its schedule is given by `steps`
-    encoder: Name = "musicnn-msd"  # what the teacher hears with; "none" trains without an encoder
-    # folders of music without labels; one of a data set with weak labels is learned with them
-    unlabelled: Annotated[tuple[Source, ...], Meta(max_length=64)] = ()
-    weak_labels: Annotated[tuple[tuple[Source, Source], ...], Meta(max_length=64)] = ()  # CSV and folder of audio each
-    student_start: Source = "default"  # the student's first weights, as in `RunRecipe`
-    # whether the teacher also hears 164 audio features, which takes about a second a window and core
-    features: bool = False
-    steps: Count = 2400  # training steps of the student; none are taken where only its head is fitted
-    # training steps of the student of each fold, where songs are cross-validated; none where only its head is fitted
-    fold_steps: Count = 600
-    folds: Annotated[int, Meta(ge=2, le=20)] = 5  # folds of the cross-validation of fewer than 500 songs
-    probe: ProbeRecipe = ProbeRecipe()  # how the teacher is made: which regressors may predict together
-    # outer and inner folds, at most, of each teacher of the cross-validation: it is made anew in each of the `folds`
-    fold_probe_folds: Annotated[int, Meta(ge=2, le=20)] = 5
-    audio: AudioSpec = AudioSpec()  # the front end
-    data: DataRecipe = DataRecipe(windows=3, perturb=2)  # how labelled songs are prepared; `fractions` have no effect
-    unlabelled_data: DataRecipe = DataRecipe(perturb=1)  # how other music is prepared
-    # which artifacts are made
-    export: ExportRecipe = ExportRecipe(formats=("tflite", "onnx"), precisions=("fp32", "int8"))
-
-    def check(self) -> None:
-        """Something must be exported in int8."""
-        if "int8" not in self.export.precisions:
-            raise RecordError("export.precisions must have int8, by which a model for phones is judged")
-        if self.features and self.encoder == NO_ENCODER:
-            raise RecordError("features must be false without an encoder: the teacher hears nothing but them then")
-
-    def steps_of(self, *, fold: bool) -> int:
-        """Training steps of the student of a fold, or of the one that is kept; 0 where only its head is fitted."""
-        if self.distill.head_only:
-            return 0
-        return self.fold_steps if fold else self.steps
-
-    @property
-    def fold_probe(self) -> ProbeRecipe:
-        """How the teacher of each fold is made. Nobody reads its own evaluation: the fewest shuffles do."""
-        most = self.fold_probe_folds
-        return replace(
-            self.probe,
-            folds=min(self.probe.folds, most),
-            inner_folds=min(self.probe.inner_folds, most),
-            shuffles=min(self.probe.shuffles, 20),
-        )
 
 
 def load_recipe(kind: type[R], name: str, stage: str, *, changes: Sequence[str] = (), seed: int | None = None) -> R:
@@ -165,142 +75,49 @@ def load_recipe(kind: type[R], name: str, stage: str, *, changes: Sequence[str] 
     return recipe if seed is None else with_seed(recipe, seed)
 
 
-def load_run_recipe(
-    name: str, source: Path | None = None, *, changes: Sequence[str] = (), seed: int | None = None
-) -> RunRecipe:
-    """Read a recipe for a whole run.
-
-    Args:
-        name: The path of a TOML file, or the name of a recipe in `benchmarks/recipes`.
-        source: Takes the place of the recipe's own source.
-        changes: Settings in place of the recipe's, such as "teacher.training.epochs=5".
-        seed: Random seed of the split and of all first weights, in place of the recipe's.
-
-    Returns:
-        The recipe; its source is `generated` or an absolute path, and so are the others.
-
-    Raises:
-        RecipeError: The recipe, or a recipe that it names, has a fault, or its source does not exist.
-    """
-    path = _find(name, "benchmarks")
-    table = _read(path)
-    if source is not None:
-        table["source"] = str(source.absolute())
-        table.pop("more_sources", None)
-    _resolve(table, RunRecipe, ("teacher", "distill"), changes)
-    recipe = from_plain(RunRecipe, table, _named(path, changes), RecipeError)
-    if seed is not None:
-        recipe = with_seed(recipe, seed)
-    root = path.parent.absolute()
-    if recipe.student_start not in STARTS:
-        recipe = replace(recipe, student_start=str(root / Path(recipe.student_start).expanduser()))
-    recipe = replace(recipe, data=_placed_norms(recipe.data, root))
-    if recipe.source == GENERATED and not recipe.more_sources:
-        return recipe
-    first, *more = (_existing(path, one) for one in (recipe.source, *recipe.more_sources))
-    return replace(recipe, source=first, more_sources=tuple(more))
-
-
-def _existing(recipe: Path, source: str) -> str:
-    """The absolute path of a recipe's source."""
-    found = recipe.parent.absolute() / source
-    try:
-        found = recipe.parent.absolute() / Path(source).expanduser()
-        exists = found.exists()
-    except (OSError, RuntimeError, ValueError):
-        exists = False
-    if not exists:
-        raise RecipeError(
-            f"{recipe}: source {shown(str(found))} does not exist; name a data set's folder, a manifest CSV, or "
-            f"{GENERATED!r} alone"
-        )
-    return str(found)
-
-
-def _placed_norms(data: DataRecipe, root: Path) -> DataRecipe:
-    """Settings of data preparation with an absolute path of the word norms."""
-    return replace(data, norms=str(root / Path(data.norms).expanduser())) if data.norms else data
-
-
-def load_train_recipe(
+def load_nested_recipe(
+    kind: type[R],
     name: str,
+    stages: Sequence[str],
     *,
-    source: Path | None = None,
-    more_sources: Sequence[Path] = (),
-    unlabelled: Sequence[Path] = (),
-    weak_labels: Sequence[tuple[Path, Path]] = (),
-    encoder: str | None = None,
-    student_start: str | None = None,
-    tables: Sequence[TableSettings] = (),
-    norms: Path | None = None,
-    norms_scale: str = "",
+    given: Mapping[str, object],
     changes: Sequence[str] = (),
-    seed: int | None = None,
-) -> TrainRecipe:
-    """Read a recipe for `train`. What is given here takes the place of what the recipe has.
+) -> tuple[R, Path]:
+    """Read a recipe that names recipes of stages, or has their tables inline.
 
     Args:
+        kind: The recipe's class.
         name: The path of a TOML file, or the name of a recipe in `benchmarks/recipes`.
-        source: The labelled songs.
-        more_sources: Further labelled songs; only with `source`.
-        unlabelled: Folders of music without labels.
-        weak_labels: A CSV of weak labels, and the folder of its audio, each.
-        encoder: The encoder, or "none".
-        student_start: The student's first weights: "default", "random" or the path of a checkpoint.
-        tables: Scale and columns of the sources that are CSVs.
-        norms: Word norms, by which songs get labels from their tags.
-        norms_scale: Scale of the norms; empty for that of the recipe.
-        changes: Settings in place of the recipe's, such as "steps=600".
-        seed: Random seed of splits, weights, probe and bootstrap.
+        stages: Stages whose recipes it may name.
+        given: Values that take the place of the recipe's.
+        changes: Settings in place of the recipe's, such as "distill.training.epochs=5".
 
     Returns:
-        The recipe, with absolute paths.
+        The recipe, and its file, which relative paths in it start from.
 
     Raises:
         RecipeError: The recipe, or a recipe that it names, has a fault.
     """
     path = _find(name, "benchmarks")
-    table = _read(path)
-    _resolve(table, TrainRecipe, ("distill",), changes)
-    given = {
-        "source": source and str(source.absolute()),
-        "unlabelled": [str(folder.absolute()) for folder in unlabelled],
-        "weak_labels": [[str(one.absolute()) for one in pair] for pair in weak_labels],
-        "encoder": encoder,
-    }
-    table.update({key: value for key, value in given.items() if value})
-    if source is not None:
-        table["more_sources"] = [str(one.absolute()) for one in more_sources]
-    recipe = from_plain(TrainRecipe, table, _named(path, changes), RecipeError)
-    root = path.parent.absolute()
-
-    def placed(place: str) -> str:
-        return str(root / Path(place).expanduser())
-
-    given_start = student_start or recipe.student_start
-    recipe = replace(
-        recipe,
-        student_start=given_start if student_start or given_start in STARTS else placed(given_start),
-        source=placed(recipe.source),
-        more_sources=tuple(map(placed, recipe.more_sources)),
-        data=_placed_norms(recipe.data, root),
-        unlabelled=tuple(map(placed, recipe.unlabelled)),
-        weak_labels=tuple((placed(csv), placed(folder)) for csv, folder in recipe.weak_labels),
-    )
-    if any(table.scale or table.columns for table in tables):
-        recipe = replace(recipe, data=replace(recipe.data, tables=tuple(tables)))
-    if norms is not None:
-        recipe = replace(recipe, data=replace(recipe.data, norms=str(norms.absolute()), norms_scale=norms_scale))
-    return recipe if seed is None else with_seed(recipe, seed)
+    table = {**_read(path), **given}
+    names = [text for text in changes if text.partition("=")[0].strip() in stages]
+    _change(table, kind, names)
+    for stage in stages:
+        if isinstance(table.get(stage), str):
+            table[stage] = _read(_find(table[stage], stage))
+        _fill_architecture(table.get(stage), stage)
+    _change(table, kind, [text for text in changes if text not in names])
+    return from_plain(kind, table, _named(path, changes), RecipeError), path
 
 
-def is_train_recipe(name: str) -> bool:
-    """Whether a recipe of `run` has a probe as its teacher, and is one for `train`.
+def teacher_named_by(name: str) -> str:
+    """The teacher that a recipe of a whole run names; empty where it names none.
 
     Raises:
         RecipeError: There is no such recipe.
     """
-    return _read(_find(name, "benchmarks")).get("teacher") == "probe"
+    teacher = _read(_find(name, "benchmarks")).get("teacher")
+    return teacher if isinstance(teacher, str) else ""
 
 
 def with_seed(recipe: R, seed: int) -> R:
@@ -323,10 +140,6 @@ def _change(table: dict[str, Any], kind: type[Record], changes: Sequence[str]) -
     Raises:
         RecipeError: A key is unknown, or has no effect in this recipe.
     """
-    if kind is TrainRecipe:
-        for text in changes:
-            if (key := text.partition("=")[0].strip()) in SCHEDULE_OF_TRAIN:
-                raise RecipeError(f"--set {key}: has no effect here; set steps, and fold_steps of a cross-validation")
     keys = assign(table, kind, changes, "--set", RecipeError)
     for key in keys:
         parts = key.split(".")
@@ -343,17 +156,6 @@ def _change(table: dict[str, Any], kind: type[Record], changes: Sequence[str]) -
             if f"{start}pretrained_steps" not in keys:
                 stage = table.get(start.rstrip("."), {}) if start else table
                 stage.pop("pretrained_steps", None)
-
-
-def _resolve(table: dict[str, Any], kind: type[Record], stages: Sequence[str], changes: Sequence[str]) -> None:
-    """Put the recipes that a recipe names in their place, and settings of `--set` in theirs."""
-    names = [text for text in changes if text.partition("=")[0].strip() in stages]
-    _change(table, kind, names)
-    for stage in stages:
-        if isinstance(table.get(stage), str):
-            table[stage] = _read(_find(table[stage], stage))
-        _fill_architecture(table.get(stage), stage)
-    _change(table, kind, [text for text in changes if text not in names])
 
 
 def _from_here(value: Any) -> Any:

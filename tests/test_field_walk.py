@@ -27,7 +27,8 @@ from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.cli import main
 from sentio_mobile.distill.config import PretrainRecipe, QatRecipe
 from sentio_mobile.errors import InputError, RecipeError, RecordError
-from sentio_mobile.recipes import load_recipe, load_run_recipe
+from sentio_mobile.pipeline.recipes import load_run_recipe
+from sentio_mobile.recipes import load_recipe
 from sentio_mobile.teacher.gan.config import GanRecipe
 
 PACKAGE = Path(sentio_mobile.__file__).parent

@@ -18,7 +18,7 @@ def test_importing_brings_nothing_heavy(module: str) -> None:
 
 def test_recipes_and_formats_are_read_without_torch() -> None:
     code = (
-        "import sys; from sentio_mobile.recipes import load_run_recipe; load_run_recipe('quickstart');"
+        "import sys; from sentio_mobile.pipeline.recipes import load_run_recipe; load_run_recipe('quickstart');"
         "from sentio_mobile.formats.registry import get_format; get_format('tflite'); print('torch' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,7 +11,8 @@ from sentio_mobile.errors import RecipeError, RecordError
 from sentio_mobile.models.config import ASTSettings, MusicnnSettings, ViTSettings
 from sentio_mobile.models.first_weights import first_weights_for
 from sentio_mobile.models.registry import spec_of
-from sentio_mobile.recipes import is_train_recipe, load_recipe, load_run_recipe, load_train_recipe, with_seed
+from sentio_mobile.pipeline.recipes import is_train_recipe, load_run_recipe, load_train_recipe
+from sentio_mobile.recipes import load_recipe, with_seed
 from sentio_mobile.spec import AudioSpec
 from sentio_mobile.teacher.config import TeacherRecipe
 from sentio_mobile.teacher.gan.config import STAGE, GanRecipe

@@ -98,7 +98,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def _recipes() -> str:
     from sentio_mobile.distill.config import PretrainRecipe, QatRecipe
-    from sentio_mobile.recipes import RunRecipe, TrainRecipe
+    from sentio_mobile.pipeline.config import RunRecipe, TrainRecipe
     from sentio_mobile.teacher.gan.config import GanRecipe
 
     render = _load("recipe_reference").render

@@ -86,7 +86,7 @@ def train(
     from sentio_mobile.api.inputs import to_scale
     from sentio_mobile.data.config import TableSettings
     from sentio_mobile.pipeline.plan import read_inputs
-    from sentio_mobile.recipes import load_train_recipe
+    from sentio_mobile.pipeline.recipes import load_train_recipe
 
     first, *more = [Path(songs)] if isinstance(songs, str | Path) else map(Path, songs)
     one = TableSettings(scale=to_scale(scale), columns=columns or {})

@@ -69,7 +69,7 @@ def schema(stage: str) -> None:
     import msgspec
 
     from sentio_mobile.distill.config import DistillRecipe, PretrainRecipe, QatRecipe
-    from sentio_mobile.recipes import RunRecipe, TrainRecipe
+    from sentio_mobile.pipeline.config import RunRecipe, TrainRecipe
     from sentio_mobile.teacher.config import TeacherRecipe
     from sentio_mobile.teacher.gan.config import GanRecipe
 

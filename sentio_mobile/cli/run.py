@@ -69,7 +69,7 @@ def _run_all(
     from sentio_mobile._internal.records import replace
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import show_run, show_summary
-    from sentio_mobile.recipes import is_train_recipe, load_run_recipe, load_train_recipe
+    from sentio_mobile.pipeline.recipes import is_train_recipe, load_run_recipe, load_train_recipe
 
     if is_train_recipe(recipe):
         from sentio_mobile.cli.train import run_training

@@ -13,9 +13,9 @@ from sentio_mobile.cli.table_options import columns_option, norms_options, scale
 from sentio_mobile.cli.training_options import TrainingOptions, training_options
 
 if TYPE_CHECKING:
+    from sentio_mobile.pipeline.config import TrainRecipe
     from sentio_mobile.pipeline.estimate import TrainEstimate
     from sentio_mobile.pipeline.plan import TrainPlan
-    from sentio_mobile.recipes import TrainRecipe
 
 
 @click.command(
@@ -87,7 +87,7 @@ def train(
     from all of them. The plan is printed first. A run that was stopped continues when the same command is given again.
     """
     from sentio_mobile.api.inputs import to_scale
-    from sentio_mobile.recipes import load_train_recipe
+    from sentio_mobile.pipeline.recipes import load_train_recipe
 
     run_training(
         load_train_recipe(

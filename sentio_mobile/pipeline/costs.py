@@ -13,8 +13,8 @@ from sentio_mobile._internal.workers import usable_cores
 from sentio_mobile.errors import InputError
 from sentio_mobile.models.encoders.base import AudioEncoder, load_encoder
 from sentio_mobile.models.registry import build, spec_of
+from sentio_mobile.pipeline.config import NO_ENCODER, TrainRecipe
 from sentio_mobile.pipeline.plan import Costs
-from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
 from sentio_mobile.training.precision import with_real_precision
 
 

@@ -17,7 +17,7 @@ from sentio_mobile.data.sources import read_source, read_sources
 from sentio_mobile.data.split_plan import SplitPlan, plan_splits
 from sentio_mobile.data.weak_labels import WeakLabels, read_weak_labels, weak_labels_of
 from sentio_mobile.errors import LabelError
-from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
+from sentio_mobile.pipeline.config import NO_ENCODER, TrainRecipe
 from sentio_mobile.teacher.probe.config import ProbeRecipe
 from sentio_mobile.training.config import HEAD_CLIPS
 

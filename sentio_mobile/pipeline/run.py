@@ -25,9 +25,10 @@ from sentio_mobile.distill.distill import distill
 from sentio_mobile.distill.start import Start
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.models.checkpoint import Checkpoint, read_sheet
+from sentio_mobile.pipeline.config import RunRecipe
 from sentio_mobile.pipeline.stages import Stages, songs_key
 from sentio_mobile.pipeline.student import first_weights_of
-from sentio_mobile.recipes import GENERATED, RunRecipe
+from sentio_mobile.recipes import GENERATED
 from sentio_mobile.teacher.train import train_teacher
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware
 

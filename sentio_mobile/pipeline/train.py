@@ -28,6 +28,7 @@ from sentio_mobile.data.splits import SplitList
 from sentio_mobile.errors import DataError, SentioError
 from sentio_mobile.export.build import build_bundle
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings, read_clip_embeddings
+from sentio_mobile.pipeline.config import NO_ENCODER, TrainRecipe
 from sentio_mobile.pipeline.costs import on_this_machine
 from sentio_mobile.pipeline.estimate import (
     ESTIMATE,
@@ -58,7 +59,6 @@ from sentio_mobile.pipeline.teacher import (
     probe_predictions,
     says_nothing,
 )
-from sentio_mobile.recipes import NO_ENCODER, TrainRecipe
 from sentio_mobile.teacher.embed import embed_clips
 from sentio_mobile.teacher.probe.config import ProbeRecipe
 from sentio_mobile.training.trainer import ONE_DEVICE, Hardware

@@ -11,8 +11,9 @@ from sentio_mobile._internal.progress import NoProgress
 from sentio_mobile._internal.records import replace
 from sentio_mobile.errors import DataError, OutputError, RecordError, SentioError
 from sentio_mobile.pipeline import run as pipeline
+from sentio_mobile.pipeline.config import RunRecipe
+from sentio_mobile.pipeline.recipes import load_run_recipe
 from sentio_mobile.pipeline.run import Pipeline
-from sentio_mobile.recipes import RunRecipe, load_run_recipe
 
 STAGES = ["music", "data", "teacher", "student", "bundle", "report.html"]
 Run = Callable[..., list[str]]

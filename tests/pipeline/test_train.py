@@ -18,8 +18,8 @@ from sentio_mobile.errors import DataError
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.musicnn import Musicnn, weights_path
 from sentio_mobile.pipeline.plan import read_inputs, total_stages
+from sentio_mobile.pipeline.recipes import load_train_recipe
 from sentio_mobile.pipeline.train import Training
-from sentio_mobile.recipes import load_train_recipe
 from sentio_mobile.teacher.probe.probe import Probe
 
 RATE, SONGS = 8000, 24
