@@ -197,6 +197,6 @@ class HasLinearHead(HasFeatureMap, Protocol):
     """A network whose output is tanh of one linear layer on the pooled vector, so that the layer can be solved for."""
 
     @property
-    def output(self) -> nn.Linear:
+    def linear_head(self) -> nn.Linear:
         """The layer [pooled width -> 2]."""
         ...

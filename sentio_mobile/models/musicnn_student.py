@@ -143,6 +143,11 @@ class MusicnnStudent(nn.Module):
         """Numbers of the vector that the head reads."""
         return SIZE
 
+    @property
+    def linear_head(self) -> nn.Linear:
+        """The layer that reads that vector."""
+        return self.output
+
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width] -> valence and arousal [batch, 2] in (-1, 1)."""
         return self._readout(self._embeddings(image).mean(dim=1))

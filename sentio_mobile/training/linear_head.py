@@ -105,8 +105,8 @@ def solve_linear_head(
     weight = spread[:, None] * solved.coef_ / scaler.scale_
     bias = spread * solved.intercept_ + (1 - spread) * logits.mean(axis=0) - weight @ scaler.mean_
     with torch.no_grad():
-        model.output.weight.copy_(torch.from_numpy(weight))
-        model.output.bias.copy_(torch.from_numpy(bias))
+        model.linear_head.weight.copy_(torch.from_numpy(weight))
+        model.linear_head.bias.copy_(torch.from_numpy(bias))
     return int(known.sum())
 
 

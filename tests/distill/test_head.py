@@ -15,7 +15,7 @@ from sentio_mobile.distill.config import DistillRecipe, ResponseSettings
 from sentio_mobile.distill.distill import distill
 from sentio_mobile.errors import TrainingError
 from sentio_mobile.models.checkpoint import Checkpoint
-from sentio_mobile.models.config import MusicnnSettings
+from sentio_mobile.models.config import MusicnnSettings, TimmSettings
 from sentio_mobile.models.first_weights import FirstWeights, weights_of_checkpoint
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.training.config import TrainingSettings
@@ -88,3 +88,13 @@ def test_head_of_other_students_and_of_random_weights_is_not_solved_for(
     with pytest.raises(TrainingError, match="head_only needs a student with a linear head"):
         distill(None, data, recipe=replace(tiny_student, head_only=True), out=tmp_path / "mobilevit", start="random")
     assert not (tmp_path / "random").exists()
+
+
+def test_head_of_two_layers_is_trained_on_from_its_first_weights(data: PreparedData, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, model=TimmSettings(name="test_efficientnet"), image_size=(64, 96), head_only=False)
+    spec = spec_of(recipe.model, replace(data.audio, image_size=recipe.image_size))
+    start = weights_of_checkpoint("first", Checkpoint(model=build(spec).eval(), spec=spec))
+    recipe = replace(recipe, training=replace(recipe.training, epochs=0, steps=1, learning_rate=1e-9))
+    student = distill(None, data, recipe=recipe, out=tmp_path / "student", start=start)
+    for name, weight in student.model.named_parameters():
+        torch.testing.assert_close(weight, start.state[name], atol=1e-6, rtol=0, msg=name)
