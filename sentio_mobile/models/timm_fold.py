@@ -2,13 +2,15 @@
 
 timm fuses what its authors wrote a fusion for. The rest are convolutions with a normalization behind them, which timm
 leaves to runtimes. Quantizers work before a runtime folds, and would round what lies between the two; so they are
-folded here.
+folded here. Attention that adds a bias by relative position gets its table of biases, which files would otherwise have
+to gather for each image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from types import MethodType
 from typing import Any
 
 import torch
@@ -44,7 +46,24 @@ def fold_backbone(backbone: nn.Module, image: torch.Tensor) -> nn.Module:
         backbone.set_submodule(convolution, fuse_conv_bn_eval(conv, after))
         rest = nn.Sequential(after.drop, after.act) if isinstance(after, BatchNormAct2d) else nn.Identity()
         backbone.set_submodule(norm, rest)
+    _keep_tables(backbone)
     return backbone
+
+
+def _keep_tables(backbone: nn.Module) -> None:
+    """Look the biases of attention up once: LeViT's, EfficientFormer's, TinyViT's and those built like them."""
+    for module in backbone.modules():
+        look_up = getattr(module, "get_attention_biases", None)
+        if isinstance(bias := getattr(module, "attention_biases", None), nn.Parameter) and callable(look_up):
+            module.register_buffer("attention_table", look_up(bias.device).detach().clone())
+            module.get_attention_biases = MethodType(_table_of, module)  # type: ignore[assignment]
+
+
+def _table_of(module: nn.Module, device: torch.device) -> torch.Tensor:
+    """What takes the place of timm's `get_attention_biases`."""
+    table = module.attention_table
+    assert isinstance(table, torch.Tensor)
+    return table.to(device)
 
 
 def _pairs(backbone: nn.Module, image: torch.Tensor) -> list[tuple[str, str]]:

@@ -107,6 +107,21 @@ class Shared(nn.Module):
         return self.norm(features) + features
 
 
+def test_bias_of_attention_is_looked_up_once() -> None:
+    torch.manual_seed(0)
+    model = build(spec_of(TimmSettings(name="levit_128s"), AudioSpec(image_size=(128, 224)))).eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name.endswith("attention_biases"):
+                weight.normal_()
+    image = torch.randn(1, 3, 128, 224)
+    expected = model(image)
+    fold_norms(model)
+    torch.testing.assert_close(model(image), expected, atol=1e-4, rtol=0)
+    called = {str(node.target) for node in torch.export.export(model, (image,)).graph.nodes}
+    assert "aten.index.Tensor" not in called
+
+
 def test_norm_of_shared_features_is_not_folded() -> None:
     model, image = Shared().eval(), torch.randn(1, 3, 8, 8)
     expected = model(image)
