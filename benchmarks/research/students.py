@@ -4,13 +4,14 @@
     python benchmarks/research/students.py OUT --students mobilevit_xs,timm:repvit_m0_9@128x224,musicnn:3 --runs 200
     python benchmarks/research/students.py OUT --measured --accuracy mobilevit record.json --accuracy musicnn other.json
 
-A student is the name of a recipe in distill/recipes, `timm:NAME` or `timm:NAME@HEIGHTxWIDTH` for a network of timm, or
-`musicnn:N` for the recipe `musicnn` with N parts of 3 s. All have random weights, whose norms were set by generated
-music: neither size nor speed depends on training. Each is converted in a process of its own, by the code that makes a
-bundle's artifacts. All artifacts are then timed in turns at one thread; the front end, which is the same for every
-student, is not in these times. OUT/students.json has parameters, multiply-accumulates, megabytes, times, and the ratio
-of each median to that of the default student in the same format and precision, with a bootstrap interval over rounds.
-What could not be converted is there with why.
+A student is the name of a recipe in distill/recipes, `timm:NAME` or `timm:NAME@HEIGHTxWIDTH` for a network of timm,
+`musicnn:N` for the recipe `musicnn` with N parts of 3 s, or `teacher:NAME` for the network of a recipe in
+teacher/recipes. All have random weights, whose norms were set by generated music: neither size nor speed depends on
+training. Each is converted in a process of its own, by the code that makes a bundle's artifacts. All artifacts are then
+timed in turns at one thread; the front end, which is the same for every student, is not in these times.
+OUT/students.json has parameters, multiply-accumulates, megabytes, times, and the ratio of each median to that of the
+default student in the same format and precision, with a bootstrap interval over rounds. What could not be converted is
+there with why.
 
 --accuracy gives the accuracy of a student by the names above: a record of `pretrained_students.py`. For each measure
 OUT/students-MEASURE.png and .svg are drawn: latency ratio and accuracy with its interval over groups, an area for the
@@ -58,6 +59,7 @@ from sentio_mobile.quantization.layer_choice import head_weights, quantizable_la
 from sentio_mobile.quantization.options import QuantizationOptions
 from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import AudioSpec, ModelSpec, Precision
+from sentio_mobile.teacher.config import TeacherRecipe
 
 DEFAULT = "mobilevit"
 STUDENTS = (
@@ -88,6 +90,9 @@ class Artifacts:
 def spec_for(student: str) -> ModelSpec:
     """The spec of a student by the name that the command takes."""
     kind, _, rest = student.partition(":")
+    if kind == "teacher":
+        teacher = load_recipe(TeacherRecipe, rest, "teacher")
+        return spec_of(teacher.model, teacher.audio or AudioSpec())
     if kind == "timm":
         name, _, size = rest.partition("@")
         height, width = (int(side) for side in size.split("x")) if size else AudioSpec().image_size
