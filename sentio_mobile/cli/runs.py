@@ -74,11 +74,11 @@ def compare(first: Path, second: Path) -> None:
     found = compare_runs(first, second)
     for one in (found.first, found.second):
         _show(one)
-    show_table(
-        ("setting", "first", "second"),
-        [(name, _value(before), _value(after)) for name, (before, after) in found.settings.items()],
-        right=False,
-    )
+    differing = [(name, _value(before), _value(after)) for name, (before, after) in found.settings.items()]
+    if differing:
+        show_table(("setting", "first", "second"), differing, right=False)
+    else:
+        console.print("Their settings are the same.")
     if found.difference is None:
         line = f"Their CCC cannot be compared song by song: {found.reason}."
     else:

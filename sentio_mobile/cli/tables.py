@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 from rich.markup import escape
@@ -13,6 +14,7 @@ WIDE = 110
 """Columns of a terminal from which a table need not be divided."""
 
 _COLOURS = {"pass": "green", "fail": "red", "refused": "red", "failed": "red"}
+_INTERVAL = re.compile(r"-?[\d.]+ \[.+\]")
 _OPEN = ("open", "not run", "not measured", "inconclusive")
 
 
@@ -60,7 +62,13 @@ def show_table(
     ]
     table = Table(
         *(
-            Column(columns[i], justify="right" if right and i and columns[i] != "verdict" else "left", overflow="fold")
+            Column(
+                columns[i],
+                justify="right" if right and i and columns[i] != "verdict" else "left",
+                overflow="fold",
+                # A figure is read with its interval; other columns give way.
+                no_wrap=any(_INTERVAL.fullmatch(row[i]) for row in rows),
+            )
             for i in keep
         ),
         box=None,

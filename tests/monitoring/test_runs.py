@@ -90,9 +90,11 @@ def test_commands(runs: Path) -> None:
     listed = call("list", runs)
     assert max(map(len, listed.splitlines()[:4])) <= 80
     assert "begun (not finished)" in listed
+    assert str(read_run(runs / "first").test) in listed  # on one line
     assert len(json.loads(call("list", runs, "--json"))) == 3
     assert "learning_rate" in call("show", runs / "first")
     assert "Mean CCC of the second minus that of the first" in call("compare", runs / "first", runs / "deeper/second")
+    assert "Their settings are the same." in call("compare", runs / "first", runs / "first")
     assert json.loads(call("mark", runs / "first", "deprecated", "--note", "old", "--json"))[0]["note"] == "old"
     assert "no run" in call("show", runs / "no run", status=2)
     assert "holds no run" in call("list", runs / "no run", status=2)
