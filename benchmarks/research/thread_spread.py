@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kill_table import command, environment, prepare_inputs
+from kill_commands import command, environment, prepare_inputs
 
 from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.records import to_plain
