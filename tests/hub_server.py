@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -59,6 +61,13 @@ class Hub(ThreadingHTTPServer):
         """Files that are sent with another content than they were stored with, of the same length."""
         self.status: dict[str, int] = {}
         """Requests that fail: their beginning, such as "POST /api/models/", and the status."""
+        self.raw: dict[str, Callable[[], Iterable[bytes]]] = {}
+        """Requests that get these bytes as they are, block by block, and then an end of the connection."""
+        self.tokens: list[str | None] = []
+        """The token of each request."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that has heard enough is no fault."""
 
     @property
     def url(self) -> str:
@@ -68,6 +77,7 @@ class Hub(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Hub
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: object) -> None:
         pass
@@ -81,9 +91,17 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         asked = f"{self.command} {path}"
         self.server.asked.append(asked)
+        self.server.tokens.append(self.headers.get("Authorization"))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = next((code for begin, code in self.server.status.items() if asked.startswith(begin)), None)
-        if fault is not None:
+        raw = next((blocks for begin, blocks in self.server.raw.items() if asked.startswith(begin)), None)
+        if raw is not None:
+            self.close_connection = True
+            # The client may have heard enough.
+            with suppress(OSError):
+                for block in raw():
+                    self.wfile.write(block)
+        elif fault is not None:
             self._send(fault, {"error": "on purpose"})
         elif path == "/api/validate-yaml":
             self._send(200, {"errors": [], "warnings": []})

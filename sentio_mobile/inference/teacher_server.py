@@ -14,8 +14,9 @@ import email.policy
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -34,6 +35,10 @@ MAX_BYTES = 64 << 20
 """Bytes of a request."""
 MAX_SONGS = 64
 """Songs of a request."""
+MAX_PARTS = 2 * MAX_SONGS
+"""Parts of a form, other fields than songs among them."""
+MAX_HEAD = 4000
+"""Bytes of the head of a part, and of a request's Content-Type."""
 UPLOAD_S = 120.0
 """Seconds in which a request has to arrive."""
 AT_ONCE = 4
@@ -150,22 +155,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.REQUEST_TIMEOUT, {"error": f"the request must arrive within {UPLOAD_S:.0f} s"})
 
     def _describe(self) -> None:
-        if urlsplit(self.path).path != "/":
-            raise _RefusedError(HTTPStatus.NOT_FOUND, "there is GET / and POST /predict")
+        self._expect("/")
         self._send(HTTPStatus.OK, self.server.about)
 
     def _predict(self) -> None:
-        if urlsplit(self.path).path != "/predict":
-            raise _RefusedError(HTTPStatus.NOT_FOUND, "there is GET / and POST /predict")
+        query = self._expect("/predict")
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal():
+        if not length.isascii() or not length.isdigit():
             raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "the request must state its Content-Length")
-        if not 0 < int(length[:20]) <= MAX_BYTES:
+        # Python refuses to read numbers of thousands of digits.
+        if len(length) > 20 or not 0 < int(length) <= MAX_BYTES:
             raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"send 1 to {MAX_BYTES:,} bytes")
         if not self.server.places.acquire(blocking=False):
             raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, f"{AT_ONCE} requests are under way; try again later")
         try:
-            found = self.server.predict(self._songs(self._read(int(length))))
+            found = self.server.predict(self._songs(query, self._read(int(length))))
         finally:
             self.server.places.release()
         self._send(HTTPStatus.OK if found.predictions else HTTPStatus.UNPROCESSABLE_ENTITY, found)
@@ -181,27 +185,33 @@ class _Handler(BaseHTTPRequestHandler):
             content += block
         return bytes(content)
 
-    def _songs(self, content: bytes) -> list[Upload]:
+    def _expect(self, path: str) -> str:
+        """Make sure that the request is for this path, and give its query."""
+        try:
+            place = urlsplit(self.path)
+        except ValueError:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "the address is none") from None
+        if place.path != path:
+            raise _RefusedError(HTTPStatus.NOT_FOUND, "there is GET / and POST /predict")
+        return place.query
+
+    def _songs(self, query: str, content: bytes) -> list[Upload]:
         """The songs of a request's body."""
-        head = f"Content-Type: {self.headers.get('Content-Type', '')}\r\n\r\n".encode("latin-1", "replace")
-        kind = _HEADERS.parsebytes(head)
+        kind = _head(b"Content-Type: " + self.headers.get("Content-Type", "").encode("latin-1", "replace"))
         if kind.get_content_type() != "multipart/form-data":
-            names = parse_qs(urlsplit(self.path).query).get("song", ["song"])
+            names = parse_qs(query).get("song", ["song"])
             return [Upload(_shown(names[0]), content)]
         boundary = kind.get_boundary()
         if not boundary:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "the form has no boundary")
-        # RFC 2046: a part stands between two lines that begin with the boundary, which is in no part.
-        parts = (b"\r\n" + content).split(b"\r\n--" + boundary.encode("latin-1", "replace"))[1:]
-        songs = []
-        for part in parts:
-            head, _, body = part.partition(b"\r\n\r\n")
-            if part.startswith(b"--"):
-                break
-            name = _HEADERS.parsebytes(head.lstrip(b"\r\n")).get_filename()
+        songs: list[Upload] = []
+        for number, (head, body) in enumerate(_parts(content, boundary.encode("latin-1", "replace"))):
+            name = _head(head).get_filename()
             if name is not None:
                 songs.append(Upload(_shown(name), body))
-        if not 0 < len(songs) <= MAX_SONGS:
+            if number == MAX_PARTS or len(songs) > MAX_SONGS:
+                break
+        if not 0 < len(songs) <= MAX_SONGS or number == MAX_PARTS:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, f"send 1 to {MAX_SONGS} files in a form")
         return songs
 
@@ -227,6 +237,39 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Print nothing: songs that people send are nobody's affair."""
+
+
+def _parts(content: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Head and body of each part of a form.
+
+    By RFC 2046 a part stands between two lines that begin with the boundary, which is in no part. What is sent may be
+    nothing but boundaries, so that no list of the parts is made.
+    """
+    mark = b"\r\n--" + boundary
+    start = 0 if content.startswith(mark[2:]) else content.find(mark) + 2
+    while start != 1 and not content.startswith(b"--", start := start + len(mark) - 2):
+        end = content.find(mark, start)
+        last = len(content) if end < 0 else end
+        middle = content.find(b"\r\n\r\n", start, last)
+        if middle < 0:
+            middle = last
+        yield content[start : min(middle, start + MAX_HEAD + 1)], content[middle + 4 : last]
+        start = end + 2
+
+
+def _head(lines: bytes) -> Message:
+    """The headers of a part.
+
+    Python's parser takes a minute for some headers of a megabyte, and fails in many ways.
+    """
+    if len(lines) > MAX_HEAD:
+        raise _RefusedError(HTTPStatus.BAD_REQUEST, f"a head of more than {MAX_HEAD:,} bytes")
+    try:
+        found = _HEADERS.parsebytes(lines.lstrip(b"\r\n"))
+        found.get_content_type(), found.get_boundary(), found.get_filename()
+    except Exception:
+        raise _RefusedError(HTTPStatus.BAD_REQUEST, "a head that cannot be read") from None
+    return found
 
 
 _HEADERS = email.parser.BytesHeaderParser(policy=email.policy.HTTP)

@@ -14,7 +14,8 @@ from sentio_mobile._internal.files import new_folder, read_file, sha256
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import Count, Record, Sha256, Size, Text
 from sentio_mobile.bundle.bundle import open_bundle
-from sentio_mobile.bundle.hub.client import find, hub_client
+from sentio_mobile.bundle.hub.client import hub_client
+from sentio_mobile.bundle.hub.download import download, listing
 from sentio_mobile.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, parse_manifest
 from sentio_mobile.bundle.sign import MAX_SIGNATURE_BYTES, SIGNATURE, signed_manifest
 from sentio_mobile.errors import BundleError, CheckFailedError, OutputError
@@ -68,11 +69,11 @@ def pull(
     progress = progress or NoProgress()
     with new_folder(out, overwrite) as part:
         with hub_client(repository, revision) as api:
-            info, sizes = find(api, repository, revision)
+            commit, sizes = listing(api, repository, revision)
             if MANIFEST not in sizes:
                 raise BundleError(f"{repository}: holds no bundle (no {MANIFEST}); give a repository of `bundle push`")
             with tempfile.TemporaryDirectory(dir=part, prefix=".hub-") as scratch:
-                source = _Source(api, repository, str(info.sha), Path(scratch))
+                source = _Source(api, repository, commit, Path(scratch))
                 signer = _take(source, sizes, part, key, progress)
         with _named(repository, part):
             files = open_bundle(part).manifest.files
@@ -95,19 +96,20 @@ class _Source:
     commit: str
     scratch: Path
 
-    def fetch(self, name: str) -> Path:
-        return Path(
-            self.api.hf_hub_download(self.repository, name, revision=self.commit, local_dir=self.scratch / "files")
-        )
+    def fetch(self, name: str, most: int) -> Path:
+        """Download a file of at most so many bytes."""
+        path = self.scratch / "file"
+        download(self.api, self.repository, name, self.commit, path, most)
+        return path
 
 
 def _take(source: _Source, sizes: Mapping[str, int], part: Path, key: Path | None, progress: Progress) -> str | None:
     """Download manifest, signature and files into `part`, each after it was checked; gives the signer's fingerprint."""
     _limit(source, sizes, MANIFEST, MAX_MANIFEST_BYTES)
-    source.fetch(MANIFEST).replace(part / MANIFEST)
+    source.fetch(MANIFEST, MAX_MANIFEST_BYTES).replace(part / MANIFEST)
     if SIGNATURE in sizes:
         _limit(source, sizes, SIGNATURE, MAX_SIGNATURE_BYTES)
-        source.fetch(SIGNATURE).replace(part / SIGNATURE)
+        source.fetch(SIGNATURE, MAX_SIGNATURE_BYTES).replace(part / SIGNATURE)
     with _named(source.repository, part):
         content, signer = (
             (read_file(part / MANIFEST, MAX_MANIFEST_BYTES, BundleError), None)
@@ -127,7 +129,7 @@ def _take(source: _Source, sizes: Mapping[str, int], part: Path, key: Path | Non
         raise OutputError(f"{source.repository}: needs {need:,} bytes, and {free:,} are free; make room")
     progress.start(f"Downloading {source.repository}", len(manifest.files))
     for name, entry in manifest.files.items():
-        found = source.fetch(name)
+        found = source.fetch(name, entry.bytes)
         if sha256(found) != entry.sha256:
             raise BundleError(
                 f"{source.repository}: {name!r} is not the file that its manifest lists (SHA-256 differs); {_AGAIN}"
