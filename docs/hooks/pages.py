@@ -48,6 +48,7 @@ RECORDS = {
     "gan-samples.json": "sentio_mobile.data.gan_samples:GanSampleSheet",
     "verification.json": "sentio_mobile.bundle.verify:Verification",
     "benchmark.json": "sentio_mobile.benchmarks.results:Benchmark",
+    "phone.json": "sentio_mobile.benchmarks.phones:PhoneBenchmark",
     "summary.json": "sentio_mobile.benchmarks.summary:Summary",
     "release.json": "sentio_mobile.monitoring.release:ReleaseCheck",
     "monitor.json": "sentio_mobile.monitoring.monitor_records:Monitoring",

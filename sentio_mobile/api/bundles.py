@@ -223,10 +223,16 @@ def benchmark(
     out: str | Path,
     threads: int | None = None,
     runs: int | None = None,
+    adb: bool | str = False,
+    adb_tool: str | Path | None = None,
+    adb_app: str = "org.sentiomobile.demo",
+    phone_results: Sequence[str | Path] = (),
     require_signature: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Measure latency, cold start, memory and size of every artifact on this machine, and write a report.
+
+    Phones are measured where they are asked for, and what they have measured is reported beside this machine.
 
     Example:
         ```python
@@ -240,6 +246,11 @@ def benchmark(
         out: Folder for report.html, report.md, junit.xml, summary.json, benchmark.json and verification.json.
         threads: Threads that a model may use, 1 or more. The default is that of benchmarks/budgets.toml.
         runs: Timed runs of each artifact, 50 or more. The default is that of benchmarks/budgets.toml.
+        adb: Whether a phone that adb sees measures, too, by the demo app or by a tool; the phone's serial number where
+            there are several.
+        adb_tool: TFLite's `benchmark_model`, built for the phone. It times the artifacts of the format tflite.
+        adb_app: Identifier of the demo app on the phone, which times its own artifact where there is no tool.
+        phone_results: Files that the benchmark of a demo app wrote, on iOS or Android.
         require_signature: A public key, as PEM: only a bundle that its owner signed is opened.
         progress: Receives the progress, artifact by artifact.
 
@@ -247,15 +258,30 @@ def benchmark(
         The summary; `decision` is "ship", "fix" or "measure again", and `reason` says why.
 
     Raises:
-        InputError: `threads` or `runs` is too small.
+        InputError: `threads` or `runs` is too small, a phone is not ready or was lost, or the figures of a phone are of
+            other files.
         BundleError: The bundle is damaged, or asks for an operator that no export uses.
-        CheckFailedError: The bundle's signature does not hold.
+        CheckFailedError: The bundle's signature does not hold, or an artifact failed on the phone.
         OutputError: `out` cannot be written.
     """
+    from sentio_mobile.benchmarks.on_phone import PhoneJob
+    from sentio_mobile.benchmarks.phones import read_phone_benchmark
     from sentio_mobile.benchmarks.run import verify_and_report
 
+    if adb_tool is not None and adb is False:
+        raise InputError("adb_tool is for a phone that adb sees: say adb=True, or the phone's serial number")
+    opened = to_bundle(bundle, require_signature)
+    job = PhoneJob(
+        serial=adb if isinstance(adb, str) else None, tool=None if adb_tool is None else Path(adb_tool), app=adb_app
+    )
     return verify_and_report(
-        to_bundle(bundle, require_signature), Path(out), threads=threads, runs=runs, progress=progress
+        opened,
+        Path(out),
+        threads=threads,
+        runs=runs,
+        progress=progress,
+        phones=[read_phone_benchmark(Path(path), opened) for path in phone_results],
+        phone_job=None if adb is False else job,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from sentio_mobile.benchmarks.formatting import count
-from sentio_mobile.benchmarks.gates import Gate
+from sentio_mobile.benchmarks.gates import SLOWED_DOWN, Gate
 from sentio_mobile.benchmarks.results import Benchmark
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def _busy(benchmark: Benchmark) -> bool:
 
 
 def _why(gates: Sequence[Gate], benchmark: Benchmark) -> str:
+    if all(SLOWED_DOWN in gate.note for gate in gates):
+        return f"because {SLOWED_DOWN}"
     return (
         "because the machine was busy"
         if _busy(benchmark)

@@ -12,6 +12,7 @@ from sentio_mobile._internal.records import Finite, Name, Record, Share, Text, f
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile.benchmarks.formatting import DESKTOP, MB
 from sentio_mobile.benchmarks.latency import MAX_RUNS, MIN_RUNS, Latency
+from sentio_mobile.benchmarks.phones import PhoneBenchmark, PhoneRuns
 from sentio_mobile.metrics.bootstrap import Interval
 
 Verdict = Literal["pass", "fail", "inconclusive", "not measured"]
@@ -21,6 +22,9 @@ Threads = Annotated[int, Meta(ge=1, le=1024)]
 
 Z = 1.96
 """Standard deviations on each side of a 95% interval of a normal distribution."""
+
+SLOWED_DOWN = "the phone slowed down while it measured"
+"""In the note of a gate of a phone that did."""
 
 
 class Limits(Record, frozen=True, kw_only=True):
@@ -111,6 +115,29 @@ def check_latency(
         verdict = "inconclusive"
         note += f"; other work took {load:.0%} of the cores, more than {measurement.max_load:.0%}"
     return Gate(name="latency", target=label, verdict=verdict, limit=limit, value=latency.p90_ms, unit="ms", note=note)
+
+
+def check_phone(found: PhoneBenchmark, budgets: Budgets) -> tuple[Gate, ...]:
+    """Check the p90 of each artifact on a phone, as on this machine.
+
+    A phone that is hot is slower than it would be: where it slowed down while it measured, a latency over the limit is
+    inconclusive.
+    """
+    return tuple(_check_runs(runs, found, budgets) for runs in found.measured)
+
+
+def _check_runs(runs: PhoneRuns, found: PhoneBenchmark, budgets: Budgets) -> Gate:
+    latency, limit = runs.latency, budgets.gates.latency_ms
+    low, high = _p90_bounds(latency, budgets.measurement.between_benchmarks)
+    verdict: Verdict = "pass" if high <= limit else "fail" if low > limit else "inconclusive"
+    note = f"p90, 95% interval {low:.3g} to {high:.3g} ms; on the phone, by {found.tool}"
+    if verdict == "inconclusive":
+        note += "; the limit lies inside the interval"
+    if runs.slowed:
+        note += f"; {SLOWED_DOWN}, {runs.drift} times"
+        verdict = "inconclusive" if verdict == "fail" else verdict
+    target = f"{runs.artifact} by {runs.runs_on} on {found.device.words}"[:255]
+    return Gate(name="latency", target=target, verdict=verdict, limit=limit, value=latency.p90_ms, unit="ms", note=note)
 
 
 def _p90_bounds(latency: Latency, between: float) -> tuple[float, float]:

@@ -60,7 +60,7 @@ def measure_latency(
         InputError: `runs` is out of its range.
     """
     times = time_in_turns(runners, inputs, runs=runs, warm_up=warm_up, progress=progress)
-    return {name: _percentiles(values) for name, values in times.items()}
+    return {name: percentiles_of(values) for name, values in times.items()}
 
 
 def time_in_turns(
@@ -140,7 +140,8 @@ def _seconds(runner: Runner, inputs: NDArray[np.float32]) -> float:
     return time.perf_counter() - started
 
 
-def _percentiles(values: NDArray[np.float64]) -> Latency:
+def percentiles_of(values: NDArray[np.float64]) -> Latency:
+    """Percentiles of the times of consecutive runs, in milliseconds."""
     # `higher` gives a time that was measured, on the pessimistic side, instead of a mixture of two.
     p50, p90, p99 = (float(p) for p in np.percentile(values, (50, 90, 99), method="higher"))
     low, high = p90_interval(values)

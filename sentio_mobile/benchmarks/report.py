@@ -78,6 +78,7 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "refused": bundle.manifest.refused,
         "verification": verification,
         "benchmark": benchmark,
+        "phones": benchmark.phones or (),
         "machine": benchmark.machine,
         "desktop": DESKTOP,
         "interpreted": not benchmark.machine.system.startswith("macOS")

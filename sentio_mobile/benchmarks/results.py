@@ -12,6 +12,7 @@ from sentio_mobile.benchmarks.cold import ColdStart
 from sentio_mobile.benchmarks.gates import Gate, Threads
 from sentio_mobile.benchmarks.latency import MAX_RUNS, MIN_RUNS, Latency
 from sentio_mobile.benchmarks.machine import Machine
+from sentio_mobile.benchmarks.phones import PhoneBenchmark
 from sentio_mobile.spec import Form, Precision
 
 BENCHMARK = "benchmark.json"
@@ -48,6 +49,8 @@ class Benchmark(Record, frozen=True, kw_only=True):
     gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]  # the gates
     load: Share | None = None  # share of the usable cores' time that other work took while latency was measured
     max_load: Share | None = None  # the share above which a latency over its limit is inconclusive
+    # What phones measured of the same files; None where none did.
+    phones: Annotated[tuple[PhoneBenchmark, ...], Meta(max_length=100)] | None = None
 
     @property
     def failed(self) -> tuple[Gate, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,9 +11,18 @@ from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import write_record
 from sentio_mobile.benchmarks.cold import ColdStart, measure_cold
 from sentio_mobile.benchmarks.exchange import JUNIT, MARKDOWN, write_junit, write_markdown
-from sentio_mobile.benchmarks.gates import check_latency, check_retention, check_size, load_budgets
+from sentio_mobile.benchmarks.gates import (
+    Measurement,
+    check_latency,
+    check_phone,
+    check_retention,
+    check_size,
+    load_budgets,
+)
 from sentio_mobile.benchmarks.latency import check_runs, measure_latency
 from sentio_mobile.benchmarks.machine import LoadMeter, describe_machine
+from sentio_mobile.benchmarks.on_phone import PhoneJob, measure_on_phone
+from sentio_mobile.benchmarks.phones import PHONE, PhoneBenchmark
 from sentio_mobile.benchmarks.report import REPORT, write_report
 from sentio_mobile.benchmarks.results import BENCHMARK, ArtifactBenchmark, Benchmark
 from sentio_mobile.benchmarks.summary import SUMMARY, Summary, summarize
@@ -30,7 +40,11 @@ MAX_REASON = 4096
 
 
 def benchmark(
-    bundle: Bundle, threads: int | None = None, runs: int | None = None, progress: Progress | None = None
+    bundle: Bundle,
+    threads: int | None = None,
+    runs: int | None = None,
+    progress: Progress | None = None,
+    phones: Sequence[PhoneBenchmark] = (),
 ) -> Benchmark:
     """Measure size, latency, cold start and peak memory of every artifact, and check them against the budgets.
 
@@ -42,6 +56,7 @@ def benchmark(
         threads: Threads that each runtime may use; by default as in `benchmarks/budgets.toml`.
         runs: Timed runs of each artifact, at least 50; by default as in `benchmarks/budgets.toml`.
         progress: Updated for each cold start and each round.
+        phones: What phones measured of the bundle.
 
     Raises:
         InputError: `threads` is below 1, or `runs` below 50.
@@ -50,11 +65,7 @@ def benchmark(
     progress = progress or NoProgress()
     budgets = load_budgets()
     measurement, limits = budgets.measurement, budgets.gates
-    threads = measurement.threads if threads is None else threads
-    runs = measurement.runs if runs is None else runs
-    if threads < 1:
-        raise InputError(f"threads must be at least 1, not {threads}")
-    check_runs(runs)
+    threads, runs = settings_of(measurement, threads, runs)
     machine, evaluation, golden = describe_machine(), bundle.evaluation(), bundle.golden()
     inputs = {a.label: golden.inputs(bundle.spec.in_form(a.form)) for a in bundle.artifacts}
 
@@ -105,6 +116,7 @@ def benchmark(
         check_retention(evaluation.retention, limits, evaluation.no_retention),
         *(check_size(one.label, one.size, limits) for one in measured),
         *(check_latency(one.label, one.latency, budgets, load=load, reason=one.reason) for one in measured),
+        *(gate for found in phones for gate in check_phone(found, budgets)),
     )
     return Benchmark(
         machine=machine,
@@ -117,11 +129,33 @@ def benchmark(
         gates=gates,
         load=load,
         max_load=measurement.max_load,
+        phones=tuple(phones) or None,
     )
 
 
+def settings_of(measurement: Measurement, threads: int | None, runs: int | None) -> tuple[int, int]:
+    """Threads and runs: what was asked for, or else as in `benchmarks/budgets.toml`.
+
+    Raises:
+        InputError: One is out of its range.
+    """
+    threads = measurement.threads if threads is None else threads
+    runs = measurement.runs if runs is None else runs
+    if threads < 1:
+        raise InputError(f"threads must be at least 1, not {threads}")
+    check_runs(runs)
+    return threads, runs
+
+
 def verify_and_report(
-    bundle: Bundle, out: Path, *, threads: int | None = None, runs: int | None = None, progress: Progress | None = None
+    bundle: Bundle,
+    out: Path,
+    *,
+    threads: int | None = None,
+    runs: int | None = None,
+    progress: Progress | None = None,
+    phones: Sequence[PhoneBenchmark] = (),
+    phone_job: PhoneJob | None = None,
 ) -> Summary:
     """Verify and benchmark a bundle, and write a report.
 
@@ -133,15 +167,25 @@ def verify_and_report(
         threads: As for `benchmark`.
         runs: As for `benchmark`.
         progress: Updated for each cold start and each round.
+        phones: As for `benchmark`.
+        phone_job: What is measured on a phone that adb sees, before this machine; it is written to `phone.json`, too.
 
     Raises:
         OutputError: `out` cannot be written.
+        InputError: The phone is not ready, or was lost.
+        CheckFailedError: An artifact failed on the phone.
     """
+    own: tuple[PhoneBenchmark, ...] = ()
+    if phone_job is not None:
+        threads_, runs_ = settings_of(load_budgets().measurement, threads, runs)
+        own = (measure_on_phone(bundle, phone_job, threads=threads_, runs=runs_, progress=progress or NoProgress()),)
     verification = verify(bundle, threads or 1)
-    measured = benchmark(bundle, threads, runs, progress)
+    measured = benchmark(bundle, threads, runs, progress, (*phones, *own))
     summary = summarize(bundle, verification, measured)
     write_record(out / VERIFICATION, verification)
     write_record(out / BENCHMARK, measured)
+    for found in own:
+        write_record(out / PHONE, found)
     write_record(out / SUMMARY, summary)
     write_markdown(out / MARKDOWN, summary)
     write_junit(out / JUNIT, summary, verification)

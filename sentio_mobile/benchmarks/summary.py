@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ from sentio_mobile._internal.records import Name, Record, Text, read_record
 from sentio_mobile.benchmarks.decision import Decision, decide, load_words
 from sentio_mobile.benchmarks.formatting import count, interval, megabytes, milliseconds, times
 from sentio_mobile.benchmarks.gates import Gate
+from sentio_mobile.benchmarks.phones import PhoneBenchmark
 from sentio_mobile.benchmarks.results import Benchmark
 from sentio_mobile.metrics.agreement import weak_teacher
 from sentio_mobile.metrics.bootstrap import DIMENSIONS
@@ -46,6 +47,18 @@ class ArtifactLine(Record, frozen=True, kw_only=True):
     relative: Name = "-"  # its median latency over that of fp32 in the same format and form
 
 
+class PhoneLine(Record, frozen=True, kw_only=True):
+    """One artifact on one processor of a phone, formatted."""
+
+    phone: Name  # the phone and its system
+    label: Name  # label of the artifact
+    runs_on: Name  # runtime and processor
+    p50: Name  # median of its latency
+    p90: Name  # p90 of its latency
+    drift: Name  # how much slower the last third of the runs was than the first
+    golden: Name  # largest difference from the golden predictions
+
+
 class Summary(Record, frozen=True, kw_only=True):
     """The outcome of a run."""
 
@@ -64,6 +77,8 @@ class Summary(Record, frozen=True, kw_only=True):
     weak_teacher: Text | None = None  # what shows that the teacher is weak; None where nothing does
     artifacts: Annotated[tuple[ArtifactLine, ...], Meta(max_length=1000)]  # every artifact and failed conversion
     gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]  # the gates
+    # What phones measured; None where none did.
+    phones: Annotated[tuple[PhoneLine, ...], Meta(max_length=10_000)] | None = None
 
     @property
     def ready(self) -> bool:
@@ -133,6 +148,24 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
             *(_missing(name, "refused") for name in refused if name not in labels),
         ),
         gates=benchmark.gates,
+        phones=phone_lines(benchmark.phones) if benchmark.phones else None,
+    )
+
+
+def phone_lines(phones: Iterable[PhoneBenchmark]) -> tuple[PhoneLine, ...]:
+    """Every artifact on every processor of each phone."""
+    return tuple(
+        PhoneLine(
+            phone=found.device.words,
+            label=runs.artifact,
+            runs_on=runs.runs_on,
+            p50=milliseconds(runs.latency.p50_ms),
+            p90=milliseconds(runs.latency.p90_ms),
+            drift=str(runs.drift),
+            golden="-" if runs.golden_max_diff is None else f"{runs.golden_max_diff:.1e}",
+        )
+        for found in phones
+        for runs in found.measured
     )
 
 

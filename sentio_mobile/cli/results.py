@@ -94,6 +94,7 @@ def show_summary(summary: Summary) -> None:
         droppable=("of fp32",),
     )
     console.print(f"PyTorch: agreement with it; p90: time of one clip, {DESKTOP}", style="dim", markup=False)
+    _show_phones(summary)
     console.print()
     console.print(summary.gates_in_words, markup=False)
     if summary.open_gates:
@@ -108,6 +109,23 @@ def show_summary(summary: Summary) -> None:
                 )
                 for gate in summary.open_gates
             ],
+        )
+
+
+def _show_phones(summary: Summary) -> None:
+    """Print what phones measured, a table for each phone."""
+    lines = summary.phones or ()
+    for phone in dict.fromkeys(line.phone for line in lines):
+        console.print()
+        console.print(f"On the phone {phone}:", markup=False, soft_wrap=True)
+        show_table(
+            ("artifact", "by", "p50", "p90", "last third / first", "golden"),
+            [
+                (line.label, line.runs_on, line.p50, line.p90, line.drift, line.golden)
+                for line in lines
+                if line.phone == phone
+            ],
+            droppable=("by", "golden"),
         )
 
 

@@ -81,13 +81,52 @@ def verify(
 )
 @click.option("--threads", type=click.IntRange(1), default=None, help="Threads that a model may use (default: 1).")
 @click.option("--runs", type=click.IntRange(50), default=None, help="Timed runs of each artifact (default: 100).")
+@click.option(
+    "--adb",
+    is_flag=False,
+    flag_value="",
+    metavar="[SERIAL]",
+    help="Measure on a phone that adb sees, too: by the demo app on it, or by --adb-tool. SERIAL is for several "
+    "phones. Write it behind BUNDLE.",
+)
+@click.option(
+    "--adb-tool",
+    type=PATH,
+    help="TFLite's benchmark_model, built for the phone: it is copied there with each tflite artifact, and removed.",
+)
+@click.option(
+    "--adb-app",
+    metavar="ID",
+    default="org.sentiomobile.demo",
+    show_default=True,
+    help="Identifier of the demo app on the phone, which `package android` made from this bundle.",
+)
+@click.option(
+    "--ios-results",
+    "--phone-results",
+    "phone_results",
+    type=PATH,
+    multiple=True,
+    help="JSON that the benchmark of a demo app wrote, on iOS or Android, of this bundle. May be given several times.",
+)
 @signature_option
 @json_option
-def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None, signature_key: Path | None) -> None:
+def benchmark(
+    bundle: Path,
+    out: Path,
+    threads: int | None,
+    runs: int | None,
+    adb: str | None,
+    adb_tool: Path | None,
+    adb_app: str,
+    phone_results: tuple[Path, ...],
+    signature_key: Path | None,
+) -> None:
     """Measure latency, cold start, memory and size of every artifact, and check the budgets.
 
     Artifacts take turns in one process, so that other work on the machine slows all of them alike. Cold starts and
-    memory are measured in fresh processes. A desktop's figures are not a phone's.
+    memory are measured in fresh processes. A desktop's figures are not a phone's: --adb measures on one, and
+    --ios-results reads what one has measured.
 
     The verdict is "ship", "fix" or "measure again", with the reason. A latency over its limit is inconclusive where
     other work kept the machine busy, or where the limit lies within the noise of the measurement. The exit status is 0
@@ -97,9 +136,20 @@ def benchmark(bundle: Path, out: Path, threads: int | None, runs: int | None, si
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import exit_status, show_summary
 
+    if adb_tool is not None and adb is None:
+        raise click.UsageError("--adb-tool is for a phone that adb sees: give --adb, too.")
     with ProgressBars() as progress:
         summary = sentio_mobile.benchmark(
-            bundle, out=out, threads=threads, runs=runs, require_signature=signature_key, progress=progress
+            bundle,
+            out=out,
+            threads=threads,
+            runs=runs,
+            adb=False if adb is None else adb or True,
+            adb_tool=adb_tool,
+            adb_app=adb_app,
+            phone_results=phone_results,
+            require_signature=signature_key,
+            progress=progress,
         )
     show_summary(summary)
     console.print(f"Report: {out / REPORT}", markup=False)

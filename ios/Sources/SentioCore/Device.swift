@@ -9,6 +9,17 @@ enum Device {
         return withUnsafeBytes(of: &names.machine) { String(decoding: $0.prefix(while: { $0 != 0 }), as: UTF8.self) }
     }
 
+    /// All of it; a simulator and a Mac are told from a phone.
+    static var facts: BenchmarkReport.DeviceFacts {
+        #if targetEnvironment(simulator)
+        return BenchmarkReport.DeviceFacts(kind: "emulator", maker: "Apple", model: machine, system: system)
+        #elseif os(iOS)
+        return BenchmarkReport.DeviceFacts(kind: "phone", maker: "Apple", model: machine, system: system)
+        #else
+        return BenchmarkReport.DeviceFacts(kind: "computer", maker: "unknown", model: machine, system: system)
+        #endif
+    }
+
     static var system: String {
         #if os(iOS)
         return "iOS \(ProcessInfo.processInfo.operatingSystemVersionString)"

@@ -14,25 +14,50 @@ public struct CheckReport: Encodable, Equatable, Sendable {
     public let passed: Bool
 }
 
-/// How long a loaded model takes on this device.
+/// How long a loaded model takes on this device: the form that `sentio-mobile benchmark --ios-results` reads.
 public struct BenchmarkReport: Encodable, Equatable, Sendable {
+    /// What measured.
+    public struct DeviceFacts: Encodable, Equatable, Sendable {
+        /// `phone`; `emulator`, which has the speed of the Mac that it runs on; or `computer`.
+        public let kind: String
+        public let maker: String
+        /// Such as `iPhone14,2`.
+        public let model: String
+        public let system: String
+    }
+
+    /// The timed answers of one artifact.
+    public struct Runs: Encodable, Equatable, Sendable {
+        /// Such as `coreml waveform fp32`.
+        public let artifact: String
+        /// SHA-256, in lower-case hexadecimal, of each of its files.
+        public let files: [String: String]
+        public let runsOn: String
+        /// How many answers came before the clock ran.
+        public let warmUp: Int
+        /// Of each answer, in the order in which they were made.
+        public let milliseconds: [Double]
+        /// Checking and loading.
+        public let loadMs: Double
+        /// How far answers are from the golden ones, at most; nil where the folder has none.
+        public let goldenMaxDiff: Double?
+        /// The most memory that the whole process had; nil where the system does not tell.
+        public let peakMemoryBytes: Int?
+
+        /// The least time that so many percent of the answers do not exceed, in milliseconds.
+        public func percentile(_ percent: Int) -> Double { Sentio.percentile(milliseconds.sorted(), percent) }
+    }
+
+    public let schema: Int
+    public let tool: String
+    /// Name and release of the model.
     public let model: String
-    /// Such as `coreml waveform fp32`.
-    public let artifact: String
-    public let computing: String
-    /// Such as `iPhone14,2`.
-    public let machine: String
-    public let system: String
-    /// Answers before the clock ran, and while it did.
-    public let warmUp: Int
-    public let runs: Int
-    /// Checking and loading; all times are in milliseconds.
-    public let loadMs: Double
-    public let p50Ms: Double
-    public let p90Ms: Double
-    public let p99Ms: Double
-    /// The most memory that the whole process had, in bytes.
-    public let peakMemoryBytes: Int
+    public let device: DeviceFacts
+    /// Date and time in UTC, as ISO 8601.
+    public let measuredAt: String
+    public let measured: [Runs]
+    /// What was not timed, each with the reason.
+    public let passedOver: [String]
 }
 
 extension Encodable {
@@ -65,26 +90,34 @@ extension Sentio {
             tolerance: folder.tolerance, passed: worst <= folder.tolerance)
     }
 
-    /// Measures answers to a clip of noise; nothing else is answered meanwhile.
+    /// Answers the golden vectors, then measures answers to a clip of noise; nothing else is answered meanwhile.
     ///
     /// - Parameters:
-    ///   - runs: how many answers are timed, 1 to 10,000.
+    ///   - runs: how many answers are timed, 50 to 10,000: fewer say nothing of the slowest of a hundred.
     ///   - warmUp: how many come before, 0 to 10,000.
     /// - Throws: `SentioError.parameter`, `.damaged`; `CancellationError`.
     public func benchmark(runs: Int = 50, warmUp: Int = 5) throws -> BenchmarkReport {
-        guard (1...10_000).contains(runs), (0...10_000).contains(warmUp) else {
-            throw SentioError.parameter("\(runs) runs after \(warmUp) are no benchmark; give 1 to 10000 runs")
+        guard (50...10_000).contains(runs), (0...10_000).contains(warmUp) else {
+            throw SentioError.parameter("\(runs) runs after \(warmUp) are no benchmark; give 50 to 10000 runs")
         }
+        let distance = try folder.golden() == nil ? nil : checkDevice().maximumDifference
         let clip = Window(start: 0, heard: spec.audio.sampleCount, pcm: Sentio.noise(spec.audio.sampleCount))
         for _ in 0..<warmUp { _ = try answer(clip, song: "noise") }
         var times: [Double] = []
         for _ in 0..<runs { times.append(try answer(clip, song: "noise").inferenceMs) }
-        times.sort()
+        let names = folder.manifest.files(of: folder.artifact)
+        let files = names.map { ($0, folder.manifest.files[$0]?.sha256 ?? "") }
+        let memory = Device.peakMemory
         return BenchmarkReport(
-            model: "\(folder.manifest.name) \(folder.manifest.release)", artifact: folder.artifact.label,
-            computing: computing, machine: Device.machine, system: Device.system, warmUp: warmUp, runs: runs,
-            loadMs: loadMs, p50Ms: Sentio.percentile(times, 50), p90Ms: Sentio.percentile(times, 90),
-            p99Ms: Sentio.percentile(times, 99), peakMemoryBytes: Device.peakMemory)
+            schema: 1, tool: "the iOS demo", model: "\(folder.manifest.name) \(folder.manifest.release)",
+            device: Device.facts, measuredAt: ISO8601DateFormatter().string(from: Date()),
+            measured: [
+                BenchmarkReport.Runs(
+                    artifact: folder.artifact.label, files: Dictionary(uniqueKeysWithValues: files), runsOn: computing,
+                    warmUp: warmUp, milliseconds: times, loadMs: loadMs, goldenMaxDiff: distance,
+                    peakMemoryBytes: memory > 0 ? memory : nil)
+            ],
+            passedOver: [])
     }
 
     /// The least value that so many percent of the values do not exceed.

@@ -62,19 +62,38 @@ final class ProofTests: XCTestCase {
     func testTheBenchmarkTimesWhatItSays() async throws {
         let backend = FakeBackend(pause: 0.002)
         let sentio = try await Support.sentio(backend, audio: ["seconds": 0.1])
-        let report = try await sentio.benchmark(runs: 10, warmUp: 3)
-        XCTAssertEqual(backend.inputSizes.count, 13)
-        XCTAssertGreaterThanOrEqual(report.p50Ms, 2)
-        XCTAssertLessThanOrEqual(report.p50Ms, report.p90Ms)
-        XCTAssertLessThanOrEqual(report.p90Ms, report.p99Ms)
-        XCTAssertGreaterThan(report.peakMemoryBytes, 1_000_000)
-        XCTAssertFalse(report.machine.isEmpty)
-        let json = try report.sentioJSON()
-        for key in ["\"p50_ms\"", "\"load_ms\"", "\"peak_memory_bytes\"", "\"warm_up\" : 3"] {
-            XCTAssertTrue(json.contains(key), json)
-        }
-        let error = await caught { _ = try await sentio.benchmark(runs: 0) }
+        let report = try await sentio.benchmark(runs: 50, warmUp: 3)
+        XCTAssertEqual(backend.inputSizes.count, 53)
+        let runs = try XCTUnwrap(report.measured.first)
+        XCTAssertEqual(runs.milliseconds.count, 50)
+        XCTAssertGreaterThanOrEqual(runs.percentile(50), 2)
+        XCTAssertLessThanOrEqual(runs.percentile(50), runs.percentile(90))
+        XCTAssertLessThanOrEqual(runs.percentile(90), runs.percentile(99))
+        XCTAssertGreaterThan(try XCTUnwrap(runs.peakMemoryBytes), 1_000_000)
+        XCTAssertNil(runs.goldenMaxDiff, "the folder has no golden vectors")
+        XCTAssertFalse(report.device.model.isEmpty)
+        let error = await caught { _ = try await sentio.benchmark(runs: 49) }
         guard case .parameter? = error else { return XCTFail("\(String(describing: error))") }
+    }
+
+    func testTheReportHasTheFormThatPythonReads() async throws {
+        let report = try await Sentio.open(Support.model, backends: [oracle(error: 0.05)]).benchmark()
+        let json = try JSONSerialization.jsonObject(with: Data(report.sentioJSON().utf8)) as? [String: Any]
+        let keys = ["device", "measured", "measured_at", "model", "passed_over", "schema", "tool"]
+        XCTAssertEqual(json?.keys.sorted(), keys)
+        let runs = try XCTUnwrap((json?["measured"] as? [[String: Any]])?.first)
+        XCTAssertEqual(
+            runs.keys.sorted(),
+            [
+                "artifact", "files", "golden_max_diff", "load_ms", "milliseconds", "peak_memory_bytes", "runs_on",
+                "warm_up",
+            ])
+        XCTAssertEqual(try XCTUnwrap(runs["golden_max_diff"] as? Double), 0.05, accuracy: 1e-6)
+        // The paths are keys, too, and are not to be changed as names of fields are.
+        let files = try XCTUnwrap(runs["files"] as? [String: String])
+        let folder = try ModelFolder(Support.model, formats: ["coreml"])
+        XCTAssertEqual(files.keys.sorted(), folder.manifest.files(of: folder.artifact))
+        XCTAssertTrue(files.values.allSatisfy { $0.count == 64 })
     }
 
     func testPercentiles() {

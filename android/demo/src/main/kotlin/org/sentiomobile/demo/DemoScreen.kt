@@ -16,16 +16,17 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
 
-/** Both screens, and the bar to change between them. */
+/** Both screens, and the bar to change between them; [benchmarkFirst] says which one is shown at the start. */
 @Composable
 fun DemoScreen(
     state: DemoState,
+    benchmarkFirst: Boolean,
     onSong: (Uri) -> Unit,
     onMicrophone: () -> Unit,
     onStop: () -> Unit,
     onBenchmark: () -> Unit,
 ) {
-    var benchmark by rememberSaveable { mutableStateOf(false) }
+    var benchmark by rememberSaveable { mutableStateOf(benchmarkFirst) }
     Scaffold(
         bottomBar = {
             NavigationBar {

@@ -1,12 +1,16 @@
 package org.sentiomobile.demo
 
 import android.os.Bundle
+import android.view.WindowManager
 import androidx.activity.ComponentActivity
 import androidx.activity.compose.setContent
 import androidx.activity.enableEdgeToEdge
 import androidx.activity.viewModels
 import androidx.compose.runtime.getValue
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+
+/** In the intent that starts the app: whether it is to measure at once, as `sentio-mobile benchmark --adb` asks. */
+private const val BENCHMARK = "benchmark"
 
 /** The one activity. */
 class MainActivity : ComponentActivity() {
@@ -15,11 +19,18 @@ class MainActivity : ComponentActivity() {
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         enableEdgeToEdge()
+        val measures = intent.getBooleanExtra(BENCHMARK, false)
+        // Rotation makes the activity anew, and is no second question.
+        if (measures && savedInstanceState == null) {
+            window?.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
+            model.benchmark()
+        }
         setContent {
             val state by model.state.collectAsStateWithLifecycle()
             SentioTheme {
                 DemoScreen(
                     state = state,
+                    benchmarkFirst = measures,
                     onSong = model::predict,
                     onMicrophone = model::listen,
                     onStop = model::stop,

@@ -8,6 +8,7 @@ import org.sentiomobile.android.AssetModelFolder
 import org.sentiomobile.android.cachingIn
 import org.sentiomobile.core.Benchmark
 import org.sentiomobile.core.BenchmarkReport
+import org.sentiomobile.core.Device
 import org.sentiomobile.core.Sentio
 import org.sentiomobile.core.SentioException
 import org.sentiomobile.core.SentioOptions
@@ -25,11 +26,13 @@ const val RUNS = 50
 suspend fun measureAll(context: Context, progress: (String, Float) -> Unit): BenchmarkReport {
     val measured = ArrayList<Benchmark>()
     val passedOver = ArrayList<String>()
+    var name = ""
     for (factory in BackendFactory.installed()) {
         for (processor in factory.processors) {
             try {
                 val options = SentioOptions(listOf(processor)).cachingIn(context)
                 Sentio.open(AssetModelFolder(context.assets), options, listOf(factory)).use { model ->
+                    name = "${model.manifest.name} ${model.manifest.release}"
                     passedOver += model.runsOn.passedOver
                     // Where it was passed over, the CPU would be measured again under another name.
                     if (model.runsOn.processor == processor) {
@@ -42,8 +45,11 @@ suspend fun measureAll(context: Context, progress: (String, Float) -> Unit): Ben
             }
         }
     }
-    return BenchmarkReport(measured, passedOver)
+    return BenchmarkReport(name.ifEmpty { context.packageName }, measured, passedOver)
 }
+
+/** The form that `sentio-mobile benchmark --adb` fetches, too. */
+private const val REPORT = "phone.json"
 
 /**
  * Write a report as JSON among the app's own files, and say where.
@@ -51,12 +57,18 @@ suspend fun measureAll(context: Context, progress: (String, Float) -> Unit): Ben
  * @throws IOException there is no room for it.
  */
 fun writeReport(context: Context, report: BenchmarkReport): File {
-    val device = mapOf("maker" to Build.MANUFACTURER, "model" to Build.MODEL, "android" to Build.VERSION.RELEASE)
     val folder = context.getExternalFilesDir(null) ?: context.filesDir
-    val file = File(folder, "benchmark.json")
+    val file = File(folder, REPORT)
     // Written beside its place, so that a full disk leaves the last report whole.
-    val beside = File(folder, "benchmark.json.new")
-    beside.writeText(report.toJson(device))
+    val beside = File(folder, "$REPORT.new")
+    beside.writeText(report.toJson(thisDevice()))
     if (!beside.renameTo(file)) throw IOException("$file cannot be replaced")
     return file
 }
+
+private fun thisDevice() = Device(
+    maker = Build.MANUFACTURER,
+    model = Build.MODEL,
+    system = "Android ${Build.VERSION.RELEASE}",
+    isEmulator = Build.HARDWARE in setOf("goldfish", "ranchu") || Build.FINGERPRINT.startsWith("generic"),
+)

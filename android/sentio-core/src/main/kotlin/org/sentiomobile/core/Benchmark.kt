@@ -1,5 +1,7 @@
 package org.sentiomobile.core
 
+import java.time.Instant
+import java.time.temporal.ChronoUnit
 import kotlin.math.ceil
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
@@ -9,12 +11,16 @@ import kotlinx.coroutines.ensureActive
  *
  * @property runsOn runtime, processor and threads in words.
  * @property artifact which artifact was run.
+ * @property files SHA-256, in hexadecimal, of each of its files.
+ * @property warmUp how many runs came before the timed ones.
  * @property milliseconds of each timed run, from PCM to answer, in the order in which they were made.
  * @property goldenDistance how far answers are from the golden ones, at most.
  */
 public class Benchmark internal constructor(
     public val runsOn: String,
     public val artifact: String,
+    public val files: Map<String, String>,
+    public val warmUp: Int,
     public val milliseconds: List<Double>,
     public val goldenDistance: Double,
 ) {
@@ -25,27 +31,58 @@ public class Benchmark internal constructor(
     }
 
     internal fun toMap(): Map<String, Any?> = linkedMapOf(
-        "runs_on" to runsOn,
         "artifact" to artifact,
-        "golden_max_diff" to goldenDistance,
-        "runs" to milliseconds.size,
-        "p50_ms" to percentile(0.5),
-        "p90_ms" to percentile(0.9),
-        "p99_ms" to percentile(0.99),
+        "files" to files,
+        "runs_on" to runsOn,
+        "warm_up" to warmUp,
         "milliseconds" to milliseconds,
+        "golden_max_diff" to goldenDistance,
     )
 }
 
 /**
+ * What measured.
+ *
+ * @property maker who makes it.
+ * @property model what it is called.
+ * @property system its system with the version.
+ * @property isEmulator whether it has the speed of the computer that it runs on.
+ */
+public data class Device(val maker: String, val model: String, val system: String, val isEmulator: Boolean)
+
+/**
  * What was measured on a device, on all its processors.
  *
+ * @property model name and release of the model.
  * @property measured the processors that gave the golden answers.
  * @property passedOver the others, each with the reason.
  */
-public class BenchmarkReport(public val measured: List<Benchmark>, public val passedOver: List<String>) {
-    /** A JSON object; [device] says what it was measured on. */
-    public fun toJson(device: Map<String, String>): String = Json.write(
-        linkedMapOf("device" to device, "measured" to measured.map { it.toMap() }, "passed_over" to passedOver),
+public class BenchmarkReport(
+    public val model: String,
+    public val measured: List<Benchmark>,
+    public val passedOver: List<String>,
+) {
+    /**
+     * A JSON object, of the form that `sentio-mobile benchmark --phone-results` reads.
+     *
+     * @param device what it was measured on.
+     * @param at when it was measured.
+     */
+    public fun toJson(device: Device, at: Instant = Instant.now()): String = Json.write(
+        linkedMapOf(
+            "schema" to 1,
+            "tool" to "the Android demo",
+            "model" to model,
+            "device" to linkedMapOf(
+                "kind" to if (device.isEmulator) "emulator" else "phone",
+                "maker" to device.maker,
+                "model" to device.model,
+                "system" to device.system,
+            ),
+            "measured_at" to at.truncatedTo(ChronoUnit.SECONDS).toString(),
+            "measured" to measured.map { it.toMap() },
+            "passed_over" to passedOver,
+        ),
     )
 }
 
@@ -68,5 +105,6 @@ public suspend fun Sentio.benchmark(runs: Int = 50, warmUp: Int = 5, progress: (
         if (run >= warmUp) times += took
         progress((run + 1f) / (warmUp + runs))
     }
-    return Benchmark(runsOn.description, runsOn.artifact.toString(), times, distance)
+    val files = manifest.filesOf(runsOn.artifact).associateWith(manifest.hashes::getValue)
+    return Benchmark(runsOn.description, runsOn.artifact.toString(), files, warmUp, times, distance)
 }
