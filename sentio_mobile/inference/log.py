@@ -30,6 +30,9 @@ UNREAD = "unread"
 
 _HASH_LENGTH = 32
 _BLOCK = 65_536
+"""More than a line ever has."""
+_BEGINS = b'{"date":"'
+"""How every line begins."""
 
 Level = Annotated[float, Meta(ge=LOWEST_DB, le=60)]
 
@@ -83,7 +86,15 @@ class LogFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open_to_append(path)
-            self._file.truncate(_whole_lines(path))
+            whole = _whole_lines(path)
+            with open_file(path) as file:
+                file.seek(whole)
+                # A run that was killed may have lacked no more than the end of the line.
+                is_row = _is_row(last := file.read(_BLOCK))
+            if is_row:
+                self._file.write(b"\n")
+            elif last:
+                self._file.truncate(whole)
         except OSError as error:
             raise cannot_write(path, error) from error
 
@@ -142,11 +153,20 @@ def check_log(path: Path) -> None:
             first = file.readline(_BLOCK)
     except OSError:
         return  # what cannot be read is told when it is opened to write
+    # A line that was cut off ends anywhere.
+    is_log = (
+        _is_row(first) if first.endswith(b"\n") or len(first) == _BLOCK else _BEGINS.startswith(first[: len(_BEGINS)])
+    )
+    if not is_log:
+        raise InputError(f"{path}: holds something else than a log of predictions; give another name")
+
+
+def _is_row(line: bytes) -> bool:
     try:
-        if first.endswith(b"\n"):
-            msgspec.json.decode(first, type=LogRow)
+        msgspec.json.decode(line, type=LogRow)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise InputError(f"{path}: holds something else than a log of predictions; give another name") from None
+        return False
+    return True
 
 
 def _whole_lines(path: Path) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import is_file
 from sentio_mobile.errors import InputError
 from sentio_mobile.monitoring.log import read_log
 
@@ -65,7 +66,7 @@ def read_widths(predictions: Path, folder: Path) -> dict[str, float]:
     if not log.songs:
         raise InputError(f"{predictions}: has no column 'song'; it must say which songs were predicted")
     found = widths_of(log.songs, log.values[:, :2], log.bounds)
-    return {_absolute(Path(name) if Path(name).exists() else folder / name): width for name, width in found.items()}
+    return {_absolute(Path(name) if is_file(Path(name)) else folder / name): width for name, width in found.items()}
 
 
 def least_sure(songs: Sequence[Path], widths: Mapping[str, float], count: int) -> LeastSure:

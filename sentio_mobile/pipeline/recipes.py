@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from sentio_mobile._internal.record_messages import shown
@@ -37,35 +38,43 @@ def load_run_recipe(
     recipe, path = load_nested_recipe(RunRecipe, name, ("teacher", "distill"), given=given, changes=changes)
     if seed is not None:
         recipe = with_seed(recipe, seed)
-    root = path.parent.absolute()
     if recipe.student_start not in STARTS:
-        recipe = replace(recipe, student_start=str(root / Path(recipe.student_start).expanduser()))
-    recipe = replace(recipe, data=_placed_norms(recipe.data, root))
+        recipe = replace(recipe, student_start=_placed(path, recipe.student_start))
+    recipe = replace(recipe, data=_placed_norms(path, recipe.data))
     if recipe.source == GENERATED and not recipe.more_sources:
         return recipe
     first, *more = (_existing(path, one) for one in (recipe.source, *recipe.more_sources))
     return replace(recipe, source=first, more_sources=tuple(more))
 
 
+def _placed(recipe: Path, place: str) -> str:
+    """The absolute path of what a recipe names; relative ones start from its folder."""
+    try:
+        return str(recipe.parent.absolute() / Path(place).expanduser())
+    except RuntimeError:
+        raise RecipeError(
+            f"{recipe}: {shown(place)} is in the folder of a user whom this machine does not know; give the whole path"
+        ) from None
+
+
 def _existing(recipe: Path, source: str) -> str:
     """The absolute path of a recipe's source."""
-    found = recipe.parent.absolute() / source
+    found = _placed(recipe, source)
     try:
-        found = recipe.parent.absolute() / Path(source).expanduser()
-        exists = found.exists()
-    except (OSError, RuntimeError, ValueError):
+        exists = Path(found).exists()
+    except (OSError, ValueError):
         exists = False
     if not exists:
         raise RecipeError(
-            f"{recipe}: source {shown(str(found))} does not exist; name a data set's folder, a manifest CSV, or "
+            f"{recipe}: source {shown(found)} does not exist; name a data set's folder, a manifest CSV, or "
             f"{GENERATED!r} alone"
         )
-    return str(found)
+    return found
 
 
-def _placed_norms(data: DataRecipe, root: Path) -> DataRecipe:
+def _placed_norms(recipe: Path, data: DataRecipe) -> DataRecipe:
     """Settings of data preparation with an absolute path of the word norms."""
-    return replace(data, norms=str(root / Path(data.norms).expanduser())) if data.norms else data
+    return replace(data, norms=_placed(recipe, data.norms)) if data.norms else data
 
 
 def load_train_recipe(
@@ -118,18 +127,14 @@ def load_train_recipe(
     if encoder:
         given["encoder"] = encoder
     recipe, path = load_nested_recipe(TrainRecipe, name, ("distill",), given=given, changes=changes)
-    root = path.parent.absolute()
-
-    def placed(place: str) -> str:
-        return str(root / Path(place).expanduser())
-
+    placed = partial(_placed, path)
     given_start = student_start or recipe.student_start
     recipe = replace(
         recipe,
         student_start=given_start if student_start or given_start in STARTS else placed(given_start),
         source=placed(recipe.source),
         more_sources=tuple(map(placed, recipe.more_sources)),
-        data=_placed_norms(recipe.data, root),
+        data=_placed_norms(path, recipe.data),
         unlabelled=tuple(map(placed, recipe.unlabelled)),
         weak_labels=tuple((placed(csv), placed(folder)) for csv, folder in recipe.weak_labels),
     )

@@ -1,9 +1,10 @@
-"""The doors of `monitor` and `gallery`: logs of predictions and labels, as CSV, JSON, JSONL and Parquet."""
+"""The doors of `monitor`, `gallery` and `rate`: logs of predictions and labels, as CSV, JSON, JSONL and Parquet."""
 
 from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sentio_mobile.bundle.bundle import EVALUATION, Bundle, open_bundle
 from sentio_mobile.errors import InputError
 from sentio_mobile.metrics.evaluation import Evaluation, evaluate
 from sentio_mobile.monitoring.gallery import gallery_songs, write_gallery
+from sentio_mobile.monitoring.least_sure import least_sure, read_widths
 from sentio_mobile.monitoring.monitor import monitor
 from sentio_mobile.monitoring.monitor_page import write_monitoring
 from sentio_mobile.monitoring.monitor_records import MonitorSettings
@@ -112,6 +114,12 @@ def use(bundle: Bundle, content: bytes, suffix: str, place: Path, role: str, *, 
             assert page.count("<script") == page.count("</script>") == 2, "no text of a song ends its element"
         return True
 
+    def chosen() -> bool:
+        songs = [place / f"{song}.mp3" for song in ("0", "music/1")]
+        assert set(least_sure(songs, read_widths(log, place), 1).songs) < set(songs)
+        return True
+
+    attempt("rate --predictions", chosen, place)
     return bool(attempt("monitor", monitored, place)) + bool(attempt("gallery", shown, place))
 
 
@@ -161,6 +169,16 @@ def test_text_that_a_page_or_a_record_cannot_hold_is_shown_or_one_error(
         rows = [list(one) for one in CELLS]
         rows[row][column] = text
         use(bundle, as_csv(rows), ".csv", place, role, pages=True)
+
+
+@pytest.mark.parametrize(
+    "song", ["s" * 300, "a/" * 2000 + "x", "\0", "..", "", "~no such user/x", "loop/x", "/root/../x"]
+)
+def test_any_name_of_a_song_to_rate_is_one_that_is_not_there(song: str, bundle: Bundle, place: Path) -> None:
+    with suppress(FileExistsError):
+        (place / "loop").symlink_to("loop")
+    rows = [{**row, "song": song} for row in ROWS[:2]] + ROWS
+    use(bundle, "\n".join(map(json.dumps, rows)).encode(), ".jsonl", place, "log")
 
 
 VALUES = [
