@@ -231,7 +231,7 @@ def draw(
             axes.plot([x, x], [low, high], color=LIGHT.faint, linewidth=0.6, zorder=2)
             axes.scatter([x], [value], s=MIN_AREA + AREA_OF_MB * row["megabytes"], color=colour, alpha=0.8, zorder=3)
             label = f"{name.removeprefix('timm:')}, {row['megabytes']:.1f} MB"
-            axes.annotate(label, (x, value), xytext=(6, 5), textcoords="offset points", fontsize=7)
+            axes.annotate(label, (x, value), xytext=(7, -11), textcoords="offset points", fontsize=7)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
