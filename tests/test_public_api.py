@@ -30,7 +30,8 @@ FUNCTIONS = {
     "export": "checkpoint, *, out, formats, forms, precisions, data, music, name, release, licence, keep_float, "
     "timeout_s, keep_refused, overwrite, progress",
     "verify": "bundle, *, data, music, threads, arm64, require_signature, progress",
-    "benchmark": "bundle, *, out, threads, runs, adb, adb_tool, adb_app, phone_results, require_signature, progress",
+    "benchmark": "bundle, *, out, threads, runs, adb, adb_tool, adb_app, phone_results, peers, roofline, "
+    "require_signature, progress",
     "evaluate": "models, *, data, out, music, baselines, others, format, split, over, tolerance, seed, skip, "
     "gan_samples, weak_labels, require_signature, progress",
     "package": "bundle, *, platform, out, app_id, app_name, formats, form, precision, require_signature, overwrite",

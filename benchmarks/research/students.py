@@ -37,8 +37,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 from pretrained_students_figures import STUDENT, CrossValidation, Figure, Figures
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from sentio_mobile._internal.charts import LIGHT, write_chart
 from sentio_mobile._internal.files import write_json
@@ -46,17 +44,16 @@ from sentio_mobile._internal.records import read_record, replace, to_plain
 from sentio_mobile.audio.image import clip_to_image
 from sentio_mobile.benchmarks.latency import ratio_of, time_in_turns
 from sentio_mobile.benchmarks.machine import describe_machine
+from sentio_mobile.benchmarks.peers import make_peer
 from sentio_mobile.data.generated import draw_songs, render
 from sentio_mobile.distill.config import DistillRecipe
-from sentio_mobile.formats.base import write_artifact
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.blocks import fold_norms
 from sentio_mobile.models.checkpoint import package_versions
 from sentio_mobile.models.config import TimmSettings
 from sentio_mobile.models.registry import build, spec_of
 from sentio_mobile.quantization.calibration import Calibration
-from sentio_mobile.quantization.layer_choice import head_weights, quantizable_layers
-from sentio_mobile.quantization.options import QuantizationOptions
+from sentio_mobile.quantization.layer_choice import quantizable_layers
 from sentio_mobile.recipes import load_recipe
 from sentio_mobile.spec import AudioSpec, ModelSpec, Precision
 from sentio_mobile.teacher.config import TeacherRecipe
@@ -102,21 +99,6 @@ def spec_for(student: str) -> ModelSpec:
     return spec_of(model, replace(AudioSpec(), image_size=recipe.image_size or AudioSpec().image_size))
 
 
-def network_for(spec: ModelSpec, images: torch.Tensor) -> nn.Module:
-    """A network with random weights whose norms have the statistics of the images, so that numbers stay moderate."""
-    torch.manual_seed(0)
-    model = build(spec)
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                module.momentum = None  # the mean over all batches
-                if module.weight is not None and not module.weight.any():
-                    nn.init.normal_(module.weight, std=0.1)
-        model.train()(images)
-    fold_norms(model.eval())
-    return model
-
-
 def images_for(spec: ModelSpec, clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Images [clips, height, width] of generated music in the student's shape."""
     return np.stack([clip_to_image(clip, spec.audio) for clip in clips])
@@ -125,38 +107,26 @@ def images_for(spec: ModelSpec, clips: Sequence[NDArray[np.float32]]) -> NDArray
 def make(student: str, images: NDArray[np.float32], formats: Sequence[str], folder: Path) -> Artifacts:
     """Convert a student to each format and precision. A conversion that fails is told with its reason."""
     torch.set_num_threads(1)
-    spec, calibration = spec_for(student), Calibration(images)
-    inputs = list(calibration.inputs(spec))
-    model = network_for(spec, torch.from_numpy(np.concatenate(inputs)))
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        model(torch.from_numpy(inputs[0]))
+    spec = spec_for(student)
+    made = make_peer(student, spec, images, wanted=dict.fromkeys(formats, PRECISIONS), folder=folder)
+    model = build(spec)
+    fold_norms(model.eval())
     weights = sum(layer.weight.numel() for layer in quantizable_layers(model).values())
     facts: dict[str, Any] = {
         "image_size": list(spec.audio.image_size),
-        "parameters": sum(weight.numel() for weight in model.parameters()),
-        "multiply_accumulates": counter.get_total_flops() // 2,
+        "parameters": made.parameters,
+        "multiply_accumulates": made.multiply_accumulates,
         "artifacts": {},
-        "failed": {},
+        "failed": made.failed,
     }
     paths: dict[tuple[str, Precision], Path] = {}
-    options = QuantizationOptions(calibration=calibration, head=head_weights(model))
-    for name in formats:
-        format_ = get_format(name)
-        try:
-            converted = format_.convert(model, spec)
-            for precision in PRECISIONS:
-                path = write_artifact(
-                    format_, converted, spec=spec, folder=folder, precision=precision, options=options, stem=name
-                ).path
-                stored = format_.stored_numbers(path)
-                paths[name, precision] = path
-                facts["artifacts"][f"{name} {precision}"] = {
-                    "megabytes": round(path.stat().st_size / 1e6, 3),
-                    "share_in_8_bits": round(min(1.0, (stored.get("int8", 0) + stored.get("uint8", 0)) / weights), 3),
-                }
-        except Exception as error:  # converters raise anything
-            facts["failed"][name] = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    for artifact in made.artifacts:
+        stored = get_format(artifact.format).stored_numbers(artifact.path)
+        paths[artifact.format, artifact.precision] = artifact.path
+        facts["artifacts"][f"{artifact.format} {artifact.precision}"] = {
+            "megabytes": round(artifact.path.stat().st_size / 1e6, 3),
+            "share_in_8_bits": round(min(1.0, (stored.get("int8", 0) + stored.get("uint8", 0)) / weights), 3),
+        }
     return Artifacts(facts, paths)
 
 

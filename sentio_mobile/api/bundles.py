@@ -227,6 +227,8 @@ def benchmark(
     adb_tool: str | Path | None = None,
     adb_app: str = "org.sentiomobile.demo",
     phone_results: Sequence[str | Path] = (),
+    peers: Sequence[str] = (),
+    roofline: bool = False,
     require_signature: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Summary:
@@ -251,6 +253,9 @@ def benchmark(
         adb_tool: TFLite's `benchmark_model`, built for the phone. It times the artifacts of the format tflite.
         adb_app: Identifier of the demo app on the phone, which times its own artifact where there is no tool.
         phone_results: Files that the benchmark of a demo app wrote, on iOS or Android.
+        peers: Networks that are timed in turns with the bundle's artifacts: names of timm's, or "plain" for the
+            bundle's own as `torch.onnx.export` alone writes it.
+        roofline: Whether the machine's roofs are measured, too, and how near to them the artifacts come.
         require_signature: A public key, as PEM: only a bundle that its owner signed is opened.
         progress: Receives the progress, artifact by artifact.
 
@@ -258,8 +263,9 @@ def benchmark(
         The summary; `decision` is "ship", "fix" or "measure again", and `reason` says why.
 
     Raises:
-        InputError: `threads` or `runs` is too small, a phone is not ready or was lost, or the figures of a phone are of
-            other files.
+        InputError: `threads` or `runs` is too small, a phone is not ready or was lost, the figures of a phone are of
+            other files, or there is no such peer.
+        MissingExtraError: Peers of timm are asked for, and it is not installed.
         BundleError: The bundle is damaged, or asks for an operator that no export uses.
         CheckFailedError: The bundle's signature does not hold, or an artifact failed on the phone.
         OutputError: `out` cannot be written.
@@ -282,6 +288,8 @@ def benchmark(
         progress=progress,
         phones=[read_phone_benchmark(Path(path), opened) for path in phone_results],
         phone_job=None if adb is False else job,
+        peers=peers,
+        roofline=roofline,
     )
 
 

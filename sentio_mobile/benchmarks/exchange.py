@@ -31,6 +31,10 @@ def write_markdown(path: Path, summary: Summary) -> None:
         lines += [f"{_cell(summary.weak_teacher)}.", ""]
     artifacts = [(one.label, one.size, one.parity, one.latency, one.relative) for one in summary.artifacts]
     lines += [*_table(("artifact", "size", "PyTorch", "p90 (desktop, not a phone)", "of fp32"), artifacts), ""]
+    if summary.peers:
+        columns = ("peer", "parameters", "multiply-accumulates", "size", f"latency / {summary.peers_base}", "mean CCC")
+        peers = [(one.label, one.parameters, one.operations, one.size, one.ratio, one.ccc) for one in summary.peers]
+        lines += [*_table(columns, peers), ""]
     if summary.phones:
         phones = [(f"{one.phone}: {one.label}", one.runs_on, one.p50, one.p90, one.drift) for one in summary.phones]
         lines += [*_table(("on a phone", "by", "p50", "p90", "last third / first"), phones), ""]

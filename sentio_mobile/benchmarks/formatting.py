@@ -27,6 +27,11 @@ def times(value: float) -> str:
     return f"{value:.2f} x"
 
 
+def operations(value: float) -> str:
+    """Multiply-accumulates: `295 M`, `1.15 G`."""
+    return f"{value / 1e9:.2f} G" if value >= 1e9 else f"{value / 1e6:.1f} M" if value < 1e8 else f"{value / 1e6:.0f} M"
+
+
 def share(value: float) -> str:
     """0.8549 as `85.5%`: with one digit more than a gate's limit, so that rounding cannot move a value across it."""
     return f"{value:.1%}"

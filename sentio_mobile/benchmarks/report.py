@@ -16,9 +16,9 @@ from markupsafe import Markup
 from sentio_mobile._internal.pages import write_page
 from sentio_mobile._internal.quantities import millions
 from sentio_mobile.benchmarks import charts, drawings
-from sentio_mobile.benchmarks.formatting import DESKTOP, megabytes, milliseconds, share, times
+from sentio_mobile.benchmarks.formatting import DESKTOP, megabytes, milliseconds, operations, share, times
 from sentio_mobile.benchmarks.results import ArtifactBenchmark, Benchmark
-from sentio_mobile.benchmarks.summary import summarize
+from sentio_mobile.benchmarks.summary import artifact_ccc, peer_lines, summarize
 from sentio_mobile.bundle.accuracy import Accuracy
 from sentio_mobile.bundle.manifest import flatten
 from sentio_mobile.formats.coreml_base import CoreMLFormat
@@ -48,7 +48,14 @@ def write_report(path: Path, bundle: Bundle, verification: Verification, benchma
         BundleError: The bundle's evaluation is damaged.
         OutputError: `path` cannot be written.
     """
-    filters = {"ms": milliseconds, "mb": megabytes, "share": share, "millions": millions, "times": times}
+    filters = {
+        "ms": milliseconds,
+        "mb": megabytes,
+        "share": share,
+        "millions": millions,
+        "times": times,
+        "operations": operations,
+    }
     write_page(path, Path(__file__).with_name("report.html.j2"), _view(bundle, verification, benchmark), filters)
 
 
@@ -79,6 +86,8 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "verification": verification,
         "benchmark": benchmark,
         "phones": benchmark.phones or (),
+        "roofline": charts.roofline_chart(benchmark.roofline) if benchmark.roofline else None,
+        "peers": peer_lines(benchmark.peers) if benchmark.peers else (),
         "machine": benchmark.machine,
         "desktop": DESKTOP,
         "interpreted": not benchmark.machine.system.startswith("macOS")
@@ -103,10 +112,8 @@ def _smallest(files: Sequence[ArtifactBenchmark]) -> ArtifactBenchmark:
 def _points(bundle: Bundle, benchmark: Benchmark) -> list[drawings.Point]:
     """Every file, and the teacher where its number of weights is known."""
     evaluation = bundle.evaluation()
-    student, teacher = evaluation.held_out, evaluation.teacher
-    # On training songs a gate tells what a precision costs, and nothing of accuracy.
-    measured = {one.label: one.ccc["mean"].value for one in _costs(bundle) if one.split != "train"}
-    whole = student.ccc["mean"].value if student else None
+    teacher = evaluation.teacher
+    known = artifact_ccc(bundle)
     forms = {one.form for one in benchmark.measured}
     first_form = benchmark.measured[0].form
     points = [
@@ -114,7 +121,7 @@ def _points(bundle: Bundle, benchmark: Benchmark) -> list[drawings.Point]:
             name=f"{one.format} {one.precision}" if len(forms) == 1 else one.label,
             size=one.size,
             latency=one.latency.p90_ms if one.latency else None,
-            ccc=measured.get(one.label, whole if one.precision == "fp32" else None),
+            ccc=known[one.label].value if one.label in known else None,
             kind="int8" if one.precision.startswith("int8") else "other",
             leads=one.form == first_form,
         )

@@ -7,12 +7,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Name, Record, Share, Size, Text, read_record
+from sentio_mobile._internal.records import Count, Name, Record, Share, Size, Text, read_record
 from sentio_mobile.benchmarks.cold import ColdStart
 from sentio_mobile.benchmarks.gates import Gate, Threads
 from sentio_mobile.benchmarks.latency import MAX_RUNS, MIN_RUNS, Latency
 from sentio_mobile.benchmarks.machine import Machine
 from sentio_mobile.benchmarks.phones import PhoneBenchmark
+from sentio_mobile.benchmarks.roofs import Roofline
+from sentio_mobile.metrics.bootstrap import Interval
 from sentio_mobile.spec import Form, Precision
 
 BENCHMARK = "benchmark.json"
@@ -35,6 +37,32 @@ class ArtifactBenchmark(Record, frozen=True, kw_only=True):
         return f"{self.format} {self.form} {self.precision}"
 
 
+class PeerRow(Record, frozen=True, kw_only=True):
+    """One file of the bundle or of a peer."""
+
+    name: Name  # name of the peer; of the bundle's own files, the architecture
+    own: bool  # whether it is an artifact of the bundle
+    format: Name  # its format
+    precision: Precision  # precision of its weights
+    parameters: Count  # its weights, norms folded where its exporter folds them
+    multiply_accumulates: Size  # multiplications with additions of one clip, without the front end
+    size: Size | None = None  # size on disk in bytes; None where there is no file
+    latency: Latency | None = None  # time of one prediction; None where it was not measured
+    ratio: Interval | None = None  # its median latency over that of the base, with its 95% interval over rounds
+    ccc: Interval | None = None  # mean CCC on songs that were not learned from; None where it is not known
+    reason: Text = ""  # why there is no file, or it was not timed
+
+
+class PeerComparison(Record, frozen=True, kw_only=True):
+    """A bundle's artifacts and its peers, timed in turns."""
+
+    base: Name | None  # label of the artifact that ratios are to; None where none could be timed
+    form: Form  # form of all files
+    threads: Threads  # threads that each runtime could use
+    runs: Annotated[int, Meta(ge=MIN_RUNS, le=MAX_RUNS)]  # timed runs of each file
+    rows: Annotated[tuple[PeerRow, ...], Meta(max_length=1000)]  # the bundle's files, then the peers'
+
+
 class Benchmark(Record, frozen=True, kw_only=True):
     """Measurements of all artifacts of a bundle, how they were made, and the verdicts of the gates."""
 
@@ -51,6 +79,10 @@ class Benchmark(Record, frozen=True, kw_only=True):
     max_load: Share | None = None  # the share above which a latency over its limit is inconclusive
     # What phones measured of the same files; None where none did.
     phones: Annotated[tuple[PhoneBenchmark, ...], Meta(max_length=100)] | None = None
+    # Other networks beside the bundle's; None where none were asked for.
+    peers: PeerComparison | None = None
+    # The machine's roofs and the artifacts below them; None where they were not asked for.
+    roofline: Roofline | None = None
 
     @property
     def failed(self) -> tuple[Gate, ...]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sentio_mobile._internal.progress import NoProgress, Progress
-from sentio_mobile._internal.records import write_record
+from sentio_mobile._internal.records import replace, write_record
 from sentio_mobile.benchmarks.cold import ColdStart, measure_cold
 from sentio_mobile.benchmarks.exchange import JUNIT, MARKDOWN, write_junit, write_markdown
 from sentio_mobile.benchmarks.gates import (
@@ -22,9 +22,12 @@ from sentio_mobile.benchmarks.gates import (
 from sentio_mobile.benchmarks.latency import check_runs, measure_latency
 from sentio_mobile.benchmarks.machine import LoadMeter, describe_machine
 from sentio_mobile.benchmarks.on_phone import PhoneJob, measure_on_phone
+from sentio_mobile.benchmarks.peer_run import check_peers, compare_with_peers
+from sentio_mobile.benchmarks.peers import costs_of
 from sentio_mobile.benchmarks.phones import PHONE, PhoneBenchmark
 from sentio_mobile.benchmarks.report import REPORT, write_report
 from sentio_mobile.benchmarks.results import BENCHMARK, ArtifactBenchmark, Benchmark
+from sentio_mobile.benchmarks.roofs import Roofline, measure_roofs, roof_point
 from sentio_mobile.benchmarks.summary import SUMMARY, Summary, summarize
 from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.verify import verify
@@ -32,6 +35,7 @@ from sentio_mobile.errors import InputError, SentioError
 from sentio_mobile.formats.base import Runner, require_packages
 from sentio_mobile.formats.process import RuntimeProcess
 from sentio_mobile.formats.registry import get_format
+from sentio_mobile.models.registry import build
 from sentio_mobile.spec import Artifact
 
 VERIFICATION = "verification.json"
@@ -156,6 +160,8 @@ def verify_and_report(
     progress: Progress | None = None,
     phones: Sequence[PhoneBenchmark] = (),
     phone_job: PhoneJob | None = None,
+    peers: Sequence[str] = (),
+    roofline: bool = False,
 ) -> Summary:
     """Verify and benchmark a bundle, and write a report.
 
@@ -169,28 +175,53 @@ def verify_and_report(
         progress: Updated for each cold start and each round.
         phones: As for `benchmark`.
         phone_job: What is measured on a phone that adb sees, before this machine; it is written to `phone.json`, too.
+        peers: Names of timm's networks, or `plain`, that are timed in turns with the bundle's artifacts.
+        roofline: Whether the machine's roofs are measured, too, and how near to them the artifacts come.
 
     Raises:
         OutputError: `out` cannot be written.
-        InputError: The phone is not ready, or was lost.
+        InputError: The phone is not ready, or was lost; or there is no such peer.
         CheckFailedError: An artifact failed on the phone.
     """
+    progress = progress or NoProgress()
+    measurement = load_budgets().measurement
+    threads, runs = settings_of(measurement, threads, runs)
+    if peers:
+        check_peers(bundle, peers)
     own: tuple[PhoneBenchmark, ...] = ()
     if phone_job is not None:
-        threads_, runs_ = settings_of(load_budgets().measurement, threads, runs)
-        own = (measure_on_phone(bundle, phone_job, threads=threads_, runs=runs_, progress=progress or NoProgress()),)
-    verification = verify(bundle, threads or 1)
+        own = (measure_on_phone(bundle, phone_job, threads=threads, runs=runs, progress=progress),)
+    verification = verify(bundle, threads)
     measured = benchmark(bundle, threads, runs, progress, (*phones, *own))
+    if peers:
+        warm_up = measurement.warm_up
+        found = compare_with_peers(bundle, peers, threads=threads, runs=runs, warm_up=warm_up, progress=progress)
+        measured = replace(measured, peers=found)
+    if roofline:
+        measured = replace(measured, roofline=_roofline(bundle, measured))
     summary = summarize(bundle, verification, measured)
     write_record(out / VERIFICATION, verification)
     write_record(out / BENCHMARK, measured)
-    for found in own:
-        write_record(out / PHONE, found)
+    for one in own:
+        write_record(out / PHONE, one)
     write_record(out / SUMMARY, summary)
     write_markdown(out / MARKDOWN, summary)
     write_junit(out / JUNIT, summary, verification)
     write_report(out / REPORT, bundle, verification, measured)
     return summary
+
+
+def _roofline(bundle: Bundle, measured: Benchmark) -> Roofline:
+    """The artifacts of the form `spectrogram`: what the front end computes is not counted."""
+    inputs = bundle.golden().inputs(bundle.spec.in_form("spectrogram"))
+    _, operations = costs_of(build(bundle.spec), inputs[0])
+    roofs = measure_roofs(measured.threads)
+    points = (
+        roof_point(one.label, operations, size=one.size, milliseconds=one.latency.p50_ms, roofs=roofs)
+        for one in measured.measured
+        if one.latency is not None and one.form == "spectrogram"
+    )
+    return Roofline(roofs=roofs, multiply_accumulates=operations, points=tuple(points))
 
 
 def _require_timed(artifact: Artifact) -> None:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
+from sentio_mobile._internal.quantities import millions
 from sentio_mobile._internal.records import Name, Record, Text, read_record
 from sentio_mobile.benchmarks.decision import Decision, decide, load_words
-from sentio_mobile.benchmarks.formatting import count, interval, megabytes, milliseconds, times
+from sentio_mobile.benchmarks.formatting import count, interval, megabytes, milliseconds, operations, times
 from sentio_mobile.benchmarks.gates import Gate
 from sentio_mobile.benchmarks.phones import PhoneBenchmark
-from sentio_mobile.benchmarks.results import Benchmark
+from sentio_mobile.benchmarks.results import Benchmark, PeerComparison
+from sentio_mobile.benchmarks.roofs import Roofline
 from sentio_mobile.metrics.agreement import weak_teacher
-from sentio_mobile.metrics.bootstrap import DIMENSIONS
+from sentio_mobile.metrics.bootstrap import DIMENSIONS, Interval
 from sentio_mobile.metrics.evaluation import SplitEvaluation
 from sentio_mobile.spec import DataOrigin
 
@@ -59,6 +61,27 @@ class PhoneLine(Record, frozen=True, kw_only=True):
     golden: Name  # largest difference from the golden predictions
 
 
+class PeerLine(Record, frozen=True, kw_only=True):
+    """One file of the bundle or of a peer, formatted."""
+
+    label: Name  # the network, and the format and precision of the file
+    own: bool  # whether it is an artifact of the bundle
+    parameters: Name  # number of weights
+    operations: Name  # multiply-accumulates of one clip
+    size: Name  # size on disk
+    ratio: Name  # median latency relative to the base, with its interval
+    ccc: Name  # mean CCC with its interval; a dash where it is not known
+    note: Text = ""  # why there is no file, or it was not timed
+
+
+class RoofLine(Record, frozen=True, kw_only=True):
+    """One artifact below the machine's roofs, formatted."""
+
+    label: Name  # label of the artifact
+    gflops: Name  # operations a second at its median latency
+    share: Name  # of what the machine allows
+
+
 class Summary(Record, frozen=True, kw_only=True):
     """The outcome of a run."""
 
@@ -79,6 +102,12 @@ class Summary(Record, frozen=True, kw_only=True):
     gates: Annotated[tuple[Gate, ...], Meta(max_length=3000)]  # the gates
     # What phones measured; None where none did.
     phones: Annotated[tuple[PhoneLine, ...], Meta(max_length=10_000)] | None = None
+    # Other networks beside the bundle's, and the artifact that their ratios are to; None where none were asked for.
+    peers: Annotated[tuple[PeerLine, ...], Meta(max_length=1000)] | None = None
+    peers_base: Name | None = None
+    # How near artifacts come to the machine's roofs, and these in words; None where that was not asked for.
+    roofline: Annotated[tuple[RoofLine, ...], Meta(max_length=1000)] | None = None
+    roofs: Text | None = None
 
     @property
     def ready(self) -> bool:
@@ -149,6 +178,64 @@ def summarize(bundle: Bundle, verification: Verification, benchmark: Benchmark) 
         ),
         gates=benchmark.gates,
         phones=phone_lines(benchmark.phones) if benchmark.phones else None,
+        peers=peer_lines(benchmark.peers) if benchmark.peers else None,
+        peers_base=benchmark.peers.base if benchmark.peers else None,
+        roofline=roof_lines(benchmark.roofline) if benchmark.roofline else None,
+        roofs=roofs_in_words(benchmark.roofline) if benchmark.roofline else None,
+    )
+
+
+def artifact_ccc(bundle: Bundle) -> dict[str, Interval]:
+    """Mean CCC of each artifact whose accuracy is known on songs that the model did not learn from, by its label.
+
+    Raises:
+        BundleError: The bundle's evaluation is damaged.
+    """
+    # On training songs a gate tells what a precision costs, and nothing of accuracy.
+    found = {
+        entry.label: entry.accuracy.ccc["mean"]
+        for entry in bundle.manifest.artifacts
+        if entry.accuracy and entry.accuracy.split != "train"
+    }
+    student = bundle.evaluation().held_out
+    if student is not None:
+        for entry in bundle.manifest.artifacts:
+            if entry.precision == "fp32":
+                found.setdefault(entry.label, student.ccc["mean"])
+    return found
+
+
+def roof_lines(roofline: Roofline) -> tuple[RoofLine, ...]:
+    """Every artifact that was timed."""
+    return tuple(
+        RoofLine(label=one.label, gflops=f"{one.gflops:.3g} GFLOP/s", share=f"{one.share:.0%}")
+        for one in roofline.points
+    )
+
+
+def roofs_in_words(roofline: Roofline) -> str:
+    """What a clip takes, and what the machine can do."""
+    roofs = roofline.roofs
+    return (
+        f"One clip takes {operations(roofline.multiply_accumulates)} multiply-accumulates; this machine does "
+        f"{roofs.gflops:.3g} GFLOP/s in 32-bit matrix products and copies {roofs.gigabytes:.3g} GB/s"
+    )
+
+
+def peer_lines(peers: PeerComparison) -> tuple[PeerLine, ...]:
+    """Every file of a comparison."""
+    return tuple(
+        PeerLine(
+            label=f"{row.name} {row.format} {row.precision}"[:255],
+            own=row.own,
+            parameters=millions(row.parameters),
+            operations=operations(row.multiply_accumulates),
+            size="-" if row.size is None else megabytes(row.size),
+            ratio="-" if row.ratio is None else str(row.ratio),
+            ccc="-" if row.ccc is None else str(row.ccc),
+            note=row.reason,
+        )
+        for row in peers.rows
     )
 
 

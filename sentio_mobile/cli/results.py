@@ -94,6 +94,12 @@ def show_summary(summary: Summary) -> None:
         droppable=("of fp32",),
     )
     console.print(f"PyTorch: agreement with it; p90: time of one clip, {DESKTOP}", style="dim", markup=False)
+    if summary.roofline is not None:
+        console.print()
+        console.print(f"{summary.roofs}:", markup=False, soft_wrap=True)
+        rows = [(line.label, line.gflops, line.share) for line in summary.roofline]
+        show_table(("artifact", "reaches", "of the roof"), rows)
+    _show_peers(summary)
     _show_phones(summary)
     console.print()
     console.print(summary.gates_in_words, markup=False)
@@ -110,6 +116,30 @@ def show_summary(summary: Summary) -> None:
                 for gate in summary.open_gates
             ],
         )
+
+
+def _show_peers(summary: Summary) -> None:
+    """Print other networks beside the bundle's: one table, or two where it would not fit."""
+    from sentio_mobile.cli.tables import WIDE
+
+    if summary.peers is None:
+        return
+    console.print()
+    console.print(f"Peers; ratios of median latency to {summary.peers_base}, {DESKTOP}:", markup=False, soft_wrap=True)
+    columns = ("network", "parameters", "MACs", "size", "latency ratio", "mean CCC")
+    rows = [
+        (f"{one.label}{' (bundle)' if one.own else ''}", one.parameters, one.operations, one.size, one.ratio, one.ccc)
+        for one in summary.peers
+    ]
+    if console.width >= WIDE:
+        show_table(columns, rows)
+    else:
+        show_table(columns[:4], [row[:4] for row in rows])
+        console.print()
+        show_table((columns[0], *columns[4:]), [(row[0], *row[4:]) for row in rows])
+    for one in summary.peers:
+        if one.note:
+            console.print(f"{one.label}: {one.note}", markup=False, soft_wrap=True)
 
 
 def _show_phones(summary: Summary) -> None:

@@ -109,6 +109,17 @@ def verify(
     multiple=True,
     help="JSON that the benchmark of a demo app wrote, on iOS or Android, of this bundle. May be given several times.",
 )
+@click.option(
+    "--peers",
+    metavar="NAMES",
+    help="Networks of timm, with commas between their names, and `plain`, this network by torch.onnx.export alone: "
+    "each is made and timed in turns with the artifacts.",
+)
+@click.option(
+    "--roofline",
+    is_flag=True,
+    help="Measure the machine's roofs, too (matrix products, copies of memory), and how near artifacts come to them.",
+)
 @signature_option
 @json_option
 def benchmark(
@@ -120,6 +131,8 @@ def benchmark(
     adb_tool: Path | None,
     adb_app: str,
     phone_results: tuple[Path, ...],
+    peers: str | None,
+    roofline: bool,
     signature_key: Path | None,
 ) -> None:
     """Measure latency, cold start, memory and size of every artifact, and check the budgets.
@@ -132,6 +145,7 @@ def benchmark(
     other work kept the machine busy, or where the limit lies within the noise of the measurement. The exit status is 0
     to ship, 1 to fix, and 3 to measure again.
     """
+    from sentio_mobile.benchmarks.peers import peer_names
     from sentio_mobile.benchmarks.report import REPORT
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.cli.results import exit_status, show_summary
@@ -148,6 +162,8 @@ def benchmark(
             adb_tool=adb_tool,
             adb_app=adb_app,
             phone_results=phone_results,
+            peers=() if peers is None else peer_names(peers),
+            roofline=roofline,
             require_signature=signature_key,
             progress=progress,
         )

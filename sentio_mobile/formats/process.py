@@ -39,13 +39,14 @@ class RuntimeProcess:
     After a crash, the next `open` starts another.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *others: Path) -> None:
         """Start the process.
 
         Args:
             folder: The folder that it may read, beside Python and its packages.
+            others: More such folders.
         """
-        self._folder, self._lock, self._loaded = folder, threading.Lock(), 0
+        self._folders, self._lock, self._loaded = (folder, *others), threading.Lock(), 0
         self._start()
 
     def __enter__(self) -> RuntimeProcess:
@@ -58,13 +59,15 @@ class RuntimeProcess:
         """End the process."""
         self._end()
 
-    def open(self, artifact: Artifact, spec: ModelSpec, threads: int = 1) -> ProcessRunner:
+    def open(self, artifact: Artifact, spec: ModelSpec, threads: int = 1, *, own: bool = False) -> ProcessRunner:
         """Check an artifact, and load it in the process.
 
         Args:
-            artifact: An artifact in the folder.
+            artifact: An artifact in one of the folders.
             spec: The model's spec, in the artifact's form.
             threads: Number of threads that the runtime may use.
+            own: Whether this program has just made the file, of a network that no bundle has: its operators may then
+                be any. The process keeps its limits.
 
         Raises:
             MissingExtraError: The format's packages are not installed.
@@ -72,7 +75,8 @@ class RuntimeProcess:
         """
         format_ = get_format(artifact.format)
         require_packages(format_, format_.runtimes)
-        check_operators(format_, artifact.path)
+        if not own:
+            check_operators(format_, artifact.path)
         with self._lock:
             if self._process.poll() is not None:
                 self._end()
@@ -116,7 +120,7 @@ class RuntimeProcess:
     def _start(self) -> None:
         tell_of_missing_limits()
         self._process, self._connection = start_connected(
-            lambda descriptor: sandboxed("sentio_mobile.formats.worker", descriptor, readable=[self._folder]),
+            lambda descriptor: sandboxed("sentio_mobile.formats.worker", descriptor, readable=self._folders),
             env=sandbox_environment(environment()),
             cwd="/",
         )
