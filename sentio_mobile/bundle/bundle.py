@@ -69,11 +69,13 @@ class Bundle:
         return Golden.load(self.folder / GOLDEN, self.spec)
 
     def evaluation(self) -> Evaluation:
-        """Read the evaluation that came with the checkpoint; empty if there was none.
+        """Read the evaluation that came with the checkpoint; empty if there was none, or an app's folder left it out.
 
         Raises:
             BundleError: It is damaged.
         """
+        if EVALUATION not in self.manifest.files:
+            return Evaluation()
         self._hash(EVALUATION)
         path = self.folder / EVALUATION
         return from_plain(Evaluation, read_plain(path, BundleError), str(path), BundleError)

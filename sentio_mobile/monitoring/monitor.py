@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentio_mobile._internal.files import sha256
-from sentio_mobile.bundle.bundle import EVALUATION, Bundle
+from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.manifest import MANIFEST
 from sentio_mobile.errors import InputError
 from sentio_mobile.metrics.bootstrap import UNDEFINED, Intervals, by_dimension, measure, resample
 from sentio_mobile.metrics.by_source import MIN_SONGS_OF_SOURCE
-from sentio_mobile.metrics.evaluation import Evaluation
 from sentio_mobile.metrics.significance import wilson_interval
 from sentio_mobile.monitoring.drift import RESAMPLES, DriftLimits, Reference, Sample
 from sentio_mobile.monitoring.log import read_labels, read_log
@@ -119,7 +118,7 @@ def monitor(
     by_group = judge.groups(whole) if whole else ()
     days = datetime.date.fromordinal(int(log.days.min())), datetime.date.fromordinal(int(log.days.max()))
     first = deployed or days[0]
-    judged_songs = _evaluation(bundle)
+    judged_songs = bundle.evaluation()
     known = {song for split in (judged_songs.val, judged_songs.held_out) if split for song in split.songs}
     return Monitoring(
         model=f"{bundle.manifest.name} {bundle.manifest.release}",
@@ -149,7 +148,7 @@ def _reference(bundle: Bundle, files: Sequence[Path], models: Collection[str]) -
         log = read_log(files, dated=False, models=models)
         name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
         return name, _samples(each_once(log), log.inputs)
-    evaluation = _evaluation(bundle)
+    evaluation = bundle.evaluation()
     judged = evaluation.held_out or evaluation.val
     if judged is None or not judged.songs:
         raise InputError(
@@ -164,11 +163,6 @@ def _hashes(bundle: Bundle) -> set[str]:
     """What a log may call the bundle: by its own manifest, or by that of the bundle that it was trimmed from."""
     trimmed_from = bundle.manifest.trimmed_from
     return {sha256(bundle.folder / MANIFEST), *(() if trimmed_from is None else (trimmed_from.manifest_sha256,))}
-
-
-def _evaluation(bundle: Bundle) -> Evaluation:
-    # A bundle that was trimmed for an app has none.
-    return bundle.evaluation() if EVALUATION in bundle.manifest.files else Evaluation()
 
 
 def _samples(songs: Songs, inputs: Sequence[str]) -> dict[str, Sample]:

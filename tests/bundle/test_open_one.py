@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from support import MakeBundle
 
-from sentio_mobile.bundle.bundle import GOLDEN, Bundle, find_artifact, open_bundle
+from sentio_mobile._internal.records import replace
+from sentio_mobile.bundle.bundle import EVALUATION, GOLDEN, Bundle, find_artifact, open_bundle
 from sentio_mobile.bundle.keys import make_key
 from sentio_mobile.bundle.manifest import ArtifactEntry, Manifest
 from sentio_mobile.bundle.sign import open_trusted, sign
@@ -53,6 +54,16 @@ def test_what_is_missing_elsewhere_does_not_hinder(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
     with pytest.raises(BundleError, match=r"weight.bin: is missing"):
         open_onnx(folder).artifact("coreml")
+
+
+def test_a_folder_that_lists_no_evaluation_has_an_empty_one(folder: Path) -> None:
+    bundle = open_onnx(folder)
+    files = {name: entry for name, entry in bundle.manifest.files.items() if name != EVALUATION}
+    app = replace(bundle, manifest=replace(bundle.manifest, files=files))
+    (folder / EVALUATION).unlink()
+    assert app.evaluation().held_out is None
+    with pytest.raises(BundleError, match=r"evaluation.json"):
+        bundle.evaluation()
 
 
 def test_damaged_artifact_is_not_opened(folder: Path) -> None:

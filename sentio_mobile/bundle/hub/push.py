@@ -12,7 +12,7 @@ import msgspec
 from sentio_mobile._internal.files import read_file, sha256
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import Count, Name, Record, Size, Text, json_bytes
-from sentio_mobile.bundle.bundle import EVALUATION, Bundle
+from sentio_mobile.bundle.bundle import Bundle
 from sentio_mobile.bundle.hub.client import CHECKPOINT, CONFIG, OWN_NAMES, README, find, hub_client, require_token
 from sentio_mobile.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from sentio_mobile.bundle.model_card import model_card
@@ -81,7 +81,7 @@ def push(
         raise BundleError(f"{bundle.folder}: has a file {taken[0]}, a name that the hub has another use for; rename it")
     said = None if notes is None else _read_notes(notes)
     weights = {} if checkpoint is None else _weights_of(bundle, checkpoint)
-    evaluation = bundle.evaluation() if EVALUATION in manifest.files else Evaluation()
+    evaluation = bundle.evaluation()
     signed = (bundle.folder / SIGNATURE).is_file()
     contents: dict[str, Path | bytes] = {
         README: hub_card(manifest, evaluation, repository, tag=tag, signed=signed, notes=said).encode(),
