@@ -31,6 +31,7 @@ INCLUDED = {
     "ios/README.md": "apps/ios.md",
     "web/README.md": "apps/web.md",
     "benchmarks/baselines/README.md": "results.md",
+    "benchmarks/contributed/README.md": "guides/contributed.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
