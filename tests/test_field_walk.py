@@ -158,7 +158,8 @@ def example(kind: Any, name: str = "") -> Any:
         pattern = next((meta.pattern for meta in limits if meta.pattern), "")
         length = max((meta.min_length for meta in limits if meta.min_length), default=1)
         plain = "1" * max(1, length)
-        examples = (plain, "f" * 64, "f" * 32, "1-9", "2026-11-29", "2026-W48") if pattern else (plain,)
+        dates = ("2026-11-29", "2026-W48", "2026-11-29T12:00:00+00:00")
+        examples = (plain, "f" * 64, "f" * 32, "1-9", *dates) if pattern else (plain,)
         return next((text for text in examples if re.search(pattern, text)), plain)
     if origin in (int, float):
         return number(limits, whole=origin is int)
@@ -169,7 +170,7 @@ def example(kind: Any, name: str = "") -> Any:
     if origin is dict:
         if get_origin(args[0]) is Literal and any(meta.min_length for meta in limits):
             return {key: example(args[1]) for key in get_args(args[0])}
-        return {}
+        return {example(args[0]): example(args[1])} if any(meta.min_length for meta in limits) else {}
     return plain_example(bare)
 
 

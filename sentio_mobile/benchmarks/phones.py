@@ -25,8 +25,8 @@ MAX_PHONE_RUNS = 10_000
 SLOWED = 1.1
 """How much slower the last third of the runs must be than the first, with its whole interval, to be called slowed."""
 
-RunTime = Annotated[float, Meta(gt=0, le=3.6e6)]
-"""Milliseconds of one run, up to an hour."""
+RunTime = Annotated[float, Meta(ge=1e-3, le=3.6e6)]
+"""Milliseconds of one run, from a microsecond to an hour."""
 RunTimes = Annotated[tuple[RunTime, ...], Meta(min_length=MIN_RUNS, max_length=MAX_PHONE_RUNS)]
 
 
