@@ -103,11 +103,15 @@ def verify(
 )
 @click.option(
     "--ios-results",
-    "--phone-results",
-    "phone_results",
     type=PATH,
     multiple=True,
-    help="JSON that the benchmark of a demo app wrote, on iOS or Android, of this bundle. May be given several times.",
+    help="JSON that the iOS demo's benchmark shared, of this bundle. May be given several times.",
+)
+@click.option(
+    "--android-results",
+    type=PATH,
+    multiple=True,
+    help="The same of the Android demo, and phone.json of --adb.",
 )
 @click.option(
     "--peers",
@@ -130,7 +134,8 @@ def benchmark(
     adb: str | None,
     adb_tool: Path | None,
     adb_app: str,
-    phone_results: tuple[Path, ...],
+    ios_results: tuple[Path, ...],
+    android_results: tuple[Path, ...],
     peers: str | None,
     roofline: bool,
     signature_key: Path | None,
@@ -161,7 +166,7 @@ def benchmark(
             adb=False if adb is None else adb or True,
             adb_tool=adb_tool,
             adb_app=adb_app,
-            phone_results=phone_results,
+            phone_results=(*ios_results, *android_results),
             peers=() if peers is None else peer_names(peers),
             roofline=roofline,
             require_signature=signature_key,

@@ -358,7 +358,10 @@ def test_the_command_measures_both_phones_and_this_machine(
     write_record(tmp_path / "ios.json", answer(phone_bundle))
     monkeypatch.setattr(console, "width", 80)
     arguments = ["benchmark", str(phone_bundle.folder), "--adb", "--adb-tool", str(tool)]
-    arguments += ["--ios-results", str(tmp_path / "ios.json"), "--out", str(tmp_path / "out"), "--runs", "50"]
+    android = replace(answer(phone_bundle), device=Device(kind="phone", maker="A", model="B", system="Android 14"))
+    write_record(tmp_path / "android.json", android)
+    arguments += ["--ios-results", str(tmp_path / "ios.json"), "--android-results", str(tmp_path / "android.json")]
+    arguments += ["--out", str(tmp_path / "out"), "--runs", "50"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1, "no runtime loads the empty model here"
     assert "On the phone Google Pixel 8, Android 16:" in result.output
@@ -368,8 +371,8 @@ def test_the_command_measures_both_phones_and_this_machine(
     own = tmp_path / "out" / "phone.json"
     assert read_phone_benchmark(own, phone_bundle).tool == "benchmark_model"
     written = json.loads((tmp_path / "out" / "benchmark.json").read_text())
-    assert [one["device"]["model"] for one in written["phones"]] == ["iPhone14,2", "Pixel 8"]
-    assert written["phones"][1] == json.loads(own.read_text())
+    assert [one["device"]["model"] for one in written["phones"]] == ["iPhone14,2", "B", "Pixel 8"]
+    assert written["phones"][2] == json.loads(own.read_text())
 
 
 def test_a_phone_that_is_lost_leaves_nothing(phone: Phone, phone_bundle: Bundle, tool: Path, tmp_path: Path) -> None:

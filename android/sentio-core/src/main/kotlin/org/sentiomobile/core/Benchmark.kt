@@ -63,7 +63,7 @@ public class BenchmarkReport(
     public val passedOver: List<String>,
 ) {
     /**
-     * A JSON object, of the form that `sentio-mobile benchmark --phone-results` reads.
+     * A JSON object, of the form that `sentio-mobile benchmark --android-results` reads.
      *
      * @param device what it was measured on.
      * @param at when it was measured.
