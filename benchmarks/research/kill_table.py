@@ -62,6 +62,12 @@ it knows by their places which files were read, and gets a line when one is read
 END_S = 2.0
 """Seconds in which a stopped process must be gone; where several busy tasks share a core, so many times more."""
 
+LEFT_S = 5.0
+"""Seconds in which processes that it started must be gone, in the same way."""
+
+NOT_LOADED = ("init_import_site", "runpy module")
+"""What Python says of an interrupt while it loads itself, with the status 1."""
+
 TRIES = 6
 """Moments that are tried for a point: where other work slows the machine less, the first ones may come too late."""
 
@@ -166,12 +172,14 @@ def stop_at(name: str, base: Path, out: Path, *, stop: Stop) -> dict[str, Any] |
         start, load = time.monotonic(), os.getloadavg()[0] / usable_cores()
         said = process.stderr.read().decode().strip().splitlines()
         status, seconds = process.wait(), time.monotonic() - start
-    _, left = psutil.wait_procs(children, timeout=5)
+    # What hears of its end by a pipe does so when it has been loaded.
+    _, left = psutil.wait_procs(children, timeout=LEFT_S * max(1.0, load))
     if left:
         faults.append(f"{len(left)} processes left")
     if status in ended:
         return None
-    if status not in (AFTER[number], BEFORE[number]):
+    python_said = number is signal.SIGINT and status == 1 and any(word in line for line in said for word in NOT_LOADED)
+    if status not in (AFTER[number], BEFORE[number]) and not python_said:
         faults.append(f"status {status}")
     if status == AFTER[number] != -signal.SIGKILL and "stopped" not in (said or [""])[-1]:
         faults.append("no line")

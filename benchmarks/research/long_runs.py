@@ -1,17 +1,19 @@
 """Measure whether memory, files and threads stay the same over many predictions and many files.
 
-    python benchmarks/research/long_runs.py OUT.json --predictions 1000 --files 10000 --hours 10
+    python benchmarks/research/long_runs.py OUT.json --predictions 1000 --files 20000 --hours 10
 
 The model that comes with the package predicts one short file again and again, and then windows over the whole of one
-long file; a folder of tiny files is prepared. The record has memory, open files and threads of this process at ten
-moments of each; the exit status is 1 if one of them grew after the first tenth by more than the limits below. The long
-file is FLAC, takes some 100 MB an hour beside OUT.json, and is removed. 0 leaves a part out.
+long file; a folder of tiny files is prepared, and predicted with a log, as `predict --out --log` does it. The record
+has memory, open files and threads at ten moments of each, of this process and of those that it started; the exit status
+is 1 if one of them grew after the first tenth by more than the limits below. The long file is FLAC, takes some 100 MB
+an hour beside OUT.json, and is removed. 0 leaves a part out; parts that OUT.json has already stay in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import json
 import os
 import sys
 import tempfile
@@ -26,9 +28,16 @@ import soundfile
 
 import sentio_mobile
 from sentio_mobile._internal.files import write_json
+from sentio_mobile._internal.records import to_plain
+from sentio_mobile.benchmarks.machine import describe_machine
 from sentio_mobile.data.config import DataRecipe
 from sentio_mobile.data.prepare import prepare
+from sentio_mobile.inference.log import LogFile
+from sentio_mobile.inference.opening import ModelChoice
+from sentio_mobile.inference.part_file import PartFile, PartSettings
 from sentio_mobile.inference.predictor import Predictor
+from sentio_mobile.inference.songs import predict_songs
+from sentio_mobile.monitoring.log import read_log
 from sentio_mobile.spec import AudioSpec
 
 MAX_GROWTH = {"memory_mb": 50.0, "files": 2, "threads": 2}
@@ -40,11 +49,13 @@ EVERY_S = 120.0
 
 
 def state() -> dict[str, float]:
-    """What this process holds, in the words of `MAX_GROWTH`."""
+    """What this process and those that it started hold, in the words of `MAX_GROWTH`."""
     gc.collect()
-    process = psutil.Process()
-    memory = process.memory_info().rss / 1e6
-    return {"memory_mb": round(memory, 1), "files": process.num_fds(), "threads": process.num_threads()}
+    this = psutil.Process()
+    processes = [this, *this.children(recursive=True)]
+    memory = sum(one.memory_info().rss for one in processes) / 1e6
+    files, threads = (sum(getattr(one, name)() for one in processes) for name in ("num_fds", "num_threads"))
+    return {"memory_mb": round(memory, 1), "files": files, "threads": threads}
 
 
 def growth(moments: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -121,6 +132,19 @@ def prepared(folder: Path) -> list[dict[str, float]]:
     return moments.found
 
 
+def predicted(folder: Path) -> list[dict[str, float]]:
+    """Predict the tiny files as the command does: what is done is kept in a part file and in a log."""
+    moments, model = Moments(), ModelChoice(folder=None)
+    songs = sorted((folder / "music").iterdir())
+    settings = PartSettings(model=model.sha256, format=model.format_name, form=None, precision=None, every=None)
+    log, predictor = LogFile(folder / "log.jsonl", model="default", model_sha256=model.sha256), model.open()
+    with PartFile(folder / "songs.csv", settings) as part, log:
+        found = predict_songs(predictor, songs, progress=moments, model=model, part=part, on_song=log.add)
+    assert len(found.emotions) == len(songs)
+    assert len(read_log([log.path])) == len(songs)
+    return moments.found
+
+
 def note(record: dict[str, Any], name: str, number: float, work: Callable[[], list[dict[str, float]]]) -> None:
     """Do a part, and note how much there was, seconds by the clock and of the processor, the moments and the growth."""
     start, cpu = time.monotonic(), sum(os.times()[:4])
@@ -135,10 +159,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="the record to write")
     parser.add_argument("--predictions", type=int, default=1000)
-    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--hours", type=float, default=10.0)
     options = parser.parse_args(arguments)
-    record: dict[str, Any] = {"limits": MAX_GROWTH, "growth": {}}
+    record: dict[str, Any] = {"growth": {}, **(json.loads(options.out.read_text()) if options.out.exists() else {})}
+    record |= {"limits": MAX_GROWTH, "machine": to_plain(describe_machine())}
     with tempfile.TemporaryDirectory(dir=options.out.absolute().parent) as name:
         folder = Path(name)
         if options.predictions:
@@ -159,6 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for number in range(options.files):
                 tiny(folder / "music" / f"{number}.wav", number)
             note(record, "preparing", options.files, lambda: prepared(folder))
+            write_json(options.out, record)
+            note(record, "predicting_files", options.files, lambda: predicted(folder))
     write_json(options.out, record)
     print(record["growth"])
     if any(found[name] > limit for found in record["growth"].values() for name, limit in MAX_GROWTH.items()):

@@ -4,7 +4,9 @@ import io
 import json
 import os
 import pickle
+import pickletools
 import struct
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from safetensors.numpy import save
 
 from sentio_mobile._internal.records import to_plain
 from sentio_mobile.bundle.golden import Golden
+from sentio_mobile.errors import CheckpointError
 from sentio_mobile.models.encoders.base import EncoderInfo
 from sentio_mobile.models.encoders.clip_embeddings import read_clip_embeddings
 from sentio_mobile.models.encoders.embeddings import read_embeddings
@@ -176,3 +179,87 @@ def test_tensors_of_deflated_zeros_are_refused_without_their_memory(megabytes: i
     assert path.stat().st_size < megabytes * 6000
     assert attempt(".pth", lambda: read_weights(path), place) is None
     path.unlink()
+
+
+def shared_dictionaries() -> object:
+    """Each level names the next one forty times: a few kilobytes, and four thousand million ways through them."""
+    inner: dict[str, object] = dict(STATE)
+    for _ in range(6):
+        inner = {f"k{i}": inner for i in range(40)}
+    return inner
+
+
+def circle() -> object:
+    inner: dict[str, object] = dict(STATE)
+    inner |= {f"k{i}": inner for i in range(40)}
+    return inner
+
+
+def doubled_tuple(n: int) -> tuple[object, ...]:
+    inner: tuple[object, ...] = (1,)
+    for _ in range(n):
+        inner = (inner, inner)
+    return inner
+
+
+def quantized() -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {"a": torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.qint8), **STATE}
+
+
+STRANGE: dict[str, Any] = {
+    "shared dictionaries": shared_dictionaries,
+    "circle": circle,
+    "many states": lambda: {f"s{i}": {"a": torch.ones(1)} for i in range(2000)},
+    "tuple as a value": lambda: {"a": doubled_tuple(40), **STATE},
+    "names alike as text": lambda: {1: torch.ones(2), "1": torch.ones(3), **STATE},
+    "no number": lambda: {None: torch.ones(2), 1.5: torch.ones(2), (): torch.ones(1), True: torch.ones(1)},
+    "name of surrogates": lambda: {"\ud800\n\x1b[31m": torch.ones(2), **STATE},
+    "long number": lambda: {10**5000: torch.ones(2), **STATE},
+    "sparse": lambda: {"a": torch.eye(3).to_sparse(), **STATE},
+    "huge sparse": lambda: {"a": torch.sparse_coo_tensor([[0]], [1.0], (10**15,), check_invariants=True), **STATE},
+    "meta": lambda: {"a": torch.ones(3, device="meta"), **STATE},
+    "huge meta": lambda: {"a": torch.ones(10**15, device="meta"), **STATE},
+    "quantized": quantized,
+    "complex": lambda: {"a": torch.ones(3, dtype=torch.complex64), **STATE},
+    "eight bits": lambda: {"a": torch.ones(3).to(torch.float8_e4m3fn), **STATE},
+    "no numbers": lambda: {"a": torch.tensor([float("nan"), float("inf")]), **STATE},
+    "scalar and empty": lambda: {"a": torch.tensor(1.0), "b": torch.ones(0, 5), **STATE},
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", STRANGE)
+def test_strange_content_is_tensors_or_one_error(kind: str, place: Path) -> None:
+    found = read_pth(saved(STRANGE[kind]()), place)
+    assert found is None or "huge" not in kind
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("way", ["memo", "copy", "text", "frame"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_name_that_is_a_tuple_of_tuples_without_end_is_refused(zipped: bool, way: str, place: Path) -> None:
+    """To hash it would take weeks, and torch hashes it while it loads the file."""
+    steps = {
+        "memo": [b"q\x00h\x00\x86"] * 40,
+        "copy": [b"2\x86"] * 40,
+        "text": [b"p1\ng1\n\x86"] * 40,
+        "frame": [b"\x94h%c\x86" % i for i in range(40)],
+    }[way]
+    bomb = b"\x80\x04}(K\x01\x85" + b"".join(steps) + b"K\x01u."
+    content = saved(STATE, zipped=zipped)
+    if zipped:
+        changed = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(changed, "w") as new:
+            for item in old.infolist():
+                new.writestr(item.filename, bomb if item.filename.endswith(".pkl") else old.read(item))
+        content = changed.getvalue()
+    else:
+        head = io.BytesIO(content)
+        for _ in range(3):
+            assert list(pickletools.genops(head))
+        content = content[: head.tell()] + bomb
+    assert read_pth(content, place) is None
+    with pytest.raises(CheckpointError, match="tuples inside tuples"):
+        read_weights(place / "a.pth")

@@ -23,6 +23,7 @@ from sentio_mobile._internal.files import open_file
 from sentio_mobile._internal.record_messages import shown
 from sentio_mobile.errors import CheckpointError
 from sentio_mobile.teacher.import_weights.not_weights import is_script, what_it_is, whole_object
+from sentio_mobile.teacher.import_weights.pickled_tuples import require_small_tuples
 from sentio_mobile.teacher.import_weights.shards import WeightFiles, find_files
 
 MAX_DEPTH = 6
@@ -121,16 +122,25 @@ def _joined(found: WeightFiles) -> State:
     return State((), tensors)
 
 
-def _states(content: object, keys: tuple[str, ...] = ()) -> Iterator[State]:
-    """Every dictionary in a file that has tensors in it, and those inside it."""
-    if not isinstance(content, Mapping) or len(keys) > MAX_DEPTH:
-        return
-    values = {str(name): value for name, value in content.items()}
-    tensors = {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
-    if tensors:
-        yield State(keys, tensors, tuple(sorted(values.keys() - tensors.keys())))
-    for name, value in values.items():
-        yield from _states(value, (*keys, name))
+def _states(content: object) -> Iterator[State]:
+    """Every dictionary in a file that has tensors in it, and those inside it, each once.
+
+    A pickle may have one dictionary in many places, or inside itself.
+    """
+    level: list[tuple[tuple[str, ...], object]] = [((), content)]
+    seen: set[int] = set()
+    for _ in range(MAX_DEPTH + 1):
+        below: list[tuple[tuple[str, ...], object]] = []
+        for keys, one in level:
+            if not isinstance(one, Mapping) or id(one) in seen:
+                continue
+            seen.add(id(one))
+            values = {str(name): value for name, value in one.items()}
+            tensors = {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+            if tensors:
+                yield State(keys, tensors, tuple(sorted(values.keys() - tensors.keys())))
+            below += [((*keys, name), value) for name, value in values.items()]
+        level = below
 
 
 def _read(path: Path) -> Any:
@@ -162,6 +172,7 @@ def _read_pickle(path: Path) -> Any:
             "made of, or safetensors"
         )
     _require_stored(path)
+    require_small_tuples(path)
     try:
         with warnings.catch_warnings():
             # torch warns about unusual files; all that matters here is whether this one can be read.
