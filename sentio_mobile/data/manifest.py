@@ -23,7 +23,7 @@ from sentio_mobile.data.scales import Scale, guess_scale, off_scale, scale_of
 from sentio_mobile.data.songs import LabelSource, Song, numbered_rows, read_number, require_printable
 from sentio_mobile.errors import LabelError
 
-_CLOCK = re.compile(r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
+_CLOCK = re.compile(r"(?:(\d{1,3}):)?([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
 
 
 class _Row(NamedTuple):
@@ -115,7 +115,7 @@ def _read_row(table: Table, number: int, row: Mapping[str, str]) -> _Row:
     return _Row(
         where=where,
         text=text,
-        audio=_audio_file(table.path.parent, text),
+        audio=_audio_file(table.path.parent, text, where),
         song_id=song_id,
         group=group,
         segment=None if start is None and end is None else (start or 0.0, end),
@@ -163,10 +163,13 @@ def _seconds(text: str, where: str) -> float | None:
     return value
 
 
-def _audio_file(root: Path, text: str) -> Path:
+def _audio_file(root: Path, text: str, where: str) -> Path:
     """The file that a manifest names: by a path, one from Windows with backslashes, or a file: URI."""
     if text.lower().startswith("file:"):
-        return root / unquote(urlsplit(text).path)
+        try:
+            return root / unquote(urlsplit(text).path)
+        except ValueError:
+            raise LabelError(f"{where}: {shown(text)} is no address of a file; write its path") from None
     if "\\" in text and not os.path.exists(root / text):  # noqa: PTH110 - Path.exists fails on a name that is too long
         text = text.replace("\\", "/")
     return root / text

@@ -58,6 +58,49 @@ def test_any_cells_are_a_manifest_or_one_error(cells: list[list[str]], place: Pa
         _round_trip([(song.song_id, song.group, str(song.path))], place)
 
 
+SONG = {
+    **{"path": "a.wav", "valence_mean": "5.5", "arousal_mean": "3.5", "valence_sd": "0.1", "arousal_sd": "0.1"},
+    **{"raters": "9", "start": "1:05", "end": "70.5", "tags": "calm;sad", "group": "g", "song_id": "s"},
+}
+CELLS = (
+    *(
+        "file://[a/x.wav",
+        "file://a\u2100b/x.wav",
+        "file:%00",
+        "file:",
+        "FILE:///%2e%2e/x.wav",
+        "~nobody/x.wav",
+        "C:\\x\\",
+    ),
+    *(
+        "9" * 400 + ":00:00",
+        "999:59:59",
+        "1:60",
+        "-1:00",
+        "1:05:",
+        "1,5",
+        "\u0661:\u0660\u0665",
+        "1e400",
+        "-0",
+        ".",
+        ";" * 99,
+    ),
+)
+
+
+@given(column=st.sampled_from(list(SONG)), cell=texts | st.sampled_from(CELLS))
+@example(column="path", cell="file://[a/x.wav")
+@example(column="path", cell="file://a\u2100b/x.wav")
+@example(column="start", cell="9" * 400 + ":00:00")
+@example(column="group", cell="g")
+def test_any_cell_of_a_manifest_is_taken_or_one_error(column: str, cell: str, place: Path) -> None:
+    rows = [list(SONG), [*{**SONG, column: cell}.values()]]
+    lines = [",".join('"' + one.replace('"', '""') + '"' for one in row) for row in rows]
+    (place / "songs.csv").write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+    found = attempt("CSV", lambda: read_manifest(place / "songs.csv", TableSettings(scale="1-9")), place)
+    assert found is not None or cell != SONG[column]
+
+
 names = texts.map(lambda text: text.encode("utf-8", "backslashreplace").decode())
 
 
