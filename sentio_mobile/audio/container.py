@@ -58,12 +58,6 @@ _ROUGHLY, _EXACTLY = 3 * 1_152, 576
 _MISCOUNTED_BYTES = 4_096
 """Bytes by which some programs miscount the size of a container."""
 
-_ROUGHLY, _EXACTLY = 3 * 1_152, 576
-"""Frames that a file may lack compared with its stated length, by how well programs count: 78 and 13 ms at 44.1 kHz."""
-
-_MISCOUNTED_BYTES = 4_096
-"""Bytes by which some programs miscount the size of a container."""
-
 _LAST_PAGE = 1 << 16
 """Bytes that are searched for the last page of an ogg file, which has at most 65,307."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sentio_mobile._internal.files import open_file
+
 _HEAD = 1024
 
 
@@ -17,7 +19,7 @@ def kind_of(path: Path) -> str | None:
         For example "is a Git LFS pointer, not the file itself; run `git lfs pull`", or None for an unknown kind.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(_HEAD)
     except OSError:
         return None

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentio_mobile._internal.files import open_file
 from sentio_mobile.errors import InputError, MissingExtraError, OutputError
 from sentio_mobile.formats.base import missing_packages
 
@@ -111,7 +112,7 @@ def _require() -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot read the key {path}: {error.strerror}") from error

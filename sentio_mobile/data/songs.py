@@ -16,7 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import open_file
 from sentio_mobile._internal.record_messages import shown
+from sentio_mobile._internal.tables import MAX_TABLE_BYTES
 from sentio_mobile.data.scales import scale_of
 from sentio_mobile.errors import LabelError
 
@@ -157,9 +159,15 @@ def read_text(path: Path) -> str:
         LabelError: The file is missing or is no such text.
     """
     try:
-        raw = path.read_bytes()
+        # A device has no end, and a pipe may never begin.
+        with open_file(path) as file:
+            raw = file.read(MAX_TABLE_BYTES + 1)
     except OSError as error:
         raise LabelError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    if len(raw) > MAX_TABLE_BYTES:
+        raise LabelError(
+            f"{path}: has more than the {MAX_TABLE_BYTES:,} bytes that a table may have; is it the right file?"
+        )
     # A byte order mark is the only certain sign of UTF-16.
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:

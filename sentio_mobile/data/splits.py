@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sentio_mobile.data.songs import Song, numbered_rows
+from sentio_mobile.data.songs import Song, numbered_rows, read_text
 from sentio_mobile.errors import DataError, LabelError
 
 SPLITS: tuple[str, str, str] = ("train", "val", "test")
@@ -175,11 +175,9 @@ def _lines(path: Path) -> Iterable[tuple[str, str, str]]:
     for split in SPLITS:
         place = path / f"{split}.txt"
         try:
-            text = place.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise LabelError(
-                f"{place}: cannot be read ({error}); give a folder with train.txt, val.txt and test.txt"
-            ) from error
+            text = read_text(place)
+        except LabelError as error:
+            raise LabelError(f"{error}; give a folder with train.txt, val.txt and test.txt") from None
         for number, line in enumerate(text.splitlines(), start=1):
             if line.strip():
                 yield f"{place}, line {number}", line.strip(), split

@@ -1,5 +1,6 @@
 """The door of tables: manifests, splits, pseudo-labels and tables of embeddings, and songs.csv read back as written."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,21 @@ READERS = {
 def test_any_bytes_are_a_table_or_one_error(reader: str, content: bytes, place: Path) -> None:
     (place / "table.csv").write_bytes(content)
     attempt("CSV", lambda: READERS[reader](place / "table.csv"), place)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", ["folder", "pipe", "loop", "device", "nothing"])
+def test_what_is_no_file_is_one_error(kind: str, reader: str, place: Path) -> None:
+    """A device has no end, and a pipe no beginning."""
+    path = place / f"{kind}.csv"
+    if kind == "folder":
+        path.mkdir(exist_ok=True)
+    elif kind == "pipe" and not path.exists():
+        os.mkfifo(path)
+    elif kind in ("loop", "device") and not path.is_symlink():
+        path.symlink_to(path.name if kind == "loop" else "/dev/zero")
+    assert attempt("CSV", lambda: READERS[reader](path), place) is None
 
 
 @given(cells=st.lists(st.lists(texts.filter(lambda text: "\x00" not in text), min_size=3, max_size=3), max_size=4))

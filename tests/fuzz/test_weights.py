@@ -67,6 +67,21 @@ def test_any_bytes_as_safetensors_are_read_or_one_error(reader: str, content: by
     attempt("safetensors", lambda: READERS[reader](place / "a.safetensors"), place)
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", ["folder", "pipe", "loop", "device", "nothing"])
+def test_what_is_no_file_is_one_error(kind: str, reader: str, place: Path) -> None:
+    """A device has no end, and a pipe no beginning."""
+    path = place / f"{kind}.safetensors"
+    if kind == "folder":
+        path.mkdir(exist_ok=True)
+    elif kind == "pipe" and not path.exists():
+        os.mkfifo(path)
+    elif kind in ("loop", "device") and not path.is_symlink():
+        path.symlink_to(path.name if kind == "loop" else "/dev/zero")
+    assert attempt("safetensors", lambda: READERS[reader](path), place) is None
+
+
 @pytest.mark.parametrize("reader", READERS)
 @given(data=st.data())
 def test_changed_header_of_safetensors_is_read_or_one_error(reader: str, data: st.DataObject, place: Path) -> None:

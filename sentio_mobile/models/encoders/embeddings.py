@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from sentio_mobile._internal.files import write_bytes
+from sentio_mobile._internal.files import open_file, write_bytes
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import Record, from_plain, to_plain
 from sentio_mobile.audio.decode import read_sound
@@ -118,6 +118,7 @@ def read_tensors(path: Path, kind: Kind, record: type[R], *, advice: str) -> tup
         DataError: The file is missing, damaged, or of another kind.
     """
     try:
+        open_file(path).close()  # safetensors waits for a pipe, and nothing can end that
         with safe_open(path, framework="numpy") as file:
             metadata: dict[str, str] = file.metadata() or {}
             if kind not in metadata:

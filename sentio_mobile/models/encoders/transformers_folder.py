@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from sentio_mobile._internal.files import is_file
+from sentio_mobile._internal.files import is_file, open_file
 from sentio_mobile._internal.record_messages import field_types, shown
 from sentio_mobile._internal.records import from_plain, read_plain
 from sentio_mobile.errors import CheckpointError, InputError, MissingExtraError
@@ -96,6 +96,7 @@ def read_weights(folder: ModelFolder) -> dict[str, torch.Tensor]:
     wanted = re.compile(folder.family.weights)
     for path in folder.weights:
         try:
+            open_file(path).close()  # safetensors waits for a pipe, and nothing can end that
             with safe_open(path, framework="pt") as file:
                 for name in file.keys():  # noqa: SIM118 - not a dictionary
                     if match := wanted.match(name):

@@ -74,7 +74,7 @@ def _parts(file: IO[bytes]) -> Iterator[int]:
         else:
             taken = [stack.pop() or 0 for _ in opcode.stack_before]
         if name in ("GET", "BINGET", "LONG_BINGET"):
-            value = memo[int(argument)]
+            value = memo[int(argument or 0)]
         elif name == "DUP":
             value = taken[0]
         elif name.startswith("TUPLE"):
