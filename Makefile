@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test test-all fuzz lint lock sbom swift-package docs wheel arm64 mobile-tools swift clean
+.PHONY: quickstart test test-all fuzz lint lock sbom swift-package android-screens docs wheel arm64 mobile-tools swift clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sentio-mobile quickstart --out runs/quickstart
@@ -44,6 +44,10 @@ arm64: $(INSTALLED)
 mobile-tools:
 	cd tests/mobile-tools && npm ci --no-fund --no-audit
 	cd web && npm ci --no-fund --no-audit
+
+# The Android demo's screens as pictures, in android/verify/screens/build/screens; needs a JDK 17 and Maven, on Linux.
+android-screens:
+	mvn --batch-mode --quiet --file android/verify/screens/pom.xml test
 
 # A Swift compiler of 2.8 GB, for the tests of ios/; needs Debian or Ubuntu, root and debootstrap.
 swift:

@@ -76,9 +76,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("no chaquopy-stubs-android: `pip install chaquopy-stubs-android`")
     root = next(Path(str(file.locate())) for file in files if file.match("android-stubs/__init__.pyi")).parents[1]
-    ours = kotlin_files(main_of("sentio-android"), main_of("demo"), ON_A_PHONE)
+    ours = kotlin_files(main_of("sentio-android"), ON_A_PHONE)
     folder = tmp_path_factory.mktemp("platform")
-    imported = imports_of([*ours, *kotlin_files(STUBS / "androidx", STUBS / "instrumentation")])
+    imported = imports_of([*ours, *kotlin_files(STUBS / "instrumentation")])
     for name, text in Platform(root).java(imported, words_of(ours)).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's manifest and resources, compiled and linked by aapt2; `R.java` lies in `java`."""
+    """The demo's manifest and resources, compiled and linked by aapt2."""
     if shutil.which("aapt2") is None or not FRAMEWORK.is_file():
         pytest.skip("no aapt2 or no framework: `apt-get install aapt android-framework-res`")
     folder = tmp_path_factory.mktemp("resources")
@@ -105,7 +105,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     manifest.write(folder / "AndroidManifest.xml")
     subprocess.run(["aapt2", "compile", "-o", folder / "res.zip", "--dir", RESOURCES], check=True)
     subprocess.run(["aapt2", "compile", "-o", folder, folder / "values" / "gradle.xml"], check=True)
-    link = ["aapt2", "link", "-I", FRAMEWORK, "--manifest", folder / "AndroidManifest.xml", "--java", folder / "java"]
+    link = ["aapt2", "link", "-I", FRAMEWORK, "--manifest", folder / "AndroidManifest.xml"]
     link += ["--min-sdk-version", "26", "--target-sdk-version", "36", "-o", folder / "linked.apk"]
     subprocess.run([*link, folder / "values_gradle.arsc.flat", folder / "res.zip"], check=True)
     return folder
@@ -157,21 +157,6 @@ def check_answers(folder: Path) -> None:
 @pytest.mark.exhaustive
 def test_the_layer_calls_what_android_has(layer: Compiled) -> None:
     assert layer.code == 0, layer.said
-
-
-@compiles
-@pytest.mark.exhaustive
-def test_the_demo_calls_what_the_layer_has(layer: Compiled, platform: Path, linked: Path) -> None:
-    """With the checks of Compose's compiler plugin, which come first; then it asks for the real Compose, and has none.
-
-    So much of Compose and of the lifecycle libraries as is used stands in stubs that nobody checks.
-    """
-    sources = [platform, STUBS / "androidx", linked / "java", main_of("demo")]
-    jars = [layer.folder, library(COROUTINES), library("annotations-13.0")]
-    compiled = compile_kotlin("demo", sources, jars, f"-Xplugin={library('compose-compiler-plugin')}")
-    assert "error:" not in compiled.said, compiled.said
-    assert "warning:" not in compiled.said, compiled.said
-    assert "requires the Compose Runtime to be on the class path" in compiled.said
 
 
 @compiles

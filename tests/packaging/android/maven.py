@@ -1,4 +1,4 @@
-"""The Maven build in android/verify: models that it checks on ONNX Runtime, and what Maven Central has of Android.
+"""The Maven builds in android/verify: models that it checks on ONNX Runtime, and what Maven Central has of Android.
 
     sentio-mobile export --checkpoint export/golden/student --format onnx --form waveform \\
         --precision fp32 --precision fp16 --precision int8-dynamic --out student
@@ -10,15 +10,18 @@ writes the recorded table of golden vectors by precision.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.records import replace, write_record
@@ -27,6 +30,7 @@ from sentio_mobile.bundle.bundle import GOLDEN, Bundle, open_bundle
 from sentio_mobile.bundle.manifest import MANIFEST, hash_files
 
 VERIFY = ROOT / "android" / "verify"
+SCREENS = VERIFY / "screens"
 DECLARATIONS = VERIFY / "build" / "declarations"
 
 _NOT_SERVED = re.compile(
@@ -46,8 +50,8 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_diff: float
 
 
-def maven(*arguments: str, seconds: int = 1500) -> str:
-    """Run Maven on android/verify.
+def maven(*arguments: str, project: Path = VERIFY, seconds: int = 1500) -> str:
+    """Run Maven on android/verify, or on another project.
 
     Raises:
         NotServedError: It is missing, or cannot fetch what it needs.
@@ -55,13 +59,23 @@ def maven(*arguments: str, seconds: int = 1500) -> str:
     """
     if shutil.which("mvn") is None:
         raise NotServedError("no mvn: `apt-get install maven`")
-    command = ["mvn", "--batch-mode", "--quiet", "--file", str(VERIFY / "pom.xml"), *arguments]
+    command = ["mvn", "--batch-mode", "--quiet", "--file", str(project / "pom.xml"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
     said = done.stdout + done.stderr
     if done.returncode and (found := _NOT_SERVED.search(said)):
-        raise NotServedError(f"Maven: {found[0]}; see `mvn --file android/verify/pom.xml {' '.join(arguments)}`")
+        file = (project / "pom.xml").relative_to(ROOT)
+        raise NotServedError(f"Maven: {found[0]}; see `mvn --file {file} {' '.join(arguments)}`")
     assert done.returncode == 0, said[-4000:]
     return said
+
+
+@contextmanager
+def served() -> Iterator[None]:
+    """Skip the test where Maven or an artifact is missing."""
+    try:
+        yield
+    except NotServedError as error:
+        pytest.skip(str(error))
 
 
 def lay_out(bundle: Bundle, root: Path) -> None:
@@ -108,6 +122,19 @@ def declarations(work: Path) -> list[Path]:
             jar.write_bytes(opened.read("classes.jar"))
         found.append(jar)
     return found
+
+
+def compose_jars() -> list[Path]:
+    """Compose for desktop, and what comes with it.
+
+    Raises:
+        NotServedError: As `maven`.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        listed = Path(work) / "classpath"
+        arguments = (f"-Dmdep.outputFile={listed}", "-Dmdep.includeScope=compile")
+        maven("dependency:build-classpath", *arguments, project=SCREENS)
+        return [Path(path) for path in listed.read_text().strip().split(os.pathsep)]
 
 
 def main() -> None:

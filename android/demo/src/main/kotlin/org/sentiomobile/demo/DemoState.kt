@@ -3,6 +3,9 @@ package org.sentiomobile.demo
 import org.sentiomobile.core.BenchmarkReport
 import org.sentiomobile.core.Emotion
 
+/** Timed runs on each processor. */
+const val RUNS = 50
+
 /** What the demo does at this moment. */
 enum class Doing { LOADING, NOTHING, SONG, MICROPHONE, BENCHMARK }
 

@@ -4,8 +4,10 @@ import android.net.Uri
 import androidx.activity.compose.rememberLauncherForActivityResult
 import androidx.activity.result.contract.ActivityResultContracts
 import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.BoxWithConstraints
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.FlowRow
+import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
@@ -31,6 +33,9 @@ import org.sentiomobile.core.valenceSide
 /** What a document picker offers; some phones call ogg an application. */
 private val SOUNDS = arrayOf("audio/*", "application/ogg")
 
+/** From this width on, the plane and what is said of it stand side by side. */
+private val TWO_COLUMNS = 600.dp
+
 /** Choose a song or the microphone, and see where on the plane the music is. */
 @Composable
 fun ListenScreen(
@@ -47,7 +52,7 @@ fun ListenScreen(
         verticalArrangement = Arrangement.spacedBy(12.dp),
     ) {
         // Two buttons in a row, or one below the other where letters are large.
-        FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
+        FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp), verticalArrangement = Arrangement.spacedBy(4.dp)) {
             if (state.doing == Doing.SONG || state.doing == Doing.MICROPHONE) {
                 Button(onClick = onStop) { Text(stringResource(R.string.stop)) }
             } else {
@@ -62,10 +67,20 @@ fun ListenScreen(
         }
         if (microphone.refused) PermissionRefused()
         Status(state)
-        val newest = state.answers.lastOrNull()
-        Plane(newest, state.answers)
-        newest?.let { Answer(it) }
-        if (state.answers.size > 1) Trajectory(state.answers, Modifier.fillMaxWidth())
+        BoxWithConstraints {
+            // One below the other where there is room for one, as on a phone that is held upright.
+            if (maxWidth < TWO_COLUMNS) {
+                Column(verticalArrangement = Arrangement.spacedBy(12.dp)) {
+                    Plane(state.answers.lastOrNull(), state.answers)
+                    if (state.answers.isNotEmpty()) Answers(state.answers)
+                }
+            } else {
+                Row(horizontalArrangement = Arrangement.spacedBy(24.dp)) {
+                    Plane(state.answers.lastOrNull(), state.answers, Modifier.weight(1f))
+                    Answers(state.answers, Modifier.weight(1f))
+                }
+            }
+        }
         if (state.runsOn.isNotEmpty()) {
             Text(stringResource(R.string.runs_on, state.runsOn), style = MaterialTheme.typography.bodySmall)
         }
@@ -94,21 +109,33 @@ private fun Status(state: DemoState) {
 }
 
 @Composable
+private fun Answers(answers: List<Emotion>, modifier: Modifier = Modifier) {
+    Column(modifier, verticalArrangement = Arrangement.spacedBy(12.dp)) {
+        answers.lastOrNull()?.let { Answer(it) }
+        if (answers.size > 1) Trajectory(answers, Modifier.fillMaxWidth())
+    }
+}
+
+@Composable
 private fun Answer(answer: Emotion) {
     Column {
         Text(wordsOf(answer), style = MaterialTheme.typography.headlineSmall)
-        Text(stringResource(R.string.answer, answer.valence, answer.arousal))
-        answer.interval?.let {
-            Text(
-                stringResource(
-                    R.string.interval, (100 * it.coverage).toInt(), it.valence.low, it.valence.high, it.arousal.low,
-                    it.arousal.high,
-                ),
-            )
-        }
+        if (!answer.silent) Values(answer)
         Text(
             stringResource(R.string.times, answer.start.toInt(), answer.end.toInt(), answer.inferenceMs),
             style = MaterialTheme.typography.bodySmall,
+        )
+    }
+}
+
+@Composable
+private fun Values(answer: Emotion) {
+    Text(stringResource(R.string.answer, answer.valence, answer.arousal))
+    answer.interval?.let {
+        Text(
+            stringResource(
+                R.string.interval, (100 * it.coverage).toInt(), it.valence.low, it.valence.high, it.arousal.low, it.arousal.high,
+            ),
         )
     }
 }

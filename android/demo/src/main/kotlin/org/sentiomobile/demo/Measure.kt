@@ -15,9 +15,6 @@ import org.sentiomobile.core.SentioOptions
 import org.sentiomobile.core.benchmark
 import org.sentiomobile.core.model.BackendFactory
 
-/** Timed runs on each processor. */
-const val RUNS = 50
-
 /**
  * Time the model by each runtime of the app, on each processor that the phone has and that gives the golden answers.
  *

@@ -1,0 +1,8 @@
+package android
+
+/** The permissions that the demo asks for. */
+object Manifest {
+    object permission {
+        const val RECORD_AUDIO = "android.permission.RECORD_AUDIO"
+    }
+}
