@@ -16,7 +16,7 @@ dependencyResolutionManagement {
 
 rootProject.name = "sentio"
 
-include(":sentio-core", ":sentio-android", ":demo")
+include(":sentio-core", ":sentio-android", ":sentio-library", ":demo")
 
 // One module for each runtime that the app carries; the model folder must have an artifact for one of them.
 providers.gradleProperty("sentio.backends").get().split(",").forEach { include(":sentio-${it.trim()}") }

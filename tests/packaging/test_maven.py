@@ -27,7 +27,7 @@ from maven import SCREENS, VERIFY, Measured, compose_jars, declarations, maven, 
 
 RECORD = ROOT / "benchmarks" / "baselines" / "onnxruntime-jvm.json"
 STUBS = Path(__file__).parent / "android" / "stubs"
-LIBRARIES = ("sentio-core", "sentio-android", "sentio-litert", "sentio-onnx")
+LIBRARIES = ("sentio-core", "sentio-android", "sentio-library", "sentio-litert", "sentio-onnx")
 GPU_FACTORY = Path("org", "tensorflow", "lite", "gpu", "GpuDelegateFactory.java")
 
 
@@ -37,6 +37,7 @@ def test_the_build_has_the_versions_of_the_gradle_build(project: Path) -> None:
     properties = ElementTree.parse(project / "pom.xml").getroot().find("{*}properties")
     assert properties is not None
     names = {"kotlin.version": "kotlin", "coroutines.version": "coroutines", "onnxruntime.version": "onnxruntime"}
+    names |= {"work.version": "work"}
     found = {names[name]: node.text for node in properties if (name := node.tag.partition("}")[2]) in names}
     assert found == {name: catalogue[name] for name in found}
     assert found.keys() >= {"kotlin", "coroutines"}
@@ -88,7 +89,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Compiled, list[Path]
     folder = tmp_path_factory.mktemp("real")
     with served():
         jars = declarations(folder)
-    assert len(jars) == 5
+    assert len(jars) == 7
     ours = folder / "declared" / GPU_FACTORY
     ours.parent.mkdir(parents=True)
     shutil.copyfile(STUBS / "runtimes" / GPU_FACTORY, ours)
