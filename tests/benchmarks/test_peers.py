@@ -87,6 +87,15 @@ def test_multiply_accumulates_are_counted() -> None:
     assert more_operations > operations
 
 
+def test_products_of_attention_are_counted() -> None:
+    class Attention(torch.nn.Module):
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+
+    # Queries by keys, and what comes of it by values: 7 x 7 x 4 each, in 2 heads.
+    assert costs_of(Attention(), np.ones((1, 2, 7, 4), np.float32)) == (0, 2 * 2 * 7 * 7 * 4)
+
+
 def test_a_random_network_has_moderate_outputs(bundle: Bundle) -> None:
     spec = peer_spec(TINY, bundle.spec)
     spec = replace(spec, audio=replace(spec.audio, image_size=(64, 96)))
