@@ -255,7 +255,7 @@ def test_strange_content_is_tensors_or_one_error(kind: str, place: Path) -> None
 @pytest.mark.parametrize("way", ["memo", "copy", "text", "frame"])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_name_that_is_a_tuple_of_tuples_without_end_is_refused(zipped: bool, way: str, place: Path) -> None:
-    """To hash it would take weeks, and torch hashes it while it loads the file."""
+    """To hash it takes hours, twice as many with each further step, and torch does so while it loads the file."""
     steps = {
         "memo": [b"q\x00h\x00\x86"] * 40,
         "copy": [b"2\x86"] * 40,
