@@ -1,4 +1,4 @@
-"""No untyped dictionary crosses a room: public signatures and fields are records, arrays and plain types."""
+"""Types of what crosses a room: no untyped dictionary, and no pattern of a text that takes a line's end after it."""
 
 from __future__ import annotations
 
@@ -69,3 +69,20 @@ def test_is_untyped_finds_a_planted_dictionary() -> None:
     assert list(untyped_names(ast.parse(planted))) == ["A.x", "f"]
     typed = "class A:\n    x: dict[str, object]\ndef _f(a: dict[str, Any]) -> None: ...\n"
     assert list(untyped_names(ast.parse(typed))) == []
+
+
+def patterns(tree: ast.Module) -> Iterator[str]:
+    """Patterns of texts of a module's records, as they are written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Meta":
+            yield from (ast.unparse(one.value).rstrip("'\"") for one in node.keywords if one.arg == "pattern")
+
+
+def test_pattern_ends_where_the_text_does() -> None:
+    found = [
+        (path.name, one) for path in sorted(PACKAGE.rglob("*.py")) for one in patterns(ast.parse(path.read_text()))
+    ]
+    # $ takes a text with a line's end after it, too.
+    assert [one for one in found if not one[1].endswith("Z")] == []
+    assert [one for one in found if "\\d" in one[1]] == []
+    assert len(found) > 8

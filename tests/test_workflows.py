@@ -163,7 +163,8 @@ def test_linux_makes_what_continuous_integration_makes() -> None:
     ours = (ROOT / ".ci" / "run").read_text()
     linux = yaml.safe_load((ROOT / ".github" / "workflows" / "linux.yml").read_text())
     called = {words[1] for step in steps(linux) for words in calls(step) if words[0] == "make"}
-    assert called >= set(re.findall(r"^make ([\w-]+)", ours, re.MULTILINE)) >= {"lint", "docs", "test-all"}
+    assert called >= set(re.findall(r"^make ([\w-]+)", ours, re.MULTILINE)) >= {"lint", "docs", "test"}
+    assert "test-all" in called
     installed = {word for step in steps(linux) for words in calls(step) if "install" in words for word in words}
     wanted = re.findall(r"apt-get -qq install -y ([\w -]+)", ours)
     assert installed >= {word for line in wanted for word in line.split()}

@@ -50,7 +50,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=255)]
 """A name: not empty, at most 255 characters."""
 Versions = Annotated[dict[Name, Name], Meta(max_length=256)]
 """Versions of packages, by their names."""
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """A SHA-256 hash as 64 hex digits."""
 
 T = TypeVar("T")

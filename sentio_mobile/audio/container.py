@@ -189,7 +189,7 @@ def open_audio(source: Path | bytes) -> Iterator[AudioFile]:
                 options={"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "none"},
             )
         except (av.error.FFmpegError, ValueError, OSError) as error:
-            raise cannot_decode(path, error) from error
+            raise cannot_decode(path, raw, error) from error
         with container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: has no sound in it, only pictures or text; give a file with sound in it")
@@ -197,7 +197,7 @@ def open_audio(source: Path | bytes) -> Iterator[AudioFile]:
             if stream.codec_context is None:
                 raise AudioError(f"{path}: is of a codec that is not known; give a file such as wav, flac or mp3")
             kind = container.format.name.split(",")[0]
-            if not stream.rate and (what := kind_of(path)):
+            if not stream.rate and (what := kind_of(raw)):
                 raise AudioError(f"{path}: {what}")
             if not stream.rate or stream.rate < MIN_SAMPLE_RATE:
                 raise AudioError(f"{path}: states {stream.rate} samples a second, no rate of music; decode it again")
@@ -214,9 +214,9 @@ def open_audio(source: Path | bytes) -> Iterator[AudioFile]:
             )
 
 
-def cannot_decode(path: Path, error: Exception) -> AudioError:
-    """The error for a file that FFmpeg refuses: what the file is, if its first bytes tell, or FFmpeg's own words."""
-    if kind := kind_of(path):
+def cannot_decode(path: Path, raw: BinaryIO, error: Exception) -> AudioError:
+    """The error for a file that FFmpeg refuses: what its content is, if the first bytes tell, or FFmpeg's own words."""
+    if kind := kind_of(raw):
         return AudioError(f"{path}: {kind}")
     log = getattr(error, "log", None)
     words = (log[2] if log else getattr(error, "strerror", None) or str(error)).strip()

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from sentio_mobile._internal.files import open_file
+from typing import BinaryIO
 
 _HEAD = 1024
 
 
-def kind_of(path: Path) -> str | None:
+def kind_of(file: BinaryIO) -> str | None:
     """Name a file that holds no sound by its first bytes, in words that follow the file's name.
 
     Args:
-        path: A file that could not be read as what it should be.
+        file: The content of a file that could not be read as what it should be.
 
     Returns:
         For example "is a Git LFS pointer, not the file itself; run `git lfs pull`", or None for an unknown kind.
     """
     try:
-        with open_file(path) as file:
-            head = file.read(_HEAD)
+        file.seek(0)
+        head = file.read(_HEAD)
     except OSError:
         return None
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()

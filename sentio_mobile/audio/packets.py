@@ -105,7 +105,7 @@ class Pass:
         self.reached_end = True
         if not self._heard:
             if self._error:
-                raise cannot_decode(self.audio.path, self._error)
+                raise cannot_decode(self.audio.path, self.audio.raw, self._error)
             raise AudioError(f"{self.audio.path}: holds no samples; give a file with sound in it")
         padding = self._padding()
         self.seconds -= padding / self.audio.rate

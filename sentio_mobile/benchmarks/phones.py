@@ -88,7 +88,7 @@ class PhoneBenchmark(Record, frozen=True, kw_only=True):
     model: Name  # name and release of the model
     device: Device  # the phone
     # Date and time in UTC, as ISO 8601.
-    measured_at: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|\+00:00)$")]
+    measured_at: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|\+00:00)\Z")]
     measured: Annotated[tuple[PhoneRuns, ...], Meta(max_length=100)]  # what was timed
     passed_over: Annotated[tuple[Text, ...], Meta(max_length=100)]  # what was not, each with the reason
 

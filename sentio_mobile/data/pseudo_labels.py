@@ -31,7 +31,7 @@ class PseudoLabel(Record, frozen=True, kw_only=True):
     """One row of the shards that `teacher label --engine ray` writes."""
 
     # checksum of the clip's log-mel in a store
-    clip: Annotated[str, Meta(pattern="^[0-9a-f]{16}$", min_length=16, max_length=16)]
+    clip: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z", min_length=16, max_length=16)]
     valence: Annotated[float, Meta(ge=-1, le=1)]  # from -1, unpleasant, to 1, pleasant
     arousal: Annotated[float, Meta(ge=-1, le=1)]  # from -1, calm, to 1, energetic
 

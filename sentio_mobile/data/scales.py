@@ -21,7 +21,7 @@ from sentio_mobile.spec import OUTPUTS
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
 _NAME = re.compile(f"({_NUMBER})-({_NUMBER})")
 
-ScaleName = Annotated[str, Meta(pattern=f"^({_NUMBER}-{_NUMBER})?$", max_length=64)]
+ScaleName = Annotated[str, Meta(pattern=rf"^({_NUMBER}-{_NUMBER})?\Z", max_length=64)]
 """A scale as text: its lowest and its highest label with a hyphen between them, such as 1-9 or -1-1; empty for none."""
 
 MIN_SONGS = 10

@@ -37,7 +37,7 @@ class PartSettings(Record, frozen=True, kw_only=True):
 class PartSong(Record, frozen=True, kw_only=True):
     """A line: one song."""
 
-    key: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]  # hash of the file's path, size and time of change
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]  # hash of the file's path, size and time of change
     predictions: Annotated[tuple[Prediction, ...], Meta(max_length=10_000_000)]  # in order of time
     notes: Annotated[tuple[Text, ...], Meta(max_length=100)] = ()  # what was wrong with the file
 

@@ -13,9 +13,9 @@ from sentio_mobile.monitoring.drift import Drift
 State = Literal["fired", "quiet", "open", "not asked"]
 """`open`: it could not be decided. `not asked`: what it needs was not given."""
 
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 """A day in UTC, such as 2026-11-29."""
-WeekName = Annotated[str, Meta(pattern=r"^\d{4}-W\d{2}$")]
+WeekName = Annotated[str, Meta(pattern=r"^[0-9]{4}-W[0-9]{2}\Z")]
 """A week of ISO 8601, from Monday to Sunday in UTC, such as 2026-W48."""
 
 

@@ -178,3 +178,14 @@ def test_a_hole_in_the_middle_is_noted_and_the_rest_heard(tmp_path: Path, kind: 
     sound = read_sound(tmp_path / "hole", 22050)
     assert 16 < len(sound.pcm) / 22050 < 20
     assert sound.notes[0].startswith("is damaged")
+
+
+def test_content_is_judged_by_itself_and_not_by_a_file_of_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sound").write_bytes(b"<html>not this one")
+    with pytest.raises(AudioError, match="cannot be decoded"):
+        decode(b"neither sound nor anything else", RATE)
+    with pytest.raises(AudioError, match="is a picture"):
+        decode(b"GIF89a" + bytes(100), RATE)

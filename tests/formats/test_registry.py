@@ -25,7 +25,11 @@ NAMED_ELSEWHERE = {
     # Says what the numbers of two formats' schemas mean, in comments of the list of operators.
     "export/operators.py",
     # What `train` exports unless it is told otherwise.
-    "recipes.py",
+    "pipeline/config.py",
+    # What TFLite's own tool runs on a phone, what PyTorch's exporter writes alone, and what peers are made in.
+    "benchmarks/on_phone.py",
+    "benchmarks/peers.py",
+    "benchmarks/peer_run.py",
 }
 """Files that have names of formats in code, and why."""
 
