@@ -195,7 +195,12 @@ def stop_at(name: str, base: Path, out: Path, *, stop: Stop) -> dict[str, Any] |
     point = {"signal": number.name, "to": "group" if stop.is_for_group else "process", "at_s": round(stop.moment, 2)}
     point |= {"status": status, "ended_s": round(seconds, 2), "load": round(load, 1)}
     print(f"{name} {point} {'; '.join(faults) or 'same'}", file=sys.stderr)
-    return {**point, "said": said[-1] if said else "", "again": again.returncode, "faults": faults}
+    # A record says nothing of where on a machine it was made.
+    last, faults = (
+        (said or [""])[-1].replace(f"{base.parent}/", ""),
+        [one.replace(f"{base.parent}/", "") for one in faults],
+    )
+    return {**point, "said": last, "again": again.returncode, "faults": faults}
 
 
 def hashes(folder: Path) -> dict[str, str]:
