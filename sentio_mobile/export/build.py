@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from sentio_mobile._internal.files import new_folder, sha256, write_bytes, write_text
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import replace, write_record
@@ -21,7 +23,7 @@ from sentio_mobile.bundle.model_card import model_card
 from sentio_mobile.bundle.sbom import SBOM, bill_of_materials
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.song_audio import find_window_audio
-from sentio_mobile.errors import ConversionError, InputError, PrecisionError
+from sentio_mobile.errors import CheckpointError, ConversionError, InputError, PrecisionError
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.conversion import ConversionJob, ConversionResult, convert
 from sentio_mobile.export.gates import GateResult, gate_split, run_gates
@@ -73,7 +75,7 @@ def build_bundle(
         about: What the model's maker says of it, for the model card.
 
     Raises:
-        CheckpointError: The checkpoint cannot be read.
+        CheckpointError: The checkpoint cannot be read, or its network predicts no numbers.
         InputError: No chosen format has a chosen precision, a precision needs songs and `data` is None, or a layer of
             `keep_float` does not exist.
         MissingExtraError: A format's packages are not installed.
@@ -99,6 +101,11 @@ def build_bundle(
     jobs = [replace(job, stem=stem, keep_float=recipe.keep_float) for job in jobs]
     with new_folder(out, overwrite) as part:
         golden = make_golden(loaded.model, loaded.spec, progress)
+        if wrong := int((~np.isfinite(golden.output)).any(axis=1).sum()):
+            raise CheckpointError(
+                f"{checkpoint}: predicts no numbers (NaN) for {wrong} of {len(golden.output)} sounds; its training "
+                "diverged: train it again"
+            )
         golden.save(part / GOLDEN)
         evaluation = replace(loaded.evaluation, history=without_times(loaded.history))
         write_record(part / EVALUATION, evaluation)

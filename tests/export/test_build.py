@@ -20,6 +20,7 @@ from sentio_mobile.export.build import build_bundle
 from sentio_mobile.export.config import ExportRecipe
 from sentio_mobile.export.conversion import ConversionJob, ConversionResult
 from sentio_mobile.formats.registry import get_format
+from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.spec import Artifact, Precision
 
 
@@ -130,6 +131,20 @@ def test_export_refused_artifact_is_status_3_and_left_out_unless_forced(
 def test_export_of_what_cannot_be_made_is_one_line(options: str, words: str, refused: Refused, tmp_path: Path) -> None:
     refused(words, "export", "--checkpoint", STUDENT, "--out", tmp_path / "bundle", *options.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_export_of_a_network_that_predicts_no_numbers_is_one_line(
+    sentio: Sentio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "make_golden", quick_golden)
+    diverged = Checkpoint.load(STUDENT)
+    for weight in diverged.model.parameters():
+        weight.data.mul_(1e30)
+    diverged.save(tmp_path / "diverged")
+    result = sentio("export", "--checkpoint", tmp_path / "diverged", "--format", "onnx", "--out", tmp_path / "bundle")
+    assert result.exit_code == 2, result.output
+    assert result.stderr.splitlines()[-1].startswith(f"Error: {tmp_path / 'diverged'}: predicts no numbers (NaN) for ")
+    assert [path.name for path in tmp_path.iterdir()] == ["diverged"]
 
 
 @pytest.mark.parametrize(
