@@ -52,7 +52,7 @@ def quickstart(out: Path, training: TrainingOptions) -> None:
 
     Generates music with known valence and arousal, trains a small teacher, distills the full-size student, exports it
     to every main format in int8 and fp32 (Core ML in fp16 and fp32), verifies and measures the bundle, and writes a
-    report. Takes about eleven minutes on two cores.
+    report. Takes eight to twelve minutes on two cores.
     """
     _run_all("quickstart", out, training)
 
