@@ -20,6 +20,7 @@ from sentio_mobile.formats.base import Runner, require_packages
 from sentio_mobile.formats.process import RuntimeProcess
 from sentio_mobile.formats.registry import get_format
 from sentio_mobile.models.registry import build
+from sentio_mobile.quantization.calibration import Calibration
 from sentio_mobile.spec import Artifact, Form, ModelSpec, Precision
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ def compare_with_peers(
             runners, reasons = _open(process, own, made, spec=spec, threads=threads)
             feeds = dict.fromkeys(runners, inputs)
             times = time_in_turns(runners, feeds, runs=runs, warm_up=warm_up, progress=progress)
-        rows = _rows(bundle, own, made, times=times, reasons=reasons)
-    return PeerComparison(base=_base(own, times), form=form, threads=threads, runs=runs, rows=rows)
+        base = _base(own, times)
+        rows = _rows(bundle, own, made, base=base, images=images, times=times, reasons=reasons)
+    return PeerComparison(base=base, form=form, threads=threads, runs=runs, rows=rows)
 
 
 def _form(bundle: Bundle) -> Form:
@@ -137,13 +139,15 @@ def _rows(
     own: Sequence[Artifact],
     made: Sequence[PeerFiles],
     *,
+    base: str | None,
+    images: NDArray[np.float32],
     times: dict[str, NDArray[np.float64]],
     reasons: dict[str, str],
 ) -> tuple[PeerRow, ...]:
-    label, ccc = _base(own, times), artifact_ccc(bundle)
-    base = next((times[_key("", artifact)] for artifact in own if artifact.label == label), None)
-    inputs = bundle.golden().inputs(bundle.spec.in_form("spectrogram"))
-    parameters, operations = costs_of(build(bundle.spec), inputs[0])
+    ccc = artifact_ccc(bundle)
+    base_times = next((times[_key("", artifact)] for artifact in own if artifact.label == base), None)
+    example = next(iter(Calibration(images[:1]).inputs(bundle.spec)))
+    parameters, operations = costs_of(build(bundle.spec), example)
 
     def row(name: str, artifact: Artifact, size: int, cost: tuple[int, int]) -> PeerRow:
         key = _key(name, artifact)
@@ -157,7 +161,7 @@ def _rows(
             multiply_accumulates=cost[1],
             size=size,
             latency=None if found is None else percentiles_of(found),
-            ratio=None if found is None or base is None else ratio_of(found, base),
+            ratio=None if found is None or base_times is None else ratio_of(found, base_times),
             ccc=None if name else ccc.get(artifact.label),
             reason=reasons.get(key, ""),
         )

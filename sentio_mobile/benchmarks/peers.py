@@ -162,14 +162,7 @@ def make_peer(
             artifacts.append(_plain(checkpoint, spec, folder))
         except SentioError as error:
             failed["onnx"] = str(error)
-        return PeerFiles(
-            name=name,
-            spec=spec,
-            parameters=parameters,
-            multiply_accumulates=operations,
-            artifacts=tuple(artifacts),
-            failed=failed,
-        )
+        wanted = {}  # PyTorch's exporter makes this one file
     for format_name, precisions in wanted.items():
         known = get_format(format_name).precisions_of(spec.form)
         job = ConversionJob(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -144,3 +146,19 @@ def any_bytes(seeds: tuple[bytes, ...], head: int = 0) -> st.SearchStrategy[byte
     return (
         changed_bytes(seeds, head) | changed_bytes(seeds, head) | changed_bytes(seeds, head) | st.binary(max_size=300)
     )
+
+
+NO_FILES = ("folder", "pipe", "loop", "device", "nothing")
+"""Kinds of `no_file`."""
+
+
+def no_file(kind: str, place: Path, suffix: str) -> Path:
+    """A path that is named like a file and is none. A device has no end, and a pipe no beginning."""
+    path = place / f"{kind}{suffix}"
+    if kind == "folder":
+        path.mkdir(exist_ok=True)
+    elif kind == "pipe" and not path.exists():
+        os.mkfifo(path)
+    elif kind in ("loop", "device") and not path.is_symlink():
+        path.symlink_to(path.name if kind == "loop" else "/dev/zero")
+    return path

@@ -1,10 +1,9 @@
 """The door of tables: manifests, splits, pseudo-labels and tables of embeddings, and songs.csv read back as written."""
 
-import os
 from pathlib import Path
 
 import pytest
-from fuzz.cases import any_bytes, texts
+from fuzz.cases import NO_FILES, any_bytes, no_file, texts
 from fuzz.harness import attempt
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -51,16 +50,9 @@ def test_any_bytes_are_a_table_or_one_error(reader: str, content: bytes, place: 
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("kind", ["folder", "pipe", "loop", "device", "nothing"])
+@pytest.mark.parametrize("kind", NO_FILES)
 def test_what_is_no_file_is_one_error(kind: str, reader: str, place: Path) -> None:
-    """A device has no end, and a pipe no beginning."""
-    path = place / f"{kind}.csv"
-    if kind == "folder":
-        path.mkdir(exist_ok=True)
-    elif kind == "pipe" and not path.exists():
-        os.mkfifo(path)
-    elif kind in ("loop", "device") and not path.is_symlink():
-        path.symlink_to(path.name if kind == "loop" else "/dev/zero")
+    path = no_file(kind, place, ".csv")
     assert attempt("CSV", lambda: READERS[reader](path), place) is None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fuzz.cases import any_bytes, changed_json
+from fuzz.cases import NO_FILES, any_bytes, changed_json, no_file
 from fuzz.harness import attempt
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -69,16 +69,9 @@ def test_any_bytes_as_safetensors_are_read_or_one_error(reader: str, content: by
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("kind", ["folder", "pipe", "loop", "device", "nothing"])
+@pytest.mark.parametrize("kind", NO_FILES)
 def test_what_is_no_file_is_one_error(kind: str, reader: str, place: Path) -> None:
-    """A device has no end, and a pipe no beginning."""
-    path = place / f"{kind}.safetensors"
-    if kind == "folder":
-        path.mkdir(exist_ok=True)
-    elif kind == "pipe" and not path.exists():
-        os.mkfifo(path)
-    elif kind in ("loop", "device") and not path.is_symlink():
-        path.symlink_to(path.name if kind == "loop" else "/dev/zero")
+    path = no_file(kind, place, ".safetensors")
     assert attempt("safetensors", lambda: READERS[reader](path), place) is None
 
 
