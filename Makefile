@@ -28,7 +28,7 @@ lint: $(INSTALLED)
 
 # The documentation, in site/. Warnings are errors.
 docs: $(INSTALLED)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # Wheel and sdist, with the web page built into them, in dist/; needs npm.
 wheel: $(INSTALLED)

@@ -61,7 +61,7 @@ def _data(manifest: Manifest) -> list[Component]:
     if data is None:
         return []
     facts = {"labels": data.labels, **{f"songs:{split}": str(count) for split, count in data.songs.items()}}
-    stated = about.music if about and about.music else "the music's licence was not stated (`export --about`)"
+    stated = about.music if about and about.music else "the music's licence was not stated"
     return [
         Component(
             type="data",

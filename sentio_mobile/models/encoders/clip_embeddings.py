@@ -47,7 +47,7 @@ class ClipEmbeddings:
         info: The encoder. Step t of a clip stands for `info.window_s` seconds from `t * info.hop_s` on.
         checksums: Checksum of each clip [clips], no two alike.
         embeddings: Embeddings [clips, time, info.size].
-        tags: Probabilities of the tags in [0, 1] [clips, time, tags]; None if the encoder knows none.
+        tags: Probabilities of the tags, from 0 to 1 [clips, time, tags]; None if the encoder knows none.
         tag_names: Names of the tags.
         digest: SHA-256 of the file.
     """
@@ -110,7 +110,7 @@ def write_clip_embeddings(
         info: The encoder.
         checksums: Checksum of each clip [clips], no two alike.
         embeddings: Embeddings [clips, time, info.size].
-        tags: Probabilities of the tags in [0, 1] [clips, time, tags].
+        tags: Probabilities of the tags, from 0 to 1 [clips, time, tags].
         tag_names: Names of the tags.
 
     Raises:
