@@ -2,13 +2,13 @@
 
     python benchmarks/research/kill_table.py benchmarks/baselines/kill_table.json --points 20
 
-Each command (prepare, train, distill, export, run, predict; tiny networks, generated music, ONNX) is run once
-undisturbed. Then it is stopped by SIGKILL, SIGINT and SIGTERM, each at --points moments drawn uniformly over the time
-that it took, and given again. Every second signal goes to the whole process group, as Ctrl-C in a terminal does, the
-others to the command alone, as `kill` does. Recorded of each point: the status and the seconds until the process was
-gone, what it said, whether processes of it were left, the status of the same command, and whether every file is the
-same and no other one is there. A moment at which everything was written already is drawn again, earlier. Files that
-hold times or places (NOT_COMPARED below) must be there, and their content is not compared.
+Each command of kill_commands.py (tiny networks, generated music, ONNX) is run once undisturbed. Then it is stopped by
+SIGKILL, SIGINT and SIGTERM, each at --points moments drawn uniformly over the time that it took, and given again. Every
+second signal goes to the whole process group, as Ctrl-C in a terminal does, the others to the command alone, as `kill`
+does. Recorded of each point: the status and the seconds until the process was gone, what it said, the seconds until the
+processes that it started were gone, the status of the same command, and whether every file is the same and no other one is there, in the system's temporary folder neither. A traceback is a
+fault. A moment at which everything was written already is drawn again, earlier. Files that hold times or places
+(NOT_COMPARED below) must be there, and their content is not compared.
 
 OUT.json is written after every point, and OUT.md beside it has the table. What is recorded there is not measured again,
 so that the script goes on where it was stopped, and several of them may work on one record; points with faults are
@@ -35,7 +35,7 @@ from typing import Any
 
 import psutil
 from filelock import FileLock
-from kill_commands import COMMANDS, command, environment, of, prepare_inputs, undisturbed
+from kill_commands import COMMANDS, ENDED, TEMPORARY, command, environment, of, prepare_inputs, undisturbed
 
 from sentio_mobile._internal.files import sha256, write_json, write_text
 from sentio_mobile._internal.records import to_plain
@@ -65,8 +65,9 @@ END_S = 2.0
 LEFT_S = 5.0
 """Seconds in which processes that it started must be gone, in the same way."""
 
-NOT_LOADED = ("init_import_site", "runpy module")
-"""What Python says of an interrupt while it loads itself, with the status 1."""
+PYTHON_LOADS_S = 0.3
+"""Seconds in which Python loads itself, where it has a core for itself: it hears an interrupt, and none of our code can
+answer yet. `sentio_mobile/__main__.py` does from then on."""
 
 TRIES = 6
 """Moments that are tried for a point: where other work slows the machine less, the first ones may come too late."""
@@ -74,8 +75,8 @@ TRIES = 6
 Key = tuple[str, str, int]
 
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
-BEFORE = {signal.SIGKILL: -9, signal.SIGINT: -2, signal.SIGTERM: -15}
-"""Statuses of a process that the signal ended itself, as it does before the command line is loaded."""
+BEFORE = {signal.SIGKILL: (-9,), signal.SIGINT: (-2, 1), signal.SIGTERM: (-15,)}
+"""Statuses of a process that a signal ends while Python loads itself."""
 AFTER = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -155,12 +156,12 @@ def cpu_seconds() -> float:
 def stop_at(name: str, base: Path, out: Path, *, stop: Stop) -> dict[str, Any] | None:
     """Stop a command that writes to `out`, give it again, and compare; None if it had written everything before."""
     shutil.rmtree(out, ignore_errors=True)
-    out.mkdir()
+    (out / TEMPORARY).mkdir(parents=True)
     line, faults, number = command(name, base, out), [], stop.number
-    # 1: a gate of `run` that networks this small do not pass.
-    ended = (0, 1) if name == "run" else (0,)
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(line, stdout=nothing, stderr=pipe, env=environment(), start_new_session=True) as process:
+    with subprocess.Popen(
+        line, stdout=nothing, stderr=pipe, env=environment(name, out), start_new_session=True
+    ) as process:
         assert process.stderr is not None
         try:
             process.wait(stop.moment)
@@ -172,28 +173,33 @@ def stop_at(name: str, base: Path, out: Path, *, stop: Stop) -> dict[str, Any] |
         start, load = time.monotonic(), os.getloadavg()[0] / usable_cores()
         said = process.stderr.read().decode().strip().splitlines()
         status, seconds = process.wait(), time.monotonic() - start
-    # What hears of its end by a pipe does so when it has been loaded.
     _, left = psutil.wait_procs(children, timeout=LEFT_S * max(1.0, load))
+    children_s = time.monotonic() - start
     if left:
         faults.append(f"{len(left)} processes left")
-    if status in ended:
+    if status in ENDED[name]:
         return None
-    python_said = number is signal.SIGINT and status == 1 and any(word in line for line in said for word in NOT_LOADED)
-    if status not in (AFTER[number], BEFORE[number]) and not python_said:
+    was_loading = stop.moment < PYTHON_LOADS_S * max(1.0, load)
+    if status != AFTER[number] and not (was_loading and status in BEFORE[number]):
         faults.append(f"status {status}")
     if status == AFTER[number] != -signal.SIGKILL and "stopped" not in (said or [""])[-1]:
         faults.append("no line")
+    if status == AFTER[number] != -signal.SIGKILL and any("Traceback" in line for line in said):
+        faults.append("traceback")
     if seconds > END_S * max(1.0, load):
         faults.append(f"{seconds:.1f} s")
-    again = subprocess.run(line, capture_output=True, text=True, env=environment())
+    again = subprocess.run(line, capture_output=True, text=True, env=environment(name, out))
     is_late = "exists already" in again.stderr  # it was stopped when everything was written
-    if again.returncode not in ended and not is_late:
+    if again.returncode not in ENDED[name] and not is_late:
         faults.append(f"the same command: status {again.returncode}, {again.stderr.strip().splitlines()[-1]}")
     faults += differences(hashes(out), {path: digest for path, digest in hashes(base).items() if of(name, path)})
+    if left_behind := sorted(path.name for path in (out / TEMPORARY).iterdir()):
+        faults.append(f"temporary: {', '.join(left_behind[:5])}")
     if is_late and not faults:
         return None
     point = {"signal": number.name, "to": "group" if stop.is_for_group else "process", "at_s": round(stop.moment, 2)}
-    point |= {"status": status, "ended_s": round(seconds, 2), "load": round(load, 1)}
+    times = {"ended_s": seconds, "children_s": children_s, "load": load}
+    point |= {"status": status, **{name: round(value, 2) for name, value in times.items()}}
     print(f"{name} {point} {'; '.join(faults) or 'same'}", file=sys.stderr)
     # A record says nothing of where on a machine it was made.
     last, faults = (
@@ -205,7 +211,8 @@ def stop_at(name: str, base: Path, out: Path, *, stop: Stop) -> dict[str, Any] |
 
 def hashes(folder: Path) -> dict[str, str]:
     """The hash of every file by its path; of files that are not compared, a dash."""
-    files = sorted(path for path in folder.rglob("*") if not path.is_dir() or not any(path.iterdir()))
+    found = (path for path in folder.rglob("*") if path.relative_to(folder).parts[0] != TEMPORARY)
+    files = sorted(path for path in found if not path.is_dir() or not any(path.iterdir()))
     return {
         path.relative_to(folder).as_posix(): "-" if path.is_dir() or path.name.endswith(NOT_COMPARED) else sha256(path)
         for path in files

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kill_commands import command, environment, prepare_inputs
+from kill_commands import command, environment, prepare_inputs, undisturbed
 
 from sentio_mobile._internal.files import write_json
 from sentio_mobile._internal.records import to_plain
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         base = Path(folder)
         prepare_inputs(base)
-        subprocess.run(command("prepare", base, base), check=True, capture_output=True, env=environment())
+        undisturbed("data prepare", base)
         sheets = [train(base, base / f"run-{at}", threads) for at, threads in enumerate(options.threads)]
     runs = [{"threads": n, **compare(sheet, sheets[0])} for n, sheet in zip(options.threads, sheets, strict=True)]
     write_json(options.out, {"machine": to_plain(describe_machine()), "runs": runs})
@@ -49,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def train(base: Path, out: Path, threads: int) -> dict[str, Any]:
     """Train the teacher, and return its sheet."""
     out.mkdir()
-    variables = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    subprocess.run(command("train", base, out), check=True, capture_output=True, env=variables)
+    variables = {**environment("teacher train", out), "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    subprocess.run(command("teacher train", base, out), check=True, capture_output=True, env=variables)
     sheet: dict[str, Any] = json.loads((out / "teacher" / "checkpoint.json").read_text())
     return sheet
 

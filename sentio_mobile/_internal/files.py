@@ -153,6 +153,19 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give a folder for what nobody keeps, in the system's temporary folder, and remove it when the block ends.
+
+    A process that is killed leaves its own behind. The next one that needs such a folder removes it.
+    """
+    place = Path(tempfile.gettempdir())
+    sweep(place)
+    prefix, suffix = part_of(place / "sentio-mobile")
+    with tempfile.TemporaryDirectory(dir=place, prefix=prefix, suffix=suffix) as folder:
+        yield Path(folder)
+
+
 def require_free(place: Path, overwrite: bool) -> None:
     """Check, before long work, that `new_folder` will be able to write `place`.
 

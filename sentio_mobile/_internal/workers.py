@@ -87,7 +87,7 @@ def in_processes(
     try:
         for item in itertools.chain(items, [_END]):
             if item is not _END:
-                waiting[pool.submit(work, cast(T, item))] = cast(T, item)
+                waiting[_submit(pool, work, cast(T, item))] = cast(T, item)
                 if len(waiting) <= window:
                     continue
             while waiting and (item is _END or len(waiting) > window):
@@ -141,6 +141,18 @@ def _pool(workers: int, start: Callable[..., None] | None, arguments: tuple[obje
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(start, arguments))
 
 
+def _submit(pool: ProcessPoolExecutor, work: Callable[[T], U], item: T) -> Future[U]:
+    """Send an item out. A process that is started for it never hears Ctrl-C, which its parent answers."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return pool.submit(work, item)
+    # Blocked signals stay blocked in what is started, from its first moment on. Here they wait for a few milliseconds.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(work, item)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _alone(
     work: Callable[[T], U],
     item: T,
@@ -152,7 +164,7 @@ def _alone(
     """Work on an item in a process of its own, because one of several items ended theirs."""
     with _pool(1, start, arguments) as pool:
         try:
-            return pool.submit(work, item).result()
+            return _submit(pool, work, item).result()
         except BrokenProcessPool:
             return lost(item)
 
@@ -168,8 +180,7 @@ def _begin(start: Callable[..., None] | None, arguments: tuple[object, ...]) -> 
     # Numeric libraries that are loaded later read the variable; those that are loaded already are told.
     os.environ["OMP_NUM_THREADS"] = "1"
     threadpool_limits(1)
-    # An interrupt at the terminal reaches the workers too. The process that started them decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what `_submit` does, where there is no mask
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if start:
         start(*arguments)

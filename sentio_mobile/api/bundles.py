@@ -65,14 +65,13 @@ def load(
         CheckFailedError: The bundle's signature does not hold.
         MissingExtraError: The format's packages are not installed.
     """
-    import tempfile
-
+    from sentio_mobile._internal.files import scratch_folder
     from sentio_mobile.inference.model_of import finished_model
     from sentio_mobile.inference.opening import ModelChoice
 
     key = None if require_signature is None else Path(require_signature)
-    with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as scratch:
-        folder = None if bundle is None else finished_model(Path(bundle), Path(scratch))[0]
+    with scratch_folder() as scratch:
+        folder = None if bundle is None else finished_model(Path(bundle), scratch)[0]
         return ModelChoice(
             folder=folder, format_name=format, form=form, precision=precision, threads=threads, key=key
         ).open()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +20,7 @@ import psutil
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import scratch_folder
 from sentio_mobile._internal.records import (
     Finite,
     Name,
@@ -95,14 +95,13 @@ def measure_cold(
 def _start(
     artifact: Artifact, spec: ModelSpec, *, example: NDArray[np.float32], threads: int, limit_s: float
 ) -> ColdStart:
-    with tempfile.TemporaryDirectory(prefix="sentio-cold-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         job = ColdJob(format=artifact.format, path=str(artifact.path.resolve()), threads=threads, spec=spec)
         write_record(folder / JOB, job)
         np.save(folder / INPUT, example)
         try:
             process = subprocess.run(
-                sandboxed("sentio_mobile.benchmarks.cold", name, readable=[folder, artifact.path]),
+                sandboxed("sentio_mobile.benchmarks.cold", str(folder), readable=[folder, artifact.path]),
                 cwd="/",
                 env=sandbox_environment(environment()),
                 stdin=subprocess.DEVNULL,

@@ -10,13 +10,13 @@ import re
 import secrets
 import statistics
 import struct
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentio_mobile._internal.files import scratch_folder
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile.benchmarks.adb import Phone, find_phone, last_line
 from sentio_mobile.benchmarks.formatting import milliseconds
@@ -241,9 +241,9 @@ def _by_app(bundle: Bundle, phone: Phone, app: str, progress: Progress) -> Phone
         raise CheckFailedError(f"{phone.name}: {app} cannot be started: {last_line(started)}; package it again")
     progress.start(f"the app on {phone.device.model}", 1)
     _wait(phone, app, place)
-    with tempfile.TemporaryDirectory(prefix="sentio-phone-") as name:
-        phone.pull(place, Path(name) / PHONE)
-        found = read_phone_benchmark(Path(name) / PHONE)
+    with scratch_folder() as scratch:
+        phone.pull(place, scratch / PHONE)
+        found = read_phone_benchmark(scratch / PHONE)
     check_phone_benchmark(found, f"{app} on {phone.name}", bundle)
     progress.advance()
     progress.finish()

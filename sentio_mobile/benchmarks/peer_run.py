@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import scratch_folder
 from sentio_mobile._internal.progress import Progress
 from sentio_mobile.benchmarks.latency import percentiles_of, ratio_of, time_in_turns
 from sentio_mobile.benchmarks.peers import PEER_PRECISIONS, PeerFiles, costs_of, make_peer, peer_spec
@@ -65,12 +65,12 @@ def compare_with_peers(
     golden, spec = bundle.golden(), bundle.spec.in_form(form)
     images = golden.images(spec.audio)
     inputs = golden.inputs(spec)
-    with tempfile.TemporaryDirectory(prefix="sentio-peers-") as place:
+    with scratch_folder() as place:
         made = []
         progress.start("peers", len(specs))
         for number, (name, found) in enumerate(specs.items()):
             progress.advance(0, note=name)
-            folder = Path(place) / str(number)
+            folder = place / str(number)
             folder.mkdir()
             made.append(make_peer(name, found, images, wanted=wanted, folder=folder))
             progress.advance()

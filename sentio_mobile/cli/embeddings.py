@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentio_mobile._internal.files import scratch_folder
 from sentio_mobile.cli.output import show_faults
 from sentio_mobile.errors import InputError
 
@@ -45,7 +45,7 @@ def embeddings_of(
     found = embed_clips([(data, music)], encoder, step=step, progress=progress)
     if found.faults:
         show_faults(list(found.faults))
-    with tempfile.TemporaryDirectory() as work:
-        place = Path(work) / "embeddings.safetensors"
+    with scratch_folder() as work:
+        place = work / "embeddings.safetensors"
         found.write(place)
         return read_clip_embeddings(place)

@@ -252,12 +252,11 @@ def predict(
 
 def _finished(place: Path) -> Path:
     """What a place stands for, for as long as the command runs."""
-    import tempfile
-
+    from sentio_mobile._internal.files import scratch_folder
     from sentio_mobile.inference.model_of import finished_model
 
-    scratch = get_current_context().with_resource(tempfile.TemporaryDirectory(prefix="sentio-mobile-"))
-    model, note = finished_model(place, Path(scratch))
+    scratch = get_current_context().with_resource(scratch_folder())
+    model, note = finished_model(place, scratch)
     if note:
         stderr.print(f"note: {note}", markup=False, soft_wrap=True)
     return model

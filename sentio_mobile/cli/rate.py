@@ -128,10 +128,9 @@ def _least_sure(
 
 def _widths(songs: Sequence[Path], model: Path) -> dict[str, float]:
     """How wide a model's intervals are over all windows of each song, by absolute path."""
-    import tempfile
-
     import numpy as np
 
+    from sentio_mobile._internal.files import scratch_folder
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.inference.model_of import finished_model
     from sentio_mobile.inference.opening import ModelChoice
@@ -145,8 +144,8 @@ def _widths(songs: Sequence[Path], model: Path) -> dict[str, float]:
             ends = (end for pair in one.intervals.values() for end in pair) if one.intervals else [np.nan] * 4
             rows.append((str(song.song.absolute()), (one.valence, one.arousal), tuple(ends)))
 
-    with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as scratch, ProgressBars() as progress:
-        choice = ModelChoice(folder=finished_model(model, Path(scratch))[0])
+    with scratch_folder() as scratch, ProgressBars() as progress:
+        choice = ModelChoice(folder=finished_model(model, scratch)[0])
         predictor = choice.open()
         every = predictor.spec.audio.seconds
         found = predict_songs(predictor, songs, every=every, progress=progress, model=choice, on_song=keep)

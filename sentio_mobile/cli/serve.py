@@ -76,8 +76,7 @@ def serve(
 
 
 def _serve_page(bundle: Path, port: int, precision: Precision | None, *, open_it: bool, key: Path | None) -> None:
-    import tempfile
-
+    from sentio_mobile._internal.files import scratch_folder
     from sentio_mobile.bundle.sign import open_trusted
     from sentio_mobile.packaging.built_page import built_page
     from sentio_mobile.packaging.select_artifacts import select_artifacts
@@ -88,17 +87,16 @@ def _serve_page(bundle: Path, port: int, precision: Precision | None, *, open_it
     artifacts = select_artifacts(opened, WEB, precision=precision)
     opened.check_operators(artifacts)
     page = built_page(WEB.template, say=lambda line: console.print(line, markup=False, soft_wrap=True))
-    with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as folder:
-        trim_bundle(opened, artifacts, Path(folder))
-        with Server(page, Path(folder), read_headers(WEB.template), port) as server:
+    with scratch_folder() as folder:
+        trim_bundle(opened, artifacts, folder)
+        with Server(page, folder, read_headers(WEB.template), port) as server:
             if open_it:
                 click.launch(server.url)
             _serve(server, f"{artifacts[0].label} of {bundle}")
 
 
 def _serve_teacher(place: Path, port: int, threads: int) -> None:
-    import tempfile
-
+    from sentio_mobile._internal.files import scratch_folder
     from sentio_mobile.errors import InputError
     from sentio_mobile.inference.model_of import finished_model
     from sentio_mobile.inference.opening import ModelChoice
@@ -106,8 +104,8 @@ def _serve_teacher(place: Path, port: int, threads: int) -> None:
     from sentio_mobile.inference.teacher_process import TeacherProcess
     from sentio_mobile.inference.teacher_server import ServedModel, TeacherServer
 
-    with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as scratch:
-        folder, note = finished_model(place, Path(scratch))
+    with scratch_folder() as scratch:
+        folder, note = finished_model(place, scratch)
         if note:
             stderr.print(f"note: {note}", markup=False, soft_wrap=True)
         if not is_teacher(folder):

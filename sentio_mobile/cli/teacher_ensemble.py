@@ -40,8 +40,7 @@ def ensemble(
     The ensemble is trained on the training songs of --data only. Where songs are few, it can be more accurate than a
     network. Its mean prediction for every clip is written to a CSV, which `distill --pseudo-labels` uses as labels.
     """
-    import tempfile
-
+    from sentio_mobile._internal.files import scratch_folder
     from sentio_mobile.cli.progress_bars import ProgressBars
     from sentio_mobile.data.prepared import open_data
     from sentio_mobile.data.pseudo_labels import write_pseudo_labels
@@ -50,8 +49,8 @@ def ensemble(
     claim_output(out, force, file=True)
     data = open_data(data_folder)
     targets = [(open_data(folder), place) for folder, place in unlabelled]
-    with ProgressBars() as progress, tempfile.TemporaryDirectory() as work:
-        trained = train_ensemble(data, music, work=Path(work), seed=seed, progress=progress)
+    with ProgressBars() as progress, scratch_folder() as work:
+        trained = train_ensemble(data, music, work=work, seed=seed, progress=progress)
         predictions = [one for folder, place in targets for one in predict_windows(trained, folder, place, progress)]
     write_pseudo_labels(out, predictions)
     console.print(f"{len(predictions)} pseudo-labels in {out}", soft_wrap=True, markup=False)

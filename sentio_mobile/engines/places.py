@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sentio_mobile._internal.files import write_bytes
+from sentio_mobile._internal.files import scratch_folder, write_bytes
 from sentio_mobile.errors import AudioError, InputError, MissingExtraError, OutputError
 
 # File systems of other packages raise errors of many classes; each becomes one line.
@@ -143,8 +142,8 @@ class Place:
         if self.is_local:
             yield self.path
             return
-        with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as folder:
-            copy = Path(folder) / f"song{PurePosixPath(self._root).suffix}"
+        with scratch_folder() as folder:
+            copy = folder / f"song{PurePosixPath(self._root).suffix}"
             try:
                 self._system.get_file(self._root, str(copy))
             except Exception as error:

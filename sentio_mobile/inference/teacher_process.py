@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import threading
 import weakref
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
 
 from sentio_mobile._internal.connected_process import end_connected, receive, start_connected
+from sentio_mobile._internal.files import scratch_folder
 from sentio_mobile._internal.records import Record, Text, json_bytes
 from sentio_mobile._internal.sandbox import tell_of_missing_limits
 from sentio_mobile._internal.subprocesses import environment
@@ -70,12 +71,12 @@ class TeacherProcess:
         tell_of_missing_limits()
         self._folder, self._threads, self._limit_s = folder, threads, limit_s
         self._lock = threading.Lock()
-        self._holder = tempfile.TemporaryDirectory(prefix="sentio-mobile-")
-        self.scratch = Path(self._holder.name)
+        self._holder = ExitStack()
+        self.scratch = self._holder.enter_context(scratch_folder())
         try:
             self._start()
         except BaseException:
-            self._holder.cleanup()
+            self._holder.close()
             raise
 
     def __enter__(self) -> TeacherProcess:
@@ -83,7 +84,7 @@ class TeacherProcess:
 
     def __exit__(self, *_: object) -> None:
         self._end()
-        self._holder.cleanup()
+        self._holder.close()
 
     def predict(self, path: Path, song: str) -> Answer:
         """Predict a file in `scratch`. Calls of several threads wait for each other.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentio_mobile._internal.claims import LOCK, claimed, part_of, sweep
-from sentio_mobile._internal.files import new_folder, write_bytes
+from sentio_mobile._internal.files import new_folder, scratch_folder, write_bytes
 from sentio_mobile.errors import OutputError
 
 HOLD = """
@@ -32,6 +32,16 @@ def holder(place: Path) -> "subprocess.Popen[str]":
     return process
 
 
+SCRATCH = """
+import sys
+from sentio_mobile._internal.files import scratch_folder
+with scratch_folder() as folder:
+    (folder / "file").touch()
+    print(folder, flush=True)
+    sys.stdin.readline()
+"""
+
+
 def dead_pid() -> int:
     process = subprocess.Popen(["true"])
     process.wait()
@@ -47,6 +57,29 @@ def test_new_folder_held_by_another_process_is_refused_and_free_after_it(tmp_pat
     with new_folder(tmp_path / "out", overwrite=True):
         pass
     assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
+def test_scratch_folder_of_a_killed_process_goes_with_the_next_one_and_a_living_process_keeps_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (tmp_path / "of another program").mkdir()
+    command = [sys.executable, "-c", SCRATCH]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living,
+    ):
+        assert killed.stdout is not None
+        assert living.stdout is not None
+        folders = [Path(process.stdout.readline().strip()) for process in (killed, living)]
+        assert all((folder / "file").exists() for folder in folders)
+        killed.kill()
+        killed.wait()
+        with scratch_folder() as own:
+            assert [folder.exists() for folder in (*folders, own)] == [False, True, True]
+        living.communicate("\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["of another program"]
 
 
 def test_new_folder_after_a_killed_writer_leaves_nothing_of_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,13 @@ def test_threads_start_only_a_few_items_ahead() -> None:
 
 def test_there_is_a_core() -> None:
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+def test_an_interrupt_at_the_terminal_is_not_the_workers_to_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Ctrl-C reaches the whole group, also a worker that is still being loaded: here as early as Python runs anything.
+    (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert sorted(in_processes(math.factorial, range(4), workers=2)) == [1, 1, 2, 6]
+    assert capfd.readouterr().err == ""

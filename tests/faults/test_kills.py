@@ -19,7 +19,12 @@ def research(script: str, *arguments: object) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("command", ["prepare", "train", "distill", "export", "predict", "run"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("data prepare", "teacher train", "teacher embed", "pretrain", "distill", "export", "predict", "run", "train"),
+    ],
+)
 def test_command_stopped_by_any_signal_goes_on(command: str, tmp_path: Path) -> None:
     research("kill_table.py", tmp_path / "table.json", "--points", 1, "--commands", command, "--work", tmp_path)
     points = json.loads((tmp_path / "table.json").read_text())["points"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import numpy as np
 from msgspec import Meta, field
 from numpy.typing import NDArray
 
+from sentio_mobile._internal.files import scratch_folder
 from sentio_mobile._internal.records import Name, Record, Text, read_record, write_record
 from sentio_mobile._internal.subprocesses import run_logged
 from sentio_mobile.bundle.arm64 import inside
@@ -118,8 +118,8 @@ class Arm64:
         if artifact.format not in FORMATS:
             raise InputError(f"{artifact.label} cannot run on ARM64 Linux; {', '.join(FORMATS)} can")
         log = self.logs / f"{artifact.path.name}.log"
-        with tempfile.TemporaryDirectory(prefix="sentio-arm64-") as name:
-            scratch = Path(name).resolve()
+        with scratch_folder() as folder:
+            scratch = folder.resolve()
             input_file, output_file = scratch / "inputs.npy", scratch / "outputs.npy"
             np.save(input_file, np.stack(inputs))
             task = ArtifactRun(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentio_mobile._internal.files import read_file, sha256
+from sentio_mobile._internal.files import read_file, scratch_folder, sha256
 from sentio_mobile._internal.progress import NoProgress, Progress
 from sentio_mobile._internal.records import Count, Name, Record, Size, Text, json_bytes
 from sentio_mobile.bundle.bundle import Bundle
@@ -178,7 +177,7 @@ def _stale(api: HfApi, repository: str, commit: str, remote: Mapping[str, int]) 
         return set()
     if remote[MANIFEST] > MAX_MANIFEST_BYTES:
         return set()
-    with tempfile.TemporaryDirectory(prefix="sentio-mobile-") as scratch:
+    with scratch_folder() as scratch:
         content = Path(api.hf_hub_download(repository, MANIFEST, revision=commit, local_dir=scratch)).read_bytes()
     try:
         # A manifest of another version lists its files under the same name.

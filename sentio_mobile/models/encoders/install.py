@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from sentio_mobile._internal.files import sha256, write_bytes
+from sentio_mobile._internal.files import scratch_folder, sha256, write_bytes
 from sentio_mobile.errors import CheckpointError, InputError
 from sentio_mobile.models.encoders.musicnn import Musicnn, weights_path
 from sentio_mobile.models.encoders.tensorflow_checkpoint import read_tensors
@@ -42,8 +41,8 @@ def install_musicnn(wheel: Path | None = None) -> list[Path]:
         InputError: The wheel cannot be had, or is another file than the one that this package was checked with.
         OutputError: The cache cannot be written.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        found = _download(Path(folder)) if wheel is None else wheel
+    with scratch_folder() as folder:
+        found = _download(folder) if wheel is None else wheel
         if not found.is_file():
             raise InputError(f"{found} does not exist; give the path of {WHEEL}")
         if (digest := sha256(found)) != WHEEL_SHA256:
