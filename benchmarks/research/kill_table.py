@@ -6,9 +6,10 @@ Each command of kill_commands.py (tiny networks, generated music, ONNX) is run o
 SIGKILL, SIGINT and SIGTERM, each at --points moments drawn uniformly over the time that it took, and given again. Every
 second signal goes to the whole process group, as Ctrl-C in a terminal does, the others to the command alone, as `kill`
 does. Recorded of each point: the status and the seconds until the process was gone, what it said, the seconds until the
-processes that it started were gone, the status of the same command, and whether every file is the same and no other one is there, in the system's temporary folder neither. A traceback is a
-fault. A moment at which everything was written already is drawn again, earlier. Files that hold times or places
-(NOT_COMPARED below) must be there, and their content is not compared.
+processes that it started were gone, the status of the same command, and whether every file is the same and no other one
+is there, nor in the system's temporary folder. A traceback is a fault. A moment at which everything was written already
+is drawn again, earlier. Files that hold times or places (NOT_COMPARED below) must be there, and their content is not
+compared.
 
 OUT.json is written after every point, and OUT.md beside it has the table. What is recorded there is not measured again,
 so that the script goes on where it was stopped, and several of them may work on one record; points with faults are

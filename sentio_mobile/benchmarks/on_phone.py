@@ -24,6 +24,7 @@ from sentio_mobile.benchmarks.phones import (
     PHONE,
     PhoneBenchmark,
     PhoneRuns,
+    check_number_of_runs,
     check_phone_benchmark,
     read_phone_benchmark,
 )
@@ -92,6 +93,8 @@ def measure_on_phone(bundle: Bundle, job: PhoneJob, *, threads: int, runs: int, 
     built, artifacts = machine_of(job.tool), _tflite(bundle)
     if not artifacts:
         raise InputError(f"{bundle.folder} has no tflite artifact, which is what benchmark_model runs")
+    # Of one artifact half of all runs are read again.
+    check_number_of_runs("--runs", runs * max(2, len(artifacts)))
     bundle.check_operators(artifacts)
     phone = find_phone(job.serial)
     if built != phone.processor and (built, phone.processor) not in _ALSO:

@@ -15,13 +15,16 @@ from msgspec import Meta
 from sentio_mobile._internal.records import Name, NonNegative, Record, Sha256, Size, Text, read_record
 from sentio_mobile.benchmarks.latency import MIN_RUNS, Latency, percentiles_of
 from sentio_mobile.errors import InputError
-from sentio_mobile.metrics.bootstrap import RESAMPLES, Interval, interval_of
+from sentio_mobile.metrics.bootstrap import Interval, interval_of, resampled_medians
 
 if TYPE_CHECKING:
     from sentio_mobile.bundle.bundle import Bundle
 
 PHONE = "phone.json"
-MAX_PHONE_RUNS = 10_000
+MAX_ALL_RUNS = 20_000
+"""Timed runs of a whole file: to find the intervals of more takes long."""
+MAX_PHONE_RUNS = MAX_ALL_RUNS // 2
+"""Timed runs of one artifact."""
 SLOWED = 1.1
 """How much slower the last third of the runs must be than the first, with its whole interval, to be called slowed."""
 
@@ -67,11 +70,10 @@ class PhoneRuns(Record, frozen=True, kw_only=True):
     @property
     def drift(self) -> Interval:
         """Median of the last third of the runs over that of the first, with a bootstrap 95% interval over runs."""
-        third = len(self.milliseconds) // 3
+        third, rng = len(self.milliseconds) // 3, np.random.default_rng(0)
         first, last = np.array(self.milliseconds[:third]), np.array(self.milliseconds[-third:])
-        rng = np.random.default_rng(0)
-        drawn = [np.median(rng.choice(part, (RESAMPLES, third)), axis=1) for part in (first, last)]
-        return interval_of(np.concatenate([[np.median(last) / np.median(first)], drawn[1] / drawn[0]]))
+        drawn = resampled_medians(last, rng) / resampled_medians(first, rng)
+        return interval_of(np.concatenate([[np.median(last) / np.median(first)], drawn]))
 
     @property
     def slowed(self) -> bool:
@@ -126,9 +128,20 @@ def check_phone_benchmark(found: PhoneBenchmark, where: str, bundle: Bundle | No
     if not found.measured:
         why = "; ".join(found.passed_over) or "it does not say why"
         raise InputError(f"{where}: nothing was measured on {found.device.words}: {why}")
+    check_number_of_runs(where, sum(len(runs.milliseconds) for runs in found.measured))
     if bundle is not None:
         for runs in found.measured:
             _check_files(runs, where, bundle)
+
+
+def check_number_of_runs(where: str, runs: int) -> None:
+    """Check that a file has no more runs than are read again.
+
+    Raises:
+        InputError: It has.
+    """
+    if runs > MAX_ALL_RUNS:
+        raise InputError(f"{where}: {runs:,} timed runs are more than {MAX_ALL_RUNS:,}; measure fewer of each artifact")
 
 
 def _check_files(runs: PhoneRuns, where: str, bundle: Bundle) -> None:

@@ -243,16 +243,17 @@ def phone_lines(phones: Iterable[PhoneBenchmark]) -> tuple[PhoneLine, ...]:
     """Every artifact on every processor of each phone."""
     return tuple(
         PhoneLine(
-            phone=found.device.words,
+            phone=found.device.words[:255],
             label=runs.artifact,
             runs_on=runs.runs_on,
-            p50=milliseconds(runs.latency.p50_ms),
-            p90=milliseconds(runs.latency.p90_ms),
+            p50=milliseconds(latency.p50_ms),
+            p90=milliseconds(latency.p90_ms),
             drift=str(runs.drift),
             golden="-" if runs.golden_max_diff is None else f"{runs.golden_max_diff:.1e}",
         )
         for found in phones
         for runs in found.measured
+        for latency in (runs.latency,)
     )
 
 

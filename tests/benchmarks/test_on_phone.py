@@ -240,6 +240,11 @@ def test_what_is_no_tool_is_refused_before_a_phone_is_looked_for(bundle: Bundle,
         measure(bundle, app="x; reboot")
 
 
+def test_more_runs_than_are_read_again_are_refused_before_they_are_measured(phone_bundle: Bundle, tool: Path) -> None:
+    with pytest.raises(InputError, match=r"--runs: 20,002 timed runs are more than 20,000; measure fewer"):
+        measure_on_phone(phone_bundle, PhoneJob(tool=tool), threads=1, runs=10_001, progress=NoProgress())
+
+
 def test_a_phone_that_slows_down_is_told(phone: Phone, phone_bundle: Bundle, tool: Path) -> None:
     phone(tool={"base_us": 40_000, "slope_us": 2000})
     found = measure(phone_bundle, tool=tool)

@@ -5,11 +5,13 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 from sentio_mobile.metrics.agreement import ccc
 from sentio_mobile.metrics.bootstrap import (
     METRICS,
+    RESAMPLES,
     Interval,
     by_dimension,
     interval_of,
     measure,
     resample,
+    resampled_medians,
     table_of,
 )
 
@@ -95,3 +97,16 @@ def test_an_interval_of_mostly_undefined_draws_is_undefined() -> None:
     samples[:40] = 0.5
     assert interval_of(samples).value is None
     assert set(by_dimension(np.zeros((5, 2)))) == {"valence", "arousal", "mean"}
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 16, 17])
+def test_medians_are_spread_as_those_of_samples_that_are_drawn(n: int) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.lognormal(3, 0.5, n)
+    drawn = np.median(rng.choice(values, (200_000, n)), axis=1)
+    found = np.concatenate([resampled_medians(values, rng) for _ in range(100)])
+    assert len(found) == 100 * RESAMPLES
+    assert set(np.round(found, 9)) <= {round((a + b) / 2, 9) for a in values for b in values}
+    shares = (0.03, 0.11, 0.3, 0.5, 0.7, 0.89, 0.97)
+    np.testing.assert_allclose(np.quantile(found, shares), np.quantile(drawn, shares), rtol=0.03)
+    np.testing.assert_allclose([found.mean(), found.std()], [drawn.mean(), drawn.std()], rtol=0.02, atol=1e-9)
