@@ -356,3 +356,17 @@ def test_id_of_any_length_that_is_taken_fits_an_evaluation(tmp_path: Path) -> No
         else:
             with pytest.raises(LabelError, match="has 4,097 characters; give 4,096 at most"):
                 read_source(tmp_path / "songs.csv", DataRecipe())
+
+
+def test_table_of_more_bytes_than_any_is_refused_before_they_are_all_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentio_mobile.data.songs.MAX_TABLE_BYTES", 1000)
+    table = tmp_path / "songs.csv"
+    table.write_text("path\n" + "a.mp3\n" * 165)
+    with pytest.raises(LabelError, match="row 3: a.mp3 is the audio of row 2 too"):
+        read(table)
+    with table.open("a") as file:
+        file.truncate(2**40)  # a file that says to be of a terabyte
+    with pytest.raises(LabelError, match=r"songs.csv: has more than the 1,000 bytes that a table may have"):
+        read(table)
