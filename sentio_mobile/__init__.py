@@ -16,9 +16,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sentio_mobile.api.bundles import benchmark, export, load, package, verify
+    from sentio_mobile.api.bundles import export, load, package
     from sentio_mobile.api.distillation import distill
     from sentio_mobile.api.evaluation import evaluate
+    from sentio_mobile.api.judging import benchmark, verify
     from sentio_mobile.api.one_command import train
     from sentio_mobile.api.pretraining import pretrain
     from sentio_mobile.api.probes import embed, label, train_probe
@@ -50,7 +51,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    **dict.fromkeys(("benchmark", "export", "load", "package", "verify"), "sentio_mobile.api.bundles"),
+    **dict.fromkeys(("export", "load", "package"), "sentio_mobile.api.bundles"),
+    **dict.fromkeys(("benchmark", "verify"), "sentio_mobile.api.judging"),
     **dict.fromkeys(("prepare", "train_teacher"), "sentio_mobile.api.training"),
     **dict.fromkeys(("embed", "label", "train_probe"), "sentio_mobile.api.probes"),
     **dict.fromkeys(("AudioSpec", "ModelSpec"), "sentio_mobile.spec"),

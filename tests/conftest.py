@@ -116,16 +116,20 @@ def sentio() -> Sentio:
 
 @pytest.fixture
 def refused(sentio: Sentio) -> Refused:
-    """Runs `sentio-mobile` and expects this status and one line on stderr that has these words; gives the line."""
+    """Runs `sentio-mobile` and expects this status and one line on stderr that has these words; gives the line.
 
-    def run(words: str, *arguments: object, status: int = 2) -> str:
+    With `after`, lines that begin with one of these words, such as those of progress, may stand before it.
+    """
+
+    def run(words: str, *arguments: object, status: int = 2, after: tuple[str, ...] = ()) -> str:
         result = sentio(*arguments)
         assert result.exit_code == status, result.output
         assert result.stdout == ""
-        assert result.stderr.startswith("Error: ")
-        assert result.stderr.count("\n") == 1, result.stderr
-        assert words in result.stderr
-        return result.stderr
+        *before, line = result.stderr.splitlines(keepends=True)
+        assert all(after and one.startswith(after) for one in before), result.stderr
+        assert line.startswith("Error: ")
+        assert words in line
+        return line
 
     return run
 

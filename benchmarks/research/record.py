@@ -56,7 +56,10 @@ def row(name: str, recorded: dict[str, Any]) -> str:
         metrics = recorded[who]["test"]["metrics"]
         models.append("<br>".join(f"{output} {interval(metrics[output]['ccc'])}" for output in metrics))
     times = "<br>".join(
-        f"{m['format']} {m['latency']['p90_ms']:.0f} ms" for m in recorded["benchmark"]["measured"] if m["latency"]
+        # Older records have one form and one precision, which they do not name.
+        f"{' '.join(m[part] for part in ('format', 'form', 'precision') if part in m)} {m['latency']['p90_ms']:.0f} ms"
+        for m in recorded["benchmark"]["measured"]
+        if m["latency"]
     )
     return f"| [{name}]({name}.json) | {songs} | {' | '.join(models)} | {interval(recorded['retention'])} | {times} |"
 

@@ -40,6 +40,21 @@ def content_type(path: Path) -> str:
     return _CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")
 
 
+class LocalHandler(BaseHTTPRequestHandler):
+    """Answers requests, and tells nobody of them."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    """Seconds of silence after which a connection is closed."""
+
+    def version_string(self) -> str:
+        """The name without versions, which would help an attacker."""
+        return "sentio-mobile"
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing: what people send is nobody's affair, and a browser's developer tools show requests better."""
+
+
 class LocalServer(ThreadingHTTPServer):
     """A server that runs until it is shut down; open `url` in a browser.
 

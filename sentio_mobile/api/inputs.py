@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentio_mobile.errors import InputError
+
 if TYPE_CHECKING:
     from sentio_mobile.bundle.bundle import Bundle
     from sentio_mobile.data.prepared import PreparedData
@@ -63,3 +65,13 @@ def to_embeddings(files: Iterable[str | Path]) -> tuple[ClipEmbeddings, ...]:
     from sentio_mobile.models.encoders.clip_embeddings import read_clip_embeddings
 
     return tuple(read_clip_embeddings(Path(file)) for file in files)
+
+
+def require_data(music: object, data: object) -> None:
+    """Refuse sound without the prepared songs that it is of.
+
+    Raises:
+        InputError: There is `music` and no `data`.
+    """
+    if music is not None and data is None:
+        raise InputError("music is the sound of prepared songs, and there are none: give their prepared folder, too")

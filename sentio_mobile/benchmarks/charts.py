@@ -8,7 +8,6 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from sentio_mobile._internal.charts import LIGHT, Chart, make_chart
-from sentio_mobile.benchmarks.roofs import Roofline
 from sentio_mobile.metrics.bootstrap import DIMENSIONS
 from sentio_mobile.metrics.evaluation import Evaluation, LearningCurves, SplitEvaluation
 from sentio_mobile.spec import OUTPUTS
@@ -148,39 +147,6 @@ def draw_terms(axes: Axes, history: LearningCurves) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=LIGHT.line, linewidth=0.6)
     _legend(axes)
-
-
-def roofline_chart(roofline: Roofline) -> Chart:
-    """The machine's roofs and the artifacts below them, both axes logarithmic."""
-    roofs, points = roofline.roofs, roofline.points
-    ridge = roofs.gflops / roofs.gigabytes
-    ends = (min([ridge, *(one.intensity for one in points)]) / 4, max([ridge, *(one.intensity for one in points)]) * 8)
-
-    def draw(axes: Axes) -> None:
-        line = (ends[0], ridge, ends[1])
-        axes.plot(line, [roofs.at(x) for x in line], color=LIGHT.second, linewidth=1.4)
-        # Lower labels first, and each at least a line above the one before it: points of one network lie close.
-        for number, one in enumerate(sorted(points, key=lambda point: point.gflops)):
-            axes.plot([one.intensity], [one.gflops], marker="o", markersize=5, color=LIGHT.first)
-            axes.annotate(
-                f"{one.label}, {one.share:.0%}",
-                (one.intensity, one.gflops),
-                xytext=(-12, -12 - 11 * (len(points) - number)),
-                textcoords="offset points",
-                ha="right",
-                arrowprops={"arrowstyle": "-", "color": LIGHT.line, "linewidth": 0.6},
-            )
-        axes.set(xscale="log", yscale="log", xlim=ends)
-        axes.set(xlabel="operations for each byte of the file", ylabel="GFLOP/s")
-        axes.grid(color=LIGHT.line, linewidth=0.6)
-        axes.set_ylim(min([roofs.at(ends[0]), *(one.gflops for one in points)]) / 8, roofs.gflops * 2)
-
-    values = "; ".join(f"{one.label} {one.gflops:.3g} GFLOP/s, {one.share:.0%} of it" for one in points)
-    return make_chart(
-        draw,
-        (6.4, 3.4),
-        f"Roofline: {roofs.gflops:.3g} GFLOP/s of matrix products and {roofs.gigabytes:.3g} GB/s of copies; {values}.",
-    )
 
 
 def _value(value: float | None) -> str:

@@ -39,7 +39,7 @@ def decide(
             "measure again",
             f"latency of {count(len(open_), 'model file')} is inconclusive, {_why(open_, benchmark)}",
         )
-    on = " on generated music, which shows that the toolchain works and nothing more" if generated else ""
+    on = ", on generated music" if generated else ""
     left_out = bool(benchmark.unmeasured) or any(result.verdict == "not run" for result in verification.results)
     return "ship", f"every check that could be made here passed{on}" if left_out else f"every check passed{on}"
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from sentio_mobile.benchmarks.charts import drawn_songs
 from sentio_mobile.benchmarks.formatting import megabytes, milliseconds
+from sentio_mobile.benchmarks.roofs import Roofline
 from sentio_mobile.metrics.evaluation import SplitEvaluation
 from sentio_mobile.spec import OUTPUTS
 
@@ -43,6 +44,11 @@ class Point:
     leads: bool = True
 
     @property
+    def label(self) -> str:
+        """Its name and its CCC."""
+        return self.name if self.ccc is None else f"{self.name} {self.ccc:.2f}"
+
+    @property
     def words(self) -> str:
         """All of it, for who points at it or hears the page."""
         latency = "latency not measured here" if self.latency is None else f"p90 {milliseconds(self.latency)}"
@@ -70,19 +76,72 @@ def trade_off(points: Sequence[Point], shape: tuple[int, int]) -> Markup:
     def y_of(latency: float) -> float:
         return height - _BOTTOM - (height - _BOTTOM - inner_top) * _share(latency, bottom, top)
 
-    parts = [_axes(shape, [(x_of(v), v) for v in _ticks(low, high)], [(y_of(v), v) for v in _ticks(bottom, top)])]
+    across, upwards = [(x_of(v), v) for v in _ticks(low, high)], [(y_of(v), v) for v in _ticks(bottom, top)]
+    names = ("size in MB, logarithmic", "p90 in ms; above the line: not measured here")
+    line = Markup('<line class="grid strong" x1="{1}" y1="{0}" x2="{2}" y2="{0}"/>')
+    parts = [
+        _axes(shape, across, upwards, names=names, top=_TOP + 6),
+        line.format(_TOP + 6, _LEFT, width - _RIGHT),
+    ]
     order = sorted(points, key=lambda point: (point.latency is not None, point.kind != "int8", point.size))
     places = [(x_of(one.size / 1e6), _TOP - 8 if one.latency is None else y_of(one.latency)) for one in order]
     # The words of the axis and the points themselves are in no label's way.
     taken = [(0.0, 0.0, float(width), 16.0), *((x - 7, y - 5, x + 7, y + 5) for x, y in places)]
+    taken.append((0.0, _TOP + 4, float(width), _TOP + 8))  # the line that divides them
     for one, (x, y) in zip(order, places, strict=True):
         named = one.leads or width >= WIDE[0]
         parts.append(
             Markup('<g class="point {}"><title>{}</title><circle cx="{:.1f}" cy="{:.1f}" r="5"/>{}</g>').format(
-                one.kind, one.words, x, y, _label(one, x, y, width, taken) if named else ""
+                one.kind, one.words, x, y, _label(one.label, x, y, width, taken) if named else ""
             )
         )
     alt = "Size, latency and mean CCC of each file and of the teacher. " + "; ".join(one.words for one in points)
+    return _svg(shape, alt, parts)
+
+
+def roofline(found: Roofline, shape: tuple[int, int]) -> Markup:
+    """The machine's roofs and the artifacts below them: operations for each byte across, GFLOP/s upwards, logarithmic.
+
+    Args:
+        found: Roofs and artifacts.
+        shape: Width and height in CSS pixels.
+    """
+    width, height = shape
+    roofs = found.roofs
+    ridge = roofs.gflops / roofs.gigabytes
+    low, high = _decades([ridge, *(one.intensity for one in found.points)])
+    bottom, top = _decades([roofs.gflops, roofs.at(low), *(one.gflops for one in found.points)])
+
+    def at(intensity: float, gflops: float) -> tuple[float, float]:
+        return (
+            _LEFT + (width - _LEFT - _RIGHT) * _share(intensity, low, high),
+            height - _BOTTOM - (height - _BOTTOM - _LINE) * _share(gflops, bottom, top),
+        )
+
+    across = [(at(value, bottom)[0], value) for value in _ticks(low, high)]
+    upwards = [(at(low, value)[1], value) for value in _ticks(bottom, top)]
+    line = " ".join("{:.1f},{:.1f}".format(*at(x, roofs.at(x))) for x in (low, ridge, high))
+    parts = [
+        _axes(shape, across, upwards, names=("operations for each byte of the file", "GFLOP/s"), top=_LINE),
+        Markup('<polyline class="roof" points="{}"/>').format(line),
+    ]
+    order = sorted(found.points, key=lambda one: -one.gflops)
+    places = [at(one.intensity, one.gflops) for one in order]
+    taken = [(0.0, 0.0, float(width), 16.0), *((x - 7, y - 5, x + 7, y + 5) for x, y in places)]
+    words = [f"{one.label}: {one.gflops:.3g} GFLOP/s, {one.share:.0%} of the roof" for one in order]
+    for one, (x, y), told in zip(order, places, words, strict=True):
+        # All of them have the form `spectrogram`, which the page says.
+        name = f"{one.label.replace(' spectrogram ', ' ')}, {one.share:.0%}"
+        kind = "int8" if " int8" in one.label else "other"
+        parts.append(
+            Markup('<g class="point {}"><title>{}</title><circle cx="{:.1f}" cy="{:.1f}" r="5"/>{}</g>').format(
+                kind, told, x, y, _label(name, x, y, width, taken)
+            )
+        )
+    alt = (
+        f"Roofline: {roofs.gflops:.3g} GFLOP/s of matrix products and {roofs.gigabytes:.3g} GB/s of copies; "
+        f"{'; '.join(words)}."
+    )
     return _svg(shape, alt, parts)
 
 
@@ -138,23 +197,28 @@ def _svg(shape: tuple[int, int], alt: str, parts: Sequence[Markup]) -> Markup:
     return opening + Markup("").join(parts) + Markup("</svg>")
 
 
-def _axes(shape: tuple[int, int], x: Sequence[tuple[float, float]], y: Sequence[tuple[float, float]]) -> Markup:
+def _axes(
+    shape: tuple[int, int],
+    x: Sequence[tuple[float, float]],
+    y: Sequence[tuple[float, float]],
+    *,
+    names: tuple[str, str],
+    top: float,
+) -> Markup:
+    """Lines and numbers of two axes; those of the first end at `top`."""
     width, height = shape
     parts = [
-        Markup('<text class="axis" x="{}" y="{}" text-anchor="end">size in MB, logarithmic</text>').format(
-            width - _RIGHT, height - 6
+        Markup('<text class="axis" x="{}" y="{}" text-anchor="end">{}</text>').format(
+            width - _RIGHT, height - 6, names[0]
         ),
-        Markup('<text class="axis" x="4" y="12">p90 in ms; above the line: not measured here</text>'),
-        Markup('<line class="grid strong" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
-            _LEFT, _TOP + 6, width - _RIGHT, _TOP + 6
-        ),
+        Markup('<text class="axis" x="4" y="12">{}</text>').format(names[1]),
     ]
     for at, value in x:
         parts.append(
             Markup(
                 '<line class="grid" x1="{0:.1f}" y1="{1}" x2="{0:.1f}" y2="{2}"/>'
                 '<text class="axis" x="{0:.1f}" y="{3}" text-anchor="middle">{4:g}</text>'
-            ).format(at, _TOP + 6, height - _BOTTOM, height - _BOTTOM + 16, value)
+            ).format(at, top, height - _BOTTOM, height - _BOTTOM + 16, value)
         )
     for at, value in y:
         parts.append(
@@ -166,9 +230,8 @@ def _axes(shape: tuple[int, int], x: Sequence[tuple[float, float]], y: Sequence[
     return Markup("").join(parts)
 
 
-def _label(one: Point, x: float, y: float, width: float, taken: list[tuple[float, float, float, float]]) -> Markup:
-    """The name of a point and its CCC, with a line to it where it had to be moved."""
-    label = one.name if one.ccc is None else f"{one.name} {one.ccc:.2f}"
+def _label(label: str, x: float, y: float, width: float, taken: list[tuple[float, float, float, float]]) -> Markup:
+    """The label of a point, with a line to it where it had to be moved."""
     left, base = _place(label, x, y, width, taken)
     text = Markup('<text x="{:.1f}" y="{:.1f}">{}</text>').format(left, base, label)
     if abs(base - y - 4) <= _LINE:

@@ -86,7 +86,9 @@ def _view(bundle: Bundle, verification: Verification, benchmark: Benchmark) -> d
         "verification": verification,
         "benchmark": benchmark,
         "phones": benchmark.phones or (),
-        "roofline": charts.roofline_chart(benchmark.roofline) if benchmark.roofline else None,
+        "roofline": [drawings.roofline(benchmark.roofline, shape) for shape in (drawings.WIDE, drawings.NARROW)]
+        if benchmark.roofline
+        else None,
         "peers": peer_lines(benchmark.peers) if benchmark.peers else (),
         "machine": benchmark.machine,
         "desktop": DESKTOP,

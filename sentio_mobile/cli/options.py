@@ -16,7 +16,7 @@ from click import get_current_context
 from sentio_mobile._internal.claims import FAULTS_OF_PLACE, cannot_write, claimed
 from sentio_mobile._internal.files import require_free, require_free_file
 from sentio_mobile._internal.stopping import WORK, stoppable
-from sentio_mobile.cli.output import note_new_name, show_error
+from sentio_mobile.cli.output import note_new_name, show_error, verbosity_options
 from sentio_mobile.errors import SentioError, printable, shortened
 
 MAX_NAME_BYTES = 255
@@ -70,6 +70,7 @@ class Command(click.RichCommand):
     def __init__(self, *args: Any, goes_on: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._goes_on = goes_on
+        self.params.extend(verbosity_options())
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

@@ -55,14 +55,29 @@ def set_verbosity(ctx: click.Context, quiet: bool, verbose: bool) -> None:
     Raises:
         click.UsageError: Both are asked for.
     """
+    quiet, verbose = quiet or stderr.quiet, verbose or _Asked.verbose
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose are opposites; give one of them")
 
     def reset() -> None:
         stderr.quiet, _Asked.verbose = False, False
 
+    # An error is shown when the command's own context is closed already.
+    ctx.find_root().call_on_close(reset)
     stderr.quiet, _Asked.verbose = quiet, verbose
-    ctx.call_on_close(reset)
+
+
+def verbosity_options() -> list[click.Parameter]:
+    """-q and -v as they may stand behind a command, too; the help of the program has them."""
+
+    def ask(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        if value and not ctx.resilient_parsing:
+            set_verbosity(ctx, quiet=param.name == "quiet", verbose=param.name == "verbose")
+
+    return [
+        click.Option([f"-{name[0]}", f"--{name}"], is_flag=True, expose_value=False, hidden=True, callback=ask)
+        for name in ("quiet", "verbose")
+    ]
 
 
 def is_verbose() -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import rich_click as click
 
 from sentio_mobile._internal.stopping import Stopped
-from sentio_mobile.cli.options import PATH, Command, signature_option
-from sentio_mobile.cli.output import console, stderr
+from sentio_mobile.cli.options import PATH, Command, claim_output, signature_option
+from sentio_mobile.cli.output import console, errors, stderr
 from sentio_mobile.packaging.platforms import WEB
 from sentio_mobile.spec import Precision
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(
     cls=Command,
     epilog="Example: sentio-mobile serve bundle --open\n\n"
-    "A teacher for programs: sentio-mobile serve --teacher teacher-ckpt",
+    "A teacher for programs: sentio-mobile serve --teacher teacher-ckpt --log log/server.jsonl",
 )
 @click.argument("bundle", type=PATH, required=False)
 @click.option(
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
     type=click.Choice(WEB.precisions),
     help=f"The artifact's precision; by default the first of {', '.join(WEB.precisions)} that the bundle has.",
 )
+@click.option(
+    "--log",
+    type=PATH,
+    metavar="FILE",
+    help="With --teacher: add each prediction to a log for `monitor`, a .jsonl file. Sound is never kept.",
+)
+@click.option(
+    "--log-songs",
+    type=click.Choice(("name", "hash")),
+    help="How the log names songs: by the name that was sent (default), or by the hash of the file alone.",
+)
 @click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
 @click.option("--threads", type=click.IntRange(1), help="Threads that the teacher may use; by default 1.")
 @signature_option
@@ -45,6 +56,8 @@ def serve(
     teacher: Path | None,
     port: int,
     precision: Precision | None,
+    log: Path | None,
+    log_songs: Literal["name", "hash"] | None,
     open_it: bool,
     threads: int | None,
     signature_key: Path | None,
@@ -68,10 +81,14 @@ def serve(
     if teacher is not None:
         if precision is not None or open_it or signature_key is not None:
             raise click.UsageError("--precision, --open and --require-signature are for a BUNDLE; a teacher has none")
-        _serve_teacher(teacher, port, threads or 1)
+        if log_songs and not log:
+            raise click.UsageError("--log-songs is for a --log")
+        _serve_teacher(teacher, port, threads or 1, log=log, hashed=log_songs == "hash")
     elif bundle is not None:
         if threads is not None:
             raise click.UsageError("--threads is for --teacher; the browser decides for a BUNDLE")
+        if log or log_songs:
+            raise click.UsageError("--log is for --teacher; on the page of a BUNDLE a user switches the log on")
         _serve_page(bundle, port, precision, open_it=open_it, key=signature_key)
 
 
@@ -95,24 +112,44 @@ def _serve_page(bundle: Path, port: int, precision: Precision | None, *, open_it
             _serve(server, f"{artifacts[0].label} of {bundle}")
 
 
-def _serve_teacher(place: Path, port: int, threads: int) -> None:
+def _serve_teacher(place: Path, port: int, threads: int, *, log: Path | None, hashed: bool) -> None:
+    from contextlib import ExitStack
+
     from sentio_mobile._internal.files import scratch_folder
     from sentio_mobile.errors import InputError
+    from sentio_mobile.inference.log import LogFile, check_log
     from sentio_mobile.inference.model_of import finished_model
     from sentio_mobile.inference.opening import ModelChoice
     from sentio_mobile.inference.teacher_model import is_teacher
     from sentio_mobile.inference.teacher_process import TeacherProcess
     from sentio_mobile.inference.teacher_server import ServedModel, TeacherServer
 
-    with scratch_folder() as scratch:
-        folder, note = finished_model(place, scratch)
+    if log is not None:
+        check_log(log)
+        claim_output(log, force=True, file=True)
+    with ExitStack() as stack:
+        folder, note = finished_model(place, stack.enter_context(scratch_folder()))
         if note:
-            stderr.print(f"note: {note}", markup=False, soft_wrap=True)
+            _say(f"note: {note}")
         if not is_teacher(folder):
             raise InputError(f"{folder}: is no teacher; give a checkpoint or a probe (`serve BUNDLE` serves a bundle)")
         about = ServedModel(model=place.resolve().name, sha256=ModelChoice(folder=folder).sha256)
-        with TeacherProcess(folder, threads=threads) as process, TeacherServer(process, about, port) as server:
-            _serve(server, f"{place} answers POST /predict")
+        process = stack.enter_context(TeacherProcess(folder, threads=threads))
+        lines = None
+        if log is not None:
+            lines = stack.enter_context(LogFile(log, model=about.model[:200] or "teacher", model_sha256=about.sha256))
+        server = stack.enter_context(TeacherServer(process, about, port, log=lines, hashed=hashed, say=_warn))
+        _serve(server, f"{place} answers POST /predict")
+        if server.fault is not None:
+            raise server.fault
+
+
+def _say(line: str) -> None:
+    stderr.print(line, markup=False, soft_wrap=True)
+
+
+def _warn(line: str) -> None:
+    errors.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
 def _serve(server: LocalServer, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Literal
@@ -16,7 +17,7 @@ from sentio_mobile._internal.files import open_file, open_to_append, sha256
 from sentio_mobile._internal.records import Name, NonNegative, Record, Sha256, Text
 from sentio_mobile.audio.decode import LOWEST_DB
 from sentio_mobile.errors import InputError
-from sentio_mobile.inference.emotion import Emotion, Score
+from sentio_mobile.inference.emotion import Prediction, Score
 from sentio_mobile.inference.predictor import name_of
 from sentio_mobile.inference.songs import SongPredictions
 
@@ -110,18 +111,29 @@ class LogFile:
         Raises:
             OutputError: They cannot be written.
         """
+        song = log_name(found.song, self._songs)
+        self.add_rows(song, [(emotion.to_prediction(), emotion.level_db) for emotion in found.emotions])
+
+    def add_rows(self, song: str, found: Sequence[tuple[Prediction, float | None]]) -> None:
+        """Append what was predicted for a song.
+
+        Args:
+            song: What the log calls it.
+            found: Its predictions, each with the level of the stretch in dB, if that is known; none for a song that
+                could not be predicted.
+
+        Raises:
+            OutputError: They cannot be written.
+        """
         date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        song = _name(found.song, self._songs)
-        rows = [self._row(date, song, emotion) for emotion in found.emotions] or [self._row(date, song, None)]
+        rows = [self._row(date, song, one, level) for one, level in found]
+        rows = rows or [LogRow(date=date, song=song, model=self._model, model_sha256=self._sha256)]
         try:
             self._file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
-    def _row(self, date: str, song: str, emotion: Emotion | None) -> LogRow:
-        if emotion is None:
-            return LogRow(date=date, song=song, model=self._model, model_sha256=self._sha256)
-        one = emotion.to_prediction()
+    def _row(self, date: str, song: str, one: Prediction, level_db: float | None) -> LogRow:
         return LogRow(
             date=date,
             song=song,
@@ -134,7 +146,7 @@ class LogFile:
             arousal_low=one.arousal_low,
             arousal_high=one.arousal_high,
             silent=one.silent,
-            input_level=None if emotion.level_db is None else round(emotion.level_db, 2),
+            input_level=None if level_db is None else round(level_db, 2),
             model=self._model,
             model_sha256=self._sha256,
         )
@@ -183,7 +195,13 @@ def _whole_lines(path: Path) -> int:
     return 0
 
 
-def _name(song: Path, names: SongNames) -> str:
+def log_name(song: Path, names: SongNames) -> str:
+    """What a log calls a song.
+
+    Args:
+        song: The file.
+        names: How songs are named.
+    """
     if names == "path":
         return name_of(song)
     if names == "name":

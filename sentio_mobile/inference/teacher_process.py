@@ -45,6 +45,8 @@ class Answer(Record, frozen=True, kw_only=True):
 
     # Null where the song could not be predicted.
     prediction: Prediction | None = None
+    # Level of the stretch: root mean square in dB of full scale; null where it was not measured.
+    level_db: float | None = None
     # Why it could not be predicted; empty if it could.
     fault: Text = ""
     # What was wrong with the file.

@@ -18,18 +18,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Meta
 
-from sentio_mobile._internal.local_server import LocalServer
+from sentio_mobile._internal.local_server import LocalHandler, LocalServer
 from sentio_mobile._internal.records import Count, Record, Sha256, Text, json_bytes
-from sentio_mobile.errors import printable, shortened
+from sentio_mobile.errors import OutputError, printable, shortened
 from sentio_mobile.inference.emotion import Prediction
-from sentio_mobile.inference.teacher_process import SONG_LIMIT_S, TeacherProcess
+from sentio_mobile.inference.log import LogFile, log_name
+from sentio_mobile.inference.teacher_process import SONG_LIMIT_S, Answer, TeacherProcess
 
 MAX_BYTES = 64 << 20
 """Bytes of a request."""
@@ -82,17 +82,34 @@ class ServedSongs(Record, frozen=True, kw_only=True):
 class TeacherServer(LocalServer):
     """A server that runs until it is shut down.
 
+    Attributes:
+        fault: Why the log could not be written; None if it could. Nothing is added to it since then.
+
     Args:
         teacher: The process that predicts.
         about: The teacher, as it is told.
         port: The port, 0 to 65535; 0 for any free one.
+        log: Where every prediction is added, for `monitor`; None for nowhere.
+        hashed: Whether the log names songs by the hash of what was sent, and not by the name that was sent.
+        say: Called with a line that the person at the terminal should know.
 
     Raises:
         OutputError: The port is taken or not permitted.
     """
 
-    def __init__(self, teacher: TeacherProcess, about: ServedModel, port: int) -> None:
+    def __init__(
+        self,
+        teacher: TeacherProcess,
+        about: ServedModel,
+        port: int,
+        *,
+        log: LogFile | None = None,
+        hashed: bool = False,
+        say: Callable[[str], None] = print,
+    ) -> None:
         self.teacher, self.about = teacher, about
+        self.fault: OutputError | None = None
+        self._log, self._hashed, self._say, self._lock = log, hashed, say, threading.Lock()
         self.places = threading.BoundedSemaphore(AT_ONCE)
         super().__init__(_Handler, port)
 
@@ -103,7 +120,8 @@ class TeacherServer(LocalServer):
             with tempfile.NamedTemporaryFile(dir=self.teacher.scratch) as file:
                 file.write(song.content)
                 file.flush()
-                answers.append(self.teacher.predict(Path(file.name), song.name))
+                answers.append(answer := self.teacher.predict(Path(file.name), song.name))
+                self._keep(Path(file.name), song.name, answer)
         return ServedSongs(
             model=self.about.model,
             sha256=self.about.sha256,
@@ -111,6 +129,20 @@ class TeacherServer(LocalServer):
             faults=tuple(answer.fault for answer in answers if answer.fault),
             notes=tuple(note for answer in answers for note in answer.notes)[:1000],
         )
+
+    def _keep(self, path: Path, name: str, answer: Answer) -> None:
+        """Add to the log. One that cannot be written costs no answer: songs are answered without it from then on."""
+        if self._log is None:
+            return
+        song = log_name(path, "hash") if self._hashed else name
+        with self._lock:
+            if self.fault is not None:
+                return
+            try:
+                self._log.add_rows(song, [(answer.prediction, answer.level_db)] if answer.prediction else [])
+            except OutputError as error:
+                self.fault = error
+                self._say(f"{error}; nothing more is added to the log, and songs are answered without it")
 
 
 @dataclass(frozen=True)
@@ -129,11 +161,9 @@ class _RefusedError(Exception):
         self.status = status
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     server: TeacherServer
-    protocol_version = "HTTP/1.1"
     timeout = 30
-    """Seconds of silence after which a connection is closed."""
 
     def do_GET(self) -> None:
         self._answer_or_refuse(self._describe)
@@ -230,13 +260,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-    def version_string(self) -> str:
-        """The name without versions, which would help an attacker."""
-        return "sentio-mobile"
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing: songs that people send are nobody's affair."""
 
 
 def _parts(content: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:

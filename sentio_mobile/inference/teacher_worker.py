@@ -65,7 +65,11 @@ def _answer(predictor: Predictor, ask: Ask) -> Answer:
         return Answer(fault=f"{ask.song}: needs more memory than a song may take")
     except Exception as error:  # Decoders and networks raise anything.
         return Answer(fault=f"{ask.song}: cannot be predicted ({type(error).__name__})")
-    return Answer(prediction=emotion.to_prediction(), notes=tuple(f"{ask.song}: {note}" for note in emotion.notes))
+    return Answer(
+        prediction=emotion.to_prediction(),
+        level_db=emotion.level_db,
+        notes=tuple(f"{ask.song}: {note}" for note in emotion.notes),
+    )
 
 
 if __name__ == "__main__":

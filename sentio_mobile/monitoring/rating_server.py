@@ -11,7 +11,6 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import jinja2
@@ -19,7 +18,7 @@ import msgspec
 from markupsafe import Markup
 
 from sentio_mobile._internal import pages
-from sentio_mobile._internal.local_server import LocalServer, content_type
+from sentio_mobile._internal.local_server import LocalHandler, LocalServer, content_type
 from sentio_mobile._internal.records import Record, Size, json_bytes
 from sentio_mobile.errors import OutputError, RecordError
 from sentio_mobile.monitoring.rating import Item, RatingTable, Value
@@ -88,11 +87,8 @@ def _page() -> tuple[bytes, str]:
     return template.render(script=Markup(script)).encode(), policy
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     server: RatingServer
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-    """Seconds of silence after which a connection is closed."""
 
     def do_GET(self) -> None:
         server = self.server
@@ -151,10 +147,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
-
-    def version_string(self) -> str:
-        """The name without versions, which would help an attacker."""
-        return "sentio-mobile"
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing: the browser's developer tools show requests better."""

@@ -13,12 +13,11 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import unquote
 
 from sentio_mobile._internal.files import sha256
-from sentio_mobile._internal.local_server import LocalServer, content_type
+from sentio_mobile._internal.local_server import LocalHandler, LocalServer, content_type
 
 MODEL = "sentio"
 """The folder in which the page looks for the model."""
@@ -75,11 +74,8 @@ def _file(path: Path, name: Path) -> _File:
     return _File(path, content_type(path), f'"{sha256(path)}"', caching)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LocalHandler):
     server: Server
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-    """Seconds of silence after which a connection is closed."""
 
     def do_GET(self) -> None:
         self._respond(body=True)
@@ -121,10 +117,3 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in self.server.headers.items():
             self.send_header(name, value)
         super().end_headers()
-
-    def version_string(self) -> str:
-        """The name without versions, which would help an attacker."""
-        return "sentio-mobile"
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing: the browser's developer tools show requests better."""

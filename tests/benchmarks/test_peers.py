@@ -192,7 +192,7 @@ def test_report_terminal_and_json_have_one_table(
     assert read_benchmark(tmp_path / "benchmark.json") == found
     write_report(tmp_path / "report.html", bundle, verification, found)
     page = (tmp_path / "report.html").read_text()
-    for words in ("Peers", f"{TINY} onnx fp32", "1.23 G", "7.01 M", "conversion failed: &lt;no&gt;", "in this bundle"):
+    for words in ("Peers", f"{TINY} onnx fp32", "1.23 G", "7.01 M", "conversion failed: &lt;no&gt;", "this bundle"):
         assert words in page
     summary = summarize(bundle, verification, found)
     write_markdown(tmp_path / "report.md", summary)

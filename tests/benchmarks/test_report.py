@@ -325,7 +325,7 @@ def test_summarize_on_a_busy_machine_measures_again(
 def test_summarize_passed_run(bundle: Bundle, verification: Verification, measured: Benchmark) -> None:
     summary = summarize(bundle, verification, passed(measured))
     assert summary.decision == "ship"
-    assert summary.headline.startswith("Ship: every check passed on generated music")
+    assert summary.headline.startswith("Ship: every check passed, on generated music")
     assert summary.ready
     assert summary.generated
     assert [row.dimension for row in summary.agreement] == ["valence", "arousal", "mean"]

@@ -57,7 +57,8 @@ def test_report_and_terminal_show_the_roofline(
     found = replace(measured, roofline=Roofline(roofs=ROOFS, multiply_accumulates=1_200_000, points=points))
     write_report(tmp_path / "report.html", bundle, verification, found)
     page = (tmp_path / "report.html").read_text()
-    assert "Roofline: 100 GFLOP/s of matrix products and 20 GB/s of copies; torchscript spectrogram fp32" in page
+    assert "Roofline: 100 GFLOP/s of matrix products and 20 GB/s of copies; " in page
+    assert f"torchscript spectrogram fp32: {points[0].gflops:.3g} GFLOP/s, {points[0].share:.0%} of the roof" in page
     assert "One clip takes 1.2 M multiply-accumulates" in page
     summary = summarize(bundle, verification, found)
     write_markdown(tmp_path / "report.md", summary)

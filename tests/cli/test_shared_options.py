@@ -9,7 +9,7 @@ import rich_click as click
 from click.testing import CliRunner, Result
 
 from sentio_mobile.cli import main
-from sentio_mobile.cli.output import console, stderr
+from sentio_mobile.cli.output import console, is_verbose, stderr
 
 WITHOUT_RESULT = {
     ("recipe", "show"): "prints TOML",
@@ -129,17 +129,27 @@ def test_quiet_prints_results_and_errors_alone(tmp_path: Path) -> None:
     assert "(3)" in loud.stderr
     assert quiet.stderr == ""
     assert quiet.stdout.startswith("3 songs in ")
-    failed = run("-q", "verify", str(tmp_path / "none"), status=2)
-    assert failed.stderr.startswith("Error: ")
-    assert not stderr.quiet
+    for failed in (run("-q", "verify", "none", status=2), run("verify", "none", "-q", status=2)):
+        assert failed.stderr.startswith("Error: ")
+        assert not stderr.quiet
 
 
 def test_verbose_says_where_an_error_came_from() -> None:
     assert len(run("verify", "none", status=2).stderr.splitlines()) == 1
-    told = run("-v", "verify", "none", status=2).stderr
-    assert "Traceback" in told
-    assert told.startswith("Error: ")
-    assert "opposites" in run("-q", "-v", "doctor", status=2).stderr
+    for told in (run("-v", "verify", "none", status=2).stderr, run("verify", "none", "-v", status=2).stderr):
+        assert "Traceback" in told
+        assert told.startswith("Error: ")
+        assert not is_verbose()
+    for words in (("-q", "-v", "doctor"), ("-q", "doctor", "-v"), ("doctor", "-v", "-q")):
+        assert "opposites" in run(*words, status=2).stderr
+        assert (stderr.quiet, is_verbose()) == (False, False)
+
+
+def test_less_and_more_words_may_be_asked_for_behind_every_command() -> None:
+    without = {
+        words for words, command in leaves(main) if not {"-q", "--quiet", "-v", "--verbose"} <= options_of(command)
+    }
+    assert without == set()
 
 
 @pytest.mark.parametrize(

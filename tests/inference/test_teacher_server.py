@@ -1,5 +1,6 @@
 """Songs that are sent to a teacher: the same predictions as by `predict`, limits, and files that nobody can trust."""
 
+import errno
 import http.client
 import json
 import os
@@ -22,11 +23,14 @@ from serving import serving
 from support import Refused
 
 import sentio_mobile
+from sentio_mobile._internal.files import sha256
 from sentio_mobile._internal.resources import ROOT
 from sentio_mobile._internal.sandbox import protections
 from sentio_mobile.inference import teacher_process, teacher_server
+from sentio_mobile.inference.log import LogFile
 from sentio_mobile.inference.teacher_process import TeacherProcess
 from sentio_mobile.inference.teacher_server import AT_ONCE, MAX_BYTES, ServedModel, TeacherServer
+from sentio_mobile.monitoring.log import read_log
 
 TEACHER = ROOT / "export" / "golden" / "student"
 """A network in PyTorch, small enough for tests."""
@@ -111,6 +115,53 @@ def test_it_says_what_it_is(server: TeacherServer) -> None:
     status, found = ask(server, method="GET", path="/")
     assert (status, found["model"], found["outputs"]) == (200, "student", ["valence", "arousal"])
     assert found["max_bytes"] == MAX_BYTES
+
+
+def test_a_log_has_each_song_as_monitor_reads_it_and_no_sound(
+    process: TeacherProcess, songs: list[Path], tmp_path: Path
+) -> None:
+    about, file = ServedModel(model="student", sha256="0" * 64), tmp_path / "log" / "server.jsonl"
+    sound = songs[0].read_bytes()
+    with LogFile(file, model="student", model_sha256="0" * 64) as log:
+        with serving(TeacherServer(process, about, 0, log=log)) as server:
+            answers = [ask(server, sound, path="/predict?song=a.wav"), ask(server, b"RIFF", path="/predict?song=b.wav")]
+        with serving(TeacherServer(process, about, 0, log=log, hashed=True)) as server:
+            ask(server, sound, path="/predict?song=secret.wav")
+    first, second, third = (json.loads(line) for line in file.read_text().splitlines())
+    (expected,) = answers[0][1]["predictions"]
+    assert {name: first[name] for name in ("song", "valence", "arousal", "start", "end", "model")} == {
+        **{name: expected[name] for name in ("song", "valence", "arousal", "start", "end")},
+        "model": "student",
+    }
+    assert -40 < first["input_level"] < 0
+    assert (second["song"], second["valence"]) == ("b.wav", None)
+    # The name that `predict --log-songs hash` gives the same file.
+    assert third["song"] == sha256(songs[0])[:32]
+    assert "secret" not in file.read_text()
+    found = read_log([file], models=["0" * 64])
+    assert (len(found), len(found.left_out), found.inputs) == (2, 1, ("input_level",))
+
+
+def test_a_log_that_cannot_be_written_costs_no_answer_and_is_told_once(
+    process: TeacherProcess, songs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about, said = ServedModel(model="student", sha256="0" * 64), []
+    with LogFile(tmp_path / "server.jsonl", model="student", model_sha256="0" * 64) as log:
+
+        class Full:
+            def write(self, _: bytes) -> None:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        with (
+            monkeypatch.context() as patch,
+            serving(TeacherServer(process, about, 0, log=log, say=said.append)) as server,
+        ):
+            patch.setattr(log, "_file", Full())
+            assert [ask(server, songs[0].read_bytes())[0] for _ in range(2)] == [200, 200]
+    (line,) = said
+    assert line.startswith(f"{tmp_path / 'server.jsonl'}: ")
+    assert "answered without it" in line
+    assert server.fault is not None
 
 
 def test_foreign_pages_and_other_addresses_are_refused(server: TeacherServer, songs: list[Path]) -> None:
@@ -204,6 +255,8 @@ def test_a_song_that_hangs_or_kills_the_process_costs_that_song_alone(
 
 
 def test_what_is_no_teacher_is_refused(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "notes.jsonl").write_text("mine\n")
+    refused("something else than a log", "serve", "--teacher", TEACHER, "--log", tmp_path / "notes.jsonl")
     refused("is no teacher", "serve", "--teacher", tmp_path)
     refused("is no teacher", "serve", "--teacher", ROOT / "models" / "default")
     copy = tmp_path / "ckpt"
@@ -213,7 +266,16 @@ def test_what_is_no_teacher_is_refused(refused: Refused, tmp_path: Path) -> None
     refused("truncated or changed", "serve", "--teacher", copy)
 
 
-@pytest.mark.parametrize("arguments", [[], ["bundle", "--teacher", "teacher"], ["--teacher", "t", "--open"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["bundle", "--teacher", "teacher"],
+        ["--teacher", "t", "--open"],
+        ["bundle", "--log", "a.jsonl"],
+        ["--teacher", "t", "--log-songs", "hash"],
+    ],
+)
 def test_options_that_do_not_go_together_are_named(arguments: list[str]) -> None:
     from click.testing import CliRunner
 
@@ -233,8 +295,11 @@ main(["serve", *sys.argv[1:]])
 
 
 def test_the_command_answers_until_it_is_told_to_end_and_leaves_nothing(songs: list[Path], tmp_path: Path) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-c", SERVE, "--teacher", str(TEACHER), "--port", "0"]
+    environment = {**os.environ, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
+    (tmp_path / "scratch").mkdir()
+    environment["TMPDIR"] = str(tmp_path / "scratch")
+    log = tmp_path / "server.jsonl"
+    command = [sys.executable, "-c", SERVE, "--teacher", str(TEACHER), "--port", "0", "--log", str(log)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         assert process.stdout is not None
@@ -251,6 +316,8 @@ def test_the_command_answers_until_it_is_told_to_end_and_leaves_nothing(songs: l
         rest, faults = process.communicate(timeout=60)
     assert process.returncode == 0
     assert (faults, rest.splitlines()[-1]) == ("", "Stopped.")
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert list(tmp_path.glob("*server.jsonl*")) == [log], "no lock is left"
+    assert [json.loads(line)["song"] for line in log.read_text().splitlines()] == ["x"]
     assert children
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
