@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
+import rich_click as click
 from click.testing import Result
 
 from sentio_mobile._internal.records import to_plain
@@ -29,6 +30,18 @@ mlp_width = 128
 output_width = 32
 """
 """The keys of a MobileViT that trains in seconds, for recipes of tests."""
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command below a group, with its words."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*path, name))
+        else:
+            yield (*path, name), command
 
 
 def gone(pid: int, within_s: float = 20) -> bool:

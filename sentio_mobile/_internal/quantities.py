@@ -20,3 +20,8 @@ def parameters_in_words(folded: int, trained: int | None = None) -> str:
     if trained is None or trained == folded:
         return millions(folded)
     return f"{millions(trained)} trained, {millions(folded)} folded"
+
+
+def count(n: int, thing: str) -> str:
+    """`1 gate`, `3 gates`."""
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from sentio_mobile.benchmarks.formatting import count
+from sentio_mobile._internal.quantities import count
 from sentio_mobile.benchmarks.gates import SLOWED_DOWN, Gate
 from sentio_mobile.benchmarks.results import Benchmark
 

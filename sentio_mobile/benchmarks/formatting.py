@@ -40,8 +40,3 @@ def share(value: float) -> str:
 def interval(figure: Interval | None) -> str:
     """A figure with its 95% interval; `not known` where it was not measured."""
     return "not known" if figure is None else str(figure)
-
-
-def count(n: int, thing: str) -> str:
-    """`1 gate`, `3 gates`."""
-    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from sentio_mobile._internal.quantities import millions
+from sentio_mobile._internal.quantities import count, millions
 from sentio_mobile._internal.records import Name, Record, Text, read_record
 from sentio_mobile.benchmarks.decision import Decision, decide, load_words
-from sentio_mobile.benchmarks.formatting import count, interval, megabytes, milliseconds, operations, times
+from sentio_mobile.benchmarks.formatting import interval, megabytes, milliseconds, operations, times
 from sentio_mobile.benchmarks.gates import Gate
 from sentio_mobile.benchmarks.phones import PhoneBenchmark
 from sentio_mobile.benchmarks.results import Benchmark, PeerComparison

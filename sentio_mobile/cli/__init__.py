@@ -50,6 +50,11 @@ GROUPS = {
 }
 """The commands by what they are for, as the help shows them."""
 
+# At 80 columns a column of types would leave thirty for what an option means; they stand behind it.
+click.rich_click.OPTIONS_TABLE_COLUMN_TYPES = ["required", "opt_long", "opt_short", "help"]
+click.rich_click.OPTIONS_TABLE_HELP_SECTIONS = ["help", "default", "required", "metavar"]
+click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
+click.rich_click.PADDING_HELPTEXT_FIRST_LINE = (0, 0, 1, 0)
 click.rich_click.COMMAND_GROUPS = {
     # The name of the function below. A second key that fits too would make rich-click leave out every other command.
     "main": [{"name": group, "commands": list(commands)} for group, commands in GROUPS.items()]

@@ -48,6 +48,8 @@ RENAMED_OPTIONS = {"--answers": "--pseudo-labels", "--sides": "--weak-labels", "
 class FiniteRange(click.FloatRange):
     """A number in a range. `FloatRange` itself takes nan, and infinity where a side is open."""
 
+    name = "number"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the number.
 

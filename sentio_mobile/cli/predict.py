@@ -11,6 +11,7 @@ import rich_click as click
 from click import get_current_context
 
 import sentio_mobile
+from sentio_mobile._internal.quantities import count
 from sentio_mobile.cli.engine_options import PLACE, engine_options, require_paths, show_outcome
 from sentio_mobile.cli.options import PATH, Command, claim_output, known_format, signature_option, threads_option
 from sentio_mobile.cli.output import console, json_option, print_json, show_faults, show_notes, stderr, wants_json
@@ -241,7 +242,7 @@ def predict(
         _plot(plot, predictions.emotions, every)
     print_json([emotion.to_prediction() for emotion in predictions.emotions])
     for file in filter(None, (out, plot)):
-        console.print(f"{file}: {_plural(len(predictions.emotions), 'prediction')}", markup=False, soft_wrap=True)
+        console.print(f"{file}: {count(len(predictions.emotions), 'prediction')}", markup=False, soft_wrap=True)
     if log:
         console.print(f"{log}: added to", markup=False, soft_wrap=True)
     show_notes([*found.notes, *predictions.notes])
@@ -335,7 +336,3 @@ def _exit_without_prediction(faults: list[str]) -> NoReturn:
         raise AudioError(faults[0])
     show_faults(faults)
     raise AudioError("no song could be predicted; the reasons are listed above")
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

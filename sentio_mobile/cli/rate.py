@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from sentio_mobile._internal.quantities import count
 from sentio_mobile._internal.stopping import Stopped
 from sentio_mobile.cli.options import PATH, Command, FiniteRange
 from sentio_mobile.cli.output import console, json_option, print_json, show_faults, show_notes, stderr
@@ -168,18 +169,25 @@ def _serve(server: RatingServer) -> None:
 def _show(found: Agreement, out: Path) -> None:
     from sentio_mobile.cli.tables import show_table
 
+    repeated = f", {found.repeated:,} repeated" if found.repeated else ""
     console.print(
-        f"{found.ratings} ratings by {found.raters} raters, {found.repeated} repeated: {out}",
+        f"{count(found.ratings, 'rating')} by {count(found.raters, 'rater')}{repeated}: {out}",
         markup=False,
         soft_wrap=True,
     )
-    rows = [
-        (what, str(getattr(found.valence, name)), str(getattr(found.arousal, name)))
-        for what, name in (
-            (f"ICC of one rating, {found.shared} songs that all rated", "one"),
+    rows = []
+    if found.raters > 1 and found.shared > 1:
+        rows += [
+            (f"ICC of one rating, {found.shared:,} songs that all rated", "one"),
             ("ICC of the mean over raters", "mean"),
             ("split-half reliability of the mean", "halves"),
-            (f"ICC of {found.repeated} repeats", "repeats"),
+        ]
+    else:
+        console.print("How far raters agree is known when two or more have rated the same songs.", soft_wrap=True)
+    if found.repeated > 1:
+        rows.append((f"ICC of {found.repeated:,} repeats", "repeats"))
+    if rows:
+        show_table(
+            ("agreement, with 95% interval", "valence", "arousal"),
+            [(what, str(getattr(found.valence, name)), str(getattr(found.arousal, name))) for what, name in rows],
         )
-    ]
-    show_table(("agreement, with 95% interval", "valence", "arousal"), rows)

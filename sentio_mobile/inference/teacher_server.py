@@ -142,7 +142,7 @@ class TeacherServer(LocalServer):
                 self._log.add_rows(song, [(answer.prediction, answer.level_db)] if answer.prediction else [])
             except OutputError as error:
                 self.fault = error
-                self._say(f"{error}; nothing more is added to the log, and songs are answered without it")
+                self._say(f"The log ends here, and songs are answered without it: {error}")
 
 
 @dataclass(frozen=True)

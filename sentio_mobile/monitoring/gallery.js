@@ -30,7 +30,7 @@ function choose() {
   length = PAGE;
   const known = shown.filter((song) => song.label);
   const far = known.reduce((sum, song) => sum + song.error, 0) / known.length;
-  const error = known.length ? `; ${known.length.toLocaleString("en")} labelled, ${far.toFixed(2)} from their label in the mean` : "";
+  const error = known.length ? `; ${known.length.toLocaleString("en")} labelled, on average ${far.toFixed(2)} from their label` : "";
   count.textContent = `${shown.length.toLocaleString("en")} of ${songs.length.toLocaleString("en")} songs${error}`;
   fill();
   draw();
@@ -50,7 +50,7 @@ function fill() {
       button.type = "button";
       button.setAttribute("aria-pressed", String(song === chosen));
       const far = sort.value === "width" ? song.width : song.error;
-      button.append(part("name", song.name), part("far", far == null ? "" : far.toFixed(2)));
+      button.append(part("name", song.name), part("far", far == null ? "" : `${sort.value === "width" ? "width" : "off by"} ${far.toFixed(2)}`));
       const label = song.label ? `; label ${pair(song.label)}` : "";
       button.append(part("more", `${song.group ? `${song.group}: ` : ""}${pair(song.predicted)}${label}`));
       button.addEventListener("click", () => play(song));

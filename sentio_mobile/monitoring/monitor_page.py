@@ -18,7 +18,8 @@ PAGE, FACTS = "monitor.html", "monitor.json"
 SHOWN_WEEKS = 104
 """Newest weeks that the page shows; JSON has all of them."""
 
-_INCHES = (6.2, 2.6)
+_INCHES = (4.8, 2.4)
+"""So small that its words can be read on a phone."""
 
 
 def write_monitoring(folder: Path, found: Monitoring) -> None:

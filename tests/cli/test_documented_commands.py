@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import rich_click as click
+from support import leaves
 
 from sentio_mobile.cli import COMMANDS, main
 
@@ -71,20 +72,10 @@ def fault(line: str, *, whole: bool) -> str | None:
             command.make_context(str(command.name), words, parent=context.parent)
     except click.ClickException as error:
         return error.format_message()
-    every = [one for _, one in commands(command)] if isinstance(command, click.Group) else [command]
+    every = [one for _, one in leaves(command)] if isinstance(command, click.Group) else [command]
     known = HELP.union(*([*param.opts, *param.secondary_opts] for one in every for param in one.params))
     unknown = [word for word in words if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
     return f"no option {', '.join(unknown)}" if unknown else None
-
-
-def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        yield " ".join((*path, name)), command
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(PROJECT).as_posix())
@@ -97,11 +88,9 @@ def test_commands_of_a_document_exist_with_their_options(path: Path) -> None:
 
 def test_examples_of_the_help_can_be_given() -> None:
     found = {}
-    for name, command in commands(main):
-        if isinstance(command, click.Group):
-            continue
+    for path, command in leaves(main):
         examples = [line.partition(NAME)[2] for line in (command.epilog or "").split("\n\n") if NAME in line]
-        assert examples, f"{name} has no example"
+        assert examples, f"{path} has no example"
         found |= {words: fault(NAME + words, whole=True) for words in examples}
     assert {line: wrong for line, wrong in found.items() if wrong} == {}
 

@@ -40,6 +40,14 @@ def test_help_has_every_command_in_its_group(called: str) -> None:
     assert list(found) == list(GROUPS)
 
 
+def test_help_has_room_for_words_at_80_columns() -> None:
+    shown = run("monitor", "--help")
+    assert "Mean CCC under which to retrain. [default: 0.65]" in shown
+    assert "(NUMBER 0<=x<=1)" in shown
+    assert re.search(r"retrain\.\s*\n\s*\n PREDICTIONS are .*\n( .*\n)+\s*\n Drift of", shown), "paragraphs lie apart"
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -1,12 +1,12 @@
 """What every command shares: settings in place of a recipe's, JSON, less and more words, and shell completion."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import rich_click as click
 from click.testing import CliRunner, Result
+from support import leaves
 
 from sentio_mobile.cli import main
 from sentio_mobile.cli.output import console, is_verbose, stderr
@@ -43,17 +43,6 @@ WRONG: dict[tuple[str, ...], tuple[str, ...]] = {
     ("retrain",): ("run", "songs.csv", "--release", "2", "--recipe", "mobilevit", "--out", "o"),
 }
 """Arguments with which each reads its recipe, before it looks for any of these files."""
-
-
-def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            yield from leaves(command, (*path, name))
-        else:
-            yield (*path, name), command
 
 
 def options_of(command: click.Command) -> set[str]:

@@ -144,6 +144,13 @@ def test_command_with_all_rated_prints_the_agreement(songs: list[Path], tmp_path
     assert done.exit_code == 0, done.output
     assert "6 ratings by 2 raters" in done.stdout
     assert "ICC of the mean over raters" in done.stdout
+    alone = RatingTable(tmp_path / "alone.csv")
+    for item in draw_order(songs, rater="anna", repeats=0):
+        alone.add(item, rater="anna", valence=0.1, arousal=0.1)
+    told = CliRunner().invoke(main, [*given[:3], str(alone.path), "--repeats", "0", "--rater", "anna"]).stdout
+    assert told.startswith("3 ratings by 1 rater: ")
+    assert "when two or more have rated the same songs" in told
+    assert "undefined" not in told
     as_json = CliRunner().invoke(main, [*given, "--rater", "ben", "--json"])
     assert json.loads(as_json.stdout)["shared"] == 3
     for words, said in (
