@@ -14,9 +14,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from sentio_mobile._internal.stopping import WORK
 from sentio_mobile.cli.output import is_verbose, stderr
+from sentio_mobile.cli.tables import WIDE
 
 
 class ProgressBars:
@@ -27,13 +29,19 @@ class ProgressBars:
     """
 
     def __init__(self) -> None:
+        # Where there is little room, the bar gives way, and neither counts nor times are cut.
+        wide = stderr.width >= WIDE
+
+        def whole() -> Column:
+            return Column(no_wrap=True)
+
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            BarColumn(bar_width=28 if wide else 16),
+            MofNCompleteColumn(table_column=whole()),
+            *([TimeElapsedColumn(table_column=whole())] if wide else []),
             TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=not wide, table_column=whole()),
             TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=stderr,
             disable=not stderr.is_terminal,

@@ -65,6 +65,23 @@ def test_progress_shows_a_name_as_it_is(monkeypatch: pytest.MonkeyPatch, console
     assert "\x07" not in printed(console)
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_progress_of_a_training_is_not_cut(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    console = PlainConsole(file=io.StringIO(), highlight=False, emoji=False, force_terminal=True, width=width)
+    monkeypatch.setattr("sentio_mobile.cli.progress_bars.stderr", console)
+    with ProgressBars() as bars:
+        bars.start("log-mel spectrograms", 600)
+        bars.advance(600)
+        bars.finish()
+        bars.start("distilling the student", 540)
+        bars.advance(50, note="epoch 111/112, validation CCC 0.84")
+        bars.finish()
+    shown = printed(console)
+    assert "…" not in shown
+    assert "epoch 111/112, validation CCC 0.84" in shown
+    assert "50/540" in shown
+
+
 def test_error_that_names_such_a_file_is_one_line(refused: Refused) -> None:
     assert SHOWN in refused("is no prepared data", "data", "check", EVIL)
 
