@@ -364,7 +364,7 @@ def test_table_of_more_bytes_than_any_is_refused_before_they_are_all_read(
     monkeypatch.setattr("sentio_mobile.data.songs.MAX_TABLE_BYTES", 1000)
     table = tmp_path / "songs.csv"
     table.write_text("path\n" + "a.mp3\n" * 165)
-    with pytest.raises(LabelError, match="row 3: a.mp3 is the audio of row 2 too"):
+    with pytest.raises(LabelError, match=r"row 3: a\.mp3 is the audio of row 2 too"):
         read(table)
     with table.open("a") as file:
         file.truncate(2**40)  # a file that says to be of a terabyte
