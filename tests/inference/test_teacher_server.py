@@ -145,7 +145,8 @@ def test_a_log_has_each_song_as_monitor_reads_it_and_no_sound(
 def test_a_log_that_cannot_be_written_costs_no_answer_and_is_told_once(
     process: TeacherProcess, songs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    about, said = ServedModel(model="student", sha256="0" * 64), []
+    about = ServedModel(model="student", sha256="0" * 64)
+    said: list[str] = []
     with LogFile(tmp_path / "server.jsonl", model="student", model_sha256="0" * 64) as log:
 
         class Full:
