@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def pretrain(
     *,
     data: Sequence[str | Path | PreparedData],
-    embeddings: Sequence[str | Path],
     out: str | Path,
     recipe: str | PretrainRecipe = "mobilevit",
+    embeddings: Sequence[str | Path] = (),
     steps: int | None = None,
     pseudo_labels: str | Path | None = None,
     devices: int = 1,
@@ -34,24 +34,27 @@ def pretrain(
 ) -> Checkpoint:
     """Let a student hear music without labels before it is distilled.
 
-    It learns what an audio encoder makes of every few seconds of the music, and the encoder's tags. A run that was
-    stopped continues when it is called again with the same arguments.
+    It learns what an audio encoder makes of every few seconds of the music, and the encoder's tags. With the recipes of
+    this package, musicnn hears the music in training, changed and mixed as the student hears it. A recipe without a
+    table `[online]` learns stored embeddings. A run that was stopped continues when it is called again with the same
+    arguments.
 
     Example:
         ```python
         import sentio_mobile
 
-        student = sentio_mobile.pretrain(data=["prepared"], embeddings=["embeddings.safetensors"], out="first-ckpt")
+        student = sentio_mobile.pretrain(data=["prepared"], out="first-ckpt")
         print(student.history[-1]["val_r2"])
         ```
 
     Args:
         data: Prepared folders, or what `prepare` returned. Of a folder with labels the training songs are used, without
             their labels.
-        embeddings: Files that `sentio-mobile teacher embed` wrote for all of this music.
         out: The checkpoint folder to write.
         recipe: A recipe's name, "mobilevit" (7.3 M parameters) or "mobilevit_xs" (2.0 M); the path of a .toml file; or
             a recipe object.
+        embeddings: For a recipe without an online teacher: files that `sentio-mobile teacher embed` wrote for all of
+            this music.
         steps: Training steps, in place of the recipe's.
         pseudo_labels: A CSV of a teacher's predictions for all of this music, learned beside the embeddings.
         devices: Processes or GPUs on each machine.
@@ -67,6 +70,7 @@ def pretrain(
 
     Raises:
         RecipeError: There is no such recipe, or a setting is wrong.
+        InputError: There is no music; no embeddings, or some beside an online teacher; or musicnn is not installed.
         DataError: Folders have different front ends, or clips have no embeddings or pseudo-labels.
         TrainingError: Too little music, a loss that is not finite, or a loss term that has no effect.
         OutputError: `out` exists, or cannot be written.
@@ -78,9 +82,13 @@ def pretrain(
     from sentio_mobile.recipes import load_recipe
 
     require_free(Path(out), overwrite)
-    if not data or not embeddings:
-        raise InputError("pretraining needs music and its embeddings: name at least one prepared folder and one file")
+    if not data:
+        raise InputError("pretraining needs music: name at least one prepared folder")
     settings = load_recipe(PretrainRecipe, recipe, "distill/pretrain") if isinstance(recipe, str) else recipe
+    if settings.online is None and not embeddings:
+        raise InputError("the recipe has no online teacher: give embeddings of the music, or add a table [online]")
+    if settings.online is not None and embeddings:
+        raise InputError("the recipe has an online teacher: leave the embeddings out, or take its table [online] out")
     if steps is not None:
         settings = replace(settings, steps=steps)
     music = [to_data(folder) for folder in data]

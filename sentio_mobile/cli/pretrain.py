@@ -22,7 +22,7 @@ from sentio_mobile.cli.training_options import TrainingOptions, training_options
 @click.command(
     cls=Command,
     goes_on=True,
-    epilog="Example: sentio-mobile pretrain --data prepared --embeddings embeddings.safetensors --out first-ckpt",
+    epilog="Example: sentio-mobile pretrain --data prepared --out first-ckpt",
 )
 @click.option(
     "--data",
@@ -36,8 +36,8 @@ from sentio_mobile.cli.training_options import TrainingOptions, training_options
     "--embeddings",
     type=PATH,
     multiple=True,
-    required=True,
-    help="Embeddings of the music, written by `teacher embed`. May be given more than once.",
+    help="For a recipe without [online]: embeddings of the music, written by `teacher embed`. May be given more than "
+    "once.",
 )
 @click.option(
     "--pseudo-labels", type=PATH, help="A CSV of a teacher's predictions for the music, learned beside the embeddings."
@@ -71,9 +71,10 @@ def pretrain(
 ) -> None:
     """Let a student hear music without labels before it is distilled.
 
-    It learns what an audio encoder makes of every few seconds of the music. `distill --start` goes on from the
-    checkpoint. A share of the music is held out: OUT.training/metrics.csv says after each epoch how well the student
-    predicts it. A run that was stopped continues when the same command is given again.
+    It learns what an audio encoder makes of every few seconds of the music, mixed and changed as the student hears it;
+    install the encoder with `encoder install musicnn`. `distill --start` goes on from the checkpoint. A share of the
+    music is held out: OUT.training/metrics.csv says after each epoch how well the student predicts it. A run that was
+    stopped continues when the same command is given again.
     """
     import sentio_mobile
     from sentio_mobile.cli.progress_bars import ProgressBars

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from sentio_mobile._internal.records import Count, Record, replace
+from sentio_mobile._internal.records import Count, Record, Share, replace
 from sentio_mobile.errors import RecordError
 from sentio_mobile.models.config import CustomSettings, MobileViTSettings, MusicnnSettings, TimmSettings
 from sentio_mobile.spec import ImageSide
-from sentio_mobile.training.config import EmbeddingSettings, TrainingSettings
+from sentio_mobile.training.config import Decibels, EmbeddingSettings, TrainingSettings
 
 Weight = Annotated[float, Meta(ge=0, le=1000)]
 Blocks = Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(max_length=64)]
@@ -126,6 +126,14 @@ class DistillRecipe(Record, frozen=True, kw_only=True):
         _check_image(self.model, self.image_size)
 
 
+class OnlineTeacherSettings(Record, frozen=True, kw_only=True):
+    """musicnn hears each training clip as the student hears it: augmented, and mixed with another clip."""
+
+    parts: Annotated[int, Meta(ge=1, le=100)] = 5  # parts of 3 s of a clip that it hears, other ones in each step
+    mixed: Share = 0.5  # share of the clips that another clip is mixed into
+    mixed_db: Decibels = 20.0  # the other clip is from 0 to so many dB below it
+
+
 class PretrainRecipe(Record, frozen=True, kw_only=True):
     """A student, and how it learns embeddings of music without labels before it is distilled (`pretrain`)."""
 
@@ -134,6 +142,8 @@ class PretrainRecipe(Record, frozen=True, kw_only=True):
     training: TrainingSettings  # how it is trained; `epochs` and `steps` both end it
     steps: Count  # training steps, at most: the schedule lasts for these or for `training.epochs`, the shorter of both
     embeddings: EmbeddingSettings = EmbeddingSettings()  # what it learns from the encoder
+    # an encoder that hears what the student hears; None learns the stored embeddings, which are of unchanged clips
+    online: OnlineTeacherSettings | None = None
     soft: Weight = 0.5  # weight of pseudo-labels in the loss, if there are any
     held_out: Annotated[float, Meta(gt=0, le=0.5)] = 0.05  # share of the music that is kept apart and measured on
     # height and width of the student's image, in pixels; None takes the one that songs were prepared for

@@ -19,6 +19,8 @@ from sentio_mobile.audio.image import to_input_batch
 from sentio_mobile.data.prepared import PreparedData
 from sentio_mobile.data.pseudo_labels import PseudoLabels
 from sentio_mobile.distill.config import PretrainRecipe
+from sentio_mobile.distill.heard_music import hear_music
+from sentio_mobile.distill.online_teacher import OnlineTeacher
 from sentio_mobile.distill.pretrain_data import MusicDataModule, music_origin, split_music
 from sentio_mobile.models.checkpoint import Checkpoint
 from sentio_mobile.models.encoders.clip_embeddings import ClipEmbeddings
@@ -80,10 +82,19 @@ class PretrainModule(EmotionModule):
         spec: Its spec.
         settings: The training schedule.
         objective: What a training step minimizes.
+        online: An encoder that hears what the student hears; None learns the stored embeddings.
     """
 
-    def __init__(self, model: nn.Module, spec: ModelSpec, settings: TrainingSettings, objective: Pretraining) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        spec: ModelSpec,
+        settings: TrainingSettings,
+        objective: Pretraining,
+        online: OnlineTeacher | None = None,
+    ) -> None:
         super().__init__(model, spec, settings, objective)
+        self.online = online
         self._loss = (objective.loss,)  # in a tuple, or its weights would be listed twice
         loss = objective.loss
         self.steps, self.tags = Moments(len(loss.mean)), Moments(max(loss.tag_count, 1))
@@ -114,6 +125,12 @@ class PretrainModule(EmotionModule):
     def _measures_gradients(self) -> bool:
         """Only in the first epochs, where the guard against dead terms looks at them: each takes a pass backwards."""
         return self.current_epoch < DeadLossTermGuard.PATIENCE
+
+    def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
+        """Let the encoder hear the batch, if one does, and compute the terms."""
+        if self.online is not None:
+            batch = self.online.hear(batch, torch.Generator().manual_seed(self._seed(batch_index, stream=1)))
+        return super().training_step(batch, batch_index)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:  # type: ignore[override]
         """Add a batch of clips that are held out to the moments."""
@@ -162,7 +179,7 @@ def pretrain(
 
     Args:
         music: Prepared folders. Of a folder with labels the training songs are used, and their labels are not.
-        embeddings: An encoder's embeddings of all their clips.
+        embeddings: An encoder's embeddings of all their clips; empty if the recipe has an online teacher.
         recipe: The student and its schedule.
         out: The checkpoint folder to write.
         pseudo_labels: Another model's predictions for all the clips, learned beside the embeddings.
@@ -175,6 +192,7 @@ def pretrain(
 
     Raises:
         DataError: Folders have different front ends, or clips have no embeddings or pseudo-labels.
+        InputError: The recipe has an online teacher, and musicnn is not installed.
         TrainingError: There is too little music, the student has nothing to learn embeddings with, a loss is not
             finite, or one of its terms has no effect.
         OutputError: `out` cannot be written.
@@ -188,16 +206,22 @@ def pretrain(
     settings = replace(settings, epochs=epochs, steps=0)
     lightning.seed_everything(settings.seed, verbose=False)
     model = build(spec)
+    shown = progress or NoProgress()
+    online, known = None, split.embeddings
+    if recipe.online is not None:
+        online = OnlineTeacher(recipe.online, audio)
+        heard = hear_music(online, split, seed=settings.seed, progress=shown)
+        split, known = heard.music, heard.sample
     songs = MusicDataModule(split, audio, settings)
-    loss = EmbeddingLoss(model, songs.embeddings, settings=recipe.embeddings, clip_seconds=audio.seconds)
+    loss = EmbeddingLoss(model, known, settings=recipe.embeddings, clip_seconds=audio.seconds)
     objective = Pretraining(loss, recipe, has_pseudo_labels=pseudo_labels is not None)
     with training_folder(out, overwrite) as work:
         history = _run(
-            PretrainModule(model, spec, settings, objective),
+            PretrainModule(model, spec, settings, objective, online),
             songs,
             work=work,
             hardware=hardware,
-            progress=progress or NoProgress(),
+            progress=shown,
         )
         checkpoint = Checkpoint(
             model=model,
@@ -223,6 +247,8 @@ def _run(
 ) -> tuple[dict[str, float | None], ...]:
     settings, objective = task.settings, task.objective
     inputs = [task.spec.to_dict(), to_plain(settings), objective.signature, music.split.signature]
+    if task.online is not None:
+        inputs.append(task.online.signature)
     history, states = EpochHistory(), EpochStates(work)
     callbacks: list[Callback] = [
         *([WarmAveraging(settings.ema)] if settings.ema else []),

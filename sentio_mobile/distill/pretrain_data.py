@@ -49,6 +49,11 @@ class Music:
         return sum(map(len, self.held_out))
 
     @property
+    def embeddings(self) -> tuple[WindowEmbeddings, ...]:
+        """The embeddings of the clips that are learned, as far as there are some."""
+        return tuple(source.embeddings for source in self.train if source.embeddings is not None)
+
+    @property
     def signature(self) -> list[str]:
         """Identifies the clips, what is known of them, and the split."""
         return [f"{source.fingerprint} {len(source)}" for source in (*self.train, *self.held_out)]
@@ -80,7 +85,7 @@ def split_music(
 
     Args:
         folders: Prepared folders. Of one with labels, the training songs are used.
-        embeddings: Files of embeddings of all the clips.
+        embeddings: Files of embeddings of all the clips; empty if an encoder hears them in training.
         pseudo_labels: Pseudo-labels of all the clips.
         held_out: Share of the clips to hold out.
         seed: Random seed of the split.
@@ -136,11 +141,6 @@ class MusicDataModule(lightning.LightningDataModule):
         self._train = SourceClips(split.train, audio, settings)
         unchanged = AugmentSettings(frequency_masks=0, time_masks=0, roll=False)
         self._held_out = SourceClips(split.held_out, audio, replace(settings, augment=unchanged))
-
-    @property
-    def embeddings(self) -> list[WindowEmbeddings]:
-        """The embeddings of the clips that are learned."""
-        return self._train.embeddings
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """This process' share of each training batch."""

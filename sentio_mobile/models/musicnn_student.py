@@ -12,6 +12,7 @@ range of what is heard (see `sentio_mobile.models.musicnn_weights`).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -158,10 +159,16 @@ class MusicnnStudent(nn.Module):
         pooled = embeddings.mean(dim=1)
         return CapturedMap(output=self._readout(pooled), features=embeddings.transpose(1, 2)[:, :, None], pooled=pooled)
 
-    def patches(self, image: torch.Tensor) -> torch.Tensor:
-        """Cut an image [batch, 3, height, width] into musicnn's log-mels [batch, patches, 96, 187]."""
+    def patches(self, image: torch.Tensor, numbers: Sequence[int] | None = None) -> torch.Tensor:
+        """Cut an image [batch, 3, height, width] into musicnn's log-mels [batch, patches, 96, 187].
+
+        Args:
+            image: The image.
+            numbers: Which patches to cut; None cuts them all.
+        """
         one = image[:, :1]
-        cut = torch.cat([one[..., start : start + self.columns] for start in self.starts], dim=1)
+        starts = self.starts if numbers is None else [self.starts[number] for number in numbers]
+        cut = torch.cat([one[..., start : start + self.columns] for start in starts], dim=1)
         levels = torch.matmul(self.to_bands, torch.matmul(cut, self.to_frames))
         return _log_of_one_plus_exp(levels * self.slope + self.offset) / math.log(10)
 

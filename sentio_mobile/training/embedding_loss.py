@@ -26,6 +26,9 @@ from sentio_mobile.training.sources import TrainingSources, WindowEmbeddings
 _MIN_SD = 1e-4
 """Smallest standard deviation that embeddings are divided by: a value that never changes stays 0."""
 
+_MIN_SHARE = 0.01
+"""The same as a share of the mean standard deviation: of what hardly changes, only rounding errors would be learned."""
+
 _CHUNK = 4096
 """Clips whose embeddings are converted to single precision at once."""
 
@@ -52,7 +55,7 @@ class EmbeddingLoss(nn.Module):
 
     It has up to three terms: `steps`, the mean squared error of each time step's standardized embedding; `clip`, that
     of the mean and the standard deviation over the clip; and `tags`, the cross entropy of the tags of time steps and
-    clip. Clips without embeddings contribute nothing.
+    clip. Time steps without embeddings contribute nothing, nor do clips that have none.
 
     Args:
         model: The network that learns: one with tokens or with a feature map.
@@ -103,18 +106,21 @@ class EmbeddingLoss(nn.Module):
     def forward(self, features: ClipFeatures, batch: Batch) -> dict[str, torch.Tensor]:
         """The terms that have a weight, each a scalar; 0, but part of the graph, if no clip has embeddings."""
         predicted = self.predict(features, batch.shift)
-        known = ~batch.embeddings.isnan().flatten(1).any(dim=1)
-        embeddings = torch.where(known[:, None, None], batch.embeddings, 0.0)
+        heard = ~batch.embeddings.isnan().any(dim=2)  # [clips, time]
+        known = heard.any(dim=1)
+        embeddings = torch.where(heard[..., None], batch.embeddings, 0.0)
         terms: dict[str, torch.Tensor] = {}
         if predicted.steps is not None:
-            terms["steps"] = _mean(mse_loss(predicted.steps, self.standardized(embeddings), reduction="none"), known)
+            terms["steps"] = _mean(mse_loss(predicted.steps, self.standardized(embeddings), reduction="none"), heard)
         if predicted.clip is not None:
-            terms["clip"] = _mean(mse_loss(predicted.clip, self.summary(embeddings), reduction="none"), known)
+            summary = self.summary(embeddings, heard)
+            terms["clip"] = _mean(mse_loss(predicted.clip, summary, reduction="none"), known)
         if predicted.step_tags is not None and predicted.clip_tags is not None:
-            tags = torch.where(known[:, None, None], batch.tags, 0.0)
+            tags = torch.where(heard[..., None], batch.tags, 0.0)
+            of_clips = tags.sum(dim=1) / _count(heard)
             terms["tags"] = _mean(
-                binary_cross_entropy_with_logits(predicted.step_tags, tags, reduction="none"), known
-            ) + _mean(binary_cross_entropy_with_logits(predicted.clip_tags, tags.mean(dim=1), reduction="none"), known)
+                binary_cross_entropy_with_logits(predicted.step_tags, tags, reduction="none"), heard
+            ) + _mean(binary_cross_entropy_with_logits(predicted.clip_tags, of_clips, reduction="none"), known)
         return terms
 
     def predict(self, features: ClipFeatures, shift: torch.Tensor) -> EmbeddingPredictions:
@@ -141,10 +147,19 @@ class EmbeddingLoss(nn.Module):
         """Embeddings [..., size] with mean 0 and standard deviation 1 in each dimension."""
         return (embeddings - self.mean) / self.sd
 
-    def summary(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """Standardized mean and standard deviation over time [clips, 2 * size] of embeddings [clips, time, size]."""
-        mean, sd = embeddings.mean(dim=1), embeddings.std(dim=1, correction=0)
-        return (torch.cat([mean, sd], dim=1) - self.clip_mean) / self.clip_sd
+    def summary(self, embeddings: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
+        """Standardized mean and standard deviation over the time steps that are known.
+
+        Args:
+            embeddings: Embeddings [clips, time, size].
+            heard: Which time steps are known [clips, time].
+
+        Returns:
+            [clips, 2 * size]; without a meaning for a clip of which nothing is known.
+        """
+        mean = (embeddings * heard[..., None]).sum(dim=1) / _count(heard)
+        squares = ((embeddings - mean[:, None]) ** 2 * heard[..., None]).sum(dim=1)
+        return (torch.cat([mean, (squares / _count(heard)).sqrt()], dim=1) - self.clip_mean) / self.clip_sd
 
 
 def embedding_loss(
@@ -231,6 +246,7 @@ def _statistics(known: Sequence[WindowEmbeddings]) -> list[NDArray[np.float32]]:
     for total, square, count in zip(sums, squares, (steps, clips), strict=True):
         mean = total / count
         sd = np.sqrt(np.maximum(square / count - mean**2, _MIN_SD**2))
+        sd = np.maximum(sd, _MIN_SHARE * sd.mean())
         found += [mean.astype(np.float32), sd.astype(np.float32)]
     return found
 
@@ -240,9 +256,13 @@ def _added(a: list[NDArray[np.float64]], b: list[NDArray[np.float64]]) -> list[N
 
 
 def _mean(values: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """The mean over the clips that are known; 0 if none is."""
-    of_clips = values.flatten(1).mean(dim=1)
-    return (of_clips * known).sum() / known.sum().clamp_min(1)
+    """The mean of values [..., size] over what is known [...]; 0 if nothing is."""
+    return (values.mean(dim=-1) * known).sum() / known.sum().clamp_min(1)
+
+
+def _count(heard: torch.Tensor) -> torch.Tensor:
+    """Known time steps of each clip [clips, 1], at least 1."""
+    return heard.sum(dim=1, keepdim=True).clamp_min(1)
 
 
 def _single(values: torch.Tensor | None) -> torch.Tensor | None:

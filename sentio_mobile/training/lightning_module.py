@@ -55,8 +55,7 @@ class EmotionModule(lightning.LightningModule):
         Raises:
             LossError: The loss is not finite.
         """
-        position = np.random.SeedSequence((self.settings.seed, self.current_epoch, batch_index, self.global_rank))
-        torch.manual_seed(int(position.generate_state(1)[0]))
+        torch.manual_seed(self._seed(batch_index))
         terms = self.objective(self.model, to_input_batch(batch.log_mel, self.spec), batch)
         if not torch.isfinite(terms["loss"]):
             raise LossError(
@@ -77,6 +76,11 @@ class EmotionModule(lightning.LightningModule):
             # The maximum over the steps, because a gradient counts as 0 until it is measured.
             self.log(f"gradient_{name}", self._gradients.get(name, 0.0), on_step=False, on_epoch=True, reduce_fx="max")
         return terms["loss"]
+
+    def _seed(self, batch_index: int, stream: int = 0) -> int:
+        """A seed from the position in the schedule, another one for each stream of random numbers."""
+        position = (self.settings.seed, self.current_epoch, batch_index, self.global_rank)
+        return int(np.random.SeedSequence(position).generate_state(stream + 1)[stream])
 
     def _measure_gradients(self, terms: Mapping[str, torch.Tensor]) -> None:
         """Measure the gradient norm of each term alone, in the first batch of the epoch where it is not 0."""

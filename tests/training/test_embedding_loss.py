@@ -177,11 +177,32 @@ def test_loss_clips_without_embeddings_contribute_nothing() -> None:
     assert all(value.item() == 0 and value.requires_grad for value in none.values())
 
 
+def test_loss_time_steps_without_embeddings_contribute_nothing() -> None:
+    known = planted(6)
+    loss = EmbeddingLoss(Columns(), [known], settings=EmbeddingSettings(), clip_seconds=SECONDS)
+    images = torch.rand(6, 4, 1, 30)
+    batch = batch_of(known, torch.zeros(6))
+    heard = [1, 4, 5]
+    others = [step for step in range(10) if step not in heard]
+    batch.embeddings[:, others], batch.tags[:, others] = torch.nan, torch.nan
+    terms = loss(features := clip_features(Columns(), images), batch)
+    predicted = loss.predict(features, batch.shift)
+    assert predicted.steps is not None
+    assert predicted.clip is not None
+    wanted = loss.standardized(batch.embeddings[:, heard])
+    torch.testing.assert_close(terms["steps"], ((predicted.steps[:, heard] - wanted) ** 2).mean())
+    mean, sd = batch.embeddings[:, heard].mean(dim=1), batch.embeddings[:, heard].std(dim=1, correction=0)
+    summary = (torch.cat([mean, sd], dim=1) - loss.clip_mean) / loss.clip_sd
+    torch.testing.assert_close(terms["clip"], ((predicted.clip - summary) ** 2).mean())
+    assert terms["tags"].isfinite()
+
+
 def test_loss_standardizes_by_the_given_clips() -> None:
     known = planted(200)
     loss = EmbeddingLoss(Columns(), [known], settings=EmbeddingSettings(), clip_seconds=SECONDS)
     values = torch.from_numpy(known.clips.embeddings).float()
-    for found in (loss.standardized(values).flatten(0, 1), loss.summary(values)):
+    everything = torch.ones(200, 10, dtype=torch.bool)
+    for found in (loss.standardized(values).flatten(0, 1), loss.summary(values, everything)):
         torch.testing.assert_close(found.mean(dim=0), torch.zeros(found.shape[1]), atol=1e-3, rtol=0)
         torch.testing.assert_close(found.std(dim=0, correction=0), torch.ones(found.shape[1]), atol=1e-3, rtol=0)
     # Only the windows that a source names count.
