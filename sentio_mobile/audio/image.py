@@ -89,9 +89,11 @@ def to_input_batch(mels: torch.Tensor, spec: ModelSpec) -> torch.Tensor:
     if spec.audio.normalization == "zscore":
         sd = mels.std(dim=(1, 2), correction=0, keepdim=True).clamp_min(float(MIN_SD))
         mels = (mels - mels.mean(dim=(1, 2), keepdim=True)) / sd
-    frequency = torch.from_numpy(resize_matrix(mels.shape[1], height)).to(mels)
-    time = torch.from_numpy(resize_matrix(mels.shape[2], width)).to(mels)
-    image = torch.matmul(frequency, torch.matmul(mels, time.T)).unsqueeze(1)
+    if mels.shape[2] != width:
+        mels = torch.matmul(mels, torch.from_numpy(resize_matrix(mels.shape[2], width)).to(mels).T)
+    if mels.shape[1] != height:
+        mels = torch.matmul(torch.from_numpy(resize_matrix(mels.shape[1], height)).to(mels), mels)
+    image = mels.unsqueeze(1)
     mean = torch.tensor(spec.image_mean).to(mels).view(1, 3, 1, 1)
     sd = torch.tensor(spec.image_sd).to(mels).view(1, 3, 1, 1)
     return (image - mean) / sd

@@ -45,6 +45,9 @@ TIMM = (
 # Widths are those at which constants are stored and quantized as in networks of the usual size.
 NETWORKS: Mapping[str, Settings] = {
     "mobilevit": MobileViTSettings(stem_widths=(16, 32), layers=1, heads=2, width=64, mlp_width=128, output_width=32),
+    "mobilevit-frames": MobileViTSettings(
+        stem_widths=(16, 32), time_stride=6, layers=1, heads=2, width=64, mlp_width=128, output_width=32
+    ),
     "mobilevit-gelu": MobileViTSettings(
         stem_widths=(16, 32),
         layers=1,
@@ -65,6 +68,7 @@ NETWORKS: Mapping[str, Settings] = {
 
 FRONT_ENDS = {
     "mobilevit": AudioSpec(image_size=(64, 64)),
+    "mobilevit-frames": AudioSpec(image_size=(64, 130), seconds=3.0),
     "mobilevit-gelu": AudioSpec(image_size=(64, 64), normalization="zscore", seconds=3.0),
 }
 """The front ends that are exported, each before one network: what it asks for does not depend on the network."""

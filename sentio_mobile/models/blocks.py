@@ -69,11 +69,37 @@ class LinearNorm(nn.Module):
 
 
 class ConvNorm(nn.Sequential):
-    """A convolution followed by batch normalization, folded into one convolution for export."""
+    """A convolution followed by batch normalization, folded into one convolution for export.
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+    Args:
+        inputs: Input channels.
+        outputs: Output channels.
+        kernel: Height and width of the kernel; one number for both.
+        stride: Stride over rows and columns; one number for both.
+        groups: Groups of channels.
+        padding: Zeros at each end of rows and columns; None for half of the kernel.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        groups: int = 1,
+        padding: tuple[int, int] | None = None,
+    ) -> None:
+        height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
         super().__init__(
-            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+            nn.Conv2d(
+                inputs,
+                outputs,
+                (height, width),
+                stride,
+                padding or (height // 2, width // 2),
+                groups=groups,
+                bias=False,
+            ),
             nn.BatchNorm2d(outputs),
         )
 

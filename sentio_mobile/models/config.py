@@ -110,6 +110,9 @@ class MobileViTSettings(Record, frozen=True, kw_only=True, tag_field="architectu
 
     # channels of the stem's convolutions, each of which halves the image
     stem_widths: Annotated[tuple[Width, ...], Meta(min_length=1, max_length=5)] = (32, 64, 128)
+    # columns of the image that the first convolution takes as one: with 6, an image with all frames of the log-mel has
+    # as many tokens as one of a sixth of its width, at nearly the same cost
+    time_stride: Annotated[int, Meta(ge=1, le=64)] = 1
     layers: Layers = 8  # transformer blocks
     heads: Heads = 6  # attention heads of a block
     head_width: Annotated[int, Meta(ge=1, le=1024)] = 32  # width of one attention head
@@ -121,9 +124,10 @@ class MobileViTSettings(Record, frozen=True, kw_only=True, tag_field="architectu
     activation: Literal["relu", "gelu"] = "relu"  # activation of the blocks
 
     @property
-    def stride(self) -> int:
-        """Pixels of the image's side that become one token's side."""
-        return int(2 ** (1 + len(self.stem_widths)))
+    def stride(self) -> tuple[int, int]:
+        """Rows and columns of the image that become one token."""
+        side = int(2 ** (1 + len(self.stem_widths)))
+        return side, side * self.time_stride
 
     def check(self) -> None:
         """The network must fit into memory."""

@@ -23,14 +23,18 @@ from sentio_mobile.spec import OUTPUTS
 class Stem(nn.Module):
     """Patch embedding: one convolution, then depthwise-separable convolutions, each halving the image.
 
+    With a time stride the first convolution takes so many columns as one: its filters see the frames of the log-mel,
+    where a narrower image would have a few of them. It reads one of the three equal channels then.
+
     Args:
-        widths: Output channels of each convolution but the last.
-        width: Output channels of the last convolution, which is the width of a token.
+        settings: Widths of the convolutions and of a token.
+        image_width: Width of the image in pixels.
     """
 
-    def __init__(self, widths: tuple[int, ...], width: int) -> None:
+    def __init__(self, settings: MobileViTSettings, image_width: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [ConvNorm(3, widths[0], 3, stride=2), nn.ReLU()]
+        widths, width, self.time_stride = settings.stem_widths, settings.width, settings.time_stride
+        layers: list[nn.Module] = [self._first(settings, image_width), nn.ReLU()]
         for inputs, outputs in zip(widths, (*widths[1:], width), strict=True):
             layers += [ConvNorm(inputs, inputs, 3, stride=2, groups=inputs), nn.ReLU(), ConvNorm(inputs, outputs, 1)]
             if outputs != width:
@@ -39,7 +43,19 @@ class Stem(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """[batch, 3, height, width of the image] -> [batch, patches, width]."""
-        return self.layers(self.in_order(image)).flatten(2).transpose(1, 2)
+        seen = image if self.time_stride == 1 else image[:, :1]
+        return self.layers(self.in_order(seen)).flatten(2).transpose(1, 2)
+
+    @staticmethod
+    def _first(settings: MobileViTSettings, image_width: int) -> ConvNorm:
+        step = settings.time_stride
+        if step == 1:
+            return ConvNorm(3, settings.stem_widths[0], 3, stride=2)
+        stride = settings.stride[1]
+        columns = -(-image_width // stride) * stride // (2 * step)
+        # As many zeros at both ends as bring the columns to a multiple of the stride.
+        missing = 2 * step * (columns - 1) + 3 * step - image_width
+        return ConvNorm(1, settings.stem_widths[0], (3, 3 * step), stride=(2, 2 * step), padding=(1, -(-missing // 2)))
 
     def in_order(self, image: torch.Tensor) -> torch.Tensor:
         """In training, the channels of a pixel lie side by side: convolutions and norms on processors are faster so."""
@@ -142,7 +158,8 @@ class MobileViT(nn.Module):
 
     Args:
         settings: Widths and depth.
-        image_size: Height and width of the image, in pixels: multiples of the stem's stride, 16 by default.
+        image_size: Height and width of the image, in pixels: multiples of the stem's stride, 16 by default. With a time
+            stride the width may be any; what is missing of the last token is filled up.
     """
 
     head_layers: ClassVar[tuple[str, ...]] = ("hidden", "output")
@@ -151,10 +168,10 @@ class MobileViT(nn.Module):
     def __init__(self, settings: MobileViTSettings, image_size: tuple[int, int] = (224, 224)) -> None:
         super().__init__()
         self.settings = settings
-        self.stem = Stem(settings.stem_widths, settings.width)
-        step = 2 ** (1 + len(settings.stem_widths))
+        self.stem = Stem(settings, image_size[1])
+        height, width = settings.stride
         self.width = settings.width
-        self.grid = (image_size[0] // step, image_size[1] // step)
+        self.grid = (image_size[0] // height, -(-image_size[1] // width))
         tokens = 1 + self.grid[0] * self.grid[1]
         self.class_token = nn.Parameter(torch.zeros(1, 1, settings.width))
         self.position = nn.Parameter(torch.empty(1, tokens, settings.width))
