@@ -34,16 +34,15 @@ def pretrain(
 ) -> Checkpoint:
     """Let a student hear music without labels before it is distilled.
 
-    It learns what an audio encoder makes of every few seconds of the music, and the encoder's tags. With the recipes of
-    this package, musicnn hears the music in training, changed and mixed as the student hears it. A recipe without a
-    table `[online]` learns stored embeddings. A run that was stopped continues when it is called again with the same
-    arguments.
+    It learns what an audio encoder makes of every few seconds of the music, and the encoder's tags: those that are
+    stored or, with a recipe that has a table `[online]`, those that musicnn gives to each clip as the student hears it.
+    A run that was stopped continues when it is called again with the same arguments.
 
     Example:
         ```python
         import sentio_mobile
 
-        student = sentio_mobile.pretrain(data=["prepared"], out="first-ckpt")
+        student = sentio_mobile.pretrain(data=["prepared"], embeddings=["embeddings.safetensors"], out="first-ckpt")
         print(student.history[-1]["val_r2"])
         ```
 
@@ -51,8 +50,8 @@ def pretrain(
         data: Prepared folders, or what `prepare` returned. Of a folder with labels the training songs are used, without
             their labels.
         out: The checkpoint folder to write.
-        recipe: A recipe's name, "mobilevit" (7.3 M parameters) or "mobilevit_xs" (2.0 M); the path of a .toml file; or
-            a recipe object.
+        recipe: A recipe's name: "mobilevit" (7.3 M parameters), "mobilevit_xs" (2.0 M), or the same with "_frames" for
+            all frames of the log-mel and an online teacher; the path of a .toml file; or a recipe object.
         embeddings: For a recipe without an online teacher: files that `sentio-mobile teacher embed` wrote for all of
             this music.
         steps: Training steps, in place of the recipe's.

@@ -22,7 +22,7 @@ from sentio_mobile.cli.training_options import TrainingOptions, training_options
 @click.command(
     cls=Command,
     goes_on=True,
-    epilog="Example: sentio-mobile pretrain --data prepared --out first-ckpt",
+    epilog="Example: sentio-mobile pretrain --data prepared --embeddings embeddings.safetensors --out first-ckpt",
 )
 @click.option(
     "--data",
@@ -46,7 +46,8 @@ from sentio_mobile.cli.training_options import TrainingOptions, training_options
     "--recipe",
     default="mobilevit",
     show_default=True,
-    help="default (mobilevit, 7.3 M parameters), small (mobilevit_xs, 2.0 M), or a .toml file of your own.",
+    help="default (mobilevit, 7.3 M parameters), small (mobilevit_xs, 2.0 M), mobilevit_frames, mobilevit_xs_frames, "
+    "or a .toml file of your own.",
 )
 @click.option("--steps", type=click.IntRange(1), help="Training steps, in place of the recipe's.")
 @devices_option
@@ -71,10 +72,11 @@ def pretrain(
 ) -> None:
     """Let a student hear music without labels before it is distilled.
 
-    It learns what an audio encoder makes of every few seconds of the music, mixed and changed as the student hears it;
-    install the encoder with `encoder install musicnn`. `distill --start` goes on from the checkpoint. A share of the
-    music is held out: OUT.training/metrics.csv says after each epoch how well the student predicts it. A run that was
-    stopped continues when the same command is given again.
+    It learns what an audio encoder makes of every few seconds of the music: the stored embeddings, or, with a recipe
+    that has a table [online] (mobilevit_frames, mobilevit_xs_frames), what musicnn makes of each clip as the student
+    hears it. `distill --start` goes on from the checkpoint. A share of the music is held out: OUT.training/metrics.csv
+    says after each epoch how well the student predicts it. A run that was stopped continues when the same command is
+    given again.
     """
     import sentio_mobile
     from sentio_mobile.cli.progress_bars import ProgressBars

@@ -187,12 +187,13 @@ def test_pretrain_refuses_mixup_and_other_songs(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["mobilevit", "mobilevit_xs"])
+@pytest.mark.parametrize("name", ["mobilevit", "mobilevit_xs", "mobilevit_frames", "mobilevit_xs_frames"])
 def test_recipes(name: str) -> None:
     found = load_recipe(PretrainRecipe, name, "distill/pretrain")
+    distilled = load_recipe(DistillRecipe, name, "distill")
     # The same network as is distilled, but for the patches that a training step keeps.
-    assert found.model == load_recipe(DistillRecipe, name, "distill").model
-    assert found.image_size == (128, 224)
+    assert found.model == distilled.model
+    assert found.image_size == distilled.image_size
     assert found.training.augment.roll
     assert found.training.augment.mixup == 0
 
