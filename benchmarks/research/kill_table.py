@@ -194,8 +194,12 @@ def stop_at(name: str, base: Path, out: Path, *, stop: Stop) -> dict[str, Any] |
     if again.returncode not in ENDED[name] and not is_late:
         faults.append(f"the same command: status {again.returncode}, {again.stderr.strip().splitlines()[-1]}")
     faults += differences(hashes(out), {path: digest for path, digest in hashes(base).items() if of(name, path)})
-    if left_behind := sorted(path.name for path in (out / TEMPORARY).iterdir()):
-        faults.append(f"temporary: {', '.join(left_behind[:5])}")
+    # PyTorch keeps a folder of its own there, also undisturbed.
+    left_behind = {path.name for path in (out / TEMPORARY).iterdir()} - {
+        path.name for path in (base / TEMPORARY).iterdir()
+    }
+    if left_behind:
+        faults.append(f"temporary: {', '.join(sorted(left_behind)[:5])}")
     if is_late and not faults:
         return None
     point = {"signal": number.name, "to": "group" if stop.is_for_group else "process", "at_s": round(stop.moment, 2)}
