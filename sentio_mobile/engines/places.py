@@ -227,5 +227,6 @@ class Place:
 
 def _reason(error: Exception, url: str) -> str:
     reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-    # Stores name the file again, and nothing else, where it is not there.
-    return "there is no such file" if url.endswith(reason) else reason
+    # Stores name the file again, or the address that was asked, and nothing else, where it is not there.
+    is_name = url.endswith(reason) or (isinstance(error, FileNotFoundError) and " " not in reason)
+    return "there is no such file" if is_name else reason

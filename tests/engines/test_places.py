@@ -62,7 +62,7 @@ def test_place_state_changes_with_the_content(tmp_path: Path) -> None:
     assert place.state() != before
 
 
-@pytest.mark.parametrize("url", ["nosuch://bucket/x", "gs://bucket/x"])
+@pytest.mark.parametrize("url", ["nosuch://bucket/x", "oss://bucket/x"])
 def test_place_of_an_unknown_or_missing_file_system_is_refused_in_one_line(url: str) -> None:
     with pytest.raises(InputError, match=url.split(":")[0]) as fault:
         Place(url).require_known()
