@@ -158,11 +158,20 @@ def scratch_folder() -> Iterator[Path]:
     """Give a folder for what nobody keeps, in the system's temporary folder, and remove it when the block ends.
 
     A process that is killed leaves its own behind. The next one that needs such a folder removes it.
+
+    Raises:
+        OutputError: There is no place for it.
     """
-    place = Path(tempfile.gettempdir())
-    sweep(place)
-    prefix, suffix = part_of(place / "sentio-mobile")
-    with tempfile.TemporaryDirectory(dir=place, prefix=prefix, suffix=suffix) as folder:
+    try:
+        place = Path(tempfile.gettempdir())
+        sweep(place)
+        prefix, suffix = part_of(place / "sentio-mobile")
+        made = tempfile.TemporaryDirectory(dir=place, prefix=prefix, suffix=suffix)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make a temporary folder: {error.strerror}; set TMPDIR to a folder that you can write to"
+        ) from error
+    with made as folder:
         yield Path(folder)
 
 

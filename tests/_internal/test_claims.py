@@ -82,6 +82,12 @@ def test_scratch_folder_of_a_killed_process_goes_with_the_next_one_and_a_living_
     assert [path.name for path in tmp_path.iterdir()] == ["of another program"]
 
 
+def test_scratch_folder_without_a_place_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with pytest.raises(OutputError, match="cannot make a temporary folder: No such file or directory; set TMPDIR to"):
+        scratch_folder().__enter__()
+
+
 def test_new_folder_after_a_killed_writer_leaves_nothing_of_it(tmp_path: Path) -> None:
     with holder(tmp_path / "out") as process:
         process.kill()

@@ -422,6 +422,19 @@ def test_prepare_escapes_file_names_that_are_not_utf8(tmp_path: Path) -> None:
     assert r"\udcff" in data.split("unlabelled").song_ids
 
 
+def test_prepare_notes_songs_that_are_silent_after_mixing_down(tmp_path: Path) -> None:
+    music, sound = tmp_path / "music", 0.1 * np.random.default_rng(0).standard_normal(22_050)
+    music.mkdir()
+    soundfile.write(music / "anti.wav", np.stack([sound, -sound], axis=1), 22_050, subtype="FLOAT")
+    soundfile.write(music / "same.wav", np.stack([sound, sound], axis=1), 22_050, subtype="FLOAT")
+    soundfile.write(music / "silence.wav", np.zeros(22_050), 22_050)
+    assert prepare(music, tmp_path / "out", recipe=DataRecipe(), audio=SHORT) == []
+    notes = [note for note in open_data(tmp_path / "out").sheet.notes if "silent" in note]
+    assert [note.split("/")[-1] for note in notes] == [
+        f"{name}: is silent after mixing down" for name in ("anti.wav", "silence.wav")
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "windows", "window", "starts"),
     [
