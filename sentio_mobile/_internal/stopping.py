@@ -24,6 +24,15 @@ import psutil
 GRACE_S = 1.0
 """Seconds that the main thread has to clean up."""
 
+_TRACKER = "multiprocessing.resource_tracker"
+"""Python's process that removes what a pool has outside of any process, such as semaphores, when the pool is gone.
+
+It ends by itself then. Killed, it would leave all that, and be started anew by who still has something to tell it.
+"""
+
+_QUIET = "ignore:resource_tracker:UserWarning"
+"""What it removes after a stopped process is no news to anybody."""
+
 _SIGNALS = {signal.SIGINT: "stopped", signal.SIGTERM: "stopped by SIGTERM"}
 
 
@@ -70,6 +79,8 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    if _QUIET not in (given := os.environ.get("PYTHONWARNINGS", "")):
+        os.environ["PYTHONWARNINGS"] = f"{given},{_QUIET}".lstrip(",")
     heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     ear, mouth = socket.socketpair()
     mouth.setblocking(False)
@@ -103,7 +114,8 @@ def _end(number: int) -> NoReturn:
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.Error):
-                    child.kill()
+                    if not any(_TRACKER in word for word in child.cmdline()):
+                        child.kill()
         # The processes of one training get the signal together, and the first one speaks for all.
         if os.environ.get("LOCAL_RANK", "0") == "0":
             cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar may have hidden it

@@ -4,13 +4,15 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
+from pathlib import Path
 
 import pytest
 from support import gone
 
 # A command of the real command line, whose work is one of these.
 COMMAND = """
-import hashlib, subprocess, sys, time
+import hashlib, itertools, subprocess, sys, time
 import rich_click as click
 from sentio_mobile.cli.options import Command, Group
 from sentio_mobile.cli.progress_bars import ProgressBars
@@ -27,6 +29,13 @@ def unclean():
         time.sleep(60)
     finally:
         native()
+
+def pool():
+    import math, multiprocessing
+    from sentio_mobile._internal.workers import in_processes
+    multiprocessing.current_process()._config["semprefix"] = "/" + sys.argv[4]
+    for one in in_processes(math.factorial, itertools.count(), workers=2):
+        print("ready", flush=True)
 
 def child():
     process = subprocess.Popen(["sleep", "60"])
@@ -50,11 +59,16 @@ main(["work"])
 """
 
 
-def stopped(number: int, work: str, how: str = "goes on", note: str = "epoch 7/30, CCC 0.31") -> tuple[int, str, float]:
+SEMAPHORES = Path("/dev/shm")
+
+
+def stopped(
+    number: int, work: str, how: str = "goes on", note: str = "epoch 7/30, CCC 0.31", *more: str
+) -> tuple[int, str, float]:
     """Status, last line and seconds of a command that is sent a signal."""
     # As at a terminal: what a shell runs in the background is told to ignore interrupts, and so are these tests there.
     script = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{COMMAND}"
-    command = [sys.executable, "-c", script, work, how, note]
+    command = [sys.executable, "-c", script, work, how, note, *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
@@ -98,3 +112,15 @@ def test_signal_that_the_process_was_told_to_ignore_stays_ignored() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert found.stdout == "goes on\n"
+
+
+@pytest.mark.skipif(not SEMAPHORES.is_dir(), reason="this system keeps named semaphores elsewhere")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_command_leaves_no_semaphores_of_its_pool_and_says_nothing_of_them(number: int) -> None:
+    prefix = f"sentio-{uuid.uuid4().hex[:8]}"
+    found = stopped(number, "pool", "goes on", "epoch 7/30, CCC 0.31", prefix)
+    assert found[1].endswith("at epoch 7; the same command goes on")
+    end = time.monotonic() + 20
+    while left := list(SEMAPHORES.glob(f"sem.{prefix}*")):
+        assert time.monotonic() < end, left
+        time.sleep(0.05)
