@@ -52,6 +52,7 @@ kotlin {
 
 dependencies {
     implementation(project(":sentio-android"))
+    implementation(project(":sentio-library"))
     backends.forEach { implementation(project(":sentio-$it")) }
     implementation(platform(libs.compose.bom))
     implementation(libs.compose.ui)

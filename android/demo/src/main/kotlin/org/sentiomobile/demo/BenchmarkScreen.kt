@@ -23,19 +23,19 @@ import org.sentiomobile.core.Benchmark
 
 /** Time the model on this phone, and hand the figures on. */
 @Composable
-fun BenchmarkScreen(state: DemoState, onStart: () -> Unit, onStop: () -> Unit, modifier: Modifier = Modifier) {
+fun BenchmarkScreen(state: DemoState, actions: DemoActions, modifier: Modifier = Modifier) {
     Column(
         modifier = modifier.fillMaxSize().verticalScroll(rememberScrollState()).padding(16.dp),
         verticalArrangement = Arrangement.spacedBy(12.dp),
     ) {
         Text(stringResource(R.string.benchmark_about, RUNS))
         if (state.doing == Doing.BENCHMARK) {
-            Button(onClick = onStop) { Text(stringResource(R.string.stop)) }
+            Button(onClick = actions::stop) { Text(stringResource(R.string.stop)) }
             val share = state.progress ?: 0f
             Text(stringResource(R.string.benchmark_running, state.title, (100 * share).toInt()))
             LinearProgressIndicator(progress = { share }, modifier = Modifier.fillMaxWidth())
         } else {
-            Button(onClick = onStart, enabled = state.doing == Doing.NOTHING) {
+            Button(onClick = actions::benchmark, enabled = state.doing == Doing.NOTHING) {
                 Text(stringResource(R.string.benchmark_start))
             }
         }

@@ -1,6 +1,5 @@
 package org.sentiomobile.demo
 
-import android.net.Uri
 import androidx.compose.foundation.layout.padding
 import androidx.compose.material3.Icon
 import androidx.compose.material3.NavigationBar
@@ -16,40 +15,36 @@ import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
 
-/** Both screens, and the bar to change between them; [benchmarkFirst] says which one is shown at the start. */
+/** The screens, each with its place in the bar. */
+enum class Tab(val label: Int, val icon: Int) {
+    LISTEN(R.string.tab_listen, R.drawable.ic_plane),
+    LIBRARY(R.string.tab_library, R.drawable.ic_library),
+    BENCHMARK(R.string.tab_benchmark, R.drawable.ic_speed),
+}
+
+/** All screens, and the bar to change between them; [first] is shown at the start. */
 @Composable
-fun DemoScreen(
-    state: DemoState,
-    benchmarkFirst: Boolean,
-    onSong: (Uri) -> Unit,
-    onMicrophone: () -> Unit,
-    onStop: () -> Unit,
-    onBenchmark: () -> Unit,
-) {
-    var benchmark by rememberSaveable { mutableStateOf(benchmarkFirst) }
+fun DemoScreen(state: DemoState, actions: DemoActions, first: Tab = Tab.LISTEN) {
+    var tab by rememberSaveable { mutableStateOf(first) }
     Scaffold(
         bottomBar = {
             NavigationBar {
-                NavigationBarItem(
-                    selected = !benchmark,
-                    onClick = { benchmark = false },
-                    icon = { Icon(painterResource(R.drawable.ic_plane), contentDescription = null) },
-                    label = { Text(stringResource(R.string.tab_listen)) },
-                )
-                NavigationBarItem(
-                    selected = benchmark,
-                    onClick = { benchmark = true },
-                    icon = { Icon(painterResource(R.drawable.ic_speed), contentDescription = null) },
-                    label = { Text(stringResource(R.string.tab_benchmark)) },
-                )
+                Tab.entries.forEach { each ->
+                    NavigationBarItem(
+                        selected = tab == each,
+                        onClick = { tab = each },
+                        icon = { Icon(painterResource(each.icon), contentDescription = null) },
+                        label = { Text(stringResource(each.label)) },
+                    )
+                }
             }
         },
     ) { inside ->
         val modifier = Modifier.padding(inside)
-        if (benchmark) {
-            BenchmarkScreen(state, onBenchmark, onStop, modifier)
-        } else {
-            ListenScreen(state, onSong, onMicrophone, onStop, modifier)
+        when (tab) {
+            Tab.LISTEN -> ListenScreen(state, actions, modifier)
+            Tab.LIBRARY -> LibraryScreen(state, actions, modifier)
+            Tab.BENCHMARK -> BenchmarkScreen(state, actions, modifier)
         }
     }
 }

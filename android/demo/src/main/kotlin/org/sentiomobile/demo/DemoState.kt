@@ -1,7 +1,10 @@
 package org.sentiomobile.demo
 
+import android.net.Uri
 import org.sentiomobile.core.BenchmarkReport
 import org.sentiomobile.core.Emotion
+import org.sentiomobile.core.library.LibraryRow
+import org.sentiomobile.library.LibraryState
 
 /** Timed runs on each processor. */
 const val RUNS = 50
@@ -21,6 +24,8 @@ enum class Doing { LOADING, NOTHING, SONG, MICROPHONE, BENCHMARK }
  * @property fault one line on what went wrong; null where nothing did.
  * @property report what the benchmark found; null before it ran.
  * @property reportFile where its JSON lies.
+ * @property library how the analysis of all music goes; null where it was never started.
+ * @property songs what is known of that music, the newest first.
  */
 data class DemoState(
     val doing: Doing = Doing.LOADING,
@@ -32,4 +37,27 @@ data class DemoState(
     val fault: String? = null,
     val report: BenchmarkReport? = null,
     val reportFile: String? = null,
+    val library: LibraryState? = null,
+    val songs: List<LibraryRow> = emptyList(),
 )
+
+/** What the user may ask of the demo. */
+interface DemoActions {
+    /** Analyze a song, a window each second. */
+    fun predict(uri: Uri)
+
+    /** Listen until [stop]; the permission was given. */
+    fun listen()
+
+    /** Time the model on each processor, and write what was found as JSON. */
+    fun benchmark()
+
+    /** End what is being done; answers stay. The library is none of it. */
+    fun stop()
+
+    /** Analyze all music in the background; the permission was given. */
+    fun startLibrary()
+
+    /** End that; what was done is kept. */
+    fun cancelLibrary()
+}

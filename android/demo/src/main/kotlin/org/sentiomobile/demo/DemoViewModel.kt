@@ -10,9 +10,11 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.conflate
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
@@ -22,9 +24,11 @@ import org.sentiomobile.android.openSong
 import org.sentiomobile.core.Sentio
 import org.sentiomobile.core.SentioException
 import org.sentiomobile.core.audio.countWindows
+import org.sentiomobile.core.library.LibraryRow
+import org.sentiomobile.library.LibraryWork
 
 /** The model and what is done with it: one thing at a time, whatever becomes of the screen meanwhile. */
-class DemoViewModel(application: Application) : AndroidViewModel(application) {
+class DemoViewModel(application: Application) : AndroidViewModel(application), DemoActions {
     private val changing = MutableStateFlow(DemoState())
     private var sentio: Sentio? = null
     private var work: Job? = null
@@ -34,10 +38,10 @@ class DemoViewModel(application: Application) : AndroidViewModel(application) {
 
     init {
         start(Doing.LOADING) { model() }
+        viewModelScope.launch { followLibrary() }
     }
 
-    /** Analyze a song, a window each second. */
-    fun predict(uri: Uri) = start(Doing.SONG) {
+    override fun predict(uri: Uri) = start(Doing.SONG) {
         val model = model()
         openSong(getApplication(), uri).use { song ->
             val samples = song.seconds?.let { (it * model.spec.audio.sampleRate).toLong() }
@@ -52,15 +56,13 @@ class DemoViewModel(application: Application) : AndroidViewModel(application) {
         }
     }
 
-    /** Listen until [stop]; the permission was given. */
-    fun listen() = start(Doing.MICROPHONE) {
+    override fun listen() = start(Doing.MICROPHONE) {
         model().listen(getApplication(), EVERY).collect { answer ->
             changing.update { it.copy(answers = (it.answers + answer).takeLast(KEPT)) }
         }
     }
 
-    /** Time the model on each processor, and write what was found as JSON. */
-    fun benchmark() = start(Doing.BENCHMARK) {
+    override fun benchmark() = start(Doing.BENCHMARK) {
         val found = measureAll(getApplication<Application>()) { title, progress ->
             changing.update { it.copy(title = title, progress = progress) }
         }
@@ -68,10 +70,13 @@ class DemoViewModel(application: Application) : AndroidViewModel(application) {
         changing.update { it.copy(report = found, reportFile = file.path) }
     }
 
-    /** End what is being done; answers stay. */
-    fun stop() {
+    override fun stop() {
         work?.cancel()
     }
+
+    override fun startLibrary() = LibraryWork.start(getApplication())
+
+    override fun cancelLibrary() = LibraryWork.cancel(getApplication())
 
     /** The app is not seen any more: a microphone that stays on then is a spy. A song is analyzed to its end. */
     fun leave() {
@@ -80,6 +85,19 @@ class DemoViewModel(application: Application) : AndroidViewModel(application) {
 
     override fun onCleared() {
         sentio?.close()
+    }
+
+    /** The songs are read now and then while they are analyzed, and once more at the end: their file may be long. */
+    private suspend fun followLibrary() = LibraryWork.state(getApplication()).conflate().collect { library ->
+        changing.update { it.copy(library = library) }
+        if (library == null) return@collect
+        try {
+            val rows = withContext(Dispatchers.IO) { LibraryWork.rows(getApplication()) }
+            changing.update { it.copy(songs = rows.filter(LibraryRow::done).asReversed()) }
+        } catch (fault: IOException) {
+            changing.update { it.copy(fault = fault.message) }
+        }
+        if (!library.ended) delay(READ_AGAIN)
     }
 
     private suspend fun model(): Sentio = sentio ?: openSentio(getApplication()).also { model ->
@@ -116,5 +134,8 @@ class DemoViewModel(application: Application) : AndroidViewModel(application) {
 
         /** Live answers that are kept: two minutes. */
         const val KEPT = 120
+
+        /** Milliseconds after which the songs of the library are read again, at the earliest. */
+        const val READ_AGAIN = 5_000L
     }
 }

@@ -1,6 +1,6 @@
 package org.sentiomobile.demo
 
-import android.net.Uri
+import android.Manifest
 import androidx.activity.compose.rememberLauncherForActivityResult
 import androidx.activity.result.contract.ActivityResultContracts
 import androidx.compose.foundation.layout.Arrangement
@@ -38,15 +38,11 @@ private val TWO_COLUMNS = 600.dp
 
 /** Choose a song or the microphone, and see where on the plane the music is. */
 @Composable
-fun ListenScreen(
-    state: DemoState,
-    onSong: (Uri) -> Unit,
-    onMicrophone: () -> Unit,
-    onStop: () -> Unit,
-    modifier: Modifier = Modifier,
-) {
-    val picker = rememberLauncherForActivityResult(ActivityResultContracts.OpenDocument()) { it?.let(onSong) }
-    val microphone = rememberMicrophonePermission(onMicrophone)
+fun ListenScreen(state: DemoState, actions: DemoActions, modifier: Modifier = Modifier) {
+    val picker = rememberLauncherForActivityResult(ActivityResultContracts.OpenDocument()) { it?.let(actions::predict) }
+    val microphone = rememberPermission(
+        Manifest.permission.RECORD_AUDIO, R.string.microphone_title, R.string.microphone_reason, actions::listen,
+    )
     Column(
         modifier = modifier.fillMaxSize().verticalScroll(rememberScrollState()).padding(16.dp),
         verticalArrangement = Arrangement.spacedBy(12.dp),
@@ -54,7 +50,7 @@ fun ListenScreen(
         // Two buttons in a row, or one below the other where letters are large.
         FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp), verticalArrangement = Arrangement.spacedBy(4.dp)) {
             if (state.doing == Doing.SONG || state.doing == Doing.MICROPHONE) {
-                Button(onClick = onStop) { Text(stringResource(R.string.stop)) }
+                Button(onClick = actions::stop) { Text(stringResource(R.string.stop)) }
             } else {
                 val free = state.doing == Doing.NOTHING
                 Button(onClick = { picker.launch(SOUNDS) }, enabled = free) {
@@ -65,7 +61,7 @@ fun ListenScreen(
                 }
             }
         }
-        if (microphone.refused) PermissionRefused()
+        if (microphone.refused) PermissionRefused(stringResource(R.string.microphone_denied))
         Status(state)
         BoxWithConstraints {
             // One below the other where there is room for one, as on a phone that is held upright.

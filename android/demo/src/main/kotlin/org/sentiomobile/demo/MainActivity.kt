@@ -28,14 +28,7 @@ class MainActivity : ComponentActivity() {
         setContent {
             val state by model.state.collectAsStateWithLifecycle()
             SentioTheme {
-                DemoScreen(
-                    state = state,
-                    benchmarkFirst = measures,
-                    onSong = model::predict,
-                    onMicrophone = model::listen,
-                    onStop = model::stop,
-                    onBenchmark = model::benchmark,
-                )
+                DemoScreen(state, model, if (measures) Tab.BENCHMARK else Tab.LISTEN)
             }
         }
     }

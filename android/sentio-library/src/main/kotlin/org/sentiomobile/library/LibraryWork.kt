@@ -10,7 +10,6 @@ import java.io.File
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.map
 import org.sentiomobile.core.library.FileLibraryStore
-import org.sentiomobile.core.library.LibraryProgress
 import org.sentiomobile.core.library.LibraryRow
 
 /** Starts and stops the analysis of a whole library; there is one at a time. */
@@ -58,13 +57,3 @@ public object LibraryWork {
         )
     }
 }
-
-/**
- * The state of an analysis.
- *
- * @property running whether songs are analyzed at this moment; else it waits for its constraints, or ended.
- * @property ended whether it is over: done, stopped, or ended by [fault].
- * @property progress how far it is; null before the first song, and where it was stopped.
- * @property fault one line on what ended it; null where nothing did.
- */
-public data class LibraryState(val running: Boolean, val ended: Boolean, val progress: LibraryProgress?, val fault: String?)

@@ -42,6 +42,36 @@ class AnswersTest {
     }
 
     @Test
+    fun `all music is asked for with the reason, and then analyzed, until that is cancelled`() {
+        onPhone(Phone(), STATES.getValue("idle"), Tab.LIBRARY) { shown ->
+            onNodeWithText("Analyze all music").performClick()
+            assertEquals(listOf("start library"), shown.asked.what)
+        }
+        onPhone(Phone(), LIBRARIES.getValue("library running"), Tab.LIBRARY) { shown ->
+            onNodeWithText("Cancel").performClick()
+            assertEquals(listOf("cancel library"), shown.asked.what)
+        }
+        val phones = mapOf("light" to Phone(), "large" to Phone(height = 1400, fontScale = 2f))
+        val faults = phones.flatMap { (kind, phone) ->
+            onPhone(phone.copy(refused = true), STATES.getValue("idle"), Tab.LIBRARY) { shown ->
+                onNodeWithText("Analyze all music").performClick()
+                shown.settle()
+                shown.save(out.resolve("music reason $kind.png"))
+                val asking = shown.texts()
+                assertTrue(asking.any { it.words == "May the app read your music?" })
+                onNodeWithText("Go on").performClick()
+                shown.settle()
+                shown.save(out.resolve("music refused $kind.png"))
+                val refused = shown.texts()
+                assertTrue(refused.any { it.words.startsWith("The music was refused") })
+                assertEquals(emptyList<String>(), shown.asked.what)
+                asking.flatMap { it.faults() } + faultsOf(refused)
+            }.map { "$kind: $it" }
+        }
+        assertEquals(emptyList<String>(), faults)
+    }
+
+    @Test
     fun `a report is handed on as JSON`() {
         val report = File.createTempFile("benchmark", ".json").apply { writeText("{}") }
         val state = BENCHMARKS.getValue("benchmark").copy(reportFile = report.path)

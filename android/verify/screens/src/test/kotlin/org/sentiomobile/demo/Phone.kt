@@ -2,6 +2,7 @@ package org.sentiomobile.demo
 
 import android.Manifest
 import android.app.Activity
+import android.net.Uri
 import android.os.Build
 import androidx.activity.compose.LocalActivity
 import androidx.activity.compose.LocalUser
@@ -30,7 +31,7 @@ import org.jetbrains.skia.Image
  * @property height of the screen, in dp.
  * @property fontScale how much larger than usual letters are; Android's settings go to 2.
  * @property android which version of Android; from 31 on it brings colours of its own.
- * @property refused whether the user refused the microphone before, and will again.
+ * @property refused whether the user refused every permission before, and will again.
  */
 internal data class Phone(
     val width: Int = 360,
@@ -46,12 +47,15 @@ internal data class Phone(
 internal class Shown(private val test: SkikoComposeUiTest, private val phone: Phone) {
     val activity = Activity(
         "org.sentiomobile.demo",
-        granted = if (phone.refused) emptySet() else setOf(Manifest.permission.RECORD_AUDIO),
-        refusedBefore = if (phone.refused) setOf(Manifest.permission.RECORD_AUDIO) else emptySet(),
+        granted = if (phone.refused) emptySet() else PERMISSIONS,
+        refusedBefore = if (phone.refused) PERMISSIONS else emptySet(),
     )
 
+    /** What the user asked of the demo. */
+    val asked = Asked()
+
     @OptIn(InternalComposeUiApi::class)
-    fun start(state: DemoState, benchmarkFirst: Boolean) {
+    fun start(state: DemoState, first: Tab) {
         Build.VERSION.SDK_INT = phone.android
         test.mainClock.autoAdvance = false
         test.setContent {
@@ -63,7 +67,7 @@ internal class Shown(private val test: SkikoComposeUiTest, private val phone: Ph
                 LocalDensity provides Density(PIXELS_A_DP, phone.fontScale),
             ) {
                 SentioTheme {
-                    DemoScreen(state, benchmarkFirst, onSong = {}, onMicrophone = {}, onStop = {}, onBenchmark = {})
+                    DemoScreen(state, asked, first)
                 }
             }
         }
@@ -91,15 +95,37 @@ internal class Shown(private val test: SkikoComposeUiTest, private val phone: Ph
 
     companion object {
         const val PIXELS_A_DP = 2f
+        val PERMISSIONS = setOf(Manifest.permission.RECORD_AUDIO, Manifest.permission.READ_MEDIA_AUDIO)
     }
 }
 
-/** Show the demo in [state] on a phone, the benchmark's screen where [benchmarkFirst] says so. */
+/** Writes down what it is asked for, and does nothing. */
+internal class Asked : DemoActions {
+    val what: MutableList<String> = mutableListOf()
+
+    override fun predict(uri: Uri) = note("predict")
+
+    override fun listen() = note("listen")
+
+    override fun benchmark() = note("benchmark")
+
+    override fun stop() = note("stop")
+
+    override fun startLibrary() = note("start library")
+
+    override fun cancelLibrary() = note("cancel library")
+
+    private fun note(word: String) {
+        what += word
+    }
+}
+
+/** Show the demo in [state] on a phone, beginning with the screen [first]. */
 @OptIn(ExperimentalTestApi::class)
 internal fun <T> onPhone(
     phone: Phone,
     state: DemoState,
-    benchmarkFirst: Boolean = false,
+    first: Tab = Tab.LISTEN,
     look: SkikoComposeUiTest.(Shown) -> T,
 ): T {
     val pixels = Shown.PIXELS_A_DP
@@ -107,7 +133,7 @@ internal fun <T> onPhone(
     val height = (phone.height * pixels).toInt()
     return SkikoComposeUiTest(width, height, density = Density(pixels, phone.fontScale)).runTest {
         val shown = Shown(this, phone)
-        shown.start(state, benchmarkFirst)
+        shown.start(state, first)
         look(shown)
     }
 }

@@ -6,7 +6,10 @@ import kotlin.math.sin
 import org.sentiomobile.core.Benchmark
 import org.sentiomobile.core.BenchmarkReport
 import org.sentiomobile.core.Emotion
+import org.sentiomobile.core.library.LibraryProgress
+import org.sentiomobile.core.library.LibraryRow
 import org.sentiomobile.core.model.Uncertainty
+import org.sentiomobile.library.LibraryState
 
 /** What the demo can be found in, by name. */
 internal val STATES: Map<String, DemoState> = linkedMapOf(
@@ -51,6 +54,53 @@ internal val BENCHMARKS: Map<String, DemoState> = linkedMapOf(
     ),
     "benchmark error" to idle().copy(fault = "No room for the report: write failed, ENOSPC (No space left on device)"),
 )
+
+/** Those of the library. */
+internal val LIBRARIES: Map<String, DemoState> = linkedMapOf(
+    "library new" to idle(),
+    "library waiting" to idle().copy(library = LibraryState(running = false, ended = false, progress = null, fault = null)),
+    "library running" to idle().copy(
+        library = LibraryState(running = true, ended = false, LibraryProgress(1_234, 57, 10_000, secondsLeft = 2_190.0), fault = null),
+        songs = rows(),
+    ),
+    "library near its end" to idle().copy(
+        library = LibraryState(running = true, ended = false, LibraryProgress(9_990, 500, 10_000, secondsLeft = 3.2), fault = null),
+        songs = rows().take(2),
+    ),
+    "library done" to idle().copy(
+        library = LibraryState(running = false, ended = true, LibraryProgress(9, 3, 9, secondsLeft = 0.0), fault = null),
+        songs = rows(),
+    ),
+    "library stopped" to idle().copy(
+        library = LibraryState(running = false, ended = true, progress = null, fault = null), songs = rows().take(3),
+    ),
+    "library without music" to idle().copy(
+        library = LibraryState(running = false, ended = true, LibraryProgress(0, 0, 0), fault = null),
+    ),
+    "library error" to idle().copy(
+        library = LibraryState(
+            running = false, ended = true, progress = null,
+            fault = "sentio-library.jsonl: write failed: ENOSPC (No space left on device)",
+        ),
+        songs = rows().take(1),
+    ),
+)
+
+/** Songs of a library, the newest first. */
+private fun rows(): List<LibraryRow> = listOf(
+    row("Music/Dvořák/03 - Antonín Dvořák - Symphony No. 9 in E minor, From the New World, Largo (Remastered).flac", song(60).last()),
+    row("Music/a.mp3", song(170).last()),
+    row("Music/silence.wav", song(1).last().copy(silent = true)),
+    row("Music/broken.m4a", fault = "broken.m4a: cannot be decoded (Failed to allocate component instance); choose another file"),
+    row("Music/gone.ogg", fault = "external_primary/Music/gone.ogg: cannot be read (open failed: ENOENT); is it still there?"),
+    row("Music/endless.mp3", fault = "external_primary/Music/endless.mp3: ended the app 3 times; convert it to another format"),
+    row("Music/Ænima, Größe, Ωδή.mp3", song(120).last()),
+    row("Music/b.mp3", song(90).last().copy(uncertainty = null)),
+    row("Music/c.mp3", song(30).last()),
+)
+
+private fun row(path: String, answer: Emotion? = null, fault: String? = null) =
+    LibraryRow("external_primary/$path", bytes = 1, modified = 1, model = "ab", tries = 1, answer, fault)
 
 private fun idle() = DemoState(doing = Doing.NOTHING, runsOn = "LiteRT on the CPU with XNNPACK, 4 threads")
 

@@ -1,6 +1,5 @@
 package org.sentiomobile.demo
 
-import android.Manifest
 import android.content.Intent
 import android.content.pm.PackageManager
 import android.net.Uri
@@ -22,16 +21,22 @@ import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.res.stringResource
 
 /**
- * The way to the microphone.
+ * The way to what the user must allow.
  *
  * @property refused whether the user said no to the last question.
- * @property ask listens where that is allowed; else it asks, with the reason where the user said no before.
+ * @property ask goes on where that is allowed; else it asks, with the reason where the user said no before.
  */
-class MicrophonePermission(val refused: Boolean, val ask: () -> Unit)
+class Permission(val refused: Boolean, val ask: () -> Unit)
 
-/** Asks only when the user wants to listen, and never twice in a row. */
+/**
+ * Asks only when the user wants what needs the permission, and never twice in a row.
+ *
+ * @param name of the permission.
+ * @param title the string that asks.
+ * @param reason the string that says what it is for.
+ */
 @Composable
-fun rememberMicrophonePermission(onGranted: () -> Unit): MicrophonePermission {
+fun rememberPermission(name: String, title: Int, reason: Int, onGranted: () -> Unit): Permission {
     val context = LocalContext.current
     val activity = LocalActivity.current
     var refused by rememberSaveable { mutableStateOf(false) }
@@ -42,43 +47,45 @@ fun rememberMicrophonePermission(onGranted: () -> Unit): MicrophonePermission {
     }
     if (explaining) {
         Reason(
+            title = stringResource(title),
+            reason = stringResource(reason),
             onGoOn = {
                 explaining = false
-                launcher.launch(Manifest.permission.RECORD_AUDIO)
+                launcher.launch(name)
             },
             onNotNow = { explaining = false },
         )
     }
-    return MicrophonePermission(refused) {
-        val granted = context.checkSelfPermission(Manifest.permission.RECORD_AUDIO) == PackageManager.PERMISSION_GRANTED
+    return Permission(refused) {
+        val granted = context.checkSelfPermission(name) == PackageManager.PERMISSION_GRANTED
         when {
             granted -> {
                 refused = false
                 onGranted()
             }
-            activity?.shouldShowRequestPermissionRationale(Manifest.permission.RECORD_AUDIO) == true -> explaining = true
-            else -> launcher.launch(Manifest.permission.RECORD_AUDIO)
+            activity?.shouldShowRequestPermissionRationale(name) == true -> explaining = true
+            else -> launcher.launch(name)
         }
     }
 }
 
 @Composable
-private fun Reason(onGoOn: () -> Unit, onNotNow: () -> Unit) {
+private fun Reason(title: String, reason: String, onGoOn: () -> Unit, onNotNow: () -> Unit) {
     AlertDialog(
         onDismissRequest = onNotNow,
-        title = { Text(stringResource(R.string.permission_title)) },
-        text = { Text(stringResource(R.string.permission_reason)) },
+        title = { Text(title) },
+        text = { Text(reason) },
         confirmButton = { TextButton(onClick = onGoOn) { Text(stringResource(R.string.permission_ask)) } },
         dismissButton = { TextButton(onClick = onNotNow) { Text(stringResource(R.string.permission_not_now)) } },
     )
 }
 
-/** After a second refusal Android asks no more: the settings are the only way left. */
+/** After a second refusal Android asks no more: the settings are the only way left, as [words] say. */
 @Composable
-fun PermissionRefused() {
+fun PermissionRefused(words: String) {
     val context = LocalContext.current
     Column {
-        Text(stringResource(R.string.permission_denied), color = MaterialTheme.colorScheme.error)
+        Text(words, color = MaterialTheme.colorScheme.error)
         TextButton(
             onClick = {
                 val app = Uri.fromParts("package", context.packageName, null)
