@@ -76,7 +76,7 @@ class AnswersTest {
         val report = File.createTempFile("benchmark", ".json").apply { writeText("{}") }
         val state = BENCHMARKS.getValue("benchmark").copy(reportFile = report.path)
         onPhone(Phone(), state) { shown ->
-            onNodeWithText("Benchmark").performClick()
+            onNodeWithText("Speed").performClick()
             shown.settle()
             onNodeWithText("Share as JSON").performScrollTo().performClick()
             val sent = shown.activity.opened.single()
