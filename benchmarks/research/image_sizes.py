@@ -14,7 +14,7 @@ OUT.json has CCC and AUC by size, with intervals over groups, and paired differe
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -100,17 +100,23 @@ def embed(data: PreparedData, songs: Songs, size: Size2) -> Array:
     network, weights = build(spec).eval(), first_weights_for(spec)
     assert weights is not None
     load_first_weights(network, weights)
-    rows = {song: row for split in data.splits.values() for song, row in zip(split.song_ids, split.rows, strict=True)}
     found = []
     with torch.inference_mode():
-        for start in range(0, len(songs.ids), _BATCH):
-            mels = np.stack([data.mels[rows[song]] for song in songs.ids[start : start + _BATCH]]).astype(np.float32)
-            image = torch.from_numpy(mels)[:, None]
+        for mels in stored_log_mels(data, songs):
+            image = mels[:, None]
             for wanted in (size, whole):
                 image = interpolate(image, wanted, mode="bilinear", align_corners=False)
             features = clip_features(network, to_input_batch(image[:, 0], spec))
             found.append(torch.cat([features.tokens.mean(dim=1), features.tokens.std(dim=1)], dim=1).numpy())
     return np.concatenate(found)
+
+
+def stored_log_mels(data: PreparedData, songs: Songs) -> Iterator[torch.Tensor]:
+    """The songs' normalized log-mels [clips, n_mels, n_frames], a batch at a time."""
+    rows = {song: row for split in data.splits.values() for song, row in zip(split.song_ids, split.rows, strict=True)}
+    for start in range(0, len(songs.ids), _BATCH):
+        mels = [data.mels[rows[song]] for song in songs.ids[start : start + _BATCH]]
+        yield torch.from_numpy(np.stack(mels).astype(np.float32))
 
 
 def predict(features: Array, songs: Songs, folds: int) -> Array:
