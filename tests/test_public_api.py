@@ -23,7 +23,7 @@ FUNCTIONS = {
     "label": "teachers, *, data, out, embeddings, music, overwrite, progress",
     "train": "songs, *, out, unlabelled, weak_labels, encoder, scale, columns, tables, norms, norms_scale, recipe, "
     "student_start, seed, anyway, accelerator, logger, progress, announce",
-    "pretrain": "*, data, embeddings, out, recipe, steps, pseudo_labels, devices, nodes, strategy, accelerator, "
+    "pretrain": "*, data, out, recipe, embeddings, steps, pseudo_labels, devices, nodes, strategy, accelerator, "
     "logger, overwrite, progress",
     "distill": "*, teacher, data, out, recipe, start, unlabelled, gan_samples, pseudo_labels, weak_labels, embeddings, "
     "music, cache, convert, accelerator, logger, overwrite, progress, announce",

@@ -18,6 +18,7 @@ from sentio_mobile._internal.sandbox import tell_of_missing_limits
 from sentio_mobile._internal.subprocesses import environment
 from sentio_mobile.errors import InputError, SentioError, WorkerError
 from sentio_mobile.inference.emotion import Prediction
+from sentio_mobile.inference.log import Level
 
 SONG_LIMIT_S = 60
 """Seconds of processor time that a song may take."""
@@ -46,7 +47,7 @@ class Answer(Record, frozen=True, kw_only=True):
     # Null where the song could not be predicted.
     prediction: Prediction | None = None
     # Level of the stretch: root mean square in dB of full scale; null where it was not measured.
-    level_db: float | None = None
+    level_db: Level | None = None
     # Why it could not be predicted; empty if it could.
     fault: Text = ""
     # What was wrong with the file.

@@ -69,9 +69,12 @@ def fault(line: str, *, whole: bool) -> str | None:
                 return f"there is no command {words[0]!r}"
             command, context, words = found, click.Context(found, info_name=words[0], parent=context), words[1:]
         if whole and not isinstance(command, click.Group) and not HELP & set(words):
-            command.make_context(str(command.name), words, parent=context.parent)
+            with command.make_context(str(command.name), words, parent=context.parent):
+                pass  # what an option such as --json switched on is switched off again
     except click.ClickException as error:
         return error.format_message()
+    finally:
+        context.find_root().close()
     every = [one for _, one in leaves(command)] if isinstance(command, click.Group) else [command]
     known = HELP.union(*([*param.opts, *param.secondary_opts] for one in every for param in one.params))
     unknown = [word for word in words if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
