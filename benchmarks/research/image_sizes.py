@@ -134,16 +134,22 @@ def _size(text: str) -> Size2:
     return rows, columns
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def songs_parser(description: str | None) -> argparse.ArgumentParser:
+    """The options of a script that cross-validates regressions on songs."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--songs", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = songs_parser(__doc__)
     parser.add_argument(
         "--sizes", type=_size, nargs="+", default=[(128, 1292), (128, 646), (128, 448), (128, 224), (224, 224)]
     )
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
     return parser
 
 

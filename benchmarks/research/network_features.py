@@ -20,7 +20,7 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from image_sizes import predict, stored_log_mels
+from image_sizes import predict, songs_parser, stored_log_mels
 from msgspec import Meta
 from pretrained_students_figures import Array, Figures, intervals, samples_of
 from pretrained_students_sounds import Songs, read_songs
@@ -127,13 +127,8 @@ def _network(text: str) -> tuple[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--songs", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = songs_parser(__doc__)
     parser.add_argument("--networks", type=_network, nargs="+", required=True)
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
     return parser
 
 
